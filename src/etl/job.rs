@@ -1,0 +1,311 @@
+//! A job as people write it: where rows come from, how they are cleaned, what becomes of them.
+
+use crate::model::ColumnType;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// One job: sources, a transformation in SQL, one table to load.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Job {
+    /// Its name, unique in the project.
+    pub job: String,
+    /// What it does, in words.
+    pub description: String,
+    /// Where its rows come from; may be empty if the transformation reads only the warehouse.
+    #[serde(default)]
+    pub sources: Vec<SourceSpec>,
+    /// SQL over the sources (by name) and over `warehouse.*` as this run has loaded it so far;
+    /// the only source, unchanged, where left out.
+    #[serde(default)]
+    pub transform: Option<String>,
+    /// What becomes of the rows.
+    pub load: LoadSpec,
+}
+
+/// A source: a place, its columns, and how they are cleaned.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SourceSpec {
+    /// Its name: the table that the transformation reads.
+    pub name: String,
+    /// The place and its format.
+    pub from: From,
+    /// Which of the place's content is read.
+    #[serde(default)]
+    pub strategy: Strategy,
+    /// Whether a place that holds nothing yet is an error.
+    #[serde(default)]
+    pub optional: bool,
+    /// The columns wanted, in order, with their types and rules.
+    pub columns: Vec<SourceColumn>,
+    /// Which of several rows with the same key stays.
+    #[serde(default)]
+    pub deduplicate: Option<Deduplicate>,
+}
+
+/// Where rows come from. Paths are relative to the project and may hold `*`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum From {
+    /// Delimited text.
+    Csv(CsvPlace),
+    /// One JSON object a line; `a.b` names a nested value.
+    JsonLines(FilePlace),
+    /// Parquet.
+    Parquet(FilePlace),
+    /// A sheet of a workbook (.xlsx, .xls, .ods).
+    Excel(ExcelPlace),
+    /// A table or query of a SQLite database.
+    Sqlite(SqlitePlace),
+}
+
+/// Delimited text files.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CsvPlace {
+    /// Path, with `*` for several.
+    pub path: String,
+    /// The encoding's name (`utf-8`, `gb18030`, `windows-1252` ...); a BOM wins.
+    #[serde(default = "utf8")]
+    pub encoding: String,
+    /// The field separator.
+    #[serde(default = "comma")]
+    pub delimiter: char,
+}
+
+/// Files without options.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FilePlace {
+    /// Path, with `*` for several.
+    pub path: String,
+}
+
+/// A sheet.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ExcelPlace {
+    /// Path, with `*` for several.
+    pub path: String,
+    /// The sheet's name; the first where left out.
+    #[serde(default)]
+    pub sheet: Option<String>,
+    /// The row that holds the headings, 1 being the first.
+    #[serde(default = "one")]
+    pub header_row: u32,
+}
+
+/// A SQLite table or query.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SqlitePlace {
+    /// Path of the database file.
+    pub path: String,
+    /// The table to read whole, or
+    #[serde(default)]
+    pub table: Option<String>,
+    /// the query to run.
+    #[serde(default)]
+    pub query: Option<String>,
+}
+
+/// Which of a place's content a run reads.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Strategy {
+    /// All of it, every time anything in it changed.
+    #[default]
+    Full,
+    /// Only files that no published run has read.
+    NewFiles,
+}
+
+/// A column of a source.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SourceColumn {
+    /// Its name in the transformation.
+    pub name: String,
+    /// Its heading in the source, where that differs.
+    #[serde(default)]
+    pub from: Option<String>,
+    /// The type it gets after its rules.
+    #[serde(rename = "type")]
+    pub ty: ColumnType,
+    /// Rules, applied in order, before the value takes its type.
+    #[serde(default)]
+    pub clean: Vec<Rule>,
+    /// What happens to a row whose value breaks a rule or does not fit the type.
+    #[serde(default)]
+    pub on_error: OnError,
+}
+
+/// What happens to a row with a bad value.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnError {
+    /// The whole row goes to quarantine.
+    #[default]
+    Reject,
+    /// The value becomes NULL; the row stays.
+    Null,
+}
+
+/// A cleaning rule. Every rule passes NULL through, but for `required` and `fill`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Rule {
+    /// Cuts space at both ends and folds inner runs of space into one.
+    Trim,
+    /// `upper`, `lower` or `title` case.
+    Case(Case),
+    /// Unicode NFKC: full-width letters and digits, ligatures, compatibility forms.
+    Nfkc,
+    /// These texts (compared without case) mean NULL.
+    NullIf(Vec<String>),
+    /// Replaces codes by others (compared without case); a value not listed stays.
+    Map(BTreeMap<String, String>),
+    /// Only these values (after earlier rules) are right.
+    OneOf(Vec<String>),
+    /// NULL is wrong.
+    Required,
+    /// NULL becomes this text.
+    Fill(String),
+    /// Must match this regular expression as a whole.
+    Matches(String),
+    /// The value as its type must lie in this range.
+    Range(ValueRange),
+    /// A number as written in a locale: `1.234,56`.
+    Number(NumberFormat),
+    /// A date or moment in one of these formats (strftime); the first that fits.
+    DateFormats(Vec<String>),
+}
+
+/// Letter case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Case {
+    /// ALL CAPITALS.
+    Upper,
+    /// no capitals.
+    Lower,
+    /// A Capital A Word.
+    Title,
+}
+
+/// Inclusive bounds, written as the column's type is written in CSV.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ValueRange {
+    /// Smallest right value.
+    #[serde(default)]
+    pub min: Option<String>,
+    /// Largest right value.
+    #[serde(default)]
+    pub max: Option<String>,
+}
+
+/// How numbers are written.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NumberFormat {
+    /// The decimal sign.
+    pub decimal: char,
+    /// The sign between groups of digits.
+    #[serde(default)]
+    pub group: Option<char>,
+}
+
+/// Which of several rows with the same key stays; the others are counted, not quarantined.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Deduplicate {
+    /// The key columns, compared as a tuple.
+    pub key: Vec<String>,
+    /// The row with the largest value here stays; the last read where left out or equal.
+    #[serde(default)]
+    pub latest_by: Option<String>,
+}
+
+/// What becomes of a job's rows.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LoadSpec {
+    /// They are a dimension's members.
+    Dimension(DimensionLoad),
+    /// They are a fact's rows.
+    Fact(FactLoad),
+}
+
+/// How members enter a dimension. The transformation yields the natural key columns and the
+/// attributes by name.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DimensionLoad {
+    /// The dimension.
+    pub dimension: String,
+    /// The column that says since when the row's values hold; the run's time where left out. The
+    /// first version of a member holds since the beginning of time all the same.
+    #[serde(default)]
+    pub effective_at: Option<String>,
+    /// What a member that is missing from the rows means.
+    #[serde(default)]
+    pub missing: Missing,
+}
+
+/// What a member missing from the rows means.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Missing {
+    /// Nothing: the rows are not all members.
+    #[default]
+    Keep,
+    /// It was deleted at the source: its current version ends at the run's time.
+    Close,
+}
+
+/// How rows enter a fact. The transformation yields the fact's own columns by name and, for each
+/// role, the natural key of its dimension.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FactLoad {
+    /// The fact.
+    pub fact: String,
+    /// How rows meet those already there.
+    pub mode: FactMode,
+    /// The moment (timestamp or date column) at which dimension versions are looked up.
+    pub event_at: String,
+    /// For each role: which columns of the rows hold the natural key of the dimension, in the
+    /// order of that key. A calendar role takes one date column. A NULL natural key means "not
+    /// applicable", one that no member has means "unknown".
+    pub keys: BTreeMap<String, Vec<String>>,
+    /// A boolean SQL expression over the rows: those for which it is true delete the row with
+    /// their key instead (upsert only).
+    #[serde(default)]
+    pub delete_when: Option<String>,
+}
+
+/// How rows meet those already in the fact.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FactMode {
+    /// They are new. A key seen before is an error.
+    Append,
+    /// They replace rows with the same key.
+    Upsert,
+    /// They are the whole fact.
+    Replace,
+}
+
+fn utf8() -> String {
+    "utf-8".to_owned()
+}
+
+fn comma() -> char {
+    ','
+}
+
+fn one() -> u32 {
+    1
+}

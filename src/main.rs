@@ -1,0 +1,3 @@
+//! The `starhouse` program.
+
+fn main() {}

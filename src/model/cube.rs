@@ -1,0 +1,83 @@
+//! Cubes: facts, their dimensions in their roles, measures and declared aggregates.
+
+use super::{Column, Measure};
+
+/// A cube: what analysts ask. One fact, or several that share conformed dimensions; each measure
+/// is aggregated at its own fact's grain before anything is joined.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Cube {
+    /// Its name; in SQL it is `cubes.<name>`.
+    pub name: String,
+    /// What it is about, in words.
+    pub description: String,
+    /// The facts it draws on.
+    pub facts: Vec<String>,
+    /// The dimensions in their roles. A role is a role of at least one of the facts.
+    pub dimensions: Vec<CubeDimension>,
+    /// The measures.
+    pub measures: Vec<Measure>,
+    /// The cuboids kept ready.
+    pub aggregates: Vec<Aggregate>,
+    /// Every level column in SQL order, resolved from the dimensions.
+    pub columns: Vec<CubeColumn>,
+}
+
+/// A dimension in a role of a cube.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CubeDimension {
+    /// The role's name, as in the facts.
+    pub role: String,
+    /// The dimension that plays it; `None` for a degenerate dimension, a column of the fact.
+    pub dimension: Option<String>,
+}
+
+/// A column that a cube offers for grouping and filtering: an attribute or natural-key column of
+/// a dimension in a role, or a degenerate dimension.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CubeColumn {
+    /// Its name in SQL: the attribute's, prefixed `<role>_` unless that name is unique in the cube.
+    pub name: String,
+    /// The role it belongs to; for a degenerate dimension the column's own name.
+    pub role: String,
+    /// The dimension, `None` for a degenerate dimension.
+    pub dimension: Option<String>,
+    /// The dimension's (or fact's) column.
+    pub column: Column,
+}
+
+/// A declared cuboid: measures kept at chosen columns, one row a combination.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Aggregate {
+    /// Its name, unique in the cube; the table is `agg_<cube>_<name>`.
+    pub name: String,
+    /// What it is for, in words.
+    pub description: String,
+    /// The fact it summarises.
+    pub fact: String,
+    /// SQL names of the cube columns it keeps (see [`CubeColumn::name`]).
+    pub columns: Vec<String>,
+    /// The measures whose state it keeps.
+    pub measures: Vec<String>,
+}
+
+impl Cube {
+    /// The measure of that name.
+    pub fn measure(&self, name: &str) -> Option<&Measure> {
+        self.measures.iter().find(|measure| measure.name == name)
+    }
+
+    /// The column of that SQL name.
+    pub fn column(&self, name: &str) -> Option<&CubeColumn> {
+        self.columns.iter().find(|column| column.name == name)
+    }
+
+    /// The column of a role's attribute.
+    pub fn role_column(&self, role: &str, attribute: &str) -> Option<&CubeColumn> {
+        self.columns.iter().find(|c| c.role == role && c.column.name == attribute)
+    }
+
+    /// The table of a declared aggregate.
+    pub fn aggregate_table(&self, aggregate: &Aggregate) -> String {
+        format!("agg_{}_{}", self.name, aggregate.name)
+    }
+}

@@ -1,0 +1,138 @@
+//! Conformed dimensions: who, what, where, when.
+
+use super::{Column, ColumnType};
+use chrono::NaiveDate;
+
+/// A conformed dimension: defined once, shared by facts in one or several roles.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Dimension {
+    /// Its name; the table is `dim_<name>`, the key column `<name>_key`.
+    pub name: String,
+    /// What one row is, in words.
+    pub description: String,
+    /// Loaded from sources, or generated.
+    pub kind: DimensionKind,
+    /// The columns that identify a member in its source system, that system's name included.
+    pub natural_key: Vec<Column>,
+    /// The descriptive columns.
+    pub attributes: Vec<Attribute>,
+    /// Ways to roll up, coarsest level first.
+    pub hierarchies: Vec<Hierarchy>,
+}
+
+/// Where a dimension's rows come from.
+#[derive(Debug, Clone, PartialEq)]
+pub enum DimensionKind {
+    /// Loaded by a job, with surrogate keys and history.
+    Loaded,
+    /// A generated calendar of days; its key is the day as the integer `yyyymmdd`.
+    Calendar(Calendar),
+}
+
+/// A generated calendar.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Calendar {
+    /// First day, inclusive.
+    pub from: NaiveDate,
+    /// Last day, inclusive.
+    pub to: NaiveDate,
+    /// Month in which the fiscal year begins, 1 to 12. A fiscal year bears the number of the
+    /// calendar year in which it ends.
+    pub fiscal_year_start_month: u32,
+}
+
+/// A descriptive column of a dimension.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Attribute {
+    /// Name, type, nullability, meaning.
+    pub column: Column,
+    /// What happens to the old value when the source changes it.
+    pub history: History,
+}
+
+/// Kimball's history types, by column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum History {
+    /// Type 1: overwritten in every version of the member.
+    Overwrite,
+    /// Type 2: a change opens a new version, valid from the moment of change.
+    NewVersion,
+}
+
+/// A way to roll members up.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Hierarchy {
+    /// Its name, unique in the dimension.
+    pub name: String,
+    /// Levels, coarsest first.
+    pub levels: Vec<Level>,
+}
+
+/// One step of a hierarchy. Members are told apart by `key` and shown by `attribute`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Level {
+    /// Its name, unique in the dimension.
+    pub name: String,
+    /// The attribute shown.
+    pub attribute: String,
+    /// The column that tells members apart, where the shown attribute does not.
+    pub key: Option<String>,
+    /// The column that orders members, where it is not the shown attribute.
+    pub order_by: Option<String>,
+}
+
+impl Dimension {
+    /// The table's name.
+    pub fn table(&self) -> String {
+        format!("dim_{}", self.name)
+    }
+
+    /// The surrogate key column's name.
+    pub fn key_column(&self) -> String {
+        format!("{}_key", self.name)
+    }
+
+    /// The column that stays the same over all versions of a member: the first version's key.
+    pub fn durable_key_column(&self) -> String {
+        format!("{}_durable_key", self.name)
+    }
+
+    /// Whether rows carry versions (`valid_from`, `valid_to`, `is_current`, durable key).
+    pub fn is_versioned(&self) -> bool {
+        self.kind == DimensionKind::Loaded
+    }
+
+    /// The level of that name, in whichever hierarchy.
+    pub fn level(&self, name: &str) -> Option<&Level> {
+        self.hierarchies.iter().flat_map(|hierarchy| &hierarchy.levels).find(|l| l.name == name)
+    }
+
+    /// Natural key and attribute columns, in table order.
+    pub fn described_columns(&self) -> impl Iterator<Item = &Column> {
+        self.natural_key.iter().chain(self.attributes.iter().map(|attribute| &attribute.column))
+    }
+
+    /// All columns of the stored table, in order.
+    ///
+    /// A loaded dimension ends with `<name>_durable_key`, `valid_from` (inclusive), `valid_to`
+    /// (exclusive; 9999-12-31 where open) and `is_current`.
+    pub fn table_columns(&self) -> Vec<Column> {
+        let key = Column::new(self.key_column(), ColumnType::Int32, false)
+            .described("surrogate key; -1 unknown, -2 not applicable");
+        let mut columns = vec![key];
+        columns.extend(self.described_columns().cloned());
+        if self.is_versioned() {
+            columns.extend([
+                Column::new(self.durable_key_column(), ColumnType::Int32, false)
+                    .described("the key of the member's first version, the same in all versions"),
+                Column::new("valid_from", ColumnType::Timestamp, false)
+                    .described("start of this version, inclusive"),
+                Column::new("valid_to", ColumnType::Timestamp, false)
+                    .described("end of this version, exclusive"),
+                Column::new("is_current", ColumnType::Boolean, false)
+                    .described("whether this is the member's present version"),
+            ]);
+        }
+        columns
+    }
+}

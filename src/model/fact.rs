@@ -1,0 +1,100 @@
+//! Facts: what happened, at a declared grain.
+
+use super::{Column, ColumnType};
+
+/// A fact table.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Fact {
+    /// Its name; the table is `fact_<name>`.
+    pub name: String,
+    /// What the subject is, in words.
+    pub description: String,
+    /// What one row is, in words.
+    pub grain: String,
+    /// How rows come and change.
+    pub kind: FactKind,
+    /// The dimensions, each in a role.
+    pub roles: Vec<FactRole>,
+    /// Identifiers without a table of their own (receipt number, loan number).
+    pub degenerate: Vec<Column>,
+    /// Numeric and other descriptive columns of the event.
+    pub columns: Vec<Column>,
+    /// The columns that identify a row (the declared grain): role key columns, degenerate or
+    /// other columns.
+    pub key: Vec<String>,
+    /// The role of a calendar dimension by whose month rows are partitioned; none if small.
+    pub partition_by_month_of: Option<String>,
+    /// Columns by which rows are sorted inside a file.
+    pub sort_by: Vec<String>,
+}
+
+/// How a fact's rows come and change (Kimball's fact table types).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FactKind {
+    /// A row an event.
+    Transaction,
+    /// A row a thing and period.
+    PeriodicSnapshot,
+    /// A row a process, updated as it passes milestones.
+    AccumulatingSnapshot,
+    /// A row that only records that something happened or was due.
+    Factless,
+}
+
+/// A dimension as this fact uses it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FactRole {
+    /// The role's name (`date`, `opened`, `customer`); the key column is `<role>_key`.
+    pub role: String,
+    /// The dimension that plays it.
+    pub dimension: String,
+    /// What the role means, in words.
+    pub description: String,
+}
+
+impl FactRole {
+    /// The foreign key column's name.
+    pub fn key_column(&self) -> String {
+        format!("{}_key", self.role)
+    }
+}
+
+/// The name of the partition column of facts that are partitioned by month: the month as the
+/// integer `yyyymm`.
+pub(crate) const MONTH_PARTITION: &str = "partition_month";
+
+impl Fact {
+    /// The table's name.
+    pub fn table(&self) -> String {
+        format!("fact_{}", self.name)
+    }
+
+    /// The role of that name.
+    pub fn role(&self, name: &str) -> Option<&FactRole> {
+        self.roles.iter().find(|role| role.role == name)
+    }
+
+    /// The partition column, if the fact is partitioned.
+    pub fn partition_column(&self) -> Option<&'static str> {
+        self.partition_by_month_of.as_ref().map(|_| MONTH_PARTITION)
+    }
+
+    /// All columns of the stored table, in order: role keys, degenerate dimensions, columns,
+    /// then the partition column if there is one.
+    pub fn table_columns(&self) -> Vec<Column> {
+        let keys = self.roles.iter().map(|role| {
+            Column::new(role.key_column(), ColumnType::Int32, false).described(&role.description)
+        });
+        let mut columns: Vec<Column> = keys
+            .chain(self.degenerate.iter().cloned())
+            .chain(self.columns.iter().cloned())
+            .collect();
+        if let Some(partition) = self.partition_column() {
+            columns.push(
+                Column::new(partition, ColumnType::Int32, false)
+                    .described("month of the partitioning date, as yyyymm"),
+            );
+        }
+        columns
+    }
+}

@@ -1,0 +1,48 @@
+//! The dimensional model: what the warehouse holds and what its numbers mean.
+//!
+//! Pure: no I/O, no async, no DataFusion. People write YAML documents ([`document`]); [`load`]
+//! turns a set of them into a [`Model`], reporting every fault with its place. What is in a
+//! [`Model`] holds: names are unique, references resolve, types fit.
+//!
+//! Terms are Kimball's (dimension, fact, grain, role, surrogate and natural key, history type)
+//! and the OLAP literature's (cube, hierarchy, level, measure, aggregate).
+
+mod column;
+mod cube;
+mod dimension;
+mod fact;
+mod measure;
+
+pub use column::{Column, ColumnType};
+pub use cube::{Aggregate, Cube, CubeColumn, CubeDimension};
+pub use dimension::{Attribute, Calendar, Dimension, DimensionKind, Hierarchy, History, Level};
+pub use fact::{Fact, FactKind, FactRole};
+pub use measure::{Measure, MeasureKind};
+
+/// Everything a project declares in `schemas/`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Model {
+    /// Conformed dimensions, by name.
+    pub dimensions: Vec<Dimension>,
+    /// Facts, by name.
+    pub facts: Vec<Fact>,
+    /// Cubes, by name.
+    pub cubes: Vec<Cube>,
+}
+
+impl Model {
+    /// The dimension of that name.
+    pub fn dimension(&self, name: &str) -> Option<&Dimension> {
+        self.dimensions.iter().find(|dimension| dimension.name == name)
+    }
+
+    /// The fact of that name.
+    pub fn fact(&self, name: &str) -> Option<&Fact> {
+        self.facts.iter().find(|fact| fact.name == name)
+    }
+
+    /// The cube of that name.
+    pub fn cube(&self, name: &str) -> Option<&Cube> {
+        self.cubes.iter().find(|cube| cube.name == name)
+    }
+}

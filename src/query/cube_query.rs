@@ -1,0 +1,116 @@
+//! The cube query: a multidimensional question as data (YAML or JSON).
+//!
+//! Columns are named as in SQL over the cube (`year`, `store_region`) or as `role.attribute`.
+
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// A question to one cube.
+///
+/// ```yaml
+/// cube: sales
+/// rows: [store.region, product.product_name]
+/// columns: [date.year]
+/// measures: [revenue, margin_rate]
+/// slice: {date.year: 2024}
+/// dice: {store.country: [DE, FR], date.month: {from: 2024-01, to: 2024-06}}
+/// totals: rollup
+/// order: [{by: revenue, descending: true}]
+/// top: {n: 1, by: revenue, per: [store.region]}
+/// ```
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CubeQuery {
+    /// The cube.
+    pub cube: String,
+    /// Columns down the side.
+    #[serde(default)]
+    pub rows: Vec<String>,
+    /// Columns across the top: the answer has one column a member and measure (a pivot).
+    #[serde(default)]
+    pub columns: Vec<String>,
+    /// Measures.
+    pub measures: Vec<String>,
+    /// One member a column.
+    #[serde(default)]
+    pub slice: BTreeMap<String, serde_json::Value>,
+    /// Several members, or a range, a column.
+    #[serde(default)]
+    pub dice: BTreeMap<String, Slice>,
+    /// Subtotals.
+    #[serde(default)]
+    pub totals: Totals,
+    /// How rows are ordered; the row columns, ascending, where not said.
+    #[serde(default)]
+    pub order: Vec<OrderBy>,
+    /// Only the best members.
+    #[serde(default)]
+    pub top: Option<Top>,
+}
+
+/// Which members of a column count.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Slice {
+    /// Any of these.
+    Members(Vec<serde_json::Value>),
+    /// From one to another.
+    Range(MemberRange),
+}
+
+/// A range of members, both ends included; an end left out is open.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MemberRange {
+    /// First member.
+    #[serde(default)]
+    pub from: Option<serde_json::Value>,
+    /// Last member.
+    #[serde(default)]
+    pub to: Option<serde_json::Value>,
+}
+
+/// Which totals stand beside the rows.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Totals {
+    /// None.
+    #[default]
+    None,
+    /// A grand total.
+    Grand,
+    /// A subtotal for each leading part of `rows`, and the grand total.
+    Rollup,
+    /// Every combination.
+    Cube,
+}
+
+/// A sort key: a row column or a measure.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OrderBy {
+    /// Row column or measure.
+    pub by: String,
+    /// Largest first.
+    #[serde(default)]
+    pub descending: bool,
+}
+
+/// The best members by a measure.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Top {
+    /// How many.
+    pub n: usize,
+    /// By which measure.
+    pub by: String,
+    /// Within each combination of these row columns.
+    #[serde(default)]
+    pub per: Vec<String>,
+    /// Smallest instead of largest.
+    #[serde(default)]
+    pub bottom: bool,
+    /// Members that tie with the last one are shown too; else ties fall to the row columns' order.
+    #[serde(default)]
+    pub with_ties: bool,
+}

@@ -1,0 +1,105 @@
+//! The operational log beside the releases: runs, their steps, rejected rows, queries.
+//!
+//! A failed load publishes nothing, so why it failed cannot live in a release; it lives here.
+
+use crate::ids::{ReleaseId, RunId};
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+/// How a run ended, or that it has not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RunStatus {
+    /// Still running, or killed.
+    Running,
+    /// Published a release.
+    Published,
+    /// Found nothing new and published nothing.
+    NothingNew,
+    /// Failed and published nothing.
+    Failed,
+}
+
+/// One run of jobs.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RunRecord {
+    /// The run.
+    pub run: RunId,
+    /// When it began.
+    pub started_at: DateTime<Utc>,
+    /// When it ended.
+    pub finished_at: Option<DateTime<Utc>>,
+    /// How it ended.
+    pub status: RunStatus,
+    /// The release it published.
+    pub release: Option<ReleaseId>,
+    /// Why it failed.
+    pub error: Option<String>,
+    /// Its steps, in the order they ended.
+    pub steps: Vec<StepRecord>,
+}
+
+/// One step of a run: a source extracted, a table loaded, an aggregate built.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StepRecord {
+    /// The job, or the cube for aggregates.
+    pub job: String,
+    /// `extract`, `load` or `summarise`.
+    pub step: String,
+    /// The source or table.
+    pub target: String,
+    /// Rows read.
+    pub rows_read: u64,
+    /// Rows written, new and changed.
+    pub rows_written: u64,
+    /// Rows sent to quarantine.
+    pub rows_rejected: u64,
+    /// How long it took.
+    pub elapsed_ms: u64,
+}
+
+/// A row in quarantine: where it was, what it held, why it was refused.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reject {
+    /// The run that refused it.
+    pub run: RunId,
+    /// The job.
+    pub job: String,
+    /// The job's source.
+    pub source: String,
+    /// The file, relative to the project, or the database table.
+    pub file: String,
+    /// Line (text files), row (sheets, tables); 1 is the first.
+    pub line: u64,
+    /// Byte offset of the row in the file, where there is one.
+    pub offset: Option<u64>,
+    /// The column at fault, where it is one.
+    pub column: Option<String>,
+    /// The rule that refused it.
+    pub rule: String,
+    /// Why, in words.
+    pub reason: String,
+    /// The row as it stood, decoded; bytes that are not text as `\xNN`.
+    pub raw: String,
+}
+
+/// A query that was answered or refused.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct QueryRecord {
+    /// When it was asked.
+    pub at: DateTime<Utc>,
+    /// Who asked.
+    pub principal: String,
+    /// The release it saw.
+    pub release: ReleaseId,
+    /// Its text.
+    pub text: String,
+    /// How long it took, planning included.
+    pub elapsed_ms: u64,
+    /// Rows answered.
+    pub rows: u64,
+    /// Which aggregates answered, or why none did.
+    pub routing: Vec<String>,
+    /// The error, if it was refused or failed.
+    pub error: Option<String>,
+}
