@@ -3,6 +3,7 @@
 //! A [`Session`] is bound to a principal and one release. SQL and cube queries both become a
 //! [`Query`]: planned and authorised once, executed once or more.
 
+use crate::clock::Clock;
 use crate::error::Result;
 use crate::model::Model;
 use crate::policy::Principal;
@@ -39,11 +40,12 @@ pub struct Session {}
 pub struct Query {}
 
 impl Engine {
-    /// An engine over a warehouse.
+    /// An engine over a warehouse; the clock dates the query log and is SQL's `now()`.
     pub fn new(
         _warehouse: Warehouse,
         _model: Arc<Model>,
         _settings: EngineSettings,
+        _clock: Arc<dyn Clock>,
     ) -> Result<Self> {
         todo!()
     }

@@ -11,11 +11,15 @@ use crate::model::Model;
 use datafusion::logical_expr::{LogicalPlan, TableSource};
 use std::sync::Arc;
 
-/// The stored tables a plan may scan: dimensions, facts and aggregates of one release.
+/// The stored tables a plan may scan: dimensions, facts and aggregates of a release.
 pub trait StarTables {
     /// The table of that name (`dim_customer`, `fact_sales`, `agg_sales_by_month`), if the
     /// release has it.
-    fn table(&self, name: &str) -> Option<Arc<dyn TableSource>>;
+    ///
+    /// `catalog` is that of the cube's scan: a cube asked for with `VERSION AS OF 2` is scanned as
+    /// `release_2.cubes.sales`, and its tables are those of `release_2`; `None` is the session's
+    /// own release.
+    fn table(&self, catalog: Option<&str>, name: &str) -> Option<Arc<dyn TableSource>>;
 }
 
 /// What planning needs to know.
