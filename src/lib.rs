@@ -9,5 +9,6 @@ pub mod ids;
 pub mod model;
 pub mod policy;
 pub mod query;
+pub mod sample;
 pub mod server;
 pub mod store;

@@ -1,4 +1,4 @@
-//! The sample projects' models and jobs, embedded in the binary.
+//! The sample projects' models, jobs and questions, embedded in the binary.
 
 use crate::error::{Error, ErrorKind, Result};
 use include_dir::{Dir, include_dir};
@@ -11,11 +11,11 @@ static RETAIL_JOBS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/etl/retail");
 /// folder is.
 const SETTINGS: &str = "\
 # The sample warehouse of a retail group, made by `starhouse demo`.
-# Models are in schemas/, jobs in etl/, the source systems' files in sources/,
-# the warehouse itself in warehouse/.
+# Models are in schemas/, jobs in etl/, the source systems' files in sources/, the analysts'
+# questions in questions/, the warehouse itself in warehouse/.
 ";
 
-/// Writes the retail project's settings, models and jobs into a folder. Files that are there
+/// Writes the retail project's settings, models, jobs and questions into a folder. Files that are there
 /// already stay as they are: whoever plays with the sample keeps their changes.
 ///
 /// # Errors
@@ -23,7 +23,10 @@ const SETTINGS: &str = "\
 pub fn write_retail(folder: &Path) -> Result<()> {
     write_new(&folder.join("starhouse.yaml"), SETTINGS.as_bytes())?;
     write_tree(&RETAIL_SCHEMAS, &folder.join("schemas"))?;
-    write_tree(&RETAIL_JOBS, &folder.join("etl"))
+    write_tree(&RETAIL_JOBS, &folder.join("etl"))?;
+    let questions = folder.join("questions");
+    super::retail::questions::files()
+        .try_for_each(|(path, content)| write_new(&questions.join(path), content))
 }
 
 fn write_tree(tree: &Dir<'_>, folder: &Path) -> Result<()> {

@@ -6,7 +6,8 @@ use super::{Dice, at, date};
 use chrono::{Days, NaiveDate};
 
 /// Code, name, objective, first day, days, channels.
-type Plan = (&'static str, &'static str, &'static str, (i32, u32, u32), u64, &'static [&'static str]);
+type Plan =
+    (&'static str, &'static str, &'static str, (i32, u32, u32), u64, &'static [&'static str]);
 
 const PLANS: [Plan; 14] = [
     ("C23-SPRING", "Spring Refresh 2023", "Revenue", (2023, 3, 6), 35, &["EMAIL", "MAIL"]),
@@ -19,7 +20,14 @@ const PLANS: [Plan; 14] = [
     ("C24-LOYAL", "Loyalty Days 2024", "Loyalty", (2024, 9, 9), 14, &["EMAIL", "PHONE"]),
     ("C24-GIFTS", "Gift Season 2024", "Revenue", (2024, 11, 18), 40, &["EMAIL", "SOCIAL", "MAIL"]),
     ("C25-WINTER", "Winter Clearance 2025", "Clearance", (2025, 1, 6), 21, &["EMAIL", "SOCIAL"]),
-    ("C25-SPRING", "Spring Refresh 2025", "Revenue", (2025, 3, 3), 35, &["EMAIL", "MAIL", "SOCIAL"]),
+    (
+        "C25-SPRING",
+        "Spring Refresh 2025",
+        "Revenue",
+        (2025, 3, 3),
+        35,
+        &["EMAIL", "MAIL", "SOCIAL"],
+    ),
     ("C25-SUMMER", "Summer Outdoors 2025", "Revenue", (2025, 6, 2), 42, &["EMAIL", "SOCIAL"]),
     ("C25-CARD", "Card Offer 2025", "Credit card", (2025, 9, 8), 30, &["PHONE", "MAIL"]),
     ("C25-GIFTS", "Gift Season 2025", "Revenue", (2025, 11, 24), 38, &["EMAIL", "SOCIAL", "MAIL"]),

@@ -10,9 +10,9 @@ pub(crate) struct Dice(ChaCha8Rng);
 impl Dice {
     pub(crate) fn new(seed: u64, stream: &str) -> Self {
         // FNV-1a: a name is a stream of its own
-        let name = stream
-            .bytes()
-            .fold(0xcbf2_9ce4_8422_2325_u64, |h, b| (h ^ u64::from(b)).wrapping_mul(0x100_0000_01b3));
+        let name = stream.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |h, b| {
+            (h ^ u64::from(b)).wrapping_mul(0x100_0000_01b3)
+        });
         let mut generator = ChaCha8Rng::seed_from_u64(seed);
         generator.set_stream(name);
         Self(generator)

@@ -23,12 +23,12 @@ const LAST_NAMES: [&str; 40] = [
     "Berg", "Hansen", "Haas", "Vogel",
 ];
 const CHINESE_FAMILY: [&str; 20] = [
-    "王", "李", "张", "刘", "陈", "杨", "黄", "赵", "吴", "周", "徐", "孙", "马", "朱", "胡", "郭", "何", "高",
-    "林", "罗",
+    "王", "李", "张", "刘", "陈", "杨", "黄", "赵", "吴", "周", "徐", "孙", "马", "朱", "胡", "郭",
+    "何", "高", "林", "罗",
 ];
 const CHINESE_GIVEN: [&str; 24] = [
-    "伟", "芳", "娜", "敏", "静", "丽", "强", "磊", "军", "洋", "勇", "艳", "杰", "娟", "涛", "明", "超", "秀英",
-    "霞", "平", "刚", "桂英", "建华", "玉兰",
+    "伟", "芳", "娜", "敏", "静", "丽", "强", "磊", "军", "洋", "勇", "艳", "杰", "娟", "涛", "明",
+    "超", "秀英", "霞", "平", "刚", "桂英", "建华", "玉兰",
 ];
 const SEGMENTS: [&str; 3] = ["Private", "Student", "Business"];
 const TIERS: [&str; 3] = ["Bronze", "Silver", "Gold"];
@@ -48,9 +48,8 @@ pub(crate) fn customers(dice: &mut Dice) -> Vec<Customer> {
 
 /// Most registered before the history begins, the others during it.
 fn registration(dice: &mut Dice) -> NaiveDate {
-    let days = dice.between(0, if dice.per_mille(400) { 1000 } else { 1800 });
-    let first = if days > 1000 { date(2020, 1, 6) } else { date(2023, 1, 6) };
-    first.checked_add_days(Days::new(days.unsigned_abs() % 1000)).unwrap_or(first)
+    let first = if dice.per_mille(400) { date(2023, 1, 6) } else { date(2020, 1, 6) };
+    first.checked_add_days(Days::new(dice.below(1000))).unwrap_or(first)
 }
 
 /// A customer who registered on a day, with what has changed since.

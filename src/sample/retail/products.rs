@@ -30,8 +30,16 @@ const SHELVES: [Shelf; 20] = [
 ];
 
 const BRANDS: [&str; 10] = [
-    "Norrlund", "Halden", "Veridia", "Kestrel", "Morrow", "Lumen", "Tallow", "Brightwater",
-    "Ostara", "Pinecrest",
+    "Norrlund",
+    "Halden",
+    "Veridia",
+    "Kestrel",
+    "Morrow",
+    "Lumen",
+    "Tallow",
+    "Brightwater",
+    "Ostara",
+    "Pinecrest",
 ];
 
 /// Ten products a shelf: five things of two brands each.

@@ -53,5 +53,6 @@ fn read(path: &'static std::path::Path) -> Option<Question> {
 }
 
 fn unfit(path: &std::path::Path) -> Error {
-    Error::internal("a question of the sample lacks its title or its SQL").with("file", path.display())
+    Error::internal("a question of the sample lacks its title or its SQL")
+        .with("file", path.display())
 }

@@ -89,7 +89,11 @@ pub(crate) fn receipt(
     let customer = if shows_card { buyers.pick(system, day, dice) } else { None };
     let sold_at = at(day, dice.between(8, 20) as u32, dice.between(0, 59) as u32);
     let head = SaleLine {
-        receipt: format!("{}{}-{serial:04}", if store.is_some() { 'T' } else { 'W' }, day.format("%Y%m%d")),
+        receipt: format!(
+            "{}{}-{serial:04}",
+            if store.is_some() { 'T' } else { 'W' },
+            day.format("%Y%m%d")
+        ),
         line: 0,
         sold_at,
         channel: match store {

@@ -196,8 +196,10 @@ fn month_end(world: &mut World, dice: &mut Dice) {
         balance.month_end = super::day_two();
         balance.balance = super::balances::next(balance.balance, balance.credit_limit, dice);
     }
-    let september =
-        world.balances.iter_mut().filter(|b| b.month_end.month() == 9 && b.month_end.year() == 2025);
+    let september = world
+        .balances
+        .iter_mut()
+        .filter(|b| b.month_end.month() == 9 && b.month_end.year() == 2025);
     for balance in september.step_by(60).take(10) {
         balance.balance += 1_234;
     }

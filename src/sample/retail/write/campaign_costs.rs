@@ -11,9 +11,8 @@ use chrono::Datelike;
 use rust_xlsxwriter::{DocProperties, ExcelDateTime, Format, Workbook, Worksheet, XlsxError};
 
 const FILE: &str = "sources/marketing/campaign_costs.xlsx";
-const HEADINGS: [&str; 7] = [
-    "Campaign", "Channel", "Booked on", "Spend", "Currency", "Target responses", "Target revenue",
-];
+const HEADINGS: [&str; 7] =
+    ["Campaign", "Channel", "Booked on", "Spend", "Currency", "Target responses", "Target revenue"];
 /// The sheet's row, 0 being the first, that holds the headings.
 const HEADING_ROW: u32 = 2;
 
@@ -73,7 +72,9 @@ fn write_cost(
     sheet.write(row, 1, dirt::cased(cost.channel, dice))?;
     match dice.below(5) {
         0 => sheet.write(row, 2, dirt::day(cost.booked_on, dice))?,
-        _ => sheet.write_with_format(row, 2, &booked, &Format::new().set_num_format("yyyy-mm-dd"))?,
+        _ => {
+            sheet.write_with_format(row, 2, &booked, &Format::new().set_num_format("yyyy-mm-dd"))?
+        }
     };
     match dice.below(4) {
         0 => sheet.write(row, 3, localised(cost.spend, ',', '.'))?,

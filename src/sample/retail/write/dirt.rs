@@ -6,7 +6,8 @@ use chrono::{NaiveDate, NaiveDateTime};
 /// Tokens that mean "nothing"; the jobs list the same.
 const NULLS: [&str; 6] = ["", "N/A", "n/a", "NULL", "-", "unknown"];
 /// Days that no calendar has.
-const IMPOSSIBLE: [&str; 5] = ["2025-02-30", "31.11.2024", "2023-13-01", "0000-00-00", "00.00.2024"];
+const IMPOSSIBLE: [&str; 5] =
+    ["2025-02-30", "31.11.2024", "2023-13-01", "0000-00-00", "00.00.2024"];
 
 /// Now and then with space around or within that does not belong there.
 pub(crate) fn spaced(text: &str, dice: &mut Dice) -> String {

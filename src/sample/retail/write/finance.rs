@@ -17,7 +17,8 @@ pub(crate) fn write_rates(day: &Day<'_>) -> Result<Vec<SourceReport>> {
     let mut text = TextFile::new("rate", RATES, ',', &["currency", "month", "eur_per_unit"]);
     for rate in &day.now.rates.rows {
         let (units, rest) = (rate.micro_eur / 1_000_000, rate.micro_eur % 1_000_000);
-        let row = [rate.currency.code().to_owned(), rate.month.to_string(), format!("{units}.{rest:06}")];
+        let row =
+            [rate.currency.code().to_owned(), rate.month.to_string(), format!("{units}.{rest:06}")];
         text.row(&row);
     }
     let foreign = ["GBP", "2025-12-01", "not kept"].map(str::to_owned);
@@ -60,12 +61,12 @@ fn write_file(day: &Day<'_>, file: String, balances: &[&Balance]) -> Result<Sour
     const HEADINGS: [&str; 5] = ["account", "customer_no", "month_end", "balance", "credit_limit"];
     let mut dice = day.dice(&file);
     let mut text = TextFile::new("balance", file, ',', &HEADINGS);
-    for balance in balances {
+    for (place, balance) in balances.iter().enumerate() {
         let row = row(balance, &mut dice);
         text.row(&row);
-        match dice.below(1200) {
-            0..=3 => text.duplicate(&row),
-            4 => spoil(&mut text, row, &mut dice),
+        match place % 600 {
+            70 => text.duplicate(&row),
+            200 => spoil(&mut text, row, &mut dice),
             _ => {}
         }
     }

@@ -9,8 +9,19 @@ use chrono::NaiveDate;
 
 const FILE: &str = "sources/china/members.csv";
 const HEADINGS: [&str; 13] = [
-    "会员号", "姓名", "邮箱", "性别", "出生日期", "收入", "入会日期", "家庭号", "家庭人数", "类别", "等级",
-    "城市", "更新时间",
+    "会员号",
+    "姓名",
+    "邮箱",
+    "性别",
+    "出生日期",
+    "收入",
+    "入会日期",
+    "家庭号",
+    "家庭人数",
+    "类别",
+    "等级",
+    "城市",
+    "更新时间",
 ];
 /// Stands for bytes that are no GB18030 until the file is encoded.
 const BROKEN: &str = "\u{1}";
@@ -125,9 +136,5 @@ fn number(number: u32, dice: &mut Dice) -> String {
 }
 
 fn day(day: NaiveDate, dice: &mut Dice) -> String {
-    if dice.per_mille(200) {
-        day.format("%Y年%m月%d日").to_string()
-    } else {
-        day.to_string()
-    }
+    if dice.per_mille(200) { day.format("%Y年%m月%d日").to_string() } else { day.to_string() }
 }

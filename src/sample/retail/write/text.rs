@@ -85,12 +85,7 @@ impl TextFile {
 
 impl SourceReport {
     /// Notes a row that is wrong on purpose.
-    pub(crate) fn reject(
-        &mut self,
-        line: u64,
-        column: Option<&'static str>,
-        why: &'static str,
-    ) {
+    pub(crate) fn reject(&mut self, line: u64, column: Option<&'static str>, why: &'static str) {
         self.rejects.push(super::KnownReject { line, column, why });
     }
 }

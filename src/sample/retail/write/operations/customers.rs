@@ -8,18 +8,38 @@ use chrono::Days;
 use rusqlite::Transaction;
 
 const COLUMNS: [&str; 14] = [
-    "customer_no TEXT", "name TEXT", "email TEXT", "birth_date TEXT", "gender TEXT",
-    "income_band TEXT", "registered_on TEXT", "household TEXT", "household_size TEXT",
-    "segment TEXT", "tier TEXT", "city TEXT", "country TEXT", "updated_at TEXT",
+    "customer_no TEXT",
+    "name TEXT",
+    "email TEXT",
+    "birth_date TEXT",
+    "gender TEXT",
+    "income_band TEXT",
+    "registered_on TEXT",
+    "household TEXT",
+    "household_size TEXT",
+    "segment TEXT",
+    "tier TEXT",
+    "city TEXT",
+    "country TEXT",
+    "updated_at TEXT",
 ];
 const LOG_COLUMNS: [&str; 8] = [
-    "customer_no TEXT", "household TEXT", "household_size TEXT", "segment TEXT", "tier TEXT",
-    "city TEXT", "country TEXT", "updated_at TEXT",
+    "customer_no TEXT",
+    "household TEXT",
+    "household_size TEXT",
+    "segment TEXT",
+    "tier TEXT",
+    "city TEXT",
+    "country TEXT",
+    "updated_at TEXT",
 ];
 
 /// Writes every customer's present state. A duplicate is an older copy of the row: it says other
 /// things, and the later `updated_at` is right.
-pub(crate) fn write(transaction: &Transaction<'_>, day: &Day<'_>) -> rusqlite::Result<SourceReport> {
+pub(crate) fn write(
+    transaction: &Transaction<'_>,
+    day: &Day<'_>,
+) -> rusqlite::Result<SourceReport> {
     let mut dice = day.dice("customer");
     let mut table = Table::create(transaction, "customer", &COLUMNS)?;
     for customer in customers(day) {

@@ -12,8 +12,13 @@ pub(crate) fn write_products(
     day: &Day<'_>,
 ) -> rusqlite::Result<SourceReport> {
     const COLUMNS: [&str; 7] = [
-        "sku TEXT", "name TEXT", "brand TEXT", "subcategory TEXT", "category TEXT",
-        "list_price TEXT", "updated_at TEXT",
+        "sku TEXT",
+        "name TEXT",
+        "brand TEXT",
+        "subcategory TEXT",
+        "category TEXT",
+        "list_price TEXT",
+        "updated_at TEXT",
     ];
     let mut dice = day.dice("product");
     let mut table = Table::create(transaction, "product", &COLUMNS)?;
@@ -46,8 +51,14 @@ pub(crate) fn write_stores(
     day: &Day<'_>,
 ) -> rusqlite::Result<SourceReport> {
     const COLUMNS: [&str; 8] = [
-        "store_no TEXT", "name TEXT", "city TEXT", "region TEXT", "country TEXT", "area_m2 TEXT",
-        "opened_on TEXT", "updated_at TEXT",
+        "store_no TEXT",
+        "name TEXT",
+        "city TEXT",
+        "region TEXT",
+        "country TEXT",
+        "area_m2 TEXT",
+        "opened_on TEXT",
+        "updated_at TEXT",
     ];
     let mut dice = day.dice("store");
     let mut table = Table::create(transaction, "store", &COLUMNS)?;

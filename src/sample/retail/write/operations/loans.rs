@@ -7,10 +7,18 @@ use crate::sample::retail::money::plain;
 use rusqlite::Transaction;
 
 /// Writes the loans.
-pub(crate) fn write(transaction: &Transaction<'_>, day: &Day<'_>) -> rusqlite::Result<SourceReport> {
+pub(crate) fn write(
+    transaction: &Transaction<'_>,
+    day: &Day<'_>,
+) -> rusqlite::Result<SourceReport> {
     const COLUMNS: [&str; 7] = [
-        "loan_no TEXT", "customer_no TEXT", "opened_on TEXT", "principal TEXT",
-        "term_months INTEGER", "defaulted_on TEXT", "closed_on TEXT",
+        "loan_no TEXT",
+        "customer_no TEXT",
+        "opened_on TEXT",
+        "principal TEXT",
+        "term_months INTEGER",
+        "defaulted_on TEXT",
+        "closed_on TEXT",
     ];
     let mut dice = day.dice("loan");
     let mut table = Table::create(transaction, "loan", &COLUMNS)?;

@@ -12,7 +12,6 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::sample::project::unfinished_name;
 use rusqlite::Connection;
 use std::path::Path;
-use table::Table;
 pub(crate) use tills::withdrawn;
 
 /// The database, relative to the project.

@@ -9,13 +9,26 @@ use rusqlite::Transaction;
 use std::collections::HashSet;
 
 const COLUMNS: [&str; 13] = [
-    "receipt_no TEXT", "line_no INTEGER", "sold_at TEXT", "store_no TEXT", "member_system TEXT",
-    "customer_no TEXT", "sku TEXT", "campaign_code TEXT", "quantity INTEGER", "currency TEXT",
-    "amount TEXT", "cost TEXT", "voided INTEGER",
+    "receipt_no TEXT",
+    "line_no INTEGER",
+    "sold_at TEXT",
+    "store_no TEXT",
+    "member_system TEXT",
+    "customer_no TEXT",
+    "sku TEXT",
+    "campaign_code TEXT",
+    "quantity INTEGER",
+    "currency TEXT",
+    "amount TEXT",
+    "cost TEXT",
+    "voided INTEGER",
 ];
 
 /// Writes every line, those withdrawn since the day before among them and marked as voided.
-pub(crate) fn write(transaction: &Transaction<'_>, day: &Day<'_>) -> rusqlite::Result<SourceReport> {
+pub(crate) fn write(
+    transaction: &Transaction<'_>,
+    day: &Day<'_>,
+) -> rusqlite::Result<SourceReport> {
     let mut dice = day.dice("sale_line");
     let mut table = Table::create(transaction, "sale_line", &COLUMNS)?;
     for sale in day.now.sales.iter().filter(|sale| !sale.is_web()) {
