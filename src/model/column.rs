@@ -1,6 +1,5 @@
 //! Columns and their types, as people declare them.
 
-use arrow::datatypes::{DataType, TimeUnit};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
@@ -43,23 +42,6 @@ impl ColumnType {
         !matches!(self, Self::Text | Self::Boolean | Self::Date | Self::Timestamp)
     }
 
-    /// Its Arrow type inside query plans, for stored tables and cubes alike. Text is a view there,
-    /// which compares and groups faster; on the wire and in files it is plain UTF-8.
-    pub fn plan_type(self) -> DataType {
-        match self {
-            Self::Text => DataType::Utf8View,
-            Self::Boolean => DataType::Boolean,
-            Self::Int16 => DataType::Int16,
-            Self::Int32 => DataType::Int32,
-            Self::Int64 => DataType::Int64,
-            Self::Float64 => DataType::Float64,
-            Self::Decimal { precision, scale } => {
-                DataType::Decimal128(precision, i8::try_from(scale).unwrap_or(i8::MAX))
-            }
-            Self::Date => DataType::Date32,
-            Self::Timestamp => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
-        }
-    }
 }
 
 impl fmt::Display for ColumnType {

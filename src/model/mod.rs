@@ -7,12 +7,14 @@
 //! Terms are Kimball's (dimension, fact, grain, role, surrogate and natural key, history type)
 //! and the OLAP literature's (cube, hierarchy, level, measure, aggregate).
 
+mod arrow_types;
 mod column;
 mod cube;
 mod dimension;
 mod fact;
 mod measure;
 
+pub use arrow_types::{arrow_schema, plan_schema};
 pub use column::{Column, ColumnType};
 pub use cube::{Aggregate, Cube, CubeColumn, CubeDimension};
 pub use dimension::{Attribute, Calendar, Dimension, DimensionKind, Hierarchy, History, Level};

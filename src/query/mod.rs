@@ -1,25 +1,63 @@
 //! Questions: pure planning from a cube query or cube SQL to a logical plan.
 //!
-//! No I/O and no session: tables come in through [`StarTables`], plans go out.
+//! No I/O and no session: tables come in through [`StarTables`], plans go out. Both kinds of
+//! question become one typed node, `Ask` (`ask.rs`): group columns, predicates, grouping sets
+//! and measures of one cube. From there the path is the same:
+//!
+//! ```text
+//! CubeQuery --+                        +- one sub-plan a context (fact, period shift, total):
+//!             +-> Ask -> measures -----+    route.rs  an aggregate that answers, or
+//! cube SQL ---+   (into atoms)         |    star.rs   the fact joined to the roles it needs
+//!                                      +- combined, formulas on top
+//! ```
+//!
+//! Where a verb lives: slice and dice in `slice.rs`, roll up (totals) in `roll_up.rs`, pivot in
+//! `pivot.rs`, top and order in `top.rs`; drilling is asking for a finer column in `rows`.
 
+mod ask;
 mod cube_query;
+mod cube_table;
+mod cuboid;
+mod marker;
+mod measure;
+mod names;
+mod pivot;
+mod plan;
+mod preview;
+mod roll_up;
+mod route;
+mod scalar_sql;
+mod slice;
+mod sql;
+mod star;
+mod sum_at_last;
+mod top;
 
 pub use cube_query::{CubeQuery, MemberRange, OrderBy, Slice, Top, Totals};
+pub use cube_table::CubeTable;
+pub use cuboid::{aggregate_columns, aggregate_plan};
+pub use marker::measure_function;
+pub use pivot::{PivotMembers, pivot_members};
+pub use plan::plan_cube_query;
+pub use sql::resolve_cubes;
 
-use crate::error::Result;
+use crate::error::Error;
 use crate::model::Model;
+use datafusion::common::DataFusionError;
 use datafusion::logical_expr::{LogicalPlan, TableSource};
 use std::sync::Arc;
 
-/// The stored tables a plan may scan: dimensions, facts and aggregates of a release.
+/// The stored tables a plan may scan: dimensions, facts and aggregates.
 pub trait StarTables {
     /// The table of that name (`dim_customer`, `fact_sales`, `agg_sales_by_month`), if the
-    /// release has it.
-    ///
-    /// `catalog` is that of the cube's scan: a cube asked for with `VERSION AS OF 2` is scanned as
-    /// `release_2.cubes.sales`, and its tables are those of `release_2`; `None` is the session's
-    /// own release.
+    /// release has it. `catalog` is the SQL catalog that the cube was named in, where it was
+    /// named in another than the session's own (another release).
     fn table(&self, catalog: Option<&str>, name: &str) -> Option<Arc<dyn TableSource>>;
+
+    /// How many rows the table has, where that is known.
+    fn rows(&self, _catalog: Option<&str>, _name: &str) -> Option<u64> {
+        None
+    }
 }
 
 /// What planning needs to know.
@@ -41,19 +79,7 @@ pub struct Planned {
     pub routing: Vec<String>,
 }
 
-/// Plans a cube query.
-///
-/// # Errors
-/// User errors name what is unknown (with the nearest name) or cannot be asked.
-pub fn plan_cube_query(_query: &CubeQuery, _context: &PlanContext<'_>) -> Result<Planned> {
-    todo!()
-}
-
-/// Replaces every scan of a cube, and every `MEASURE(...)` over it, by plans over stored tables.
-/// A plan without cubes comes back unchanged.
-///
-/// # Errors
-/// User errors where a measure is asked in a way that has no right answer.
-pub fn resolve_cubes(_plan: LogicalPlan, _context: &PlanContext<'_>) -> Result<Planned> {
-    todo!()
+/// A plan could not be built from parts that were checked before: our defect.
+fn defect(error: DataFusionError) -> Error {
+    Error::internal("a cube question could not be planned").caused_by(error)
 }

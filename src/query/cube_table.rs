@@ -1,0 +1,65 @@
+//! A cube as SQL sees it: one table whose columns are levels and measures.
+
+use super::measure::Expansion;
+use crate::error::Result;
+use crate::model::{Cube, Model};
+use arrow::datatypes::{Field, Schema, SchemaRef};
+use async_trait::async_trait;
+use datafusion::catalog::{Session, TableProvider};
+use datafusion::common::plan_err;
+use datafusion::logical_expr::{Expr, TableType};
+use datafusion::physical_plan::ExecutionPlan;
+use std::sync::Arc;
+
+/// The schema of a cube. Planning replaces every scan of it (see
+/// [`resolve_cubes`](super::resolve_cubes)); it has no rows of its own.
+#[derive(Debug)]
+pub struct CubeTable {
+    name: String,
+    schema: SchemaRef,
+}
+
+impl CubeTable {
+    /// The table of a cube: its columns, then its measures, all nullable.
+    ///
+    /// # Errors
+    /// User errors where a measure's expression does not hold.
+    pub fn new(cube: &Cube, model: &Model) -> Result<Self> {
+        let mut fields: Vec<Field> = cube
+            .columns
+            .iter()
+            .map(|column| Field::new(&column.name, column.column.ty.plan_type(), true))
+            .collect();
+        for measure in &cube.measures {
+            let expansion = Expansion::new(cube, model, [measure.name.as_str()])?;
+            fields.push(Field::new(&measure.name, expansion.formulas[0].ty.clone(), true));
+        }
+        Ok(Self { name: cube.name.clone(), schema: Arc::new(Schema::new(fields)) })
+    }
+
+    /// The cube's name.
+    pub fn cube(&self) -> &str {
+        &self.name
+    }
+}
+
+#[async_trait]
+impl TableProvider for CubeTable {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::View
+    }
+
+    async fn scan(
+        &self,
+        _state: &dyn Session,
+        _projection: Option<&Vec<usize>>,
+        _filters: &[Expr],
+        _limit: Option<usize>,
+    ) -> datafusion::common::Result<Arc<dyn ExecutionPlan>> {
+        plan_err!("cube {} was not resolved before execution", self.name)
+    }
+}
