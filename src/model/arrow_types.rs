@@ -17,7 +17,7 @@ impl ColumnType {
             Self::Float64 => DataType::Float64,
             Self::Decimal { precision, scale } => {
                 DataType::Decimal128(precision, i8::try_from(scale).unwrap_or(i8::MAX))
-            },
+            }
             Self::Date => DataType::Date32,
             Self::Timestamp => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
         }

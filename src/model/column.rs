@@ -41,7 +41,6 @@ impl ColumnType {
     pub fn is_numeric(self) -> bool {
         !matches!(self, Self::Text | Self::Boolean | Self::Date | Self::Timestamp)
     }
-
 }
 
 impl fmt::Display for ColumnType {

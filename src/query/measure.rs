@@ -270,7 +270,8 @@ impl Atom {
     /// which only the dimension knows.
     pub(super) fn joined_role(&self, model: &Model) -> Result<Option<String>> {
         let fact = self.fact(model)?;
-        let versioned = |dimension: &str| model.dimension(dimension).is_some_and(|d| d.is_versioned());
+        let versioned =
+            |dimension: &str| model.dimension(dimension).is_some_and(|d| d.is_versioned());
         Ok(self.counted_role(fact).filter(|r| versioned(&r.dimension)).map(|r| r.role.clone()))
     }
 

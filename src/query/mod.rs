@@ -83,3 +83,8 @@ pub struct Planned {
 fn defect(error: DataFusionError) -> Error {
     Error::internal("a cube question could not be planned").caused_by(error)
 }
+
+/// A stand-in for a state's column, to ask whether states add up.
+fn marker_state() -> datafusion::logical_expr::Expr {
+    datafusion::logical_expr::ident("state")
+}

@@ -8,7 +8,11 @@ use crate::model::{Cube, CubeColumn, Model};
 ///
 /// # Errors
 /// User errors with the nearest name.
-pub(super) fn resolve<'a>(cube: &'a Cube, model: &Model, name: &str) -> Result<Vec<&'a CubeColumn>> {
+pub(super) fn resolve<'a>(
+    cube: &'a Cube,
+    model: &Model,
+    name: &str,
+) -> Result<Vec<&'a CubeColumn>> {
     if let Some(column) = cube.column(name) {
         return Ok(vec![column]);
     }
@@ -29,12 +33,7 @@ pub(super) fn resolve_one<'a>(cube: &'a Cube, model: &Model, name: &str) -> Resu
     columns.last().copied().ok_or_else(|| unknown(cube, model, name))
 }
 
-fn level<'a>(
-    cube: &'a Cube,
-    model: &Model,
-    role: &str,
-    name: &str,
-) -> Option<Vec<&'a CubeColumn>> {
+fn level<'a>(cube: &'a Cube, model: &Model, role: &str, name: &str) -> Option<Vec<&'a CubeColumn>> {
     let dimension = cube.dimensions.iter().find(|d| d.role == role)?.dimension.as_deref()?;
     let level = model.dimension(dimension)?.level(name)?;
     let shown = cube.role_column(role, &level.attribute)?;

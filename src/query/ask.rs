@@ -1,0 +1,338 @@
+//! The one typed node of every cube question: group columns, predicates, grouping sets, measures.
+//!
+//! A cube query and SQL with MEASURE both become an [`Ask`]; [`Ask::plan`] makes it a plan over
+//! stored tables. Each context (a fact, a period shift, a total) is aggregated on its own before
+//! anything is combined, so neither fan-out nor a chasm trap can touch a measure.
+
+use super::measure::{Atom, Context, Expansion, Function, atom_name, fact_column};
+use super::route::{Part, route};
+use super::star::{Star, scan};
+use super::{PlanContext, Planned, defect};
+use crate::error::{Error, Result};
+use crate::model::{Cube, CubeColumn, Fact, Model};
+use datafusion::common::ScalarValue;
+use datafusion::functions::expr_fn::coalesce;
+use datafusion::functions_aggregate::expr_fn::max;
+use datafusion::functions_aggregate::grouping::grouping;
+use datafusion::logical_expr::{
+    Expr, GroupingSet, LogicalPlan, LogicalPlanBuilder, cast, ident, lit,
+};
+use std::collections::BTreeSet;
+
+/// A question to a cube.
+pub(super) struct Ask<'a> {
+    pub(super) cube: &'a Cube,
+    /// The catalog of another release, where the cube was named in one.
+    pub(super) catalog: Option<String>,
+    /// Group expressions over cube columns (unqualified).
+    pub(super) groups: Vec<Expr>,
+    /// Which groups each grouping set holds, by position; `None` is the plain GROUP BY.
+    pub(super) grouping_sets: Option<Vec<Vec<usize>>>,
+    /// Conditions over cube columns (unqualified).
+    pub(super) predicates: Vec<Expr>,
+    /// Measures by name.
+    pub(super) measures: Vec<String>,
+}
+
+/// The name of a group's column in an [`Ask`]'s answer.
+pub(super) fn group_name(index: usize) -> String {
+    format!("__g{index}")
+}
+
+/// The name of the column that is 1 where a group is aggregated away (a total), else 0.
+pub(super) fn total_name(index: usize) -> String {
+    format!("__t{index}")
+}
+
+/// The name of a measure's column in an [`Ask`]'s answer.
+pub(super) fn measure_name(index: usize) -> String {
+    format!("__m{index}")
+}
+
+impl Ask<'_> {
+    /// The plan that answers: columns `__g0..`, then `__t0..` where there are grouping sets, then
+    /// `__m0..`.
+    pub(super) fn plan(&self, context: &PlanContext<'_>) -> Result<Planned> {
+        let names = self.measures.iter().map(String::as_str);
+        let expansion = Expansion::new(self.cube, context.model, names)?;
+        let mut routing = Vec::new();
+        let (mut grouped, mut totals) = (Vec::new(), Vec::new());
+        for part in contexts(&expansion) {
+            let atoms = atoms_of(&expansion, &part);
+            let plan = self.plan_part(&part, &atoms, context, &mut routing)?;
+            if part.total { totals.push(plan) } else { grouped.push((atoms, plan)) }
+        }
+        let mut answer = self.combine(grouped, &expansion)?;
+        for total in totals {
+            answer = answer.cross_join(total).map_err(defect)?;
+        }
+        let formulas = expansion.formulas.iter().enumerate().map(|(index, formula)| {
+            cast(formula.expr.clone(), formula.ty.clone()).alias(measure_name(index))
+        });
+        let columns = self.key_columns().into_iter().chain(formulas).collect::<Vec<_>>();
+        let plan = answer.project(columns).and_then(LogicalPlanBuilder::build).map_err(defect)?;
+        Ok(Planned { plan, routing })
+    }
+
+    /// The columns that tell rows of the answer apart.
+    fn key_columns(&self) -> Vec<Expr> {
+        let groups = (0..self.groups.len()).map(group_name);
+        let totals = (0..self.groups.len()).map(total_name);
+        match self.grouping_sets {
+            Some(_) => groups.chain(totals).map(ident).collect(),
+            None => groups.map(ident).collect(),
+        }
+    }
+
+    /// One context: from an aggregate if one answers, else from the base.
+    fn plan_part(
+        &self,
+        part: &Context,
+        atoms: &[(usize, &Atom)],
+        context: &PlanContext<'_>,
+        routing: &mut Vec<String>,
+    ) -> Result<LogicalPlan> {
+        let fact = context.model.fact(&part.fact).ok_or_else(|| {
+            Error::internal("a measure reads an unknown fact").with("fact", &part.fact)
+        })?;
+        let catalog = self.catalog.as_deref();
+        let star = Star { context, cube: self.cube, fact, catalog, shift: part.shift.as_ref() };
+        let needed = self.needed_columns(part.total)?;
+        if let Some(alien) = needed.iter().find(|column| !star.relates(column)) {
+            return Err(star.unrelated(&alien.role).with("measure", &atoms[0].1.measure));
+        }
+        let names: BTreeSet<String> = needed.iter().map(|column| column.name.clone()).collect();
+        let only: Vec<&Atom> = atoms.iter().map(|(_, atom)| *atom).collect();
+        let asked = Part { cube: self.cube, catalog, context: part, columns: &names, atoms: &only };
+        let chosen = route(&asked, context);
+        routing.push(chosen.reason);
+        let (rows, aggregated) = match chosen.aggregate {
+            Some(aggregate) => {
+                let table = self.cube.aggregate_table(aggregate);
+                let kept = scan(context, catalog, &table)?;
+                let states = |atom: &Atom| vec![ident(atom.state_column(self.cube))];
+                let merge = |atom: &Atom, mut inputs: Vec<Expr>| {
+                    inputs.pop().and_then(|state| atom.merge(state))
+                };
+                self.rows(kept, &needed, |column| ident(&column.name), part, atoms, states, merge)?
+            }
+            None => {
+                let roles = needed_roles(&needed, &only, context.model)?;
+                let base = star.relation(&roles)?;
+                let mut inputs = Vec::new();
+                for (_, atom) in atoms {
+                    inputs.push(atom.inputs(context.model)?);
+                }
+                let mut inputs = inputs.into_iter();
+                let states = |_: &Atom| inputs.next().unwrap_or_default();
+                let fresh = |atom: &Atom, inputs: Vec<Expr>| Some(atom.aggregate(inputs));
+                self.rows(base, &needed, |column| star.column(column), part, atoms, states, fresh)?
+            }
+        };
+        self.aggregate(rows, aggregated, part, atoms)
+    }
+
+    /// Filtered rows of a context with its groups and inputs as columns, and the aggregations
+    /// over them.
+    #[allow(clippy::too_many_arguments)]
+    fn rows(
+        &self,
+        source: LogicalPlanBuilder,
+        needed: &[&CubeColumn],
+        column: impl Fn(&CubeColumn) -> Expr,
+        part: &Context,
+        atoms: &[(usize, &Atom)],
+        mut inputs_of: impl FnMut(&Atom) -> Vec<Expr>,
+        aggregate: impl Fn(&Atom, Vec<Expr>) -> Option<Expr>,
+    ) -> Result<(LogicalPlanBuilder, Vec<Expr>)> {
+        let mut columns: Vec<Expr> =
+            needed.iter().map(|own| column(own).alias(&own.name)).collect();
+        let mut aggregated = Vec::new();
+        let mut input_names = Vec::new();
+        for (index, atom) in atoms {
+            let mut inputs = Vec::new();
+            for (place, input) in inputs_of(atom).into_iter().enumerate() {
+                let name = format!("__x{index}_{place}");
+                columns.push(input.alias(&name));
+                inputs.push(ident(&name));
+                input_names.push(name);
+            }
+            aggregated.push(
+                aggregate(atom, inputs)
+                    .ok_or_else(|| Error::internal("an aggregate was taken that cannot answer"))?,
+            );
+        }
+        let mut rows = source.project(columns).map_err(defect)?;
+        if let Some(condition) = self.predicates.iter().cloned().reduce(Expr::and) {
+            rows = rows.filter(condition).map_err(|error| {
+                Error::user("the question's filter does not fit the cube").caused_by(error)
+            })?;
+        }
+        let groups = self.groups.iter().enumerate().filter(|_| !part.total);
+        let groups = groups.map(|(index, group)| group.clone().alias(group_name(index)));
+        let columns: Vec<Expr> = groups.chain(input_names.into_iter().map(ident)).collect();
+        // A lone COUNT needs no column but its constant input, which is one.
+        Ok((rows.project(columns).map_err(defect)?, aggregated))
+    }
+
+    /// Rows aggregated: key columns, then `__a<index>` of the context's atoms.
+    fn aggregate(
+        &self,
+        rows: LogicalPlanBuilder,
+        aggregated: Vec<Expr>,
+        part: &Context,
+        atoms: &[(usize, &Atom)],
+    ) -> Result<LogicalPlan> {
+        let groups: Vec<Expr> = match part.total {
+            true => Vec::new(),
+            false => (0..self.groups.len()).map(group_name).map(ident).collect(),
+        };
+        let (by, totals) = match &self.grouping_sets {
+            Some(sets) if !part.total && !groups.is_empty() => {
+                let sets = sets.iter().map(|set| set.iter().map(|i| groups[*i].clone()).collect());
+                let by = Expr::GroupingSet(GroupingSet::GroupingSets(sets.collect()));
+                (vec![by], groups.iter().cloned().map(grouping).collect())
+            }
+            _ => (groups.clone(), Vec::new()),
+        };
+        let mut columns: Vec<Expr> = groups;
+        for (index, total) in totals.iter().enumerate() {
+            columns.push(ident(total.schema_name().to_string()).alias(total_name(index)));
+        }
+        for ((index, atom), expr) in atoms.iter().zip(&aggregated) {
+            let value = ident(expr.schema_name().to_string());
+            // A sum of kept counts over no rows is no count; a count is 0.
+            let value = match atom.function {
+                Function::Count => coalesce(vec![value, lit(0_i64)]),
+                _ => value,
+            };
+            columns.push(value.alias(atom_name(*index)));
+        }
+        let aggregated: Vec<Expr> = unique(totals.into_iter().chain(aggregated));
+        rows.aggregate(by, aggregated)
+            .and_then(|grouped| grouped.project(columns))
+            .and_then(LogicalPlanBuilder::build)
+            .map_err(|error| {
+                Error::user("the question's grouping does not fit the cube").caused_by(error)
+            })
+    }
+
+    /// Contexts side by side: every combination of groups that any of them has, once. A count of
+    /// a context without rows there is 0, any other value NULL.
+    fn combine(
+        &self,
+        mut parts: Vec<(Vec<(usize, &Atom)>, LogicalPlan)>,
+        expansion: &Expansion,
+    ) -> Result<LogicalPlanBuilder> {
+        if parts.len() == 1
+            && let Some((atoms, plan)) = parts.pop()
+        {
+            return self.typed(plan, &atoms, expansion).map(LogicalPlanBuilder::from);
+        }
+        let mut union: Option<LogicalPlanBuilder> = None;
+        for (atoms, plan) in &parts {
+            let side = self.typed(plan.clone(), atoms, expansion)?;
+            union = Some(match union {
+                Some(union) => union.union(side).map_err(defect)?,
+                None => LogicalPlanBuilder::from(side),
+            });
+        }
+        let union = union.ok_or_else(|| Error::user("a question needs at least one measure"))?;
+        let all = expansion.atoms.iter().enumerate().filter(|(_, atom)| !atom.context.total);
+        let found: Vec<Expr> = all.clone().map(|(i, _)| max(ident(atom_name(i)))).collect();
+        let mut columns = self.key_columns();
+        for ((index, atom), value) in all.zip(&found) {
+            let value = ident(value.schema_name().to_string());
+            let counts = atom.function == Function::Count && atom.context.shift.is_none();
+            let value = if counts { coalesce(vec![value, lit(0_i64)]) } else { value };
+            columns.push(value.alias(atom_name(index)));
+        }
+        union
+            .aggregate(self.key_columns(), found)
+            .and_then(|merged| merged.project(columns))
+            .map_err(defect)
+    }
+
+    /// A context's columns with the declared types; atoms of other contexts are NULL.
+    fn typed(
+        &self,
+        plan: LogicalPlan,
+        own: &[(usize, &Atom)],
+        expansion: &Expansion,
+    ) -> Result<LogicalPlan> {
+        let mut columns = self.key_columns();
+        for (index, (atom, ty)) in expansion.atoms.iter().zip(&expansion.types).enumerate() {
+            if atom.context.total {
+                continue;
+            }
+            let value = match own.iter().any(|(mine, _)| *mine == index) {
+                true => ident(atom_name(index)),
+                false => lit(ScalarValue::Null),
+            };
+            columns.push(cast(value, ty.clone()).alias(atom_name(index)));
+        }
+        LogicalPlanBuilder::from(plan)
+            .project(columns)
+            .and_then(LogicalPlanBuilder::build)
+            .map_err(defect)
+    }
+
+    /// The cube columns that predicates and (unless removed) groups use.
+    fn needed_columns(&self, total: bool) -> Result<Vec<&CubeColumn>> {
+        let groups = self.groups.iter().filter(|_| !total);
+        let mut names = BTreeSet::new();
+        for expr in groups.chain(&self.predicates) {
+            names.extend(expr.column_refs().into_iter().map(|column| column.name.clone()));
+        }
+        let column = |name: &String| {
+            self.cube.column(name).ok_or_else(|| match self.cube.measure(name) {
+                Some(_) => Error::user(format!(
+                    "measure `{name}` cannot be grouped or filtered by before it is computed"
+                ))
+                .hint(format!("filter it afterwards: HAVING MEASURE({name}) ...")),
+                None => Error::user(format!("cube {} has no column `{name}`", self.cube.name)),
+            })
+        };
+        names.iter().map(column).collect()
+    }
+}
+
+/// The roles to join: those of needed columns, and those that inputs look into.
+pub(super) fn needed_roles(
+    columns: &[&CubeColumn],
+    atoms: &[&Atom],
+    model: &Model,
+) -> Result<BTreeSet<String>> {
+    let of_columns = columns.iter().filter(|column| column.dimension.is_some());
+    let mut roles: BTreeSet<String> = of_columns.map(|column| column.role.clone()).collect();
+    for atom in atoms {
+        roles.extend(atom.joined_role(model)?);
+    }
+    Ok(roles)
+}
+
+/// The different contexts, in order of appearance.
+fn contexts(expansion: &Expansion) -> Vec<Context> {
+    let mut contexts: Vec<Context> = Vec::new();
+    for atom in &expansion.atoms {
+        if !contexts.contains(&atom.context) {
+            contexts.push(atom.context.clone());
+        }
+    }
+    contexts
+}
+
+fn atoms_of<'a>(expansion: &'a Expansion, part: &Context) -> Vec<(usize, &'a Atom)> {
+    expansion.atoms.iter().enumerate().filter(|(_, atom)| atom.context == *part).collect()
+}
+
+/// Expressions without repetition: two atoms may aggregate the same.
+fn unique(exprs: impl Iterator<Item = Expr>) -> Vec<Expr> {
+    let mut kept: Vec<Expr> = Vec::new();
+    for expr in exprs {
+        if !kept.contains(&expr) {
+            kept.push(expr);
+        }
+    }
+    kept
+}

@@ -1,0 +1,124 @@
+//! Pivot: members across the top.
+//!
+//! A plan's columns must be known before it runs, so a pivot is planned in two steps: the members
+//! that the answer has across ([`pivot_members`] is a question of its own), then the answer with
+//! one column a member and measure.
+
+use super::ask::{Ask, group_name, total_name};
+use super::{CubeQuery, PlanContext, Planned, defect, names, slice};
+use crate::error::{Error, Result};
+use crate::model::Cube;
+use datafusion::common::ScalarValue;
+use datafusion::functions_aggregate::expr_fn::max;
+use datafusion::logical_expr::{Expr, LogicalPlanBuilder, ident, lit, when};
+
+/// The most members a pivot shows across.
+const MOST_MEMBERS: usize = 256;
+
+/// The members across: each a value for every column of the query's `columns`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct PivotMembers(pub Vec<Vec<ScalarValue>>);
+
+/// The question whose rows are the members across, in order; `None` where the query has no
+/// `columns`.
+///
+/// # Errors
+/// As [`plan_cube_query`](super::plan_cube_query).
+pub fn pivot_members(query: &CubeQuery, context: &PlanContext<'_>) -> Result<Option<Planned>> {
+    if query.columns.is_empty() {
+        return Ok(None);
+    }
+    let cube = super::plan::find_cube(context.model, &query.cube)?;
+    let mut groups = Vec::new();
+    for name in &query.columns {
+        let columns = names::resolve(cube, context.model, name)?;
+        groups.extend(columns.into_iter().map(|column| ident(&column.name)));
+    }
+    let across = groups.len();
+    let ask = Ask {
+        cube,
+        catalog: None,
+        groups,
+        grouping_sets: None,
+        predicates: slice::predicates(query, cube, context.model)?,
+        measures: query.measures.clone(),
+    };
+    let Planned { plan, routing } = ask.plan(context)?;
+    let members: Vec<Expr> = (0..across).map(|index| ident(group_name(index))).collect();
+    let order: Vec<_> = members.iter().map(|member| member.clone().sort(true, false)).collect();
+    let plan = LogicalPlanBuilder::from(plan)
+        .project(members)
+        .and_then(|members| members.sort(order))
+        .and_then(|sorted| sorted.limit(0, Some(MOST_MEMBERS + 1)))
+        .and_then(LogicalPlanBuilder::build)
+        .map_err(defect)?;
+    Ok(Some(Planned { plan, routing }))
+}
+
+/// One column of a pivoted answer.
+pub(super) struct Across {
+    /// Its name: the members, then the measure.
+    pub(super) name: String,
+    /// The measure it shows.
+    pub(super) measure: String,
+    expr: Expr,
+}
+
+/// The columns across: `columns` are positions of groups, `measures` name the measure columns.
+pub(super) fn across(
+    members: &PivotMembers,
+    columns: &[usize],
+    measures: &[(String, String)],
+) -> Result<Vec<Across>> {
+    if members.0.len() > MOST_MEMBERS {
+        return Err(Error::new(
+            crate::error::ErrorKind::Limit,
+            format!("the pivot would have more than {MOST_MEMBERS} members across"),
+        )
+        .hint("slice or dice it, or put that column into rows"));
+    }
+    let mut shown = Vec::new();
+    for member in &members.0 {
+        let is_member = columns.iter().zip(member).map(|(column, value)| {
+            let column = ident(group_name(*column));
+            if value.is_null() { column.is_null() } else { column.eq(lit(value.clone())) }
+        });
+        let is_member = is_member.reduce(Expr::and).unwrap_or_else(|| lit(true));
+        let caption: Vec<String> = member.iter().map(caption).collect();
+        for (measure, column) in measures {
+            let value = when(is_member.clone(), ident(column)).end().map_err(defect)?;
+            shown.push(Across {
+                name: format!("{} {measure}", caption.join(" ")),
+                measure: measure.clone(),
+                expr: max(value),
+            });
+        }
+    }
+    Ok(shown)
+}
+
+/// The long answer turned: rows stay, members go across.
+pub(super) fn pivot(
+    answer: LogicalPlanBuilder,
+    rows: &[usize],
+    with_totals: bool,
+    across: &[Across],
+) -> Result<LogicalPlanBuilder> {
+    let keys = rows.iter().map(|row| group_name(*row));
+    let flags = rows.iter().filter(|_| with_totals).map(|row| total_name(*row));
+    let keys: Vec<Expr> = keys.chain(flags).map(ident).collect();
+    let values: Vec<Expr> = across.iter().map(|one| one.expr.clone().alias(&one.name)).collect();
+    answer.aggregate(keys, values).map_err(defect)
+}
+
+fn caption(value: &ScalarValue) -> String {
+    if value.is_null() { "(none)".to_owned() } else { value.to_string() }
+}
+
+/// Refuses members where the query has no columns, and the reverse.
+pub(super) fn check(query: &CubeQuery, cube: &Cube, members: &PivotMembers) -> Result<()> {
+    if query.columns.is_empty() && !members.0.is_empty() {
+        return Err(Error::internal("a pivot without columns").with("cube", &cube.name));
+    }
+    Ok(())
+}

@@ -1,0 +1,89 @@
+//! A cube read without MEASURE: rows at the fact's grain.
+//!
+//! `SELECT * FROM cubes.sales` is every BI tool's preview. Each fact row is a row; an additive
+//! measure is its row's part, so that SUM over it is the measure; what has no value at the grain
+//! of a row (a distinct count, a period shift, a share) is NULL.
+
+use super::measure::{Expansion, Function, atom_name};
+use super::star::Star;
+use super::{PlanContext, defect};
+use crate::error::{Error, Result};
+use crate::model::{Cube, Fact};
+use arrow::datatypes::SchemaRef;
+use datafusion::common::ScalarValue;
+use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, cast, ident, lit};
+use std::collections::{BTreeSet, HashSet};
+
+/// The rows of a cube with the schema of its table. Only roles with a column in `mentioned` are
+/// joined; columns of others are never read and stay NULL.
+pub(super) fn preview(
+    cube: &Cube,
+    catalog: Option<&str>,
+    schema: &SchemaRef,
+    mentioned: &HashSet<String>,
+    context: &PlanContext<'_>,
+) -> Result<LogicalPlan> {
+    let mut rows: Option<LogicalPlanBuilder> = None;
+    for name in &cube.facts {
+        let fact = context
+            .model
+            .fact(name)
+            .ok_or_else(|| Error::internal("a cube names an unknown fact").with("fact", name))?;
+        let part = fact_rows(cube, fact, catalog, schema, mentioned, context)?;
+        rows = Some(match rows {
+            Some(rows) => rows.union(part).map_err(defect)?,
+            None => LogicalPlanBuilder::from(part),
+        });
+    }
+    let rows = rows.ok_or_else(|| Error::internal("a cube without facts"))?;
+    rows.build().map_err(defect)
+}
+
+fn fact_rows(
+    cube: &Cube,
+    fact: &Fact,
+    catalog: Option<&str>,
+    schema: &SchemaRef,
+    mentioned: &HashSet<String>,
+    context: &PlanContext<'_>,
+) -> Result<LogicalPlan> {
+    let star = Star { context, cube, fact, catalog, shift: None };
+    let names: Vec<&str> = cube.measures.iter().map(|measure| measure.name.as_str()).collect();
+    let expansion = Expansion::new(cube, context.model, names)?;
+    let read = |name: &str| mentioned.contains(name);
+    let mut roles = BTreeSet::new();
+    let mut columns = Vec::new();
+    for column in &cube.columns {
+        let value = if star.relates(column) && read(&column.name) {
+            if column.dimension.is_some() {
+                roles.insert(column.role.clone());
+            }
+            star.column(column)
+        } else {
+            lit(ScalarValue::Null)
+        };
+        columns.push(value.alias(&column.name));
+    }
+    for (index, atom) in expansion.atoms.iter().enumerate() {
+        let at_grain = atom.context.fact == fact.name
+            && atom.context.shift.is_none()
+            && !atom.context.total
+            && atom.function != Function::CountDistinct;
+        let value = match atom.inputs(context.model)?.into_iter().next() {
+            Some(input) if at_grain => input,
+            _ => lit(ScalarValue::Null),
+        };
+        columns.push(cast(value, expansion.types[index].clone()).alias(atom_name(index)));
+    }
+    let shown = schema.fields().iter().map(|field| {
+        let formula = expansion.formulas.iter().find(|f| f.measure == *field.name());
+        let value = formula.map_or_else(|| ident(field.name()), |f: &_| f.expr.clone());
+        cast(value, field.data_type().clone()).alias(field.name())
+    });
+    let shown: Vec<Expr> = shown.collect();
+    star.relation(&roles)?
+        .project(columns)
+        .and_then(|rows| rows.project(shown))
+        .and_then(LogicalPlanBuilder::build)
+        .map_err(defect)
+}

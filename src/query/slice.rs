@@ -1,0 +1,102 @@
+//! Slice and dice: which members count, as predicates.
+
+use super::cube_query::{MemberRange, Slice};
+use super::{CubeQuery, names};
+use crate::error::{Error, Result};
+use crate::model::{ColumnType, Cube, CubeColumn, Model};
+use chrono::{DateTime, NaiveDate, NaiveDateTime};
+use datafusion::common::ScalarValue;
+use datafusion::logical_expr::{Expr, cast, ident, lit};
+use serde_json::Value;
+
+/// The predicates of a cube query, over cube columns (unqualified).
+///
+/// # Errors
+/// User errors for unknown columns and members whose type does not fit.
+pub(super) fn predicates(query: &CubeQuery, cube: &Cube, model: &Model) -> Result<Vec<Expr>> {
+    let mut predicates = Vec::new();
+    for (name, member) in &query.slice {
+        predicates.push(is_member(names::resolve_one(cube, model, name)?, member)?);
+    }
+    for (name, slice) in &query.dice {
+        let column = names::resolve_one(cube, model, name)?;
+        match slice {
+            Slice::Members(members) => predicates.push(any_of(column, members)?),
+            Slice::Range(range) => predicates.extend(between(column, range)?),
+        }
+    }
+    Ok(predicates)
+}
+
+/// One member; `null` is the missing one.
+fn is_member(column: &CubeColumn, member: &Value) -> Result<Expr> {
+    if member.is_null() {
+        return Ok(ident(&column.name).is_null());
+    }
+    Ok(ident(&column.name).eq(literal(column, member)?))
+}
+
+fn any_of(column: &CubeColumn, members: &[Value]) -> Result<Expr> {
+    let mut any: Option<Expr> = None;
+    for member in members {
+        let one = is_member(column, member)?;
+        any = Some(match any {
+            Some(any) => any.or(one),
+            None => one,
+        });
+    }
+    Ok(any.unwrap_or_else(|| lit(false)))
+}
+
+fn between(column: &CubeColumn, range: &MemberRange) -> Result<Vec<Expr>> {
+    let mut bounds = Vec::new();
+    if let Some(from) = &range.from {
+        bounds.push(ident(&column.name).gt_eq(literal(column, from)?));
+    }
+    if let Some(to) = &range.to {
+        bounds.push(ident(&column.name).lt_eq(literal(column, to)?));
+    }
+    Ok(bounds)
+}
+
+/// A member as a literal of the column's type.
+fn literal(column: &CubeColumn, member: &Value) -> Result<Expr> {
+    let ty = column.column.ty;
+    let wrong =
+        || Error::user(format!("{member} is not a member of `{}`, which is {ty}", column.name));
+    let text = match member {
+        Value::String(text) => text.clone(),
+        Value::Number(number) => number.to_string(),
+        Value::Bool(flag) => flag.to_string(),
+        Value::Null | Value::Array(_) | Value::Object(_) => return Err(wrong()),
+    };
+    let value = match ty {
+        ColumnType::Text => ScalarValue::Utf8View(Some(text)),
+        ColumnType::Boolean => ScalarValue::Boolean(Some(text.parse().map_err(|_| wrong())?)),
+        ColumnType::Int16 | ColumnType::Int32 | ColumnType::Int64 => {
+            // Wider than the column: a member it cannot hold is simply not there.
+            ScalarValue::Int64(Some(text.parse().map_err(|_| wrong())?))
+        }
+        ColumnType::Float64 => ScalarValue::Float64(Some(text.parse().map_err(|_| wrong())?)),
+        ColumnType::Decimal { .. } => {
+            text.parse::<f64>().map_err(|_| wrong())?;
+            return Ok(cast(lit(text), ty.plan_type()));
+        }
+        ColumnType::Date => {
+            let day = text.parse::<NaiveDate>().map_err(|_| wrong())?;
+            let days = day.signed_duration_since(NaiveDate::default()).num_days();
+            ScalarValue::Date32(Some(i32::try_from(days).map_err(|_| wrong())?))
+        }
+        ColumnType::Timestamp => {
+            let moment = DateTime::parse_from_rfc3339(&text)
+                .map(|at| at.timestamp_micros())
+                .or_else(|_| {
+                    NaiveDateTime::parse_from_str(&text, "%Y-%m-%d %H:%M:%S")
+                        .map(|at| at.and_utc().timestamp_micros())
+                })
+                .map_err(|_| wrong())?;
+            ScalarValue::TimestampMicrosecond(Some(moment), Some("UTC".into()))
+        }
+    };
+    Ok(lit(value))
+}

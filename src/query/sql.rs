@@ -1,0 +1,361 @@
+//! SQL over cubes: MEASURE in the context of its GROUP BY and WHERE, and cubes read as tables.
+//!
+//! An aggregation with `MEASURE(...)` (or `SUM` over an additive measure, as BI tools write) over
+//! a cube becomes an `Ask`; filters, aliases, CTEs and subqueries that only pass or compute columns
+//! may stand between. Where a measure has no right answer, the refusal says what to write.
+
+use super::ask::{Ask, group_name, measure_name, total_name};
+use super::{CubeTable, PlanContext, Planned, defect, marker, preview};
+use crate::error::{Error, Result};
+use crate::model::{Cube, MeasureKind, Model};
+use datafusion::catalog::default_table_source::DefaultTableSource;
+use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
+use datafusion::common::{DFSchema, DataFusionError, TableReference};
+use datafusion::logical_expr::utils::grouping_set_to_exprlist;
+use datafusion::logical_expr::{
+    Aggregate, Expr, GroupingSet, LogicalPlan, LogicalPlanBuilder, TableScan, ident, lit,
+};
+use std::collections::HashSet;
+
+/// Replaces every scan of a cube, and every `MEASURE(...)` over it, by plans over stored tables.
+/// A plan without cubes comes back unchanged.
+///
+/// # Errors
+/// User errors where a measure is asked in a way that has no right answer.
+pub fn resolve_cubes(plan: LogicalPlan, context: &PlanContext<'_>) -> Result<Planned> {
+    let mentioned = mentioned_columns(&plan)?;
+    let mut routing = Vec::new();
+    let plan = plan
+        .transform_down_with_subqueries(|node| {
+            let replaced = match &node {
+                LogicalPlan::Aggregate(aggregate) => {
+                    resolve_aggregate(aggregate, context, &mut routing).map_err(outward)?
+                }
+                LogicalPlan::TableScan(scan) => {
+                    resolve_scan(scan, &mentioned, context, &mut routing).map_err(outward)?
+                }
+                _ => None,
+            };
+            Ok(match replaced {
+                Some(plan) => Transformed::new(plan, true, TreeNodeRecursion::Jump),
+                None => Transformed::no(node),
+            })
+        })
+        .map_err(inward)?
+        .data;
+    Ok(Planned { plan, routing })
+}
+
+/// Our error through DataFusion's tree walk and back.
+fn outward(error: Error) -> DataFusionError {
+    DataFusionError::External(Box::new(error))
+}
+
+fn inward(error: DataFusionError) -> Error {
+    match error {
+        DataFusionError::External(inner) => match inner.downcast::<Error>() {
+            Ok(own) => *own,
+            Err(other) => Error::internal("a cube question could not be planned").caused_by(other),
+        },
+        DataFusionError::Context(_, inner) => inward(*inner),
+        other => defect(other),
+    }
+}
+
+/// The cube a scan reads, if it reads one.
+fn cube_of<'a>(scan: &TableScan, model: &'a Model) -> Option<&'a Cube> {
+    let source = scan.source.as_ref() as &dyn std::any::Any;
+    let provider = &source.downcast_ref::<DefaultTableSource>()?.table_provider;
+    let provider = provider.as_ref() as &dyn std::any::Any;
+    model.cube(provider.downcast_ref::<CubeTable>()?.cube())
+}
+
+/// Every column name that any expression of the statement uses.
+fn mentioned_columns(plan: &LogicalPlan) -> Result<HashSet<String>> {
+    let mut mentioned = HashSet::new();
+    plan.apply_with_subqueries(|node| {
+        node.apply_expressions(|expr| {
+            expr.apply(|part| {
+                if let Expr::Column(column) | Expr::OuterReferenceColumn(_, column) = part {
+                    mentioned.insert(column.name.clone());
+                }
+                Ok(TreeNodeRecursion::Continue)
+            })
+        })
+    })
+    .map_err(defect)?;
+    Ok(mentioned)
+}
+
+/// A cube read as a table.
+fn resolve_scan(
+    scan: &TableScan,
+    mentioned: &HashSet<String>,
+    context: &PlanContext<'_>,
+    routing: &mut Vec<String>,
+) -> Result<Option<LogicalPlan>> {
+    let Some(cube) = cube_of(scan, context.model) else { return Ok(None) };
+    let schema = scan.source.schema();
+    let rows = preview::preview(cube, scan.table_name.catalog(), &schema, mentioned, context)?;
+    let columns = scan.projected_schema.columns().into_iter().map(|column| ident(&column.name));
+    let plan = LogicalPlanBuilder::from(rows)
+        .project(columns.collect::<Vec<_>>())
+        .and_then(|rows| rows.alias(scan.table_name.clone()))
+        .and_then(LogicalPlanBuilder::build)
+        .map_err(defect)?;
+    routing.push(format!(
+        "cube {}: rows at the fact's grain; measures that have no value there are NULL",
+        cube.name
+    ));
+    Ok(Some(plan))
+}
+
+/// What stands below an aggregation over a cube.
+struct CubeInput<'a> {
+    cube: &'a Cube,
+    catalog: Option<String>,
+    /// Each output column as an expression over cube columns (unqualified).
+    columns: Vec<Expr>,
+    predicates: Vec<Expr>,
+}
+
+/// Follows filters, projections and aliases down to a cube; `None` where something else stands
+/// between.
+fn cube_input<'a>(plan: &LogicalPlan, model: &'a Model) -> Result<Option<CubeInput<'a>>> {
+    Ok(match plan {
+        LogicalPlan::TableScan(scan) => cube_of(scan, model).map(|cube| CubeInput {
+            cube,
+            catalog: scan.table_name.catalog().map(str::to_owned),
+            columns: scan.projected_schema.columns().iter().map(|c| ident(&c.name)).collect(),
+            predicates: scan.filters.clone(),
+        }),
+        LogicalPlan::SubqueryAlias(alias) => cube_input(&alias.input, model)?,
+        LogicalPlan::Filter(filter) => match cube_input(&filter.input, model)? {
+            Some(mut input) => {
+                let over = input.translate(&filter.predicate, filter.input.schema())?;
+                input.predicates.push(over);
+                Some(input)
+            }
+            None => None,
+        },
+        LogicalPlan::Projection(projection) => match cube_input(&projection.input, model)? {
+            Some(mut input) => {
+                let mut columns = Vec::new();
+                for expr in &projection.expr {
+                    columns.push(input.translate(expr, projection.input.schema())?.unalias());
+                }
+                input.columns = columns;
+                Some(input)
+            }
+            None => None,
+        },
+        _ => None,
+    })
+}
+
+impl CubeInput<'_> {
+    /// An expression over this input's columns as one over cube columns.
+    fn translate(&self, expr: &Expr, schema: &DFSchema) -> Result<Expr> {
+        let translated = expr.clone().transform(|part| {
+            Ok(match &part {
+                Expr::Column(column) => {
+                    Transformed::yes(self.columns[schema.index_of_column(column)?].clone())
+                }
+                _ => Transformed::no(part),
+            })
+        });
+        Ok(translated.map_err(defect)?.data)
+    }
+
+    /// The measure an expression is, if it is one.
+    fn measure(&self, expr: &Expr) -> Option<&str> {
+        match expr {
+            Expr::Column(column) => self.cube.measure(&column.name).map(|m| m.name.as_str()),
+            Expr::Alias(alias) => self.measure(&alias.expr),
+            Expr::Cast(cast) => self.measure(&cast.expr),
+            _ => None,
+        }
+    }
+}
+
+/// One output of an aggregation over a cube.
+enum Output {
+    /// A measure, by its place in the ask.
+    Measure(usize),
+    /// `GROUPING(...)` of groups, by their places.
+    Grouping(Vec<usize>),
+}
+
+fn resolve_aggregate(
+    aggregate: &Aggregate,
+    context: &PlanContext<'_>,
+    routing: &mut Vec<String>,
+) -> Result<Option<LogicalPlan>> {
+    let marked = aggregate.aggr_expr.iter().any(|expr| function_name(expr) == Some(marker::NAME));
+    let Some(input) = cube_input(&aggregate.input, context.model)? else {
+        return match marked {
+            true => Err(Error::unsupported(
+                "MEASURE must stand over a cube, with only filters, computed columns, CTEs or \
+                 subqueries between; a join is not one of them",
+            )
+            .hint("aggregate the cube with MEASURE in a subquery first, then join its answer")),
+            false => Ok(None),
+        };
+    };
+    let schema = aggregate.input.schema();
+    let grouped: Vec<Expr> = grouping_set_to_exprlist(&aggregate.group_expr)
+        .map_err(defect)?
+        .into_iter()
+        .cloned()
+        .collect();
+    let mut measures = Vec::new();
+    let mut outputs = Vec::new();
+    for expr in &aggregate.aggr_expr {
+        match output(expr, &input, schema, &grouped, &mut measures)? {
+            Some(output) => outputs.push(output),
+            None if marked => {
+                return Err(Error::unsupported(format!(
+                    "{expr} cannot stand beside MEASURE in one SELECT"
+                ))
+                .hint("declare it as a measure of the cube, or ask it in a subquery of its own"));
+            }
+            None => return Ok(None),
+        }
+    }
+    if measures.is_empty() {
+        return Ok(None);
+    }
+    let mut groups = Vec::new();
+    for group in &grouped {
+        groups.push(input.translate(group, schema)?);
+    }
+    let ask = Ask {
+        cube: input.cube,
+        catalog: input.catalog.clone(),
+        groups,
+        grouping_sets: grouping_sets(&aggregate.group_expr, &grouped),
+        predicates: input.predicates.clone(),
+        measures,
+    };
+    let Planned { plan, routing: reasons } = ask.plan(context)?;
+    routing.extend(reasons);
+    renamed(plan, aggregate, &grouped, &outputs, ask.grouping_sets.is_some()).map(Some)
+}
+
+/// The grouping sets as places in the list of groups.
+fn grouping_sets(group_expr: &[Expr], grouped: &[Expr]) -> Option<Vec<Vec<usize>>> {
+    let place = |expr: &Expr| grouped.iter().position(|group| group == expr);
+    match group_expr {
+        [Expr::GroupingSet(GroupingSet::GroupingSets(sets))] => {
+            Some(sets.iter().map(|set| set.iter().filter_map(place).collect()).collect())
+        }
+        [Expr::GroupingSet(GroupingSet::Rollup(exprs))] => {
+            let all: Vec<usize> = exprs.iter().filter_map(place).collect();
+            Some((0..=all.len()).rev().map(|n| all[..n].to_vec()).collect())
+        }
+        _ => None,
+    }
+}
+
+/// What an aggregate expression asks of the cube; `None` if it is plain aggregation of rows.
+fn output(
+    expr: &Expr,
+    input: &CubeInput<'_>,
+    schema: &DFSchema,
+    grouped: &[Expr],
+    measures: &mut Vec<String>,
+) -> Result<Option<Output>> {
+    let Expr::AggregateFunction(function) = expr.clone().unalias() else { return Ok(None) };
+    let name = function.func.name().to_lowercase();
+    let arguments = &function.params.args;
+    if name == "grouping" {
+        let place = |argument| grouped.iter().position(|group| group == argument);
+        let places: Option<Vec<usize>> = arguments.iter().map(place).collect();
+        return Ok(places.map(Output::Grouping));
+    }
+    let [argument] = arguments.as_slice() else { return Ok(None) };
+    let over = input.translate(argument, schema)?;
+    let Some(measure) = input.measure(&over) else {
+        return match name == marker::NAME {
+            true => Err(not_a_measure(&over, input.cube)),
+            false => Ok(None),
+        };
+    };
+    let plain = !function.params.distinct
+        && function.params.filter.is_none()
+        && function.params.order_by.is_empty();
+    let kind = input.cube.measure(measure).map(|measure| &measure.kind);
+    let same = match (name.as_str(), kind) {
+        (marker::NAME, _) if plain => true,
+        (marker::NAME, _) => {
+            return Err(Error::unsupported("MEASURE takes no DISTINCT, FILTER or ORDER BY")
+                .hint("declare a filtered measure, or filter in WHERE"));
+        }
+        ("sum", Some(kind)) if kind.is_additive() && plain => true,
+        ("sum" | "avg" | "count", Some(kind)) if !kind.is_additive() => {
+            return Err(Error::user(format!(
+                "{}({measure}) would be wrong: `{measure}` does not add up over rows",
+                name.to_uppercase()
+            ))
+            .hint(format!("write MEASURE({measure})")));
+        }
+        ("min", Some(MeasureKind::Min { .. })) | ("max", Some(MeasureKind::Max { .. })) => plain,
+        _ => false,
+    };
+    if !same {
+        return Ok(None);
+    }
+    let place = measures.iter().position(|known| known == measure).unwrap_or_else(|| {
+        measures.push(measure.to_owned());
+        measures.len() - 1
+    });
+    Ok(Some(Output::Measure(place)))
+}
+
+fn not_a_measure(expr: &Expr, cube: &Cube) -> Error {
+    let known: Vec<&str> = cube.measures.iter().map(|measure| measure.name.as_str()).collect();
+    Error::user(format!("MEASURE({expr}) is not a measure of cube {}", cube.name))
+        .hint(format!("its measures are {}", known.join(", ")))
+}
+
+fn function_name(expr: &Expr) -> Option<&str> {
+    match expr {
+        Expr::AggregateFunction(function) => Some(function.func.name()),
+        Expr::Alias(alias) => function_name(&alias.expr),
+        _ => None,
+    }
+}
+
+/// The ask's answer under the names that the rest of the statement uses.
+fn renamed(
+    plan: LogicalPlan,
+    aggregate: &Aggregate,
+    grouped: &[Expr],
+    outputs: &[Output],
+    with_totals: bool,
+) -> Result<LogicalPlan> {
+    let named = |value: Expr, (qualifier, name): (Option<_>, String)| match qualifier {
+        Some(qualifier) => value.alias_qualified(Some::<TableReference>(qualifier), name),
+        None => value.alias(name),
+    };
+    let mut columns = Vec::new();
+    for (index, group) in grouped.iter().enumerate() {
+        columns.push(named(ident(group_name(index)), group.qualified_name()));
+    }
+    for (output, expr) in outputs.iter().zip(&aggregate.aggr_expr) {
+        let value = match output {
+            Output::Measure(place) => ident(measure_name(*place)),
+            Output::Grouping(places) if with_totals => {
+                let bits = places.iter().rev().enumerate();
+                let bits = bits.map(|(bit, place)| ident(total_name(*place)) * lit(1_i32 << bit));
+                bits.reduce(|left, right| left + right).unwrap_or_else(|| lit(0_i32))
+            }
+            Output::Grouping(_) => lit(0_i32),
+        };
+        columns.push(named(value, expr.qualified_name()));
+    }
+    LogicalPlanBuilder::from(plan)
+        .project(columns)
+        .and_then(LogicalPlanBuilder::build)
+        .map_err(defect)
+}

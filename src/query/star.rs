@@ -1,0 +1,124 @@
+//! The star relation: a fact joined to the dimensions it needs, in their roles.
+//!
+//! Joins are inner: loading gives every fact row a member of every role (the unknown one where it
+//! must), so no row is dropped, and one at most, so none is repeated.
+
+use super::measure::{FACT, fact_column};
+use super::{PlanContext, defect};
+use crate::error::{Error, Result};
+use crate::model::{Cube, CubeColumn, Dimension, Fact};
+use datafusion::common::{Column, JoinType, ScalarValue, TableReference};
+use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, lit};
+use std::collections::BTreeSet;
+
+/// What a star relation is made of.
+pub(super) struct Star<'a> {
+    pub(super) context: &'a PlanContext<'a>,
+    pub(super) cube: &'a Cube,
+    pub(super) fact: &'a Fact,
+    /// The catalog of another release, where the cube was named in one.
+    pub(super) catalog: Option<&'a str>,
+    /// A calendar role whose days stand for so many years before.
+    pub(super) shift: Option<&'a (String, u32)>,
+}
+
+impl Star<'_> {
+    /// The fact joined to roles. Fact columns are qualified by [`FACT`], a role's by its name.
+    pub(super) fn relation(&self, roles: &BTreeSet<String>) -> Result<LogicalPlanBuilder> {
+        let fact = self.scan(&self.fact.table(), FACT)?;
+        roles.iter().try_fold(LogicalPlanBuilder::from(fact), |joined, name| {
+            let role = self.fact.role(name).ok_or_else(|| self.unrelated(name))?;
+            let dimension = self.dimension(&role.dimension)?;
+            let members = match self.shift {
+                Some((shifted, years)) if shifted == name => {
+                    self.shifted(name, dimension, *years)?
+                }
+                _ => self.scan(&dimension.table(), name)?,
+            };
+            let key = Expr::Column(Column::new(Some(name), dimension.key_column()));
+            let on = fact_column(&role.key_column()).eq(key);
+            joined.join_on(members, JoinType::Inner, [on]).map_err(defect)
+        })
+    }
+
+    /// A cube column in the relation.
+    pub(super) fn column(&self, column: &CubeColumn) -> Expr {
+        match column.dimension {
+            Some(_) => Expr::Column(Column::new(Some(&column.role), &column.column.name)),
+            None => fact_column(&column.column.name),
+        }
+    }
+
+    /// Whether the fact has what the column needs: the role, or the degenerate column.
+    pub(super) fn relates(&self, column: &CubeColumn) -> bool {
+        match column.dimension {
+            Some(_) => self.fact.role(&column.role).is_some(),
+            None => self.fact.degenerate.iter().any(|own| own.name == column.column.name),
+        }
+    }
+
+    /// The refusal of a question across a dimension that the fact does not have.
+    pub(super) fn unrelated(&self, role: &str) -> Error {
+        Error::user(format!(
+            "fact {} has no dimension in the role `{role}`, so its measures have no value by it",
+            self.fact.name
+        ))
+        .with("cube", &self.cube.name)
+        .hint("leave that column or those measures out, or ask them in two questions")
+    }
+
+    /// The days of a calendar relabelled: each day's key stands for the day so many years later
+    /// (29 February for 28 February), so that every past day counts in exactly one present day.
+    fn shifted(&self, role: &str, calendar: &Dimension, years: u32) -> Result<LogicalPlan> {
+        const PRIOR: &str = "__prior";
+        let day = calendar.natural_key.first().map(|column| column.name.as_str());
+        let day = day.ok_or_else(|| Error::internal("a calendar has no day column"))?;
+        let column = |of: &str, name: &str| Expr::Column(Column::new(Some(of), name));
+        let months = i32::try_from(years.saturating_mul(12)).unwrap_or(i32::MAX);
+        let later = column(PRIOR, day) + lit(ScalarValue::IntervalYearMonth(Some(months)));
+        let key = calendar.key_column();
+        let relabelled = calendar.table_columns().into_iter().map(|own| {
+            let of = if own.name == key { PRIOR } else { role };
+            column(of, &own.name).alias(own.name)
+        });
+        LogicalPlanBuilder::from(self.scan(&calendar.table(), PRIOR)?)
+            .join_on(
+                self.scan(&calendar.table(), role)?,
+                JoinType::Inner,
+                [column(role, day).eq(later)],
+            )
+            .and_then(|joined| joined.project(relabelled.collect::<Vec<_>>()))
+            .and_then(|days| days.alias(role))
+            .and_then(LogicalPlanBuilder::build)
+            .map_err(defect)
+    }
+
+    fn dimension(&self, name: &str) -> Result<&Dimension> {
+        let found = self.context.model.dimension(name);
+        found.ok_or_else(|| Error::internal("a role names no dimension").with("dimension", name))
+    }
+
+    fn scan(&self, table: &str, alias: &str) -> Result<LogicalPlan> {
+        scan(self.context, self.catalog, table)?
+            .alias(alias)
+            .and_then(LogicalPlanBuilder::build)
+            .map_err(defect)
+    }
+}
+
+/// A scan of a stored table of the release.
+pub(super) fn scan(
+    context: &PlanContext<'_>,
+    catalog: Option<&str>,
+    table: &str,
+) -> Result<LogicalPlanBuilder> {
+    let source = context.tables.table(catalog, table).ok_or_else(|| {
+        Error::not_found(format!("table {table} is not in this release"))
+            .hint("load it first: `starhouse etl run`")
+    })?;
+    let name = match catalog {
+        Some(catalog) => TableReference::full(catalog, "warehouse", table),
+        None => TableReference::partial("warehouse", table),
+    };
+    LogicalPlanBuilder::scan(name, source, None).map_err(defect)
+}

@@ -1,0 +1,88 @@
+//! Top and order: ranking before limiting, and a stated order for every answer.
+
+use super::{CubeQuery, Top, defect};
+use crate::error::{Error, Result, did_you_mean};
+use datafusion::functions_window::expr_fn::{rank, row_number};
+use datafusion::logical_expr::expr::Sort;
+use datafusion::logical_expr::{Expr, ExprFunctionExt, LogicalPlanBuilder, ident, lit};
+
+/// The answer's columns by which rows can be ordered, as the planner built them.
+pub(super) struct Shape {
+    /// Row columns in order: the names the query may use, and the column.
+    pub(super) rows: Vec<(Vec<String>, String)>,
+    /// For each row column the flag that is 1 in totals, where there are totals.
+    pub(super) totals: Vec<String>,
+    /// Measures: the name the query uses, and the column.
+    pub(super) measures: Vec<(String, String)>,
+}
+
+impl Shape {
+    /// The column that a name in `order`, `top.by` or `top.per` stands for.
+    fn column(&self, name: &str) -> Result<&str> {
+        let measure = self.measures.iter().find(|(known, _)| known == name);
+        let row = self.rows.iter().find(|(known, _)| known.iter().any(|one| one == name));
+        if let Some(column) = measure.map(|(_, c)| c).or(row.map(|(_, c)| c)) {
+            return Ok(column);
+        }
+        let known = self.rows.iter().flat_map(|(names, _)| names);
+        let known = known.chain(self.measures.iter().map(|(name, _)| name));
+        let error = Error::user(format!("`{name}` is neither a row nor a measure of this query"));
+        Err(match did_you_mean(name, known.map(String::as_str)) {
+            Some(near) => error.hint(format!("did you mean `{near}`?")),
+            None => error,
+        })
+    }
+
+    /// Row columns ascending, each total after its members.
+    fn by_rows(&self) -> Vec<Sort> {
+        let mut keys = Vec::new();
+        for (index, (_, column)) in self.rows.iter().enumerate() {
+            keys.extend(self.totals.get(index).map(|total| ident(total).sort(true, false)));
+            keys.push(ident(column).sort(true, false));
+        }
+        keys
+    }
+}
+
+/// Keeps the best rows of each group; totals stay.
+pub(super) fn top(
+    answer: LogicalPlanBuilder,
+    top: &Top,
+    shape: &Shape,
+) -> Result<LogicalPlanBuilder> {
+    const RANK: &str = "__rank";
+    let by = ident(shape.column(&top.by)?).sort(top.bottom, false);
+    let mut per = Vec::new();
+    for name in &top.per {
+        per.push(ident(shape.column(name)?));
+    }
+    // Totals are ranked among themselves, so that they take no member's place.
+    per.extend(shape.totals.iter().map(ident));
+    let (function, order) = match top.with_ties {
+        true => (rank(), vec![by]),
+        false => (row_number(), [by].into_iter().chain(shape.by_rows()).collect()),
+    };
+    let ranked = function.order_by(order).partition_by(per).build().map_err(defect)?.alias(RANK);
+    let limit = i64::try_from(top.n).unwrap_or(i64::MAX);
+    let best = ident(RANK).lt_eq(lit(limit));
+    let is_total = shape.totals.iter().map(|total| ident(total).eq(lit(1_i32)));
+    let kept = is_total.fold(best, Expr::or);
+    answer.window(vec![ranked]).and_then(|rows| rows.filter(kept)).map_err(defect)
+}
+
+/// The sort keys of a query: what it says, then row columns, so that the order is total.
+pub(super) fn order(query: &CubeQuery, shape: &Shape) -> Result<Vec<Sort>> {
+    let mut keys = Vec::new();
+    for order in &query.order {
+        keys.push(ident(shape.column(&order.by)?).sort(!order.descending, false));
+    }
+    if let Some(top) = query.top.as_ref().filter(|_| query.order.is_empty()) {
+        for name in &top.per {
+            keys.push(ident(shape.column(name)?).sort(true, false));
+        }
+        keys.extend(shape.totals.iter().map(|total| ident(total).sort(true, false)));
+        keys.push(ident(shape.column(&top.by)?).sort(top.bottom, false));
+    }
+    keys.extend(shape.by_rows());
+    Ok(keys)
+}
