@@ -4,12 +4,12 @@
 //! stored tables. Each context (a fact, a period shift, a total) is aggregated on its own before
 //! anything is combined, so neither fan-out nor a chasm trap can touch a measure.
 
-use super::measure::{Atom, Context, Expansion, Function, atom_name, fact_column};
+use super::measure::{Atom, Context, Expansion, Function, atom_name};
 use super::route::{Part, route};
 use super::star::{Star, scan};
 use super::{PlanContext, Planned, defect};
 use crate::error::{Error, Result};
-use crate::model::{Cube, CubeColumn, Fact, Model};
+use crate::model::{Cube, CubeColumn, Model};
 use datafusion::common::ScalarValue;
 use datafusion::functions::expr_fn::coalesce;
 use datafusion::functions_aggregate::expr_fn::max;

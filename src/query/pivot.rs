@@ -59,8 +59,6 @@ pub fn pivot_members(query: &CubeQuery, context: &PlanContext<'_>) -> Result<Opt
 pub(super) struct Across {
     /// Its name: the members, then the measure.
     pub(super) name: String,
-    /// The measure it shows.
-    pub(super) measure: String,
     expr: Expr,
 }
 
@@ -89,7 +87,6 @@ pub(super) fn across(
             let value = when(is_member.clone(), ident(column)).end().map_err(defect)?;
             shown.push(Across {
                 name: format!("{} {measure}", caption.join(" ")),
-                measure: measure.clone(),
                 expr: max(value),
             });
         }
