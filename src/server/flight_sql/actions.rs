@@ -1,0 +1,120 @@
+//! Actions: preparing, closing, cancelling.
+
+use super::{Answers, FlightSql, command};
+use crate::error::{Error, ErrorKind, Result};
+use crate::policy::Principal;
+use arrow_flight::sql::action_cancel_query_result::CancelResult;
+use arrow_flight::sql::{
+    ActionCancelQueryRequest, ActionCancelQueryResult, ActionClosePreparedStatementRequest,
+    ActionCreatePreparedStatementRequest, ActionCreatePreparedStatementResult, Any, Command,
+    ProstMessageExt,
+};
+use arrow_flight::{
+    Action, ActionType, CancelFlightInfoRequest, CancelFlightInfoResult, CancelStatus, FlightInfo,
+};
+use bytes::Bytes;
+use futures::stream::{self, StreamExt};
+use prost::Message;
+use std::time::Instant;
+
+const CREATE_PREPARED_STATEMENT: &str = "CreatePreparedStatement";
+const CLOSE_PREPARED_STATEMENT: &str = "ClosePreparedStatement";
+const CANCEL_FLIGHT_INFO: &str = "CancelFlightInfo";
+const CANCEL_QUERY: &str = "CancelQuery";
+
+/// The actions there are.
+pub(super) fn list() -> impl Iterator<Item = ActionType> + Send {
+    [
+        (CREATE_PREPARED_STATEMENT, "plans a statement to be bound and run several times"),
+        (CLOSE_PREPARED_STATEMENT, "forgets a prepared statement"),
+        (CANCEL_FLIGHT_INFO, "stops a query, waiting or running"),
+        (CANCEL_QUERY, "stops a query; the older form of CancelFlightInfo"),
+    ]
+    .into_iter()
+    .map(|(name, description)| ActionType {
+        r#type: name.to_owned(),
+        description: description.to_owned(),
+    })
+}
+
+impl FlightSql {
+    /// Does what an action asks.
+    pub(super) async fn act(
+        &self,
+        principal: &Principal,
+        action: &Action,
+    ) -> Result<Answers<arrow_flight::Result>> {
+        let body = match action.r#type.as_str() {
+            CREATE_PREPARED_STATEMENT => Some(self.create_prepared(principal, action).await?),
+            CLOSE_PREPARED_STATEMENT => {
+                let request: ActionClosePreparedStatementRequest = unpack(&action.body)?;
+                self.close(principal, &request.prepared_statement_handle);
+                None
+            }
+            CANCEL_FLIGHT_INFO => Some(self.cancel_flight_info(principal, &action.body)?),
+            CANCEL_QUERY => Some(self.cancel_query(principal, &action.body)?),
+            other => {
+                let known: Vec<String> = list().map(|action| action.r#type).collect();
+                return Err(Error::unsupported(format!("the action `{other}` is not supported"))
+                    .hint(format!("there are {}", known.join(", "))));
+            }
+        };
+        let results = body.into_iter().map(|body| Ok(arrow_flight::Result { body: body.into() }));
+        Ok(stream::iter(results.collect::<Vec<_>>()).boxed())
+    }
+
+    async fn create_prepared(&self, principal: &Principal, action: &Action) -> Result<Vec<u8>> {
+        let request: ActionCreatePreparedStatementRequest = unpack(&action.body)?;
+        let result = self.prepare(principal, &request.query).await?;
+        let any = Any {
+            type_url: ActionCreatePreparedStatementResult::type_url().to_owned(),
+            value: result.encode_to_vec().into(),
+        };
+        Ok(any.encode_to_vec())
+    }
+
+    fn cancel_flight_info(&self, principal: &Principal, body: &Bytes) -> Result<Vec<u8>> {
+        // An action of Flight itself, so not wrapped in an `Any` as those of Flight SQL are.
+        let request = CancelFlightInfoRequest::decode(body.clone()).map_err(malformed)?;
+        let info = request.info.ok_or_else(|| malformed("no flight info"))?;
+        let status = self.cancel(principal, &info)?;
+        Ok(CancelFlightInfoResult::new(status).encode_to_vec())
+    }
+
+    fn cancel_query(&self, principal: &Principal, body: &Bytes) -> Result<Vec<u8>> {
+        let request: ActionCancelQueryRequest = unpack(body)?;
+        let info = FlightInfo::decode(request.info).map_err(malformed)?;
+        let result = match self.cancel(principal, &info)? {
+            CancelStatus::Cancelled => CancelResult::Cancelled,
+            CancelStatus::Cancelling => CancelResult::Cancelling,
+            CancelStatus::NotCancellable => CancelResult::NotCancellable,
+            CancelStatus::Unspecified => CancelResult::Unspecified,
+        };
+        Ok(ActionCancelQueryResult { result: result.into() }.as_any().encode_to_vec())
+    }
+
+    /// Forgets a query that was not fetched yet, or stops one that runs.
+    fn cancel(&self, principal: &Principal, info: &FlightInfo) -> Result<CancelStatus> {
+        let ticket = info.endpoint.first().and_then(|endpoint| endpoint.ticket.as_ref());
+        let ticket = ticket.ok_or_else(|| malformed("the flight info has no ticket"))?;
+        let Command::TicketStatementQuery(query) = command(&ticket.ticket)? else {
+            return Ok(CancelStatus::NotCancellable);
+        };
+        let handle = &query.statement_handle;
+        if self.running.cancel(principal, handle) {
+            return Ok(CancelStatus::Cancelling);
+        }
+        self.waiting.take(principal, handle, Instant::now()).map(|_| CancelStatus::Cancelled)
+    }
+}
+
+/// The message in an action's body, wrapped in an `Any`.
+fn unpack<T: ProstMessageExt>(body: &Bytes) -> Result<T> {
+    let any = Any::decode(body.clone()).map_err(malformed)?;
+    let message = any.unpack().map_err(malformed)?;
+    message.ok_or_else(|| malformed(format!("expected {}, got {}", T::type_url(), any.type_url)))
+}
+
+fn malformed(reason: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
+    Error::new(ErrorKind::Usage, "malformed body of an action").caused_by(reason)
+}

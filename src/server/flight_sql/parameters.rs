@@ -1,0 +1,162 @@
+//! Values for the parameters of a prepared statement, from the Arrow data a client binds.
+
+use super::wire;
+use crate::error::{Error, ErrorKind, Result};
+use crate::server::status;
+use arrow::array::{ArrayRef, RecordBatch};
+use arrow::compute::{CastOptions, cast_with_options};
+use arrow::datatypes::{DataType, Field, Schema};
+use arrow_flight::FlightData;
+use arrow_flight::decode::FlightRecordBatchStream;
+use arrow_flight::error::FlightError;
+use datafusion::scalar::ScalarValue;
+use futures::stream::{Stream, StreamExt, TryStreamExt};
+use tonic::Status;
+
+/// Rows that may be bound at once; each is a query of its own.
+const MAX_ROWS: usize = 10_000;
+/// Bytes that may be bound at once.
+const MAX_BYTES: usize = 64 * 1024 * 1024;
+
+/// Reads the rows of values that a client sends. Columns count by position, as `?` and `$n` do.
+///
+/// # Errors
+/// Usage where the data cannot be read, user where it does not fit the parameters, limit where it
+/// is too much.
+pub(super) async fn read(
+    data: impl Stream<Item = Result<FlightData, Status>> + Send + 'static,
+    parameters: &Schema,
+) -> Result<Vec<Vec<ScalarValue>>> {
+    let mut bytes = 0;
+    let bounded = data.map_err(FlightError::from).and_then(move |message| {
+        bytes += message.data_body.len() + message.data_header.len();
+        let within = bytes <= MAX_BYTES;
+        async move { if within { Ok(message) } else { Err(too_much(MAX_BYTES, "bytes")) } }
+    });
+    let mut batches = FlightRecordBatchStream::new_from_flight_data(bounded.boxed());
+    let mut rows = Vec::new();
+    while let Some(batch) = batches.try_next().await.map_err(refused)? {
+        if rows.len() + batch.num_rows() > MAX_ROWS {
+            return Err(refused(too_much(MAX_ROWS, "rows")));
+        }
+        rows.extend(values(&batch, parameters)?);
+    }
+    Ok(rows)
+}
+
+fn too_much(limit: usize, unit: &str) -> FlightError {
+    let text = format!("more than {limit} {unit} of parameters");
+    FlightError::from(Status::from(Error::new(ErrorKind::Limit, text)))
+}
+
+/// Keeps the kind of an error that is ours already.
+fn refused(error: FlightError) -> Error {
+    match error {
+        FlightError::Tonic(status) if status.code() == tonic::Code::ResourceExhausted => {
+            Error::new(ErrorKind::Limit, status.message())
+        }
+        other => status::from_client(other),
+    }
+}
+
+/// The values of each row of a batch.
+fn values(batch: &RecordBatch, parameters: &Schema) -> Result<Vec<Vec<ScalarValue>>> {
+    let expected = parameters.fields().len();
+    if batch.num_columns() != expected {
+        return Err(Error::user(format!(
+            "the statement has {expected} parameter(s), but values for {} were bound",
+            batch.num_columns()
+        )));
+    }
+    let batch = wire::plain(batch)?;
+    let columns: Vec<ArrayRef> = batch
+        .columns()
+        .iter()
+        .zip(parameters.fields())
+        .map(|(column, parameter)| fit(column, parameter))
+        .collect::<Result<_>>()?;
+    let value = |column: &ArrayRef, row| {
+        ScalarValue::try_from_array(column, row).map_err(|error| {
+            Error::unsupported("a value of this type cannot be bound").caused_by(error)
+        })
+    };
+    (0..batch.num_rows())
+        .map(|row| columns.iter().map(|column| value(column, row)).collect())
+        .collect()
+}
+
+/// Values keep the type the client gave them, and planning widens both sides to a common type, so
+/// that `quantity > 2.5` means what it says. Only text is converted, both ways: a text for a
+/// number, date or truth value must be one, as in `PREPARE`; else `'07' = 7` would compare letters.
+fn fit(column: &ArrayRef, parameter: &Field) -> Result<ArrayRef> {
+    let wanted = wire::data_type(parameter.data_type());
+    let (given_text, wanted_text) = (is_text(column.data_type()), is_text(&wanted));
+    if given_text == wanted_text || matches!(wanted, DataType::Null) || column.data_type().is_null()
+    {
+        return Ok(ArrayRef::clone(column));
+    }
+    let strict = CastOptions { safe: false, ..CastOptions::default() };
+    cast_with_options(column, &wanted, &strict).map_err(|error| {
+        Error::user(format!("the value of parameter {} is no {wanted}", parameter.name()))
+            .caused_by(error)
+    })
+}
+
+fn is_text(data_type: &DataType) -> bool {
+    matches!(data_type, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use arrow::array::{DictionaryArray, Float64Array, Int64Array, NullArray, StringArray};
+    use arrow::datatypes::Int32Type;
+    use std::sync::Arc;
+
+    fn schema(types: &[DataType]) -> Schema {
+        let field = |(n, ty): (usize, &DataType)| Field::new(format!("${}", n + 1), ty.clone(), true);
+        Schema::new(types.iter().enumerate().map(field).collect::<Vec<_>>())
+    }
+
+    fn batch(columns: Vec<ArrayRef>) -> RecordBatch {
+        let names = ["0", "1", "2"];
+        RecordBatch::try_from_iter(names.into_iter().zip(columns)).unwrap()
+    }
+
+    #[test]
+    fn numbers_keep_their_type_and_text_is_parsed() {
+        let given = batch(vec![
+            Arc::new(Float64Array::from(vec![2.5])),
+            Arc::new(StringArray::from(vec!["07"])),
+            Arc::new(Int64Array::from(vec![5])),
+        ]);
+        let wanted = schema(&[DataType::Int32, DataType::Int32, DataType::Utf8View]);
+        let expected = vec![vec![
+            ScalarValue::Float64(Some(2.5)),
+            ScalarValue::Int32(Some(7)),
+            ScalarValue::Utf8(Some("5".to_owned())),
+        ]];
+        assert_eq!(values(&given, &wanted).unwrap(), expected);
+    }
+
+    #[test]
+    fn each_row_is_bound_and_nulls_and_dictionaries_are_values() {
+        let codes: DictionaryArray<Int32Type> = [Some("a"), None].into_iter().collect();
+        let given = batch(vec![Arc::new(codes), Arc::new(NullArray::new(2))]);
+        let rows = values(&given, &schema(&[DataType::Utf8, DataType::Int32])).unwrap();
+        let text = |value: Option<&str>| ScalarValue::Utf8(value.map(str::to_owned));
+        assert_eq!(
+            rows,
+            [[text(Some("a")), ScalarValue::Null], [text(None), ScalarValue::Null]]
+        );
+    }
+
+    #[test]
+    fn what_does_not_fit_is_refused() {
+        let text = || -> ArrayRef { Arc::new(StringArray::from(vec!["x"])) };
+        let error = values(&batch(vec![text()]), &schema(&[DataType::Date32])).unwrap_err();
+        assert!(error.message().contains("the value of parameter $1"), "{error}");
+        let error = values(&batch(vec![text(), text()]), &schema(&[DataType::Utf8])).unwrap_err();
+        assert!(error.message().contains("has 1 parameter(s), but values for 2"), "{error}");
+    }
+}

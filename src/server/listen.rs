@@ -1,0 +1,150 @@
+//! The socket, the HTTP/2 limits and the way down.
+
+use super::ServerOptions;
+use super::flight_sql::FlightSql;
+use crate::engine::Engine;
+use crate::error::{Error, ErrorKind, Result};
+use arrow_flight::flight_service_server::FlightServiceServer;
+use std::fmt;
+use std::future::Future;
+use std::net::SocketAddr;
+use std::time::Duration;
+use tokio::net::{TcpListener, lookup_host};
+use tokio::sync::oneshot;
+use tonic::transport::server::TcpIncoming;
+
+/// Calls at once on one connection; tonic's own default is no limit.
+const MAX_CONCURRENT_STREAMS: u32 = 128;
+/// Bytes of one message from a client: a statement, or a batch of parameters.
+const MAX_REQUEST_BYTES: usize = 16 * 1024 * 1024;
+/// A silent client is asked for a sign of life after the interval, and dropped after the timeout.
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(30);
+const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(20);
+/// Streams that clients opened and reset before they were accepted (a denial-of-service pattern).
+const MAX_PENDING_RESETS: usize = 64;
+
+/// A server that has its socket but does not answer yet.
+pub struct Server {
+    listener: TcpListener,
+    address: SocketAddr,
+    service: FlightSql,
+    shutdown_grace: Duration,
+}
+
+impl Server {
+    /// Takes the address.
+    ///
+    /// # Errors
+    /// Usage where the address is malformed or other machines can reach it, unavailable where it
+    /// is taken.
+    pub async fn bind(engine: Engine, options: ServerOptions) -> Result<Self> {
+        let wanted = loopback_address(&options.address).await?;
+        let unavailable = |error: std::io::Error| {
+            Error::new(ErrorKind::Unavailable, "cannot listen")
+                .with("address", wanted)
+                .caused_by(error)
+                .hint("choose another port with --address, or port 0 for any that is free")
+        };
+        let listener = TcpListener::bind(wanted).await.map_err(unavailable)?;
+        let address = listener.local_addr().map_err(unavailable)?;
+        let service = FlightSql::new(engine)?;
+        Ok(Self { listener, address, service, shutdown_grace: options.shutdown_grace })
+    }
+
+    /// The address taken, with the real port.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Where clients connect, as a URI.
+    pub fn uri(&self) -> String {
+        format!("grpc://{}", self.address)
+    }
+
+    /// Serves until `shutdown` completes, then lets running queries end within the grace period.
+    ///
+    /// # Errors
+    /// Unavailable where the socket fails.
+    pub async fn run(self, shutdown: impl Future<Output = ()> + Send) -> Result<()> {
+        let service = FlightServiceServer::new(self.service)
+            .max_decoding_message_size(MAX_REQUEST_BYTES)
+            .max_encoding_message_size(usize::MAX);
+        let (stop, stopped) = oneshot::channel::<()>();
+        let incoming = TcpIncoming::from(self.listener).with_nodelay(Some(true));
+        let serving =
+            builder().add_service(service).serve_with_incoming_shutdown(incoming, async {
+                // A dropped sender means the same: nobody is left to serve for.
+                let _ = stopped.await;
+            });
+        let way_down = async {
+            shutdown.await;
+            // The receiver is gone only if serving has ended by itself.
+            let _ = stop.send(());
+            tokio::time::sleep(self.shutdown_grace).await;
+        };
+        tokio::select! {
+            ended = serving => ended.map_err(|error| {
+                Error::new(ErrorKind::Unavailable, "the server failed")
+                    .with("address", self.address)
+                    .caused_by(error)
+            }),
+            () = way_down => {
+                tracing::warn!("queries still running after the grace period were dropped");
+                Ok(())
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Server").field("address", &self.address).finish_non_exhaustive()
+    }
+}
+
+fn builder() -> tonic::transport::Server {
+    tonic::transport::Server::builder()
+        .max_concurrent_streams(MAX_CONCURRENT_STREAMS)
+        .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
+        .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
+        .http2_max_pending_accept_reset_streams(Some(MAX_PENDING_RESETS))
+}
+
+/// The address to bind, checked: without TLS and sign-in only this machine may connect.
+async fn loopback_address(text: &str) -> Result<SocketAddr> {
+    let malformed = |error: std::io::Error| {
+        Error::new(ErrorKind::Usage, format!("not an address to listen on: `{text}`"))
+            .caused_by(error)
+            .hint("write host:port, for example 127.0.0.1:31337")
+    };
+    let addresses: Vec<SocketAddr> = lookup_host(text).await.map_err(malformed)?.collect();
+    if let Some(open) = addresses.iter().find(|address| !address.ip().is_loopback()) {
+        return Err(Error::new(
+            ErrorKind::Usage,
+            format!("refusing to listen on {open}: other machines could reach it"),
+        )
+        .hint("there is no TLS and no sign-in yet; listen on 127.0.0.1 or [::1]"));
+    }
+    addresses.first().copied().ok_or_else(|| {
+        Error::new(ErrorKind::Usage, format!("`{text}` is the name of no address"))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn only_loopback_addresses_are_taken() {
+        for good in ["127.0.0.1:0", "[::1]:0", "127.0.0.2:5000"] {
+            assert!(loopback_address(good).await.is_ok(), "{good}");
+        }
+        for open in ["0.0.0.0:0", "[::]:31337", "192.0.2.1:31337"] {
+            let error = loopback_address(open).await.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Usage);
+            assert!(error.message().contains("other machines could reach it"), "{error}");
+        }
+        let error = loopback_address("31337").await.unwrap_err();
+        assert!(error.message().contains("not an address"), "{error}");
+    }
+}
