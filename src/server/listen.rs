@@ -125,9 +125,10 @@ async fn loopback_address(text: &str) -> Result<SocketAddr> {
         )
         .hint("there is no TLS and no sign-in yet; listen on 127.0.0.1 or [::1]"));
     }
-    addresses.first().copied().ok_or_else(|| {
-        Error::new(ErrorKind::Usage, format!("`{text}` is the name of no address"))
-    })
+    addresses
+        .first()
+        .copied()
+        .ok_or_else(|| Error::new(ErrorKind::Usage, format!("`{text}` is the name of no address")))
 }
 
 #[cfg(test)]

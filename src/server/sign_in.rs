@@ -59,7 +59,8 @@ fn credentials(metadata: &MetadataMap) -> Result<Credentials> {
     }
     let decoded = BASE64_STANDARD.decode(value.trim()).map_err(|_| refuse("not base64"))?;
     let text = String::from_utf8(decoded).map_err(|_| refuse("not UTF-8"))?;
-    let (user, _password) = text.split_once(':').ok_or_else(|| refuse("no colon after the name"))?;
+    let (user, _password) =
+        text.split_once(':').ok_or_else(|| refuse("no colon after the name"))?;
     Ok(Credentials::Basic(user.to_owned()))
 }
 

@@ -3,7 +3,6 @@
 use super::{Answers, FlightSql, command};
 use crate::error::{Error, ErrorKind, Result};
 use crate::policy::Principal;
-use arrow_flight::sql::action_cancel_query_result::CancelResult;
 use arrow_flight::sql::{
     ActionCancelQueryRequest, ActionCancelQueryResult, ActionClosePreparedStatementRequest,
     ActionCreatePreparedStatementRequest, ActionCreatePreparedStatementResult, Any, Command,
@@ -84,13 +83,9 @@ impl FlightSql {
     fn cancel_query(&self, principal: &Principal, body: &Bytes) -> Result<Vec<u8>> {
         let request: ActionCancelQueryRequest = unpack(body)?;
         let info = FlightInfo::decode(request.info).map_err(malformed)?;
-        let result = match self.cancel(principal, &info)? {
-            CancelStatus::Cancelled => CancelResult::Cancelled,
-            CancelStatus::Cancelling => CancelResult::Cancelling,
-            CancelStatus::NotCancellable => CancelResult::NotCancellable,
-            CancelStatus::Unspecified => CancelResult::Unspecified,
-        };
-        Ok(ActionCancelQueryResult { result: result.into() }.as_any().encode_to_vec())
+        // The older action's results have the same numbers.
+        let result = self.cancel(principal, &info)?.into();
+        Ok(ActionCancelQueryResult { result }.as_any().encode_to_vec())
     }
 
     /// Forgets a query that was not fetched yet, or stops one that runs.

@@ -91,10 +91,15 @@ mod tests {
     async fn an_answer_that_ended_or_was_dropped_runs_no_more() {
         let running = Arc::new(Running::default());
         let handle = Bytes::from_static(b"one");
-        let mut answers = running.watch(&Principal::local(), handle.clone(), stream::iter([Ok(1)]).boxed());
+        let mut answers =
+            running.watch(&Principal::local(), handle.clone(), stream::iter([Ok(1)]).boxed());
         while answers.next().await.is_some() {}
         assert!(running.stops().is_empty());
-        drop(running.watch(&Principal::local(), handle, stream::pending::<Result<u8, Status>>().boxed()));
+        drop(running.watch(
+            &Principal::local(),
+            handle,
+            stream::pending::<Result<u8, Status>>().boxed(),
+        ));
         assert!(running.stops().is_empty());
     }
 }

@@ -15,7 +15,6 @@ mod metadata;
 mod parameters;
 mod prepared;
 mod statement;
-mod wire;
 
 use self::cancel::Running;
 use self::handles::Handles;

@@ -1,6 +1,5 @@
 //! Values for the parameters of a prepared statement, from the Arrow data a client binds.
 
-use super::wire;
 use crate::error::{Error, ErrorKind, Result};
 use crate::server::status;
 use arrow::array::{ArrayRef, RecordBatch};
@@ -68,53 +67,62 @@ fn values(batch: &RecordBatch, parameters: &Schema) -> Result<Vec<Vec<ScalarValu
             batch.num_columns()
         )));
     }
-    let batch = wire::plain(batch)?;
     let columns: Vec<ArrayRef> = batch
         .columns()
         .iter()
         .zip(parameters.fields())
         .map(|(column, parameter)| fit(column, parameter))
         .collect::<Result<_>>()?;
-    let value = |column: &ArrayRef, row| {
-        ScalarValue::try_from_array(column, row).map_err(|error| {
-            Error::unsupported("a value of this type cannot be bound").caused_by(error)
-        })
-    };
     (0..batch.num_rows())
         .map(|row| columns.iter().map(|column| value(column, row)).collect())
         .collect()
 }
 
-/// Values keep the type the client gave them, and planning widens both sides to a common type, so
-/// that `quantity > 2.5` means what it says. Only text is converted, both ways: a text for a
-/// number, date or truth value must be one, as in `PREPARE`; else `'07' = 7` would compare letters.
+fn value(column: &ArrayRef, row: usize) -> Result<ScalarValue> {
+    match ScalarValue::try_from_array(column, row) {
+        Ok(ScalarValue::Dictionary(_, value)) => Ok(*value),
+        Ok(value) => Ok(value),
+        Err(error) => {
+            let text = format!("a value of type {} cannot be bound", column.data_type());
+            Err(Error::unsupported(text).caused_by(error))
+        }
+    }
+}
+
+/// Values keep the type the client gave them, as literals in the statement would, and planning
+/// widens both sides to a common type: `quantity > 2.5` means what it says. But a text bound where
+/// planning knows of a number, date or truth value is converted, as `PREPARE` does; else
+/// `'07' = 7` would compare letters.
 fn fit(column: &ArrayRef, parameter: &Field) -> Result<ArrayRef> {
-    let wanted = wire::data_type(parameter.data_type());
-    let (given_text, wanted_text) = (is_text(column.data_type()), is_text(&wanted));
-    if given_text == wanted_text || matches!(wanted, DataType::Null) || column.data_type().is_null()
-    {
+    let wanted = parameter.data_type();
+    if !is_text(column.data_type()) || is_text(wanted) {
         return Ok(ArrayRef::clone(column));
     }
     let strict = CastOptions { safe: false, ..CastOptions::default() };
-    cast_with_options(column, &wanted, &strict).map_err(|error| {
+    cast_with_options(column, wanted, &strict).map_err(|error| {
         Error::user(format!("the value of parameter {} is no {wanted}", parameter.name()))
             .caused_by(error)
     })
 }
 
 fn is_text(data_type: &DataType) -> bool {
-    matches!(data_type, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View)
+    match data_type {
+        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => true,
+        DataType::Dictionary(_, values) => is_text(values),
+        _ => false,
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use arrow::array::{DictionaryArray, Float64Array, Int64Array, NullArray, StringArray};
+    use arrow::array::{DictionaryArray, Float64Array, NullArray, StringArray};
     use arrow::datatypes::Int32Type;
     use std::sync::Arc;
 
     fn schema(types: &[DataType]) -> Schema {
-        let field = |(n, ty): (usize, &DataType)| Field::new(format!("${}", n + 1), ty.clone(), true);
+        let field =
+            |(n, ty): (usize, &DataType)| Field::new(format!("${}", n + 1), ty.clone(), true);
         Schema::new(types.iter().enumerate().map(field).collect::<Vec<_>>())
     }
 
@@ -128,13 +136,13 @@ mod tests {
         let given = batch(vec![
             Arc::new(Float64Array::from(vec![2.5])),
             Arc::new(StringArray::from(vec!["07"])),
-            Arc::new(Int64Array::from(vec![5])),
+            Arc::new(StringArray::from(vec!["07"])),
         ]);
-        let wanted = schema(&[DataType::Int32, DataType::Int32, DataType::Utf8View]);
+        let wanted = schema(&[DataType::Int32, DataType::Int32, DataType::Utf8]);
         let expected = vec![vec![
             ScalarValue::Float64(Some(2.5)),
             ScalarValue::Int32(Some(7)),
-            ScalarValue::Utf8(Some("5".to_owned())),
+            ScalarValue::Utf8(Some("07".to_owned())),
         ]];
         assert_eq!(values(&given, &wanted).unwrap(), expected);
     }
@@ -145,10 +153,7 @@ mod tests {
         let given = batch(vec![Arc::new(codes), Arc::new(NullArray::new(2))]);
         let rows = values(&given, &schema(&[DataType::Utf8, DataType::Int32])).unwrap();
         let text = |value: Option<&str>| ScalarValue::Utf8(value.map(str::to_owned));
-        assert_eq!(
-            rows,
-            [[text(Some("a")), ScalarValue::Null], [text(None), ScalarValue::Null]]
-        );
+        assert_eq!(rows, [[text(Some("a")), ScalarValue::Null], [text(None), ScalarValue::Null]]);
     }
 
     #[test]

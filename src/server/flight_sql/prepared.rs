@@ -1,7 +1,7 @@
 //! Prepared statements: planned once, bound and run as often as the client likes.
 
 use super::statement::{Planned, schema_bytes};
-use super::{FlightSql, parameters, wire};
+use super::{FlightSql, parameters};
 use crate::engine::Query;
 use crate::error::{Error, Result};
 use crate::ids::ReleaseId;
@@ -51,8 +51,8 @@ impl FlightSql {
     ) -> Result<CreatePreparedStatementResult> {
         let session = self.session(principal).await?;
         let query = session.plan_sql(sql).await?;
-        let dataset_schema = schema_bytes(&wire::schema(&query.schema())?)?;
-        let parameter_schema = schema_bytes(&wire::schema(&query.parameters()?)?)?;
+        let dataset_schema = schema_bytes(&query.schema())?;
+        let parameter_schema = schema_bytes(&query.parameters()?)?;
         let release = session.release().id;
         let prepared = Prepared { sql: sql.into(), release, query, rows: None };
         Ok(CreatePreparedStatementResult {
@@ -109,13 +109,13 @@ impl Prepared {
                     "the statement has {expected} parameter(s) and no value was bound"
                 )));
             }
-            return Planned::new(&self.query.schema(), vec![self.query.clone()]);
+            return Planned::new(self.query.schema(), vec![self.query.clone()]);
         };
         let queries: Vec<Query> =
             rows.iter().map(|row| self.query.bind(row.clone())).collect::<Result<_>>()?;
         // The values may decide the types of the answer, so its schema is theirs.
         let schema = queries.first().map_or_else(|| self.query.schema(), Query::schema);
-        Planned::new(&schema, queries)
+        Planned::new(schema, queries)
     }
 }
 

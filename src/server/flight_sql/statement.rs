@@ -1,6 +1,6 @@
 //! Statements: planned when their schema is promised, executed when they are fetched.
 
-use super::{Answers, FlightSql, wire};
+use super::{Answers, FlightSql};
 use crate::engine::Query;
 use crate::error::{Error, Result};
 use crate::policy::Principal;
@@ -17,7 +17,6 @@ use arrow_flight::{
 use bytes::Bytes;
 use futures::stream::{self, Stream, StreamExt, TryStreamExt};
 use prost::Message;
-use std::sync::Arc;
 use std::time::Instant;
 use tonic::Status;
 
@@ -33,16 +32,16 @@ impl Planned {
     /// where it is run for no row.
     ///
     /// # Errors
-    /// Where the answers differ in schema, or a type cannot go over the wire.
-    pub(super) fn new(schema: &SchemaRef, queries: Vec<Query>) -> Result<Self> {
-        if queries.iter().any(|query| query.schema() != *schema) {
+    /// Where the answers differ in schema.
+    pub(super) fn new(schema: SchemaRef, queries: Vec<Query>) -> Result<Self> {
+        if queries.iter().any(|query| query.schema() != schema) {
             return Err(Error::user("rows of parameters give answers of different types")
                 .hint("give all values of a parameter the same type"));
         }
-        Ok(Self { schema: Arc::new(wire::schema(schema)?), queries })
+        Ok(Self { schema, queries })
     }
 
-    /// The schema, as it goes over the wire.
+    /// The schema, exactly as the batches will have it.
     pub(super) fn schema(&self) -> &SchemaRef {
         &self.schema
     }
@@ -55,15 +54,10 @@ impl Planned {
             None => None,
         };
         let rest = stream::iter(queries).then(|query| async move { query.execute().await });
-        let promised = Arc::clone(&self.schema);
         let batches = stream::iter(first.map(Ok))
             .chain(rest)
-            .map_ok(|batches| batches.map_err(Error::from))
-            .try_flatten()
-            .and_then(move |batch| {
-                let converted = wire::batch(&batch, &promised);
-                async move { converted }
-            });
+            .map_ok(|batches| batches.map_err(status::execution))
+            .try_flatten();
         Ok(encode(self.schema, batches))
     }
 }
@@ -76,7 +70,7 @@ impl FlightSql {
             return Err(Error::user("the statement has parameters but no values for them")
                 .hint("prepare it and bind values"));
         }
-        Planned::new(&query.schema(), vec![query])
+        Planned::new(query.schema(), vec![query])
     }
 
     /// Keeps a plan until it is fetched, and gives the ticket for it.

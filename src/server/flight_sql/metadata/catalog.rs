@@ -3,7 +3,6 @@
 use super::CATALOG;
 use crate::engine::{Session, TableInfo};
 use crate::error::Result;
-use crate::server::flight_sql::wire;
 use crate::server::status;
 use arrow::array::{RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Schema};
@@ -39,10 +38,8 @@ pub(super) fn tables(command: CommandGetTables, session: &Session) -> Result<Rec
     let mut builder = command.into_builder();
     for table in session.tables()? {
         let TableInfo { schema_name, name, table_type, .. } = &table;
-        let columns = columns(&table)?;
-        builder
-            .append(CATALOG, schema_name, name, table_type, &columns)
-            .map_err(status::flight)?;
+        let columns = columns(&table);
+        builder.append(CATALOG, schema_name, name, table_type, &columns).map_err(status::flight)?;
     }
     builder.build().map_err(status::flight)
 }
@@ -54,9 +51,9 @@ pub(super) fn table_types() -> Result<RecordBatch> {
 }
 
 /// A table's columns as clients see them, with what JDBC asks beside the type.
-fn columns(table: &TableInfo) -> Result<Schema> {
-    let plain = wire::schema(&table.schema)?;
-    let fields: Vec<Field> = plain
+fn columns(table: &TableInfo) -> Schema {
+    let fields: Vec<Field> = table
+        .schema
         .fields()
         .iter()
         .map(|field| {
@@ -69,7 +66,7 @@ fn columns(table: &TableInfo) -> Result<Schema> {
             field.as_ref().clone().with_metadata(metadata)
         })
         .collect();
-    Ok(Schema::new(fields))
+    Schema::new(fields)
 }
 
 /// The type's name in SQL.

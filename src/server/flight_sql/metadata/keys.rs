@@ -11,8 +11,8 @@ use crate::server::status;
 use arrow::array::{ArrayRef, Int32Array, RecordBatch, StringArray, UInt8Array};
 use arrow::datatypes::{DataType, Field, Schema};
 use arrow_flight::sql::{
-    CommandGetCrossReference, CommandGetExportedKeys, CommandGetImportedKeys, CommandGetPrimaryKeys,
-    UpdateDeleteRules,
+    CommandGetCrossReference, CommandGetExportedKeys, CommandGetImportedKeys,
+    CommandGetPrimaryKeys, UpdateDeleteRules,
 };
 use std::collections::HashSet;
 use std::sync::Arc;

@@ -93,7 +93,13 @@ const STRING_FUNCTIONS: [&str; 14] = [
 ];
 const SYSTEM_FUNCTIONS: [&str; 3] = ["coalesce", "nullif", "version"];
 const DATETIME_FUNCTIONS: [&str; 8] = [
-    "current_date", "current_time", "date_bin", "date_part", "date_trunc", "now", "to_char",
+    "current_date",
+    "current_time",
+    "date_bin",
+    "date_part",
+    "date_trunc",
+    "now",
+    "to_char",
     "to_timestamp",
 ];
 
