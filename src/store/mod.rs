@@ -2,29 +2,53 @@
 //!
 //! The only module that knows paths, the Delta log or Parquet writers; everything else sees
 //! tables. Architecture invariant: a release file is the commit. See [`publish`].
+//!
+//! In reading order: [`release`] (what a release is), [`load`] and [`warehouse`] (what others
+//! call), [`intent`] and [`next`] (what is to be published and what becomes of it, pure),
+//! [`delta`] (the Delta actions, pure), [`publish`] (the effects), [`durable`] (the disk),
+//! [`locks`], [`releases`] and [`retention`] (who is alive, who reads what, what may go).
 
+mod check;
+mod checkpoint;
+mod delta;
+mod delta_stats;
+mod durable;
+pub mod failpoint;
+mod intent;
+mod load;
+mod local;
+mod locks;
+mod next;
 mod oplog;
+mod parquet_file;
+mod paths;
+mod publish;
+mod query_log;
+mod reject_log;
 mod release;
+mod release_file;
+mod releases;
+mod retention;
+mod run_log;
+mod schema;
+mod statistics;
+mod warehouse;
+mod writer;
 
+pub use load::Load;
 pub use oplog::{QueryRecord, Reject, RunRecord, RunStatus, StepRecord};
 pub use release::{ColumnStatistics, DataFile, Input, Release, TableState};
+pub use retention::Vacuumed;
+pub use schema::{arrow_schema, arrow_type, column_type};
+pub use warehouse::Warehouse;
 
-use crate::clock::Clock;
-use crate::error::{Error, Result};
-use crate::ids::{ReleaseId, RunId};
+use crate::error::Result;
 use crate::model::Column;
 use arrow::record_batch::RecordBatch;
 use futures::stream::BoxStream;
-use object_store::ObjectStore;
-use std::path::Path;
-use std::sync::Arc;
 
 /// A stream of rows.
 pub type Rows = BoxStream<'static, Result<RecordBatch>>;
-
-/// An open warehouse; clones share it.
-#[derive(Debug, Clone)]
-pub struct Warehouse {}
 
 /// What a table to be written looks like.
 #[derive(Debug, Clone, PartialEq)]
@@ -35,9 +59,9 @@ pub struct TableSpec {
     pub description: String,
     /// All columns, the partition column last.
     pub columns: Vec<Column>,
-    /// The partition column.
+    /// The partition column: an int32, NOT NULL.
     pub partition_by: Option<String>,
-    /// Columns by which the rows come sorted (within a partition).
+    /// Columns by which the rows come sorted (within a partition), ascending, NULL last.
     pub sort_by: Vec<String>,
 }
 
@@ -55,124 +79,6 @@ pub enum Change {
         /// Files that join.
         add: Vec<DataFile>,
     },
-}
-
-/// A load under way: files written but seen by nobody until [`Load::publish`].
-#[derive(Debug)]
-pub struct Load {}
-
-impl Warehouse {
-    /// Opens the warehouse in a folder, making it if need be, and rolls an unfinished release
-    /// forward.
-    ///
-    /// # Errors
-    /// Unavailable where the folder cannot be written, data where a release file is damaged.
-    pub async fn open(_root: &Path, _clock: Arc<dyn Clock>) -> Result<Self> {
-        todo!()
-    }
-    /// The last published release; release 0 with no tables where nothing was published yet.
-    pub async fn latest(&self) -> Result<Arc<Release>> {
-        todo!()
-    }
-    /// A release by number.
-    pub async fn release(&self, _id: ReleaseId) -> Result<Arc<Release>> {
-        todo!()
-    }
-    /// The release that was the last at a moment.
-    pub async fn release_as_of(&self, _at: chrono::DateTime<chrono::Utc>) -> Result<Arc<Release>> {
-        todo!()
-    }
-    /// All retained releases, oldest first.
-    pub async fn releases(&self) -> Result<Vec<Arc<Release>>> {
-        todo!()
-    }
-    /// Begins a load on top of a release.
-    pub fn begin(&self, _run: RunId, _base: Arc<Release>) -> Load {
-        todo!()
-    }
-    /// The store that [`TableState::location`] and file paths are relative to.
-    pub fn object_store(&self) -> Arc<dyn ObjectStore> {
-        todo!()
-    }
-    /// Records a run's present state, replacing what was recorded of it.
-    pub async fn record_run(&self, _run: &RunRecord) -> Result<()> {
-        todo!()
-    }
-    /// All recorded runs, oldest first.
-    pub async fn runs(&self) -> Result<Vec<RunRecord>> {
-        todo!()
-    }
-    /// Adds rejected rows to the log.
-    pub async fn record_rejects(&self, _run: &RunId, _rejects: &[Reject]) -> Result<()> {
-        todo!()
-    }
-    /// Rejected rows of one run, or of all.
-    pub async fn rejects(&self, _run: Option<&RunId>) -> Result<Vec<Reject>> {
-        todo!()
-    }
-    /// Adds a query to the log.
-    pub async fn record_query(&self, _query: &QueryRecord) -> Result<()> {
-        todo!()
-    }
-    /// The logged queries, oldest first.
-    pub async fn queries(&self) -> Result<Vec<QueryRecord>> {
-        todo!()
-    }
-}
-
-impl Load {
-    /// The release this load builds on.
-    pub fn base(&self) -> &Arc<Release> {
-        todo!()
-    }
-    /// The run.
-    pub fn run(&self) -> &RunId {
-        todo!()
-    }
-    /// Writes rows as durable Parquet files of a table, a file (or more, if large) a partition;
-    /// rows come clustered by partition and sorted by `sort_by`. Nobody sees the files yet.
-    pub async fn write(&self, _spec: &TableSpec, _rows: Rows) -> Result<Vec<DataFile>> {
-        todo!()
-    }
-    /// Writes rows to the load's staging area: readable through the engine as a table, deleted
-    /// when the load ends. Not durable.
-    pub async fn write_staged(
-        &self,
-        _name: &str,
-        _columns: Vec<Column>,
-        _rows: Rows,
-    ) -> Result<TableState> {
-        todo!()
-    }
-    /// Says what becomes of a table. A second change to a table builds on the first.
-    pub fn stage(&mut self, _spec: TableSpec, _change: Change) -> Result<()> {
-        todo!()
-    }
-    /// Remembers what a job's source has read.
-    pub fn set_inputs(&mut self, _job: &str, _source: &str, _inputs: Vec<Input>) {
-        todo!()
-    }
-    /// Remembers where an incremental source goes on.
-    pub fn set_cursor(&mut self, _name: &str, _value: String) {
-        todo!()
-    }
-    /// Whether anything was staged or remembered that the base does not have.
-    pub fn has_changes(&self) -> bool {
-        todo!()
-    }
-    /// The warehouse as it would be if published now.
-    pub fn preview(&self) -> Arc<Release> {
-        todo!()
-    }
-    /// Verifies and publishes everything staged as the next release.
-    ///
-    /// # Errors
-    /// Conflict (retryable) where another load was first and touched the same tables.
-    pub async fn publish(self, _summary: String) -> Result<Arc<Release>> {
-        Err(Error::internal("todo"))
-    }
-    /// Deletes what was written and publishes nothing.
-    pub async fn abandon(self) -> Result<()> {
-        todo!()
-    }
+    /// The table leaves the warehouse; earlier releases keep it.
+    Drop,
 }

@@ -1,0 +1,227 @@
+//! A load under way: files written but seen by nobody until [`Load::publish`].
+
+use super::durable::{blocking, io_error};
+use super::intent::{Intent, TableIntent};
+use super::locks::LiveFolder;
+use super::next::next_release;
+use super::publish::Proposal;
+use super::release_file::Published;
+use super::writer::{LandedFiles, Target, staged_spec, write_rows};
+use super::{Change, DataFile, Input, Release, Rows, TableSpec, TableState, Warehouse, paths};
+use crate::error::{Error, ErrorKind, Result};
+use crate::ids::RunId;
+use crate::model::Column;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+/// A load under way: files written but seen by nobody until [`Load::publish`].
+///
+/// Dropping it abandons it.
+#[derive(Debug)]
+pub struct Load {
+    warehouse: Warehouse,
+    base: Arc<Release>,
+    intent: Intent,
+    /// The staging folder, or why it could not be made.
+    folder: Result<LiveFolder, (ErrorKind, String)>,
+    staged: AtomicU64,
+    landed: Arc<LandedFiles>,
+    /// Set while a release that names the load's files may exist.
+    committing: Arc<AtomicBool>,
+}
+
+impl Load {
+    pub(crate) fn begin(warehouse: Warehouse, run: RunId, base: Arc<Release>) -> Self {
+        let disk = warehouse.disk();
+        let folder = paths::staging_of(&run)
+            .and_then(|folder| LiveFolder::make(&disk.staging(), disk.resolve(&folder)))
+            .map_err(|error| (error.kind(), error.to_string()));
+        Self {
+            warehouse,
+            base,
+            intent: Intent::nothing(run),
+            folder,
+            staged: AtomicU64::new(0),
+            landed: Arc::default(),
+            committing: Arc::default(),
+        }
+    }
+
+    /// The release this load builds on.
+    pub fn base(&self) -> &Arc<Release> {
+        &self.base
+    }
+
+    /// The run.
+    pub fn run(&self) -> &RunId {
+        &self.intent.run
+    }
+
+    /// Writes rows as durable Parquet files of a table, a file (or more, if large) a partition;
+    /// rows come clustered by partition and, within one, sorted by `sort_by` (ascending, NULL
+    /// last). Nobody sees the files yet.
+    ///
+    /// # Errors
+    /// Data where a NOT NULL column holds NULL or a decimal has too many digits; internal where
+    /// the rows' types or order are not what the specification says; unavailable where the disk
+    /// refuses.
+    pub async fn write(&self, spec: &TableSpec, rows: Rows) -> Result<Vec<DataFile>> {
+        self.live_folder()?;
+        let target = Target::Table {
+            disk: Arc::clone(self.warehouse.disk()),
+            run: self.intent.run.clone(),
+            landed: Arc::clone(&self.landed),
+        };
+        write_rows(target, spec, rows).await
+    }
+
+    /// Writes rows to the load's staging area: readable through the engine as a table, deleted
+    /// when the load ends. Not durable. No rows make a table without files.
+    ///
+    /// # Errors
+    /// As [`write`](Self::write).
+    pub async fn write_staged(
+        &self,
+        name: &str,
+        columns: Vec<Column>,
+        rows: Rows,
+    ) -> Result<TableState> {
+        self.live_folder()?;
+        let sequence = self.staged.fetch_add(1, Ordering::Relaxed) + 1;
+        let location = paths::staged_table(&self.intent.run, name, sequence)?;
+        let folder = self.warehouse.disk().resolve(&location);
+        std::fs::create_dir_all(&folder).map_err(|error| io_error("make", &folder, error))?;
+        let spec = staged_spec(name, columns);
+        let files = write_rows(Target::Staging { folder }, &spec, rows).await?;
+        Ok(TableState {
+            location: location.to_string(),
+            delta_version: None,
+            columns: spec.columns,
+            partition_by: None,
+            sort_by: Vec::new(),
+            files,
+        })
+    }
+
+    /// Says what becomes of a table. A second change to a table builds on the first.
+    ///
+    /// # Errors
+    /// User where the columns change in a way that files which stay cannot follow; internal where
+    /// files are named that do not fit.
+    pub fn stage(&mut self, spec: TableSpec, change: Change) -> Result<()> {
+        self.intent.stage(&self.base, &spec, change)
+    }
+
+    /// Says that what is staged was computed from a table's rows: another load that changes that
+    /// table in the meantime is then a conflict. Tables that are changed count as read.
+    pub fn depends_on(&mut self, table: &str) {
+        self.intent.reads.insert(table.to_owned());
+    }
+
+    /// Remembers what a job's source has read, in place of what it had read before.
+    pub fn set_inputs(&mut self, job: &str, source: &str, inputs: Vec<Input>) {
+        let before = || self.base.inputs.get(job).cloned().unwrap_or_default();
+        let sources = self.intent.inputs.entry(job.to_owned()).or_insert_with(before);
+        sources.insert(source.to_owned(), inputs);
+    }
+
+    /// Remembers where an incremental source goes on.
+    pub fn set_cursor(&mut self, name: &str, value: String) {
+        self.intent.cursors.insert(name.to_owned(), Some(value));
+    }
+
+    /// Whether anything was staged or remembered that the base does not have.
+    pub fn has_changes(&self) -> bool {
+        self.intent.changes(&self.base)
+    }
+
+    /// The warehouse as it would be if published now on top of the base. Its Delta versions are
+    /// not decided yet.
+    pub fn preview(&self) -> Arc<Release> {
+        let base = Published { release: Arc::clone(&self.base), logs: BTreeMap::new() };
+        let now = self.warehouse.publisher().clock.now();
+        let mut release = next_release(&base, &self.intent, "not published yet", now).release;
+        for name in self.intent.tables.keys() {
+            if let Some(table) = release.tables.get_mut(name) {
+                table.delta_version = None;
+            }
+        }
+        Arc::new(release)
+    }
+
+    /// Verifies and publishes everything staged as the next release.
+    ///
+    /// # Errors
+    /// Conflict (retryable) where another load was first and touched the same tables, or what
+    /// they were computed from. Data where a written file is not what it was, or another program
+    /// wrote to a table's Delta log. An error with the context `published release` came after the
+    /// release was published: it stands, and whoever opens the warehouse next completes the
+    /// tables' Delta logs.
+    pub async fn publish(self, summary: String) -> Result<Arc<Release>> {
+        self.live_folder()?;
+        let proposal = Proposal {
+            base: Arc::clone(&self.base),
+            intent: self.intent.clone(),
+            summary,
+            committing: Arc::clone(&self.committing),
+            read_back: true,
+        };
+        let release = self.warehouse.publisher().publish(proposal).await?;
+        self.warehouse.checkpoint(&release).await;
+        // The release stands: what cannot be tidied now is swept later.
+        let tidied = blocking(move || self.tidy()).await;
+        if let Err(error) = tidied {
+            tracing::warn!(%error, "files of a finished load stay until the next vacuum");
+        }
+        Ok(release)
+    }
+
+    /// Deletes what was written and publishes nothing.
+    ///
+    /// # Errors
+    /// Unavailable where the disk refuses.
+    pub async fn abandon(self) -> Result<()> {
+        blocking(move || self.remove_files(&BTreeSet::new())).await
+    }
+
+    fn live_folder(&self) -> Result<&LiveFolder> {
+        self.folder.as_ref().map_err(|(kind, message)| Error::new(*kind, message))
+    }
+
+    /// After a publish: removes files that were written but not used, and the staging folder.
+    fn tidy(self) -> Result<()> {
+        let points = self.warehouse.disk().points().clone();
+        points.hit("staging.before_cleanup")?;
+        let mut used = BTreeSet::new();
+        for intent in self.intent.tables.values() {
+            let TableIntent::Become { state, .. } = intent else { continue };
+            for file in &state.files {
+                used.insert(paths::table_file(&state.location, &file.path)?);
+            }
+        }
+        self.remove_files(&used)?;
+        drop(self);
+        points.hit("staging.after_cleanup")
+    }
+
+    fn remove_files(&self, except: &BTreeSet<object_store::path::Path>) -> Result<()> {
+        for path in self.landed.take() {
+            if !except.contains(&path) {
+                self.warehouse.disk().remove(&path)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Load {
+    fn drop(&mut self) {
+        if self.committing.load(Ordering::SeqCst) {
+            return;
+        }
+        if let Err(error) = self.remove_files(&BTreeSet::new()) {
+            tracing::warn!(%error, "files of an abandoned load stay until the next vacuum");
+        }
+    }
+}

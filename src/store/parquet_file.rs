@@ -1,0 +1,168 @@
+//! One Parquet file: written with a running checksum, read back for its footer.
+
+use super::durable::io_error;
+use super::release::ColumnStatistics;
+use super::release_file::hex;
+use super::{check, statistics};
+use crate::error::{Error, ErrorKind, Result};
+use arrow::array::RecordBatch;
+use arrow::datatypes::{Schema, SchemaRef};
+use parquet::arrow::ArrowWriter;
+use parquet::basic::{Compression, ZstdLevel};
+use parquet::errors::ParquetError;
+use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader, SortingColumn};
+use parquet::file::properties::{EnabledStatistics, WriterProperties};
+use sha2::{Digest, Sha256};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::io::{BufWriter, Read, Write};
+use std::path::Path;
+
+/// Rows a row group: what a scan skips or reads at once.
+const ROW_GROUP_ROWS: usize = 256 * 1024;
+
+/// How a file is compressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Codec {
+    /// Small, and read by every Delta reader.
+    Zstd,
+    /// Fast, for files that live as long as a load.
+    Lz4,
+}
+
+/// A Parquet file being written.
+pub(crate) struct ParquetFile {
+    schema: SchemaRef,
+    writer: ArrowWriter<Hashing>,
+    rows: u64,
+    with_nan: BTreeSet<String>,
+}
+
+/// What was written.
+#[derive(Debug)]
+pub(crate) struct Written {
+    pub(crate) rows: u64,
+    pub(crate) size_bytes: u64,
+    pub(crate) sha256: String,
+    pub(crate) statistics: BTreeMap<String, ColumnStatistics>,
+}
+
+impl ParquetFile {
+    /// Begins a file of these columns, whose rows come sorted by `sort_by`.
+    pub(crate) fn begin(
+        file: File,
+        schema: SchemaRef,
+        sort_by: &[String],
+        codec: Codec,
+    ) -> Result<Self> {
+        let compression = match codec {
+            Codec::Zstd => Compression::ZSTD(ZstdLevel::try_new(1).map_err(parquet_error)?),
+            Codec::Lz4 => Compression::LZ4_RAW,
+        };
+        let properties = WriterProperties::builder()
+            .set_created_by(concat!("starhouse ", env!("CARGO_PKG_VERSION")).to_owned())
+            .set_compression(compression)
+            .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
+            // Page statistics make the page index.
+            .set_statistics_enabled(EnabledStatistics::Page)
+            .set_sorting_columns(sorting_columns(&schema, sort_by))
+            .build();
+        let hashing = Hashing { file: BufWriter::new(file), sha256: Sha256::new(), size_bytes: 0 };
+        let writer = ArrowWriter::try_new(hashing, SchemaRef::clone(&schema), Some(properties))
+            .map_err(parquet_error)?;
+        Ok(Self { schema, writer, rows: 0, with_nan: BTreeSet::new() })
+    }
+
+    /// Rows so far.
+    pub(crate) fn rows(&self) -> u64 {
+        self.rows
+    }
+
+    /// Adds rows.
+    pub(crate) fn write(&mut self, batch: &RecordBatch) -> Result<()> {
+        check::note_nan(batch, &mut self.with_nan);
+        self.rows += batch.num_rows() as u64;
+        self.writer.write(batch).map_err(parquet_error)
+    }
+
+    /// Writes the footer and reads it back; `path` is where the file stands.
+    pub(crate) fn finish(self, path: &Path) -> Result<Written> {
+        let mut hashing = self.writer.into_inner().map_err(parquet_error)?;
+        hashing.flush().map_err(|error| io_error("write", path, error))?;
+        let metadata = footer(path)?;
+        let statistics = statistics::of_file(&self.schema, &metadata, &self.with_nan)?;
+        Ok(Written {
+            rows: self.rows,
+            size_bytes: hashing.size_bytes,
+            sha256: hex(&hashing.sha256.finalize()),
+            statistics,
+        })
+    }
+}
+
+/// The footer of a Parquet file.
+///
+/// # Errors
+/// Data where the file is no whole Parquet file.
+pub(crate) fn footer(path: &Path) -> Result<ParquetMetaData> {
+    let file = File::open(path).map_err(|error| io_error("open", path, error))?;
+    ParquetMetaDataReader::new().parse_and_finish(&file).map_err(|error| {
+        Error::data("a data file is damaged: it has no readable Parquet footer")
+            .with("file", path.display())
+            .caused_by(error)
+    })
+}
+
+/// The SHA-256 of a file's bytes, in hexadecimal.
+pub(crate) fn sha256_of(path: &Path) -> Result<String> {
+    let mut file = File::open(path).map_err(|error| io_error("open", path, error))?;
+    let (mut sha256, mut buffer) = (Sha256::new(), vec![0; 1 << 20]);
+    loop {
+        let read = file.read(&mut buffer).map_err(|error| io_error("read", path, error))?;
+        match buffer.get(..read) {
+            Some(bytes) if !bytes.is_empty() => sha256.update(bytes),
+            _ => return Ok(hex(&sha256.finalize())),
+        }
+    }
+}
+
+fn sorting_columns(schema: &Schema, sort_by: &[String]) -> Option<Vec<SortingColumn>> {
+    let column = |name: &String| {
+        let column_idx = i32::try_from(schema.index_of(name).ok()?).ok()?;
+        Some(SortingColumn { column_idx, descending: false, nulls_first: false })
+    };
+    let columns: Option<Vec<SortingColumn>> = sort_by.iter().map(column).collect();
+    columns.filter(|columns| !columns.is_empty())
+}
+
+fn parquet_error(error: ParquetError) -> Error {
+    match error {
+        // The disk, not the rows.
+        ParquetError::External(source) => {
+            Error::new(ErrorKind::Unavailable, "cannot write a Parquet file").caused_by(source)
+        }
+        other => Error::internal("cannot write a Parquet file").caused_by(other),
+    }
+}
+
+/// A file that counts and hashes what goes through.
+struct Hashing {
+    file: BufWriter<File>,
+    sha256: Sha256,
+    size_bytes: u64,
+}
+
+impl Write for Hashing {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let written = self.file.write(bytes)?;
+        if let Some(bytes) = bytes.get(..written) {
+            self.sha256.update(bytes);
+        }
+        self.size_bytes += written as u64;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.file.flush()
+    }
+}

@@ -1,0 +1,202 @@
+//! Reading releases, and keeping those that are being read from vacuum.
+//!
+//! Whoever gets a release from here holds a shared lock on its lease file for as long as anyone in
+//! this process holds the [`Release`]; vacuum, here or in another process, stops at such a release.
+
+use super::durable::Disk;
+use super::release::Release;
+use super::release_file::{self, Published, ReleaseFile};
+use super::{locks, paths};
+use crate::error::{Error, Result};
+use crate::ids::ReleaseId;
+use chrono::{DateTime, Utc};
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+/// The releases of a warehouse. Calls block.
+#[derive(Debug)]
+pub(crate) struct Releases {
+    disk: Arc<Disk>,
+    latest: Mutex<Option<Arc<Published>>>,
+    leased: Mutex<BTreeMap<ReleaseId, Lease>>,
+    /// The newest release whose Delta commits are known to be applied.
+    rolled: AtomicU64,
+}
+
+#[derive(Debug)]
+struct Lease {
+    release: Weak<Release>,
+    _lock: File,
+}
+
+impl Releases {
+    pub(crate) fn new(disk: Arc<Disk>) -> Self {
+        Self {
+            disk,
+            latest: Mutex::new(None),
+            leased: Mutex::new(BTreeMap::new()),
+            rolled: AtomicU64::new(0),
+        }
+    }
+
+    /// The last release.
+    pub(crate) fn latest(&self) -> Result<Arc<Published>> {
+        loop {
+            let known = self.latest.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            // Releases after a leased one are never vacuumed, so from a known one we can count.
+            let mut id = match &known {
+                Some(known) => known.release.id,
+                None => self.ids()?.last().copied().unwrap_or(ReleaseId::EMPTY),
+            };
+            while self.disk.exists(&paths::release(id.next()))? {
+                id = id.next();
+            }
+            match known {
+                Some(known) if known.release.id == id => return Ok(known),
+                _ if id == ReleaseId::EMPTY => return Ok(Arc::new(Published::empty())),
+                // Vacuumed since we looked: there is a newer one.
+                _ => match self.lease(id)? {
+                    Some(published) => return Ok(self.remember(published)),
+                    None => self.forget(),
+                },
+            }
+        }
+    }
+
+    /// A release by number.
+    pub(crate) fn release(&self, id: ReleaseId) -> Result<Arc<Release>> {
+        if id == ReleaseId::EMPTY {
+            return Ok(Published::empty().release);
+        }
+        let leased = self.leased.lock().unwrap_or_else(PoisonError::into_inner);
+        let held = leased.get(&id).and_then(|lease| lease.release.upgrade());
+        drop(leased);
+        match held {
+            Some(release) => Ok(release),
+            None => match self.lease(id)? {
+                Some(published) => Ok(published.release),
+                None => Err(self.missing(id)?),
+            },
+        }
+    }
+
+    /// The release that was the last at a moment.
+    pub(crate) fn as_of(&self, at: DateTime<Utc>) -> Result<Arc<Release>> {
+        let ids = self.ids()?;
+        let (mut from, mut to) = (0, ids.len());
+        // Times never fall from one release to the next: `next_release` sees to it.
+        while from < to {
+            let middle = from.midpoint(to);
+            let Some(id) = ids.get(middle) else { break };
+            if self.file(*id)?.release.created_at <= at {
+                from = middle + 1;
+            } else {
+                to = middle;
+            }
+        }
+        match from.checked_sub(1).and_then(|index| ids.get(index)) {
+            Some(id) => self.release(*id),
+            None => Err(self.none_before(at, ids.first().copied())?),
+        }
+    }
+
+    /// All retained releases, oldest first; not leased.
+    pub(crate) fn all(&self) -> Result<Vec<Arc<Release>>> {
+        self.ids()?.into_iter().map(|id| Ok(Arc::new(self.file(id)?.release))).collect()
+    }
+
+    /// The numbers of all retained releases, ascending.
+    ///
+    /// # Errors
+    /// Data where one between them is missing.
+    pub(crate) fn ids(&self) -> Result<Vec<ReleaseId>> {
+        let names = self.disk.names(&paths::releases())?;
+        let ids: Vec<ReleaseId> = names.iter().filter_map(|name| paths::release_of(name)).collect();
+        for pair in ids.windows(2) {
+            let [one, other] = pair else { continue };
+            if one.next() != *other {
+                return Err(Error::data("a release file is missing")
+                    .with("file", paths::release(one.next()))
+                    .hint("restore the file from a backup"));
+            }
+        }
+        Ok(ids)
+    }
+
+    /// Reads a release's file.
+    pub(crate) fn file(&self, id: ReleaseId) -> Result<ReleaseFile> {
+        match self.disk.read(&paths::release(id))? {
+            Some(bytes) => release_file::decode(id, &bytes),
+            None => Err(self.missing(id)?),
+        }
+    }
+
+    /// Whether a release's Delta commits are known to be applied.
+    pub(crate) fn is_rolled(&self, id: ReleaseId) -> bool {
+        self.rolled.load(Ordering::SeqCst) >= id.0
+    }
+
+    /// Notes that a release's Delta commits are applied.
+    pub(crate) fn note_rolled(&self, id: ReleaseId) {
+        self.rolled.fetch_max(id.0, Ordering::SeqCst);
+    }
+
+    /// Gives back the leases of releases that nobody in this process holds any more.
+    pub(crate) fn prune(&self) {
+        let mut leased = self.leased.lock().unwrap_or_else(PoisonError::into_inner);
+        leased.retain(|_, lease| lease.release.strong_count() > 0);
+    }
+
+    /// Leases and reads a release; none where it is not there, or being vacuumed.
+    fn lease(&self, id: ReleaseId) -> Result<Option<Published>> {
+        self.prune();
+        let path = self.disk.resolve(&paths::lease(id));
+        let Some(lock) = locks::try_shared(&path)? else { return Ok(None) };
+        // Only now: a release that is read under its lease stays.
+        let Some(bytes) = self.disk.read(&paths::release(id))? else { return Ok(None) };
+        let file = release_file::decode(id, &bytes)?;
+        let release = Arc::new(file.release);
+        let lease = Lease { release: Arc::downgrade(&release), _lock: lock };
+        let mut leased = self.leased.lock().unwrap_or_else(PoisonError::into_inner);
+        // Another thread may have been first: then its copy is the one to share.
+        if let Some(first) = leased.get(&id).and_then(|lease| lease.release.upgrade()) {
+            return Ok(Some(Published { release: first, logs: file.logs }));
+        }
+        leased.insert(id, lease);
+        Ok(Some(Published { release, logs: file.logs }))
+    }
+
+    fn remember(&self, published: Published) -> Arc<Published> {
+        let published = Arc::new(published);
+        let mut latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
+        if latest.as_ref().is_none_or(|known| known.release.id < published.release.id) {
+            *latest = Some(Arc::clone(&published));
+        }
+        published
+    }
+
+    fn forget(&self) {
+        *self.latest.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    fn missing(&self, id: ReleaseId) -> Result<Error> {
+        let ids = self.ids()?;
+        let error = Error::not_found("there is no such release").with("release", id);
+        Ok(match (ids.first(), ids.last()) {
+            (Some(first), Some(_)) if id < *first => {
+                error.hint(format!("it was vacuumed; the oldest one kept is {first}"))
+            }
+            (_, Some(last)) => error.hint(format!("the latest one is {last}")),
+            _ => error.hint("nothing was published yet"),
+        })
+    }
+
+    fn none_before(&self, at: DateTime<Utc>, first: Option<ReleaseId>) -> Result<Error> {
+        let error = Error::not_found("no release of that time is kept").with("time", at);
+        let Some(first) = first else { return Ok(error.hint("nothing was published yet")) };
+        let created_at = self.file(first)?.release.created_at;
+        Ok(error.hint(format!("the oldest one is {first}, published at {created_at}")))
+    }
+}
