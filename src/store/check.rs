@@ -146,9 +146,10 @@ impl SortCheck {
     /// Checks the next rows against each other and the last one before.
     pub(crate) fn check(&mut self, batch: &RecordBatch) -> Result<()> {
         let columns = self.columns.iter().map(|index| std::sync::Arc::clone(batch.column(*index)));
-        let rows = self.converter.convert_columns(&columns.collect::<Vec<_>>()).map_err(|error| {
-            Error::internal("cannot compare rows").with("table", &self.table).caused_by(error)
-        })?;
+        let rows =
+            self.converter.convert_columns(&columns.collect::<Vec<_>>()).map_err(|error| {
+                Error::internal("cannot compare rows").with("table", &self.table).caused_by(error)
+            })?;
         let count = rows.num_rows();
         if count == 0 {
             return Ok(());

@@ -5,8 +5,6 @@ use crate::error::{Error, Result};
 use deltalake_core::DeltaTableBuilder;
 use deltalake_core::protocol::checkpoints::create_checkpoint;
 use object_store::ObjectStore;
-use object_store::prefix::PrefixStore;
-use std::path::Path;
 use std::sync::Arc;
 use url::Url;
 
@@ -14,34 +12,29 @@ use url::Url;
 const VERSIONS: u64 = 10;
 
 /// Writes the checkpoints that a release makes due; failures are only logged.
-pub(crate) async fn write_due(store: &Arc<dyn ObjectStore>, root: &Path, release: &Release) {
+pub(crate) async fn write_due(store: &Arc<dyn ObjectStore>, release: &Release) {
     for (name, table) in &release.tables {
         let Some(version) = table.delta_version else { continue };
         if version == 0 || version % VERSIONS != 0 {
             continue;
         }
-        if let Err(error) = write(store, root, table, version).await {
+        if let Err(error) = write(store, table, version).await {
             tracing::warn!(table = name, version, %error, "no Delta checkpoint was written");
         }
     }
 }
 
-async fn write(
-    store: &Arc<dyn ObjectStore>,
-    root: &Path,
-    table: &TableState,
-    version: u64,
-) -> Result<()> {
+async fn write(store: &Arc<dyn ObjectStore>, table: &TableState, version: u64) -> Result<()> {
     let failed = |error| Error::internal("cannot write a Delta checkpoint").caused_by(error);
-    let folder = root.join(&table.location);
-    let url = Url::from_directory_path(&folder).map_err(|()| {
-        Error::internal("a table's folder is no URL").with("folder", folder.display())
-    })?;
-    let mut delta = DeltaTableBuilder::from_url(url)
+    // Any scheme that deltalake knows a log for will do: the store is ours, and durable.
+    let url = Url::parse(&format!("memory:///{}/", table.location))
+        .map_err(|error| Error::internal("a table's folder is no URL").caused_by(error))?;
+    let mut delta = DeltaTableBuilder::from_url(url.clone())
         .map_err(failed)?
+        .with_storage_backend(Arc::clone(store), url)
         .with_version(version)
         .build()
         .map_err(failed)?;
-    delta.load().await.map_err(failed)?;
+    delta.load_version(version).await.map_err(failed)?;
     create_checkpoint(&delta, None).await.map_err(failed)
 }

@@ -31,9 +31,9 @@ impl Step<'_> {
         let metadata_changed = log.as_ref().map(|log| &log.metadata)
             != self.log.map(|log| &log.metadata)
             && self.after.is_some();
-        let Some(log) = log.filter(|_| {
-            metadata_changed || !removed.is_empty() || !added.is_empty()
-        }) else {
+        let Some(log) =
+            log.filter(|_| metadata_changed || !removed.is_empty() || !added.is_empty())
+        else {
             return (None, None);
         };
         let mut actions = vec![self.commit_info(release, removed.len(), added.len())];
@@ -104,7 +104,14 @@ impl Step<'_> {
         let digest = sha256_hex(birth.as_bytes());
         let part = |from: usize, to: usize| digest.get(from..to).unwrap_or_default();
         // Version 8 (custom), variant 1.
-        format!("{}-{}-8{}-a{}-{}", part(0, 8), part(8, 12), part(12, 15), part(15, 18), part(18, 30))
+        format!(
+            "{}-{}-8{}-a{}-{}",
+            part(0, 8),
+            part(8, 12),
+            part(12, 15),
+            part(15, 18),
+            part(18, 30)
+        )
     }
 
     fn commit_info(&self, release: &Release, removed: usize, added: usize) -> String {

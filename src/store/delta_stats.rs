@@ -33,10 +33,9 @@ fn bounds(ty: ColumnType, statistics: &ColumnStatistics) -> (Option<String>, Opt
     let (min, max) = (statistics.min.as_deref(), statistics.max.as_deref());
     match ty {
         ColumnType::Text | ColumnType::Boolean => (None, None),
-        ColumnType::Int16
-        | ColumnType::Int32
-        | ColumnType::Int64
-        | ColumnType::Decimal { .. } => (min.map(str::to_owned), max.map(str::to_owned)),
+        ColumnType::Int16 | ColumnType::Int32 | ColumnType::Int64 | ColumnType::Decimal { .. } => {
+            (min.map(str::to_owned), max.map(str::to_owned))
+        }
         ColumnType::Float64 => (min.and_then(finite), max.and_then(finite)),
         ColumnType::Date => (min.and_then(date), max.and_then(date)),
         ColumnType::Timestamp => {
@@ -60,6 +59,7 @@ fn moment(micros: &str, up: bool) -> Option<String> {
     let micros: i64 = micros.parse().ok()?;
     let millis = micros.div_euclid(1000);
     let millis = if up && micros.rem_euclid(1000) != 0 { millis + 1 } else { millis };
-    let text = DateTime::from_timestamp_millis(millis)?.to_rfc3339_opts(SecondsFormat::Millis, true);
+    let text =
+        DateTime::from_timestamp_millis(millis)?.to_rfc3339_opts(SecondsFormat::Millis, true);
     (text.len() == "2025-01-31T00:00:00.000Z".len()).then(|| format!("\"{text}\""))
 }

@@ -54,7 +54,9 @@ impl Disk {
         let scratch = make_scratch(&root, &staging)?;
         let rooted = Mutex::new(HashSet::from([root.clone()]));
         let disk = Self { root, scratch, next_temp: AtomicU64::new(0), rooted, points };
-        for folder in [paths::releases(), paths::tables(), paths::staging(), paths::leases(), paths::runs()] {
+        for folder in
+            [paths::releases(), paths::tables(), paths::staging(), paths::leases(), paths::runs()]
+        {
             disk.make_folder(&disk.resolve(&folder))?;
         }
         Ok(disk)
@@ -128,17 +130,6 @@ impl Disk {
         fs::rename(&temp.path, &target).map_err(|error| io_error("rename", &target, error))?;
         self.points.hit("file.after_link")?;
         self.sync_parent(&target)
-    }
-
-    /// A second name for a file that never changes; `false` where the name is taken.
-    pub(crate) fn link(&self, from: &StorePath, to: &StorePath) -> Result<bool> {
-        let (from, target) = (self.resolve(from), self.resolve(to));
-        self.make_parent(&target)?;
-        match fs::hard_link(&from, &target) {
-            Ok(()) => self.sync_parent(&target).map(|()| true),
-            Err(error) if error.kind() == IoKind::AlreadyExists => Ok(false),
-            Err(error) => Err(io_error("link", &from, error)),
-        }
     }
 
     /// The bytes of a file; none where there is no such file.

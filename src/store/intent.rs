@@ -112,8 +112,7 @@ pub(crate) fn decide(base: &Release, intent: &Intent, latest: &Release) -> Decis
         .keys()
         .filter(|name| base.cursors.get(*name) != latest.cursors.get(*name))
         .map(|name| format!("cursor {name}"));
-    let touched: Vec<String> =
-        touched_tables.chain(touched_jobs).chain(touched_cursors).collect();
+    let touched: Vec<String> = touched_tables.chain(touched_jobs).chain(touched_cursors).collect();
     if touched.is_empty() { Decision::Build } else { Decision::Conflict(touched) }
 }
 
@@ -197,9 +196,8 @@ fn check_evolution(state: &TableState, spec: &TableSpec) -> Result<()> {
     if state.partition_by != spec.partition_by {
         return refuse("the partition column cannot change".to_owned());
     }
-    let find = |columns: &[Column], name: &str| {
-        columns.iter().find(|column| column.name == name).cloned()
-    };
+    let find =
+        |columns: &[Column], name: &str| columns.iter().find(|column| column.name == name).cloned();
     for old in &state.columns {
         match find(&spec.columns, &old.name) {
             None => return refuse(format!("column {} cannot leave", old.name)),

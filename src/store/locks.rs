@@ -45,7 +45,8 @@ impl Drop for LiveFolder {
     /// Removes the folder. What cannot be removed now is swept when the warehouse is next opened.
     fn drop(&mut self) {
         let removed = guard(&self.staging).and_then(|_guard| {
-            fs::remove_dir_all(&self.folder).map_err(|error| io_error("remove", &self.folder, error))
+            fs::remove_dir_all(&self.folder)
+                .map_err(|error| io_error("remove", &self.folder, error))
         });
         if let Err(error) = removed {
             tracing::warn!(%error, "a staging folder stays until the warehouse is next opened");

@@ -120,8 +120,8 @@ pub(crate) fn encode(file: &ReleaseFile) -> Result<Vec<u8>> {
 pub(crate) fn decode(id: ReleaseId, bytes: &[u8]) -> Result<ReleaseFile> {
     let end = bytes.iter().position(|byte| *byte == b'\n').map_or(bytes.len(), |end| end + 1);
     let (header, body) = bytes.split_at(end);
-    let header: Header =
-        serde_json::from_slice(header).map_err(|error| damaged(id, "has no header").caused_by(error))?;
+    let header: Header = serde_json::from_slice(header)
+        .map_err(|error| damaged(id, "has no header").caused_by(error))?;
     if header.starhouse_release != FORMAT {
         let written_as = header.starhouse_release;
         return Err(damaged(id, "has a format this version of Starhouse does not know")
@@ -131,8 +131,8 @@ pub(crate) fn decode(id: ReleaseId, bytes: &[u8]) -> Result<ReleaseFile> {
     if header.sha256 != sha256_hex(body) {
         return Err(damaged(id, "is damaged: its checksum does not match"));
     }
-    let file: ReleaseFile =
-        serde_json::from_slice(body).map_err(|error| damaged(id, "cannot be read").caused_by(error))?;
+    let file: ReleaseFile = serde_json::from_slice(body)
+        .map_err(|error| damaged(id, "cannot be read").caused_by(error))?;
     if file.release.id != id {
         return Err(damaged(id, "holds another release").with("found", file.release.id));
     }

@@ -221,7 +221,7 @@ impl Warehouse {
     /// Writes the Delta checkpoints that a release makes due; a failure is only logged, for a
     /// checkpoint only saves outside readers time.
     pub(crate) async fn checkpoint(&self, release: &Release) {
-        checkpoint::write_due(&self.object_store(), self.root(), release).await;
+        checkpoint::write_due(&self.object_store(), release).await;
     }
 
     fn releases_handle(&self) -> Arc<Releases> {

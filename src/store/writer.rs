@@ -72,9 +72,12 @@ pub(crate) async fn write_rows(
     let mut failed = None;
     while let Some(batch) = rows.next().await {
         match batch {
-            // The thread hangs up only if it failed: it says why below.
-            Ok(batch) if sender.send(Some(batch)).await.is_err() => break,
-            Ok(_) => {}
+            Ok(batch) => {
+                // The thread hangs up only if it failed: it says why below.
+                if sender.send(Some(batch)).await.is_err() {
+                    break;
+                }
+            }
             Err(error) => {
                 failed = Some(error);
                 break;
@@ -305,4 +308,3 @@ pub(crate) fn staged_spec(name: &str, columns: Vec<Column>) -> TableSpec {
         sort_by: Vec::new(),
     }
 }
-
