@@ -1,8 +1,7 @@
 //! What rows must be before they are written: of the declared types, complete, in range, in order.
 
-use super::schema;
 use crate::error::{Error, Result};
-use crate::model::{Column, ColumnType};
+use crate::model::{Column, ColumnType, arrow_schema};
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::compute::SortOptions;
 use arrow::datatypes::{Decimal128Type, Float64Type, SchemaRef};
@@ -19,7 +18,7 @@ pub(crate) struct BatchCheck {
 
 impl BatchCheck {
     pub(crate) fn new(table: &str, columns: &[Column]) -> Self {
-        let schema = schema::arrow_schema(columns);
+        let schema = arrow_schema(columns);
         Self { table: table.to_owned(), columns: columns.to_vec(), schema }
     }
 

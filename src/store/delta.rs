@@ -5,7 +5,7 @@
 
 use super::release::{DataFile, Release, TableState};
 use super::release_file::{DeltaCommit, DeltaLog, sha256_hex};
-use super::{delta_stats, schema};
+use super::{delta_stats, delta_types};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
 
@@ -145,7 +145,7 @@ fn metadata(
         }
         json!({
             "name": column.name,
-            "type": schema::delta_type(column.ty),
+            "type": delta_types::delta_type(column.ty),
             "nullable": column.nullable,
             "metadata": metadata,
         })

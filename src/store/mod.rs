@@ -12,6 +12,7 @@ mod check;
 mod checkpoint;
 mod delta;
 mod delta_stats;
+mod delta_types;
 mod durable;
 pub mod failpoint;
 mod intent;
@@ -30,16 +31,16 @@ mod release_file;
 mod releases;
 mod retention;
 mod run_log;
-mod schema;
+
 mod statistics;
 mod warehouse;
 mod writer;
 
+pub use crate::model::arrow_schema;
 pub use load::Load;
 pub use oplog::{QueryRecord, Reject, RunRecord, RunStatus, StepRecord};
 pub use release::{ColumnStatistics, DataFile, Input, Release, TableState};
 pub use retention::Vacuumed;
-pub use schema::{arrow_schema, arrow_type, column_type};
 pub use warehouse::Warehouse;
 
 use crate::error::Result;

@@ -7,7 +7,7 @@ use super::release::DataFile;
 use super::{Rows, TableSpec, paths};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ids::RunId;
-use crate::model::{Column, ColumnType};
+use crate::model::{Column, ColumnType, arrow_schema};
 use arrow::array::{AsArray, RecordBatch};
 use arrow::compute::partition;
 use arrow::datatypes::{Int32Type, SchemaRef};
@@ -132,7 +132,7 @@ impl TableWriter {
             spec: spec.clone(),
             check,
             order,
-            file_schema: super::schema::arrow_schema(file_columns),
+            file_schema: arrow_schema(file_columns),
             open: None,
             partition: None,
             partitions: BTreeSet::new(),
