@@ -1,0 +1,215 @@
+//! Typed columns as other types, a whole column at a time, exact or refused.
+//!
+//! Arrow casts the column; where its cast could lose something, it is cast back, and a value
+//! that does not come back as it was is a fault. Binary floats become decimals if 15 significant
+//! digits of them do: 19.99 has two digits after the point, whatever its binary tail.
+
+use super::{Fault, arrow_type};
+use crate::error::{Error, Result};
+use crate::etl::source::{number_text, shortest_text};
+use crate::model::ColumnType;
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, StringArray, StringBuilder};
+use arrow::buffer::BooleanBuffer;
+use arrow::compute::cast as arrow_cast;
+use arrow::compute::kernels::cmp::neq;
+use arrow::datatypes::{
+    DataType, Float64Type, TimeUnit, TimestampMicrosecondType, TimestampNanosecondType,
+};
+use arrow::error::ArrowError;
+use arrow::util::display::{ArrayFormatter, FormatOptions};
+use std::sync::Arc;
+
+/// A float may differ from the decimal it becomes by this part: half of its 15th digit.
+const FLOAT_TOLERANCE: f64 = 1e-15;
+
+/// Whether a column holds text.
+pub(super) fn is_text(array: &ArrayRef) -> bool {
+    match array.data_type() {
+        DataType::Dictionary(_, values) => is_text_type(values),
+        other => is_text_type(other),
+    }
+}
+
+fn is_text_type(ty: &DataType) -> bool {
+    matches!(
+        ty,
+        DataType::Utf8
+            | DataType::LargeUtf8
+            | DataType::Utf8View
+            | DataType::Binary
+            | DataType::LargeBinary
+            | DataType::BinaryView
+    )
+}
+
+/// The column as the declared type. Values that do not fit are NULL, and a fault.
+///
+/// # Errors
+/// User where no value of the column's type could be one of the declared type.
+pub(super) fn cast(array: &ArrayRef, ty: ColumnType) -> Result<(ArrayRef, Vec<Fault>)> {
+    let array = plain(array)?;
+    let (from, to) = (array.data_type().clone(), arrow_type(ty));
+    if !fits(&from, ty) {
+        return Err(Error::user(format!("a Parquet column of type {from} cannot become {ty}")));
+    }
+    if from == to {
+        let wrong = if ty == ColumnType::Float64 { not_finite(&array) } else { Vec::new() };
+        return refuse(&array, Arc::clone(&array), wrong, ty);
+    }
+    let typed = arrow_cast(&array, &to).map_err(internal)?;
+    let mut wrong = Vec::new();
+    if typed.null_count() > array.null_count() {
+        wrong.extend((0..array.len()).filter(|row| array.is_valid(*row) && typed.is_null(*row)));
+    }
+    if !is_lossless(&from, ty) {
+        let back = arrow_cast(&typed, &from).map_err(internal)?;
+        wrong.extend(changed(&array, &back)?);
+    }
+    refuse(&array, typed, wrong, ty)
+}
+
+/// The column as text, and which cells are numbers, dates or booleans (all or none).
+pub(super) fn to_text(
+    array: &ArrayRef,
+    ty: ColumnType,
+) -> Result<(StringArray, Option<BooleanBuffer>)> {
+    let array = plain(array)?;
+    if let Some(values) = array.as_string_opt::<i32>() {
+        return Ok((values.clone(), None));
+    }
+    let native = Some(BooleanBuffer::new_set(array.len()));
+    if let Some(values) = array.as_primitive_opt::<Float64Type>() {
+        let text = if ty == ColumnType::Float64 { shortest_text } else { number_text };
+        let mut texts = StringBuilder::with_capacity(array.len(), array.len() * 8);
+        values.iter().for_each(|value| texts.append_option(value.map(text)));
+        return Ok((texts.finish(), native));
+    }
+    let texts = arrow_cast(&array, &DataType::Utf8).map_err(|error| {
+        Error::user(format!("a Parquet column of type {} is not text", array.data_type()))
+            .caused_by(error)
+    })?;
+    Ok((texts.as_string::<i32>().clone(), native))
+}
+
+/// Writes values of a column for people.
+pub(super) fn formatter(array: &dyn Array) -> Result<ArrayFormatter<'_>> {
+    const OPTIONS: FormatOptions<'static> = FormatOptions::new().with_null("NULL");
+    ArrayFormatter::try_new(array, &OPTIONS).map_err(internal)
+}
+
+/// The column without dictionaries, views, bytes for text, or times finer than a microsecond.
+fn plain(array: &ArrayRef) -> Result<ArrayRef> {
+    let value_type = match array.data_type() {
+        DataType::Dictionary(_, values) => values.as_ref().clone(),
+        other => other.clone(),
+    };
+    let to = match &value_type {
+        ty if is_text_type(ty) => DataType::Utf8,
+        DataType::Float16 | DataType::Float32 => return widened_float(array),
+        DataType::Timestamp(TimeUnit::Nanosecond, _) => return microseconds(array),
+        DataType::Timestamp(..) => arrow_type(ColumnType::Timestamp),
+        other => other.clone(),
+    };
+    if *array.data_type() == to {
+        return Ok(Arc::clone(array));
+    }
+    let strict = arrow::compute::CastOptions { safe: false, ..Default::default() };
+    arrow::compute::cast_with_options(array, &to, &strict).map_err(|error| {
+        Error::data(format!("a Parquet column holds values that are no {to}")).caused_by(error)
+    })
+}
+
+/// Narrow floats by their shortest decimal text: 19.99 stays 19.99.
+fn widened_float(array: &ArrayRef) -> Result<ArrayRef> {
+    let texts = arrow_cast(array, &DataType::Utf8).map_err(internal)?;
+    arrow_cast(&texts, &DataType::Float64).map_err(internal)
+}
+
+/// Nanoseconds cut to microseconds, towards the past. Moments without a zone are UTC.
+fn microseconds(array: &ArrayRef) -> Result<ArrayRef> {
+    let nanos = DataType::Timestamp(TimeUnit::Nanosecond, Some("UTC".into()));
+    let nanos = arrow_cast(array, &nanos).map_err(internal)?;
+    let nanos = nanos.as_primitive::<TimestampNanosecondType>();
+    let micros = nanos.unary::<_, TimestampMicrosecondType>(|value| value.div_euclid(1_000));
+    Ok(Arc::new(micros.with_timezone("UTC")))
+}
+
+/// Whether values of a type may become the declared one at all. Text is parsed elsewhere.
+fn fits(from: &DataType, ty: ColumnType) -> bool {
+    match ty {
+        ColumnType::Text => is_text_type(from),
+        ColumnType::Boolean => *from == DataType::Boolean,
+        ColumnType::Date | ColumnType::Timestamp => {
+            matches!(from, DataType::Date32 | DataType::Date64 | DataType::Timestamp(..))
+        }
+        _ => from.is_numeric(),
+    }
+}
+
+/// Whether a cast that gives a value gives the same value.
+fn is_lossless(from: &DataType, ty: ColumnType) -> bool {
+    match ty {
+        ColumnType::Text | ColumnType::Timestamp => true,
+        ColumnType::Int16 | ColumnType::Int32 | ColumnType::Int64 => from.is_integer(),
+        ColumnType::Decimal { scale, .. } => {
+            from.is_integer()
+                || matches!(from, DataType::Decimal128(_, s) if *s <= i8::try_from(scale).unwrap_or(0))
+        }
+        ColumnType::Float64 => {
+            from.is_integer() && !matches!(from, DataType::Int64 | DataType::UInt64)
+        }
+        ColumnType::Boolean | ColumnType::Date => false,
+    }
+}
+
+/// The rows whose value did not come back as it was.
+fn changed(array: &ArrayRef, back: &ArrayRef) -> Result<Vec<usize>> {
+    if let (Some(before), Some(after)) =
+        (array.as_primitive_opt::<Float64Type>(), back.as_primitive_opt::<Float64Type>())
+    {
+        let (before, after) = (before.values(), after.values());
+        let differs = |row: &usize| {
+            let (before, after) = (before[*row], after[*row]);
+            before != after && (before - after).abs() > before.abs() * FLOAT_TOLERANCE
+        };
+        let compared = |row: &usize| array.is_valid(*row) && back.is_valid(*row);
+        return Ok((0..array.len()).filter(|row| compared(row) && differs(row)).collect());
+    }
+    let differs: BooleanArray = neq(array, back).map_err(internal)?;
+    if differs.true_count() == 0 {
+        return Ok(Vec::new());
+    }
+    Ok((0..differs.len()).filter(|row| differs.is_valid(*row) && differs.value(*row)).collect())
+}
+
+fn not_finite(array: &ArrayRef) -> Vec<usize> {
+    let values = array.as_primitive::<Float64Type>();
+    let finite = |row: &usize| array.is_null(*row) || values.value(*row).is_finite();
+    (0..array.len()).filter(|row| !finite(row)).collect()
+}
+
+/// Clears the wrong values and says of each what it was.
+fn refuse(
+    before: &ArrayRef,
+    typed: ArrayRef,
+    mut wrong: Vec<usize>,
+    ty: ColumnType,
+) -> Result<(ArrayRef, Vec<Fault>)> {
+    if wrong.is_empty() {
+        return Ok((typed, Vec::new()));
+    }
+    wrong.sort_unstable();
+    let mut clear = vec![false; typed.len()];
+    wrong.iter().for_each(|row| clear[*row] = true);
+    let typed = arrow::compute::nullif(&typed, &clear.into()).map_err(internal)?;
+    let formatter = formatter(before)?;
+    let faults = wrong.into_iter().map(|row| {
+        let reason = format!("`{}` is not exactly a value of {ty}", formatter.value(row));
+        Fault { row, rule: "type", reason }
+    });
+    Ok((typed, faults.collect()))
+}
+
+fn internal(error: ArrowError) -> Error {
+    Error::internal("a column cannot be cast").caused_by(error)
+}

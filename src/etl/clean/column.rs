@@ -1,0 +1,155 @@
+//! One column's way from raw cells to typed values.
+
+use super::range::Range;
+use super::values::Values;
+use super::{Cell, Clean, Fault, cast, compile, required};
+use crate::error::{Error, Result};
+use crate::etl::job::{OnError, Rule, SourceColumn};
+use crate::etl::source::Cells;
+use crate::model::ColumnType;
+use arrow::array::{Array, ArrayRef, StringArray};
+use arrow::buffer::BooleanBuffer;
+use std::borrow::Cow;
+use std::sync::Arc;
+
+/// The rule a value breaks that does not fit its type.
+const TYPE: &str = "type";
+
+/// A column's compiled rules.
+pub(crate) struct ColumnCleaner {
+    name: String,
+    ty: ColumnType,
+    rules: Vec<Box<dyn Clean>>,
+    ranges: Vec<Range>,
+    on_error: OnError,
+    /// The rules leave values as they are: a typed column can stay whole.
+    only_checks: bool,
+    required: bool,
+}
+
+impl ColumnCleaner {
+    /// # Errors
+    /// User where a rule is wrong; the error names the column.
+    pub(crate) fn new(column: &SourceColumn) -> Result<Self> {
+        Self::compile(column).map_err(|error| error.with("column", &column.name))
+    }
+
+    fn compile(column: &SourceColumn) -> Result<Self> {
+        let has_required = column.clean.contains(&Rule::Required);
+        if has_required && column.on_error == OnError::Null {
+            return Err(Error::user("`required` and `on_error: null` contradict each other"));
+        }
+        let mut rules = Vec::new();
+        let mut ranges = Vec::new();
+        for rule in &column.clean {
+            match rule {
+                Rule::Range(range) => ranges.push(Range::new(range, column.ty)?),
+                other => rules.extend(compile(other)?),
+            }
+        }
+        Ok(Self {
+            name: column.name.clone(),
+            ty: column.ty,
+            rules,
+            ranges,
+            on_error: column.on_error,
+            only_checks: !column.clean.iter().any(|rule| !is_check(rule)),
+            required: has_required,
+        })
+    }
+
+    /// The column's name.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What happens to a row with a bad value.
+    pub(crate) fn on_error(&self) -> OnError {
+        self.on_error
+    }
+
+    /// Cleans a column of raw cells. Faulty values are NULL in the array.
+    ///
+    /// # Errors
+    /// User where a typed column can never become the declared type.
+    pub(crate) fn clean(&self, cells: &Cells) -> Result<(ArrayRef, Vec<Fault>)> {
+        let (array, mut faults) = match cells {
+            Cells::Text { values, native } => self.clean_text(values, native.as_ref()),
+            Cells::Typed(array) => self.clean_typed(array)?,
+        };
+        let mut outside = Vec::new();
+        for range in &self.ranges {
+            outside.extend(range.faults(&array)?);
+        }
+        let array = if outside.is_empty() { array } else { null_at(&array, &outside)? };
+        faults.extend(outside);
+        Ok((array, faults))
+    }
+
+    fn clean_typed(&self, array: &ArrayRef) -> Result<(ArrayRef, Vec<Fault>)> {
+        let is_text = self.ty == ColumnType::Text;
+        if !self.only_checks || cast::is_text(array) != is_text {
+            let (values, native) = cast::to_text(array, self.ty).map_err(|e| self.place(e))?;
+            return Ok(self.clean_text(&values, native.as_ref()));
+        }
+        let (typed, mut faults) = cast::cast(array, self.ty).map_err(|e| self.place(e))?;
+        if self.required && array.null_count() > 0 {
+            let nulls = (0..array.len()).filter(|row| array.is_null(*row));
+            let reason = || required::REASON.to_owned();
+            faults.extend(nulls.map(|row| Fault { row, rule: "required", reason: reason() }));
+        }
+        Ok((typed, faults))
+    }
+
+    fn place(&self, error: Error) -> Error {
+        error.with("column", &self.name)
+    }
+
+    fn clean_text(
+        &self,
+        cells: &StringArray,
+        native: Option<&BooleanBuffer>,
+    ) -> (ArrayRef, Vec<Fault>) {
+        if self.rules.is_empty() && self.ty == ColumnType::Text {
+            return (Arc::new(cells.clone()), Vec::new());
+        }
+        let mut values = Values::new(self.ty, cells.len());
+        let mut faults = Vec::new();
+        for row in 0..cells.len() {
+            let cell = (!cells.is_null(row)).then(|| Cow::Borrowed(cells.value(row)));
+            let is_native = native.is_some_and(|native| native.value(row));
+            let cleaned = self.apply(cell, is_native);
+            let (text, fault) = match cleaned {
+                Ok(text) => (text, None),
+                Err(fault) => (None, Some(fault)),
+            };
+            let appended = values.append(text.as_deref()).map_err(|reason| (TYPE, reason));
+            if let Some((rule, reason)) = fault.or(appended.err()) {
+                faults.push(Fault { row, rule, reason });
+            }
+        }
+        (values.finish(), faults)
+    }
+
+    fn apply<'a>(&self, cell: Cell<'a>, native: bool) -> Result<Cell<'a>, (&'static str, String)> {
+        let mut cell = cell;
+        for rule in self.rules.iter().filter(|rule| !(native && rule.is_about_writing())) {
+            cell = rule.apply(cell).map_err(|reason| (rule.name(), reason))?;
+        }
+        Ok(cell)
+    }
+}
+
+fn is_check(rule: &Rule) -> bool {
+    matches!(rule, Rule::Required | Rule::Range(_))
+}
+
+/// The array with NULL in place of the faulty values.
+fn null_at(array: &ArrayRef, faults: &[Fault]) -> Result<ArrayRef> {
+    let mut faulty = vec![false; array.len()];
+    for fault in faults {
+        faulty[fault.row] = true;
+    }
+    arrow::compute::nullif(array, &faulty.into())
+        .map_err(|error| Error::internal("cannot clear faulty values").caused_by(error))
+}

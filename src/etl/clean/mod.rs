@@ -1,0 +1,203 @@
+//! Cleaning: raw cells become values of the declared types, or say why they do not.
+//!
+//! A column's rules run in the order written, each from text to text; then the value takes its
+//! type ([`parse`] for text, [`cast`] for a typed column as a whole); then `range` looks at the
+//! value. One file a rule: a rule is a [`Clean`], compiled once a column.
+//!
+//! # How do I add a rule?
+//!
+//! 1. Add it to [`crate::etl::job::Rule`].
+//! 2. Copy `case.rs`, the smallest, and add it to [`compile`] below.
+
+mod case;
+mod cast;
+mod column;
+mod date_formats;
+mod fill;
+mod map;
+mod matches;
+mod nfkc;
+mod null_if;
+mod number;
+mod one_of;
+mod parse;
+mod range;
+mod required;
+mod trim;
+mod values;
+
+pub(crate) use column::ColumnCleaner;
+pub(crate) use values::arrow_type;
+
+use crate::error::{Error, Result};
+use crate::etl::job::{OnError, Rule, SourceColumn};
+use crate::etl::source::{Position, RawBatch};
+use arrow::array::{ArrayRef, BooleanArray};
+use arrow::compute::filter_record_batch;
+use arrow::datatypes::{Field, Schema, SchemaRef};
+use arrow::record_batch::{RecordBatch, RecordBatchOptions};
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// A cell on its way through the rules: its text, or NULL.
+pub(crate) type Cell<'a> = Option<Cow<'a, str>>;
+
+/// A rule from text to text.
+pub(crate) trait Clean: Send + Sync {
+    /// The rule's name in a job.
+    fn name(&self) -> &'static str;
+
+    /// What becomes of a cell, or why it is wrong.
+    fn apply<'a>(&self, cell: Cell<'a>) -> Result<Cell<'a>, String>;
+
+    /// Whether the rule is about how people write numbers or dates, and so does not concern cells
+    /// that the source itself says are such.
+    fn is_about_writing(&self) -> bool {
+        false
+    }
+}
+
+/// The rule, ready to run; none for `range`, which looks at typed values.
+///
+/// # Errors
+/// User where the rule itself is wrong.
+fn compile(rule: &Rule) -> Result<Option<Box<dyn Clean>>> {
+    Ok(Some(match rule {
+        Rule::Trim => Box::new(trim::Trim),
+        Rule::Case(case) => Box::new(case::ToCase(*case)),
+        Rule::Nfkc => Box::new(nfkc::Nfkc),
+        Rule::NullIf(tokens) => Box::new(null_if::NullIf::new(tokens)),
+        Rule::Map(codes) => Box::new(map::Map::new(codes)?),
+        Rule::OneOf(values) => Box::new(one_of::OneOf::new(values)?),
+        Rule::Required => Box::new(required::Required),
+        Rule::Fill(text) => Box::new(fill::Fill(text.clone())),
+        Rule::Matches(pattern) => Box::new(matches::Matches::new(pattern)?),
+        Rule::Number(format) => Box::new(number::Number::new(format)?),
+        Rule::DateFormats(formats) => Box::new(date_formats::DateFormats::new(formats)?),
+        Rule::Range(_) => return Ok(None),
+    }))
+}
+
+/// Cleans the batches of a source.
+pub(crate) struct Cleaner {
+    columns: Vec<ColumnCleaner>,
+    schema: SchemaRef,
+}
+
+/// What became of a batch.
+#[derive(Debug)]
+pub(crate) struct Cleaned {
+    /// The rows that are right, in the order read.
+    pub(crate) batch: RecordBatch,
+    /// The rows that are not, those first that never became cells.
+    pub(crate) refused: Vec<Refused>,
+    /// Values made NULL by `on_error: null`: column and rule -> count.
+    pub(crate) nulled: BTreeMap<(String, &'static str), u64>,
+}
+
+/// A row refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Refused {
+    /// Where it stood.
+    pub(crate) position: Position,
+    /// The column at fault, where it is one.
+    pub(crate) column: Option<String>,
+    /// The rule it broke.
+    pub(crate) rule: &'static str,
+    /// Why, in words.
+    pub(crate) reason: String,
+    /// The row as it stood.
+    pub(crate) raw: String,
+}
+
+/// A value that is wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Fault {
+    /// Its row in the batch.
+    pub(crate) row: usize,
+    /// The rule it breaks; `type` where it does not fit its type.
+    pub(crate) rule: &'static str,
+    /// Why, in words.
+    pub(crate) reason: String,
+}
+
+impl Cleaner {
+    /// Compiles the columns' rules.
+    ///
+    /// # Errors
+    /// User where a rule is wrong; the error names the column.
+    pub(crate) fn new(columns: &[SourceColumn]) -> Result<Self> {
+        let fields =
+            columns.iter().map(|column| Field::new(&column.name, arrow_type(column.ty), true));
+        let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
+        let columns = columns.iter().map(ColumnCleaner::new).collect::<Result<_>>()?;
+        Ok(Self { columns, schema })
+    }
+
+    /// The schema of cleaned batches.
+    pub(crate) fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+
+    /// Cleans a batch.
+    ///
+    /// # Errors
+    /// User where a typed column can never become the declared type.
+    pub(crate) fn clean(&self, raw: &RawBatch) -> Result<Cleaned> {
+        let mut arrays: Vec<ArrayRef> = Vec::with_capacity(self.columns.len());
+        let mut first: BTreeMap<usize, (usize, Fault)> = BTreeMap::new();
+        let mut nulled = BTreeMap::new();
+        for (at, (column, cells)) in self.columns.iter().zip(&raw.columns).enumerate() {
+            let (array, faults) =
+                column.clean(cells).map_err(|error| error.with("file", &raw.file))?;
+            arrays.push(array);
+            for fault in faults {
+                match column.on_error() {
+                    OnError::Null => {
+                        *nulled.entry((column.name().to_owned(), fault.rule)).or_insert(0) += 1;
+                    }
+                    OnError::Reject => {
+                        first.entry(fault.row).or_insert((at, fault));
+                    }
+                }
+            }
+        }
+        let options = RecordBatchOptions::new().with_row_count(Some(raw.rows));
+        let batch = RecordBatch::try_new_with_options(Arc::clone(&self.schema), arrays, &options)
+            .map_err(internal)?;
+        Ok(Cleaned { batch: keep(&batch, &first)?, refused: self.refused(raw, first), nulled })
+    }
+
+    fn refused(&self, raw: &RawBatch, faults: BTreeMap<usize, (usize, Fault)>) -> Vec<Refused> {
+        let unreadable = raw.unreadable.iter().map(|row| Refused {
+            position: row.position,
+            column: None,
+            rule: row.rule,
+            reason: row.reason.clone(),
+            raw: row.raw.clone(),
+        });
+        let faulty = faults.into_iter().map(|(row, (column, fault))| Refused {
+            position: raw.position(row),
+            column: self.columns.get(column).map(|column| column.name().to_owned()),
+            rule: fault.rule,
+            reason: fault.reason,
+            raw: raw.raw(row),
+        });
+        unreadable.chain(faulty).collect()
+    }
+}
+
+/// The rows without a fault. A row that on_error nulled and another column refused is refused.
+fn keep(batch: &RecordBatch, faults: &BTreeMap<usize, (usize, Fault)>) -> Result<RecordBatch> {
+    if faults.is_empty() {
+        return Ok(batch.clone());
+    }
+    let mask: BooleanArray =
+        (0..batch.num_rows()).map(|row| Some(!faults.contains_key(&row))).collect();
+    filter_record_batch(batch, &mask).map_err(internal)
+}
+
+fn internal(error: arrow::error::ArrowError) -> Error {
+    Error::internal("a cleaned batch does not hold together").caused_by(error)
+}

@@ -1,0 +1,122 @@
+//! What texts are as values, and which are none.
+
+use super::*;
+use proptest::prelude::*;
+
+#[test]
+fn decimals_are_exact_or_refused() {
+    for (text, precision, scale, expected) in [
+        ("19.99", 12, 2, Some(1999)),
+        ("-19.9", 12, 2, Some(-1990)),
+        ("+7", 12, 2, Some(700)),
+        (".5", 12, 2, Some(50)),
+        ("5.", 12, 2, Some(500)),
+        ("1.500", 12, 2, Some(150)),
+        ("1.505", 12, 2, None),
+        ("0.001", 12, 2, None),
+        ("0.000", 12, 2, Some(0)),
+        ("-0", 12, 2, Some(0)),
+        ("1e3", 12, 2, Some(100_000)),
+        ("1.5E-1", 12, 2, Some(15)),
+        ("1e-3", 12, 2, None),
+        ("0e999999", 12, 2, Some(0)),
+        ("1e999999999", 12, 2, None),
+        ("1e-999999999", 12, 2, None),
+        ("9999999999.99", 12, 2, Some(999_999_999_999)),
+        ("10000000000.00", 12, 2, None),
+        ("00000000000000000000000000000000000000000001", 1, 0, Some(1)),
+        ("99999999999999999999999999999999999999", 38, 0, Some(10i128.pow(38) - 1)),
+        ("100000000000000000000000000000000000000", 38, 0, None),
+        ("", 12, 2, None),
+        ("-", 12, 2, None),
+        (".", 12, 2, None),
+        ("e5", 12, 2, None),
+        ("1.2.3", 12, 2, None),
+        ("1,5", 12, 2, None),
+        ("--1", 12, 2, None),
+        ("NaN", 12, 2, None),
+        ("١", 12, 2, None),
+    ] {
+        assert_eq!(decimal(text, precision, scale).ok(), expected, "{text}");
+    }
+}
+
+#[test]
+fn integers_floats_and_booleans() {
+    for (text, expected) in [
+        ("-32768", Some(-32768)),
+        ("32767", Some(32767)),
+        ("32768", None),
+        ("12.0", Some(12)),
+        ("12.5", None),
+        ("1e2", Some(100)),
+        ("abc", None),
+        ("", None),
+        ("99999999999999999999999", None),
+    ] {
+        assert_eq!(integer(text, -32768, 32767).ok(), expected, "{text}");
+    }
+    assert_eq!(integer("-9223372036854775808", i64::MIN, i64::MAX), Ok(i64::MIN));
+    for (text, expected) in
+        [("1.5", Some(1.5)), ("-1e3", Some(-1000.0)), ("inf", None), ("NaN", None), ("1e999", None)]
+    {
+        assert_eq!(float(text).ok(), expected, "{text}");
+    }
+    for (text, expected) in
+        [("TRUE", Some(true)), ("Yes", Some(true)), ("0", Some(false)), ("t", None), ("2", None)]
+    {
+        assert_eq!(boolean(text).ok(), expected, "{text}");
+    }
+}
+
+#[test]
+fn days_and_moments() {
+    let day = |text| date(text).ok().map(|date| date.to_string());
+    assert_eq!(day("2024-02-29").as_deref(), Some("2024-02-29"));
+    assert_eq!(day("2024-02-29T00:00:00Z").as_deref(), Some("2024-02-29"));
+    for text in ["2023-02-29", "2024-02-31", "2024-1-5", "2024-01-01 10:00", "20240101", "", "-"] {
+        assert_eq!(day(text), None, "{text}");
+    }
+    let moment = |text| timestamp(text).ok().map(|moment| moment.and_utc().timestamp_micros());
+    for (text, expected) in [
+        ("1970-01-01", Some(0)),
+        ("1970-01-01 00:00:01", Some(1_000_000)),
+        ("1970-01-01T00:01", Some(60_000_000)),
+        ("1970-01-01T00:00:00.5Z", Some(500_000)),
+        ("1970-01-01T00:00:00.123456789", Some(123_456)),
+        ("1970-01-01T02:00:00+02:00", Some(0)),
+        ("1970-01-01 02:00:00 +0200", Some(0)),
+        ("1969-12-31T19:00:00-05", Some(0)),
+        ("1969-12-31T23:59:59.999999Z", Some(-1)),
+        ("1970-01-01T24:00:00", None),
+        ("1970-01-01T23:60:00", None),
+        ("1970-01-01T23:59:60", None),
+        ("1970-01-01T00:00:00.", None),
+        ("1970-01-01T00:00.5", None),
+        ("1970-01-01T00:00:00+25:00", None),
+        ("1970-01-01x00:00:00", None),
+        ("1970-13-01T00:00:00", None),
+        ("тысяча девятьсот", None),
+    ] {
+        assert_eq!(moment(text), expected, "{text}");
+    }
+}
+
+proptest! {
+    /// A decimal written by other means reads back as its digits.
+    #[test]
+    fn decimals_round_trip(value in -(10i64.pow(17))..10i64.pow(17), scale in 0u8..=10) {
+        let digits = format!("{:0>width$}", value.unsigned_abs(), width = usize::from(scale) + 1);
+        let (whole, fraction) = digits.split_at(digits.len() - usize::from(scale));
+        let sign = if value < 0 { "-" } else { "" };
+        let text = format!("{sign}{whole}.{fraction}");
+        prop_assert_eq!(decimal(&text, 38, scale), Ok(i128::from(value)));
+    }
+
+    /// No text makes a parser panic.
+    #[test]
+    fn nothing_panics(text in "\\PC*") {
+        let _ = (boolean(&text), integer(&text, 0, 9), float(&text), decimal(&text, 12, 2));
+        let _ = (date(&text), timestamp(&text));
+    }
+}

@@ -1,0 +1,231 @@
+//! Extraction: a source's rows, read, cleaned and staged.
+//!
+//! Two steps, so that a run can decide before it writes anything:
+//!
+//! 1. [`plan`] looks at what there is and compares it with what published runs have read. If
+//!    nothing is new for any source of a job, the job can be skipped ([`Plan::is_unchanged`]).
+//! 2. [`extract`] reads what the plan says, cleans it, stages the good rows under the source's
+//!    name and puts the bad ones in quarantine.
+//!
+//! Reading and cleaning run on a blocking thread, a few batches ahead of the writer: memory is
+//! bounded whatever the source's size. Dropping the future stops the thread.
+//!
+//! Architecture invariant: no row is lost. Rows read = rows staged + rejected + duplicates.
+
+mod reader;
+
+pub use reader::{Counts, Progress};
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::etl::clean::Cleaner;
+use crate::etl::deduplicate::Deduplicator;
+use crate::etl::job::{SourceSpec, Strategy};
+use crate::etl::quarantine::{Origin, RejectSummary};
+use crate::etl::source::{self, Found, Source};
+use crate::model::Column;
+use crate::store::{Input, Load, Reject, Rows, TableState, Warehouse};
+use arrow::record_batch::RecordBatch;
+use futures::StreamExt;
+use reader::Reader;
+use std::collections::HashSet;
+use std::path::Path;
+use std::sync::Arc;
+use tokio::sync::mpsc;
+
+/// Batches that may wait for the writer.
+const QUEUED_BATCHES: usize = 2;
+/// Rejected rows written to the operational log at a time.
+const REJECTS_A_WRITE: usize = 1_000;
+
+/// Told now and then how far an extraction is.
+pub type OnProgress = Arc<dyn Fn(Progress) + Send + Sync>;
+
+/// What there is to read of a source, and whether any of it is new.
+pub struct Plan {
+    spec: SourceSpec,
+    source: Arc<dyn Source>,
+    found: Vec<Found>,
+    unread: Vec<Found>,
+    before: Option<Vec<Input>>,
+}
+
+/// What an extraction did.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Extracted {
+    /// The good rows, under the source's name.
+    pub staged: TableState,
+    /// What the source has read by now, for [`Load::set_inputs`].
+    pub inputs: Vec<Input>,
+    /// Rows by what became of them.
+    pub counts: Counts,
+    /// The rejected rows by cause.
+    pub rejects: Vec<RejectSummary>,
+}
+
+/// Faults of a source's description that can be found without reading it: its place, its rules,
+/// its names. All of them, none if it is right.
+pub fn check(project: &Path, spec: &SourceSpec) -> Vec<Error> {
+    let mut faults = Vec::new();
+    let mut names = HashSet::new();
+    let twice = spec.columns.iter().filter(|column| !names.insert(column.name.as_str()));
+    faults.extend(twice.map(|column| Error::user(format!("two columns named `{}`", column.name))));
+    if spec.columns.is_empty() {
+        faults.push(Error::user("a source needs at least one column"));
+    }
+    faults.extend(source::open(project, spec).err());
+    for column in &spec.columns {
+        faults.extend(Cleaner::new(std::slice::from_ref(column)).err());
+    }
+    if let (Ok(cleaner), Some(deduplicate)) = (Cleaner::new(&spec.columns), &spec.deduplicate) {
+        faults.extend(Deduplicator::new(deduplicate, cleaner.schema()).err());
+    }
+    faults.into_iter().map(|fault| fault.with("source", &spec.name)).collect()
+}
+
+/// Looks at what there is to read; `before` is what published runs have read, if any has.
+///
+/// # Errors
+/// Not found where there is nothing and the source is not optional; user where its description
+/// is wrong; unavailable where it cannot be read.
+pub async fn plan(project: &Path, spec: &SourceSpec, before: Option<&[Input]>) -> Result<Plan> {
+    let (project, spec) = (project.to_owned(), spec.clone());
+    let before = before.map(<[Input]>::to_vec);
+    let planned = tokio::task::spawn_blocking(move || plan_blocking(&project, spec, before));
+    planned.await.map_err(stopped)?
+}
+
+fn plan_blocking(project: &Path, spec: SourceSpec, before: Option<Vec<Input>>) -> Result<Plan> {
+    if let Some(fault) = check(project, &spec).into_iter().next() {
+        return Err(fault);
+    }
+    let place = |error: Error| error.with("source", &spec.name);
+    let source: Arc<dyn Source> = Arc::from(source::open(project, &spec).map_err(place)?);
+    let found = source.inputs().map_err(place)?;
+    if found.is_empty() && !spec.optional {
+        let nothing = source.nothing_found();
+        return Err(place(nothing));
+    }
+    let is_new = |found: &&Found| match spec.strategy {
+        Strategy::Full => true,
+        Strategy::NewFiles => !before.iter().flatten().any(|input| *input == found.input),
+    };
+    let unread = found.iter().filter(is_new).cloned().collect();
+    Ok(Plan { spec, source, found, unread, before })
+}
+
+impl Plan {
+    /// Whether published runs have read exactly what there is: reading it again changes nothing.
+    pub fn is_unchanged(&self) -> bool {
+        let Some(before) = &self.before else { return false };
+        match self.spec.strategy {
+            Strategy::NewFiles => self.unread.is_empty(),
+            Strategy::Full => {
+                let now: HashSet<_> = self.found.iter().map(|found| key(&found.input)).collect();
+                now == before.iter().map(key).collect()
+            }
+        }
+    }
+
+    /// The inputs that extraction would read.
+    pub fn to_read(&self) -> impl Iterator<Item = &Input> {
+        self.unread.iter().map(|found| &found.input)
+    }
+
+    /// The source.
+    pub fn spec(&self) -> &SourceSpec {
+        &self.spec
+    }
+
+    /// What the source will have read once these inputs are.
+    fn inputs_after(&self, read: Vec<Input>) -> Vec<Input> {
+        let mut inputs = match self.spec.strategy {
+            Strategy::Full => Vec::new(),
+            Strategy::NewFiles => self.before.clone().unwrap_or_default(),
+        };
+        // a file with new content takes the place of its old self
+        inputs.retain(|input| read.iter().all(|other| other.name != input.name));
+        inputs.extend(read);
+        inputs.sort_by(|a, b| a.name.cmp(&b.name));
+        inputs
+    }
+}
+
+fn key(input: &Input) -> (&str, &str) {
+    (&input.name, &input.sha256)
+}
+
+/// Reads, cleans and stages what a plan says. Rejected rows go to the operational log as they
+/// come up, whether or not the run is published in the end.
+///
+/// # Errors
+/// User where a wanted column is missing; data where an input is not of its format; unavailable
+/// (retryable) where one changed while it was read.
+pub async fn extract(
+    plan: &Plan,
+    job: &str,
+    load: &Load,
+    warehouse: &Warehouse,
+    on_progress: OnProgress,
+) -> Result<Extracted> {
+    let (sender, receiver) = mpsc::channel(QUEUED_BATCHES);
+    let spec = &plan.spec;
+    let origin = Origin { run: load.run().clone(), job: job.to_owned(), source: spec.name.clone() };
+    let reader = Reader::new(spec, Arc::clone(&plan.source), &plan.unread, origin, on_progress)?;
+    let thread = tokio::task::spawn_blocking(move || {
+        reader.read(&mut |batch, rejects| {
+            sender.blocking_send((batch, rejects)).map_err(|_| cancelled())
+        })
+    });
+    let rows = rows(receiver, warehouse.clone(), load.run().clone());
+    let columns = spec.columns.iter().map(|c| Column::new(&c.name, c.ty, true)).collect();
+    let staged = load.write_staged(&spec.name, columns, rows).await;
+    // the reader's error is the cause, the writer's only its consequence
+    let place = |error: Error| error.with("source", &spec.name).with("job", job);
+    let read = match (thread.await.map_err(stopped)?, &staged) {
+        (Err(error), Err(_)) if error.kind() == ErrorKind::Cancelled => None,
+        (read, _) => Some(read.map_err(place)?),
+    };
+    let staged = staged.map_err(place)?;
+    let read = read.ok_or_else(cancelled)?;
+    Ok(Extracted {
+        staged,
+        inputs: plan.inputs_after(read.inputs),
+        counts: read.counts,
+        rejects: read.tally.summary(),
+    })
+}
+
+/// The good rows; on their way, the bad ones go to the log.
+fn rows(
+    receiver: mpsc::Receiver<(RecordBatch, Vec<Reject>)>,
+    warehouse: Warehouse,
+    run: crate::ids::RunId,
+) -> Rows {
+    let batches = futures::stream::unfold(receiver, |mut receiver| async {
+        receiver.recv().await.map(|message| (message, receiver))
+    });
+    let recorded = batches.then(move |(batch, rejects)| {
+        let (warehouse, run) = (warehouse.clone(), run.clone());
+        async move {
+            for some in rejects.chunks(REJECTS_A_WRITE) {
+                warehouse.record_rejects(&run, some).await?;
+            }
+            Ok(batch)
+        }
+    });
+    let has_rows =
+        |batch: &Result<RecordBatch>| !matches!(batch, Ok(batch) if batch.num_rows() == 0);
+    recorded.filter(move |batch| std::future::ready(has_rows(batch))).boxed()
+}
+
+fn cancelled() -> Error {
+    Error::new(ErrorKind::Cancelled, "the extraction was stopped")
+}
+
+fn stopped(error: tokio::task::JoinError) -> Error {
+    if error.is_cancelled() {
+        cancelled()
+    } else {
+        Error::internal("the extraction's thread broke down").caused_by(error)
+    }
+}

@@ -1,0 +1,220 @@
+//! A batch of raw rows: cells by wanted column, where each row stood, and its raw text.
+
+use super::{BATCH_BYTES, BATCH_ROWS};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanBufferBuilder, StringArray, StringBuilder};
+use arrow::buffer::BooleanBuffer;
+use arrow::util::display::{ArrayFormatter, FormatOptions};
+use std::sync::Arc;
+
+/// Raw rows of one file.
+#[derive(Debug)]
+pub(crate) struct RawBatch {
+    /// The file's name relative to the project, or the database table.
+    pub(crate) file: Arc<str>,
+    /// One for each wanted column, in the job's order.
+    pub(crate) columns: Vec<Cells>,
+    /// Rows in each column.
+    pub(crate) rows: usize,
+    /// Where the rows stood.
+    pub(crate) places: Places,
+    /// What the rows said.
+    pub(crate) raw: Raw,
+    /// Rows that never became cells.
+    pub(crate) unreadable: Vec<Unreadable>,
+    /// Bytes of the file consumed so far.
+    pub(crate) bytes_read: u64,
+}
+
+/// The cells of one column.
+#[derive(Debug)]
+pub(crate) enum Cells {
+    /// Text, as it was written.
+    Text {
+        /// The cells.
+        values: StringArray,
+        /// Which cells the source itself says are numbers, dates or booleans: rules about how
+        /// such values are written (`number`, `date_formats`) do not concern them.
+        native: Option<BooleanBuffer>,
+    },
+    /// Values with a type, from a typed source.
+    Typed(ArrayRef),
+}
+
+/// Where a row stood.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Position {
+    /// Line (text files) or row (sheets, tables); 1 is the first.
+    pub(crate) line: u64,
+    /// Byte offset in the file, where there is one.
+    pub(crate) offset: Option<u64>,
+}
+
+/// Where the rows of a batch stood.
+#[derive(Debug)]
+pub(crate) enum Places {
+    /// One row after the other, the first being this.
+    From(u64),
+    /// Each by itself.
+    Each(Vec<Position>),
+}
+
+/// What the rows of a batch said.
+#[derive(Debug)]
+pub(crate) enum Raw {
+    /// Their text, one after the other; the end of each.
+    Text(String, Vec<usize>),
+    /// To be rendered from the cells, under these headings.
+    Cells(Arc<[String]>),
+}
+
+/// A row that could not be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Unreadable {
+    /// Where it stood.
+    pub(crate) position: Position,
+    /// What it broke: `encoding`, `ragged`, `quote`, `json` ...
+    pub(crate) rule: &'static str,
+    /// Why, in words.
+    pub(crate) reason: String,
+    /// Its text; bytes that are not text as `\xNN`.
+    pub(crate) raw: String,
+}
+
+impl RawBatch {
+    /// Where a row stood.
+    pub(crate) fn position(&self, row: usize) -> Position {
+        match &self.places {
+            Places::From(first) => Position { line: first + row as u64, offset: None },
+            Places::Each(each) => {
+                each.get(row).copied().unwrap_or(Position { line: 0, offset: None })
+            }
+        }
+    }
+
+    /// What a row said: its text, or its wanted cells as a JSON object.
+    pub(crate) fn raw(&self, row: usize) -> String {
+        match &self.raw {
+            Raw::Text(text, ends) => {
+                let start = if row == 0 { 0 } else { ends[row - 1] };
+                text[start..ends[row]].to_owned()
+            }
+            Raw::Cells(headings) => {
+                let cells = headings.iter().zip(&self.columns);
+                let object: serde_json::Map<String, serde_json::Value> =
+                    cells.map(|(name, cells)| (name.clone(), cells.render(row))).collect();
+                serde_json::Value::Object(object).to_string()
+            }
+        }
+    }
+}
+
+impl Cells {
+    fn render(&self, row: usize) -> serde_json::Value {
+        let text = match self {
+            Self::Text { values, .. } => {
+                (!values.is_null(row)).then(|| values.value(row).to_owned())
+            }
+            Self::Typed(array) if array.is_null(row) => None,
+            Self::Typed(array) => match array.as_string_opt::<i32>() {
+                Some(values) => Some(values.value(row).to_owned()),
+                None => ArrayFormatter::try_new(array, &FormatOptions::default())
+                    .ok()
+                    .map(|formatter| formatter.value(row).to_string()),
+            },
+        };
+        text.map_or(serde_json::Value::Null, serde_json::Value::String)
+    }
+}
+
+/// Collects text cells into batches.
+pub(super) struct BatchBuilder {
+    file: Arc<str>,
+    columns: Vec<(StringBuilder, BooleanBufferBuilder, bool)>,
+    headings: Option<Arc<[String]>>,
+    positions: Vec<Position>,
+    text: String,
+    ends: Vec<usize>,
+    unreadable: Vec<Unreadable>,
+    bytes: usize,
+}
+
+impl BatchBuilder {
+    /// For rows whose raw text is kept as read.
+    pub(super) fn with_text(file: &str, columns: usize) -> Self {
+        let column = || (StringBuilder::new(), BooleanBufferBuilder::new(0), false);
+        Self {
+            file: file.into(),
+            columns: (0..columns).map(|_| column()).collect(),
+            headings: None,
+            positions: Vec::new(),
+            text: String::new(),
+            ends: Vec::new(),
+            unreadable: Vec::new(),
+            bytes: 0,
+        }
+    }
+
+    /// For rows that have no text of their own: it is rendered from the cells.
+    pub(super) fn with_headings(file: &str, headings: Arc<[String]>) -> Self {
+        Self { headings: Some(Arc::clone(&headings)), ..Self::with_text(file, headings.len()) }
+    }
+
+    /// Adds a row: every wanted cell in order, with whether the source itself typed it.
+    pub(super) fn push<'a>(
+        &mut self,
+        position: Position,
+        raw: &str,
+        cells: impl Iterator<Item = (Option<&'a str>, bool)>,
+    ) {
+        for ((values, natives, any), (cell, native)) in self.columns.iter_mut().zip(cells) {
+            values.append_option(cell);
+            natives.append(native);
+            *any |= native;
+            self.bytes += cell.map_or(0, str::len);
+        }
+        self.positions.push(position);
+        if self.headings.is_none() {
+            self.text.push_str(raw);
+            self.ends.push(self.text.len());
+            self.bytes += raw.len();
+        }
+    }
+
+    /// Adds a row that could not be read.
+    pub(super) fn push_unreadable(&mut self, row: Unreadable) {
+        self.bytes += row.raw.len();
+        self.unreadable.push(row);
+    }
+
+    /// Whether it is time to [`take`](Self::take) a batch.
+    pub(super) fn is_full(&self) -> bool {
+        self.positions.len() + self.unreadable.len() >= BATCH_ROWS || self.bytes >= BATCH_BYTES
+    }
+
+    /// Whether there is nothing to take.
+    pub(super) fn is_empty(&self) -> bool {
+        self.positions.is_empty() && self.unreadable.is_empty()
+    }
+
+    /// What was collected, leaving nothing.
+    pub(super) fn take(&mut self, bytes_read: u64) -> RawBatch {
+        let columns = self.columns.iter_mut().map(|(values, natives, any)| Cells::Text {
+            values: values.finish(),
+            native: Some(natives.finish()).filter(|_| std::mem::take(any)),
+        });
+        let columns = columns.collect();
+        self.bytes = 0;
+        RawBatch {
+            file: Arc::clone(&self.file),
+            columns,
+            rows: self.positions.len(),
+            places: Places::Each(std::mem::take(&mut self.positions)),
+            raw: match &self.headings {
+                Some(headings) => Raw::Cells(Arc::clone(headings)),
+                None => Raw::Text(std::mem::take(&mut self.text), std::mem::take(&mut self.ends)),
+            },
+            unreadable: std::mem::take(&mut self.unreadable),
+            bytes_read,
+        }
+    }
+}

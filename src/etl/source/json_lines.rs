@@ -1,0 +1,99 @@
+//! JSON lines: one object a line, UTF-8.
+//!
+//! `from: a.b` names the value `b` inside the object `a`. Numbers keep their digits exactly as
+//! written, so that money never passes through a binary float; an object or array is taken as
+//! its JSON text. A key that is missing from a row is NULL there, but one that no row of a file
+//! has is an error, as a missing heading is.
+
+mod scan;
+
+use super::files::Files;
+use super::lines::{Line, Lines};
+use super::{BatchBuilder, Found, Position, Sink, Source, Unreadable, headings};
+use crate::error::{Error, Result};
+use crate::etl::job::{FilePlace, SourceColumn};
+use crate::store::Input;
+use encoding_rs::UTF_8;
+use scan::Scanner;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+
+/// Files of JSON lines.
+pub(super) struct JsonLines {
+    files: Files,
+    columns: Vec<SourceColumn>,
+}
+
+impl JsonLines {
+    pub(super) fn new(
+        project: &Path,
+        place: &FilePlace,
+        columns: Vec<SourceColumn>,
+    ) -> Result<Self> {
+        Ok(Self { files: Files::new(project, &place.path)?, columns })
+    }
+
+    fn read_rows(&self, reader: impl BufRead, file: &str, sink: &mut Sink<'_>) -> Result<()> {
+        let mut lines =
+            Lines::new(reader, UTF_8).map_err(|error| super::files::unreadable(file, error))?;
+        let mut scanner = Scanner::new(self.columns.iter().map(headings::heading));
+        let mut batch = BatchBuilder::with_text(file, self.columns.len());
+        while let Some(line) = lines.next()? {
+            push(&line, &mut scanner, &mut batch);
+            if batch.is_full() {
+                sink(batch.take(lines.bytes_read()))?;
+            }
+        }
+        if !batch.is_empty() {
+            sink(batch.take(lines.bytes_read()))?;
+        }
+        match scanner.never_seen() {
+            missing if missing.is_empty() => Ok(()),
+            missing => Err(headings::missing_columns(&missing, &scanner.keys())),
+        }
+    }
+}
+
+impl Source for JsonLines {
+    fn inputs(&self) -> Result<Vec<Found>> {
+        self.files.inputs()
+    }
+
+    fn nothing_found(&self) -> Error {
+        self.files.nothing_found()
+    }
+
+    fn read(&self, found: &Found, sink: &mut Sink<'_>) -> Result<Input> {
+        let name = &found.input.name;
+        let reader = BufReader::new(self.files.open(found)?);
+        self.read_rows(reader, name, sink).map_err(|error| error.with("file", name))?;
+        self.files.check_unchanged(found)?;
+        Ok(found.input.clone())
+    }
+}
+
+/// Adds the row of a line, if it holds one.
+fn push(line: &Line<'_>, scanner: &mut Scanner, batch: &mut BatchBuilder) {
+    let raw = line.text.trim();
+    if raw.is_empty() {
+        return;
+    }
+    let position = Position { line: line.number, offset: Some(line.offset) };
+    let scanned = match line.decoded {
+        true => scanner.scan(raw).map_err(|reason| ("json", reason)),
+        false => Err(("encoding", "holds bytes that are not UTF-8".to_owned())),
+    };
+    match scanned {
+        Ok(cells) => {
+            let cells = cells.iter().map(|cell| match cell {
+                Some(value) => (value.text.as_deref(), value.native),
+                None => (None, false),
+            });
+            batch.push(position, raw, cells);
+        }
+        Err((rule, reason)) => {
+            let raw = raw.to_owned();
+            batch.push_unreadable(Unreadable { position, rule, reason, raw });
+        }
+    }
+}

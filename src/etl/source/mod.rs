@@ -1,0 +1,87 @@
+//! Sources: reading raw rows out of files and databases, one file a format.
+//!
+//! A [`Source`] knows two things: what there is to read ([`Source::inputs`], with a checksum, so
+//! that a run can tell whether anything is new) and how to read it ([`Source::read`], in bounded
+//! batches of raw cells). It neither cleans nor types values: that is `clean`'s work, the same
+//! for every format. Sources run on a blocking thread and push batches into a sink; a sink that
+//! refuses a batch stops the source, which is how a run is cancelled.
+//!
+//! # How do I add a source?
+//!
+//! 1. Add its place to [`crate::etl::job::From`].
+//! 2. Copy `json_lines.rs`, the smallest: it finds its files with [`Files`](files::Files), turns each row into
+//!    cells with a [`BatchBuilder`], and says which rows it could not read.
+//! 3. Add it to [`open`] below, and to the conformance suite in `tests/it/extract_sources.rs`,
+//!    which every source passes.
+
+mod batch;
+mod csv;
+mod excel;
+mod files;
+mod headings;
+mod json_lines;
+mod lines;
+mod number;
+mod parquet;
+mod sqlite;
+
+pub(crate) use batch::{Cells, Position, RawBatch};
+pub(crate) use number::{number_text, shortest_text};
+
+use crate::error::{Error, Result};
+use crate::etl::job::{From, SourceSpec};
+use crate::store::Input;
+use batch::{BatchBuilder, Unreadable};
+use std::path::Path;
+use std::time::SystemTime;
+
+/// Rows a batch of text cells holds at most.
+const BATCH_ROWS: usize = 8_192;
+/// Raw text a batch holds at most, give or take a row.
+const BATCH_BYTES: usize = 8 << 20;
+
+/// Takes the batches of a source; an error stops the source.
+pub(crate) type Sink<'a> = dyn FnMut(RawBatch) -> Result<()> + 'a;
+
+/// Something there is to read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Found {
+    /// Its name, size and checksum: what a release remembers.
+    pub(crate) input: Input,
+    /// When the file was last written, before it was hashed: tells whether it changed meanwhile.
+    pub(crate) modified: Option<SystemTime>,
+}
+
+/// A place that rows are read from.
+pub(crate) trait Source: Send + Sync {
+    /// What there is to read, sorted by name; none where there is nothing.
+    ///
+    /// # Errors
+    /// Not found where the place itself cannot be; unavailable where it cannot be read.
+    fn inputs(&self) -> Result<Vec<Found>>;
+
+    /// The error for a place that holds nothing: says what there is instead.
+    fn nothing_found(&self) -> Error;
+
+    /// Reads one input, batch by batch, and returns what was read.
+    ///
+    /// # Errors
+    /// User where a wanted column is missing, data where the input is not of its format at all.
+    /// A single bad row is no error: it is in [`RawBatch::unreadable`].
+    fn read(&self, found: &Found, sink: &mut Sink<'_>) -> Result<Input>;
+}
+
+/// The source that a job's `from` describes.
+///
+/// # Errors
+/// User where the place is described wrongly (an unknown encoding, a bad pattern ...).
+pub(crate) fn open(project: &Path, spec: &SourceSpec) -> Result<Box<dyn Source>> {
+    let columns = spec.columns.clone();
+    Ok(match &spec.from {
+        From::Csv(place) => Box::new(csv::Csv::new(project, place, columns)?),
+        From::JsonLines(place) => Box::new(json_lines::JsonLines::new(project, place, columns)?),
+        From::Parquet(place) => Box::new(parquet::Parquet::new(project, place, columns)?),
+        From::Excel(place) => Box::new(excel::Excel::new(project, place, columns)?),
+        From::Sqlite(place) => Box::new(sqlite::Sqlite::new(project, place, columns)?),
+    })
+}

@@ -1,0 +1,99 @@
+//! Parquet: columns arrive typed and stay whole.
+//!
+//! Only the wanted columns are decoded, a batch at a time. Their types are checked against the
+//! declared ones in `clean`, a whole column at a time.
+
+use super::batch::{Places, Raw};
+use super::files::Files;
+use super::{Cells, Found, RawBatch, Sink, Source, headings};
+use crate::error::{Error, Result};
+use crate::etl::job::{FilePlace, SourceColumn};
+use crate::store::Input;
+use arrow::record_batch::RecordBatch;
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use std::path::Path;
+use std::sync::Arc;
+
+/// Rows a batch of typed columns holds.
+const BATCH_ROWS: usize = 65_536;
+
+/// Parquet files.
+pub(super) struct Parquet {
+    files: Files,
+    columns: Vec<SourceColumn>,
+}
+
+impl Parquet {
+    pub(super) fn new(
+        project: &Path,
+        place: &FilePlace,
+        columns: Vec<SourceColumn>,
+    ) -> Result<Self> {
+        Ok(Self { files: Files::new(project, &place.path)?, columns })
+    }
+
+    fn read_rows(&self, found: &Found, sink: &mut Sink<'_>) -> Result<()> {
+        let file = self.files.open(found)?;
+        let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(broken)?;
+        let have: Vec<String> =
+            builder.schema().fields().iter().map(|field| field.name().clone()).collect();
+        let wanted = headings::positions(&have, &self.columns)?;
+        let mut decoded = wanted.clone();
+        decoded.sort_unstable();
+        decoded.dedup();
+        let mask = ProjectionMask::roots(builder.parquet_schema(), decoded.iter().copied());
+        let total = builder.metadata().file_metadata().num_rows().max(1) as u64;
+        let reader = builder.with_projection(mask).with_batch_size(BATCH_ROWS).build();
+        let names: Arc<[String]> = headings::headings(&self.columns).into();
+        let file: Arc<str> = found.input.name.as_str().into();
+        let mut rows = 0;
+        for batch in reader.map_err(broken)? {
+            let batch = batch.map_err(broken)?;
+            let columns = wanted.iter().map(|at| cells(&batch, &decoded, *at)).collect();
+            let first = rows + 1;
+            rows += batch.num_rows() as u64;
+            sink(RawBatch {
+                file: Arc::clone(&file),
+                columns,
+                rows: batch.num_rows(),
+                places: Places::From(first),
+                raw: Raw::Cells(Arc::clone(&names)),
+                unreadable: Vec::new(),
+                bytes_read: share(found.input.size_bytes, rows, total),
+            })?;
+        }
+        Ok(())
+    }
+}
+
+impl Source for Parquet {
+    fn inputs(&self) -> Result<Vec<Found>> {
+        self.files.inputs()
+    }
+
+    fn nothing_found(&self) -> Error {
+        self.files.nothing_found()
+    }
+
+    fn read(&self, found: &Found, sink: &mut Sink<'_>) -> Result<Input> {
+        self.read_rows(found, sink).map_err(|error| error.with("file", &found.input.name))?;
+        self.files.check_unchanged(found)?;
+        Ok(found.input.clone())
+    }
+}
+
+/// The column that stood at a place in the file, of those decoded.
+fn cells(batch: &RecordBatch, decoded: &[usize], at: usize) -> Cells {
+    let column = decoded.partition_point(|other| *other < at);
+    Cells::Typed(Arc::clone(batch.column(column)))
+}
+
+/// That part of the bytes which the rows read are of all rows.
+fn share(bytes: u64, rows: u64, total: u64) -> u64 {
+    u64::try_from(u128::from(bytes) * u128::from(rows) / u128::from(total)).unwrap_or(bytes)
+}
+
+fn broken(error: impl std::error::Error + Send + Sync + 'static) -> Error {
+    Error::data("the Parquet file is damaged or none at all").caused_by(error)
+}
