@@ -2,6 +2,7 @@
 pub mod aggregate;
 pub mod cli;
 pub mod clock;
+pub mod config;
 pub mod engine;
 pub mod error;
 pub mod etl;
@@ -12,3 +13,4 @@ pub mod query;
 pub mod sample;
 pub mod server;
 pub mod store;
+pub mod yaml;

@@ -120,12 +120,15 @@ pub struct Column {
     /// What it means, for people.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub description: String,
+    /// The unit of its values (`EUR`, `kg`), if any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unit: Option<String>,
 }
 
 impl Column {
     /// A column without a description.
     pub fn new(name: impl Into<String>, ty: ColumnType, nullable: bool) -> Self {
-        Self { name: name.into(), ty, nullable, description: String::new() }
+        Self { name: name.into(), ty, nullable, description: String::new(), unit: None }
     }
 
     /// The same column, described.

@@ -81,6 +81,18 @@ pub struct Level {
     pub order_by: Option<String>,
 }
 
+impl Level {
+    /// The level that shows the attribute of its own name.
+    pub fn of_attribute(name: &str) -> Self {
+        Self { name: name.to_owned(), attribute: name.to_owned(), key: None, order_by: None }
+    }
+
+    /// The column that tells its members apart.
+    pub fn key_column(&self) -> &str {
+        self.key.as_deref().unwrap_or(&self.attribute)
+    }
+}
+
 impl Dimension {
     /// The table's name.
     pub fn table(&self) -> String {

@@ -8,17 +8,22 @@
 //! and the OLAP literature's (cube, hierarchy, level, measure, aggregate).
 
 mod arrow_types;
+mod calendar;
 mod column;
 mod cube;
 mod dimension;
+pub mod document;
 mod fact;
+mod load;
 mod measure;
 
 pub use arrow_types::{arrow_schema, plan_schema};
+pub use calendar::CalendarDay;
 pub use column::{Column, ColumnType};
 pub use cube::{Aggregate, Cube, CubeColumn, CubeDimension};
 pub use dimension::{Attribute, Calendar, Dimension, DimensionKind, Hierarchy, History, Level};
 pub use fact::{Fact, FactKind, FactRole};
+pub use load::load;
 pub use measure::{Measure, MeasureKind};
 
 /// Everything a project declares in `schemas/`.

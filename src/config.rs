@@ -1,0 +1,245 @@
+//! Every setting once: key, default, meaning and how it is read.
+//!
+//! A setting's value is the environment variable `STARHOUSE_<KEY>` if it is set, else what
+//! `starhouse.yaml` says, else the default. Reading the file, the environment and the machine is
+//! the composition root's part; here everything comes in as data.
+
+use crate::yaml::{Document, Fault, Faults, Located, Place};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// The name of a project's settings file.
+pub const FILE: &str = "starhouse.yaml";
+
+/// The settings of a project.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// Memory for all queries together, in bytes; operators that can, spill beyond it.
+    pub memory_limit_bytes: usize,
+    /// Partitions a query runs on.
+    pub threads: usize,
+    /// Rows a batch.
+    pub batch_size: usize,
+    /// Where operators spill; relative to the project.
+    pub spill_dir: PathBuf,
+    /// Where tables and releases live; relative to the project.
+    pub warehouse_dir: PathBuf,
+    /// Where the server listens for Flight SQL.
+    pub flight_address: SocketAddr,
+    /// What is logged: a level, or filters such as `info,starhouse::etl=debug`.
+    pub log_level: String,
+}
+
+/// What the defaults depend on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Machine {
+    /// Memory of the machine, in bytes, where that is known.
+    pub memory_bytes: Option<usize>,
+    /// Processors this process may use.
+    pub processors: usize,
+}
+
+/// A setting, as `starhouse init` and the manual show it.
+pub struct Setting {
+    /// Its key in `starhouse.yaml`.
+    pub key: &'static str,
+    /// Its default, in words or as a value.
+    pub default: &'static str,
+    /// What it does.
+    pub doc: &'static str,
+    read: fn(&mut Config, &str) -> Result<(), String>,
+}
+
+/// All settings.
+pub const SETTINGS: [Setting; 7] = [
+    Setting {
+        key: "memory_limit",
+        default: "half of the machine's memory, or 4 GiB where that is unknown",
+        doc: "memory for all queries together (`512 MiB`, `8 GB`); beyond it they spill to disk",
+        read: |config, text| {
+            config.memory_limit_bytes = bytes(text)?;
+            at_least(config.memory_limit_bytes, 16 << 20, "16 MiB")
+        },
+    },
+    Setting {
+        key: "threads",
+        default: "one a processor",
+        doc: "how many threads a query runs on",
+        read: |config, text| {
+            config.threads = number(text)?;
+            at_least(config.threads, 1, "1")
+        },
+    },
+    Setting {
+        key: "batch_size",
+        default: "8192",
+        doc: "rows worked on at a time",
+        read: |config, text| {
+            config.batch_size = number(text)?;
+            at_least(config.batch_size, 1, "1")
+        },
+    },
+    Setting {
+        key: "spill_dir",
+        default: ".spill",
+        doc: "folder for what does not fit into memory, relative to the project",
+        read: |config, text| folder(text).map(|folder| config.spill_dir = folder),
+    },
+    Setting {
+        key: "warehouse_dir",
+        default: "warehouse",
+        doc: "folder of the tables and releases, relative to the project",
+        read: |config, text| folder(text).map(|folder| config.warehouse_dir = folder),
+    },
+    Setting {
+        key: "flight_address",
+        default: "127.0.0.1:31337",
+        doc: "address and port on which `serve` listens for Flight SQL; port 0 takes a free one",
+        read: |config, text| address(text).map(|address| config.flight_address = address),
+    },
+    Setting {
+        key: "log_level",
+        default: "warn",
+        doc: "what is logged on stderr: error, warn, info, debug, trace, or filters a module",
+        read: |config, text| level(text).map(|level| config.log_level = level),
+    },
+];
+
+/// What the environment variable of a setting is called.
+pub fn environment_variable(key: &str) -> String {
+    format!("STARHOUSE_{}", key.to_uppercase())
+}
+
+impl Config {
+    /// The settings where nobody has set anything.
+    pub fn defaults(machine: Machine) -> Self {
+        Self {
+            memory_limit_bytes: machine.memory_bytes.map_or(4 << 30, |bytes| bytes / 2),
+            threads: machine.processors.max(1),
+            batch_size: 8192,
+            spill_dir: PathBuf::from(".spill"),
+            warehouse_dir: PathBuf::from("warehouse"),
+            flight_address: SocketAddr::from(([127, 0, 0, 1], 31337)),
+            log_level: "warn".to_owned(),
+        }
+    }
+
+    /// The settings of a file's text, overlaid by the environment.
+    ///
+    /// # Errors
+    /// Every unknown key and every value that is not of its setting's form.
+    pub fn read(
+        text: Option<&str>,
+        environment: impl Fn(&str) -> Option<String>,
+        machine: Machine,
+    ) -> Result<Self, Faults> {
+        let mut config = Self::defaults(machine);
+        let mut faults = Faults::default();
+        if let Some(text) = text.filter(|text| !holds_nothing(text)) {
+            faults.take(config.read_file(text));
+        }
+        for setting in &SETTINGS {
+            let variable = environment_variable(setting.key);
+            let Some(value) = environment(&variable) else { continue };
+            if let Err(reason) = (setting.read)(&mut config, value.trim()) {
+                faults.push(Fault::new(variable, Place::default(), reason));
+            }
+        }
+        faults.or(config)
+    }
+
+    fn read_file(&mut self, text: &str) -> Result<(), Faults> {
+        let mut faults = Faults::default();
+        let document = Document::read(FILE, text)?;
+        for (key, value) in document.keys() {
+            if let Err(fault) = self.read_key(key, value) {
+                faults.push(fault);
+            }
+        }
+        faults.or(())
+    }
+
+    fn read_key(
+        &mut self,
+        key: Located<&str>,
+        value: Option<Located<&str>>,
+    ) -> Result<(), Fault> {
+        let keys = || SETTINGS.iter().map(|setting| setting.key);
+        let Some(setting) = SETTINGS.iter().find(|setting| setting.key == key.value) else {
+            let known: Vec<&str> = keys().collect();
+            let message =
+                format!("unknown setting `{}`, expected one of {}", key.value, known.join(", "));
+            return Err(Fault::new(FILE, key.place, message).suggest(key.value, keys()));
+        };
+        let Some(value) = value else {
+            let message = format!("`{}` is one value, not a list or mapping", setting.key);
+            return Err(Fault::new(FILE, key.place, message));
+        };
+        (setting.read)(self, value.value)
+            .map_err(|reason| Fault::new(FILE, value.place, format!("{}: {reason}", setting.key)))
+    }
+}
+
+/// Whether a text is nothing but comments, as `init` writes it.
+fn holds_nothing(text: &str) -> bool {
+    text.lines().map(str::trim).all(|line| line.is_empty() || line.starts_with('#'))
+}
+
+fn number(text: &str) -> Result<usize, String> {
+    text.replace('_', "").parse().map_err(|_| format!("expected a whole number, found `{text}`"))
+}
+
+fn at_least(value: usize, least: usize, shown: &str) -> Result<(), String> {
+    if value < least { Err(format!("expected at least {shown}")) } else { Ok(()) }
+}
+
+fn folder(text: &str) -> Result<PathBuf, String> {
+    if text.is_empty() { Err("expected a folder".to_owned()) } else { Ok(PathBuf::from(text)) }
+}
+
+fn address(text: &str) -> Result<SocketAddr, String> {
+    let text = text.replace("localhost", "127.0.0.1");
+    text.parse().map_err(|_| format!("expected address:port such as 127.0.0.1:31337, found `{text}`"))
+}
+
+fn level(text: &str) -> Result<String, String> {
+    const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
+    let known = |filter: &str| {
+        let level = filter.rsplit('=').next().unwrap_or_default().trim().to_lowercase();
+        LEVELS.contains(&level.as_str())
+    };
+    if text.split(',').all(known) {
+        return Ok(text.to_owned());
+    }
+    Err(format!("expected one of {}, found `{text}`", LEVELS.join(", ")))
+}
+
+/// A number of bytes: `512 MiB`, `8GB`, `1.5 GiB`, `1073741824`.
+fn bytes(text: &str) -> Result<usize, String> {
+    let unknown = || format!("expected bytes such as `512 MiB` or `8 GB`, found `{text}`");
+    let split = text.find(|c: char| !c.is_ascii_digit() && c != '.' && c != '_');
+    let (digits, unit) = text.split_at(split.unwrap_or(text.len()));
+    let factor: f64 = match unit.trim().to_lowercase().as_str() {
+        "" | "b" => 1.0,
+        "kb" => 1e3,
+        "mb" => 1e6,
+        "gb" => 1e9,
+        "tb" => 1e12,
+        "k" | "kib" => f64::from(1_u32 << 10),
+        "m" | "mib" => f64::from(1_u32 << 20),
+        "g" | "gib" => f64::from(1_u32 << 30),
+        "t" | "tib" => f64::from(1_u32 << 30) * 1024.0,
+        _ => return Err(unknown()),
+    };
+    let number: f64 = digits.replace('_', "").parse().map_err(|_| unknown())?;
+    // Below 2^53 a double holds every whole number, and no machine has as many bytes.
+    let bytes = number * factor;
+    if !(0.0..9e15).contains(&bytes) {
+        return Err(unknown());
+    }
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    Ok(bytes as usize)
+}
+
+#[cfg(test)]
+mod tests;

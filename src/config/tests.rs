@@ -1,0 +1,63 @@
+use super::*;
+
+const MACHINE: Machine = Machine { memory_bytes: Some(16 << 30), processors: 8 };
+
+fn read(text: &str, environment: &[(&str, &str)]) -> Result<Config, Faults> {
+    let lookup = |name: &str| {
+        let found = environment.iter().find(|(key, _)| *key == name);
+        found.map(|(_, value)| (*value).to_owned())
+    };
+    Config::read(Some(text), lookup, MACHINE)
+}
+
+#[test]
+fn nothing_set_means_defaults() {
+    let config = read("# nothing but a comment\n\n", &[]).unwrap();
+    assert_eq!(config, Config::defaults(MACHINE));
+    assert_eq!(config.memory_limit_bytes, 8_589_934_592);
+    assert_eq!(config.threads, 8);
+    assert_eq!(config, Config::read(None, |_| None, MACHINE).unwrap());
+    let unknown = Machine { memory_bytes: None, processors: 0 };
+    assert_eq!(Config::defaults(unknown).memory_limit_bytes, 4_294_967_296);
+    assert_eq!(Config::defaults(unknown).threads, 1);
+}
+
+#[test]
+fn the_environment_wins_over_the_file() {
+    let text = "threads: 2\nbatch_size: 1_000\nflight_address: localhost:4000\n";
+    let config = read(text, &[("STARHOUSE_THREADS", "3")]).unwrap();
+    assert_eq!((config.threads, config.batch_size), (3, 1000));
+    assert_eq!(config.flight_address.to_string(), "127.0.0.1:4000");
+}
+
+#[test]
+fn bytes_have_units() {
+    let cases = [
+        ("67108864", 67_108_864),
+        ("64MiB", 67_108_864),
+        ("64 mib", 67_108_864),
+        ("1.5 GiB", 1_610_612_736),
+        ("2 GB", 2_000_000_000),
+        ("1 TiB", 1_099_511_627_776),
+    ];
+    for (text, expected) in cases {
+        assert_eq!(bytes(text), Ok(expected), "{text}");
+    }
+    for text in ["", "MiB", "1 lightyear", "-1", "1e400", "9999999 TiB"] {
+        assert!(bytes(text).is_err(), "{text}");
+    }
+}
+
+#[test]
+fn every_fault_is_told_with_its_place() {
+    let text = "memory_limit: plenty\nthread: 4\nbatch_size: 0\nlog_level: [info]\n";
+    let faults = read(text, &[("STARHOUSE_FLIGHT_ADDRESS", "here")]).unwrap_err().to_string();
+    let expected = "\
+STARHOUSE_FLIGHT_ADDRESS: expected address:port such as 127.0.0.1:31337, found `here`
+starhouse.yaml:1:15: memory_limit: expected bytes such as `512 MiB` or `8 GB`, found `plenty`
+starhouse.yaml:2:1: unknown setting `thread`, expected one of memory_limit, threads, batch_size, \
+spill_dir, warehouse_dir, flight_address, log_level; did you mean `threads`?
+starhouse.yaml:3:13: batch_size: expected at least 1
+starhouse.yaml:4:1: `log_level` is one value, not a list or mapping";
+    assert_eq!(faults, expected);
+}

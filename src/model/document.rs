@@ -1,0 +1,288 @@
+//! What a person writes in `schemas/`: one document a file, whose first key says what it is.
+//!
+//! These types are the format; [`load`](super::load) turns them into the resolved model. Text
+//! that is checked later keeps its place.
+
+use crate::yaml::{Document, Fault, Faults, Located, NameOr};
+use serde::Deserialize;
+
+/// Text with its place.
+pub type Text = Located<String>;
+
+/// Any document of `schemas/`.
+#[derive(Debug, Clone)]
+pub enum SchemaDocument {
+    /// `dimension: ...`
+    Dimension(DimensionDocument),
+    /// `fact: ...`
+    Fact(FactDocument),
+    /// `cube: ...`
+    Cube(CubeDocument),
+}
+
+/// The first keys that say what a document is.
+pub(super) const KINDS: [&str; 3] = ["dimension", "fact", "cube"];
+
+impl SchemaDocument {
+    /// Reads a document by what its kind key says it is.
+    ///
+    /// # Errors
+    /// Every place where it is not of the form of its kind.
+    pub fn read(document: &Document) -> Result<Self, Faults> {
+        match kind_of(document) {
+            Some("dimension") => document.parse().map(Self::Dimension),
+            Some("fact") => document.parse().map(Self::Fact),
+            Some("cube") => document.parse().map(Self::Cube),
+            _ => Err(unknown_kind(document).into()),
+        }
+    }
+}
+
+/// Which of [`KINDS`] a document is.
+pub(super) fn kind_of(document: &Document) -> Option<&'static str> {
+    let has = |kind: &&str| document.keys().any(|(key, _)| key.value == *kind);
+    KINDS.into_iter().find(has)
+}
+
+fn unknown_kind(document: &Document) -> Fault {
+    let expected = "expected the first key to be dimension, fact or cube";
+    match document.keys().next() {
+        Some((key, _)) => {
+            let message = format!("unknown kind of document `{}`, {expected}", key.value);
+            Fault::new(document.file(), key.place, message).suggest(key.value, KINDS)
+        }
+        None => Fault::new(document.file(), document.place(), expected),
+    }
+}
+
+/// A conformed dimension.
+#[derive(Debug, Clone, Deserialize)]
+pub struct DimensionDocument {
+    /// Its name.
+    pub dimension: Text,
+    /// What one row is.
+    pub description: Option<Text>,
+    /// Makes it a generated calendar, whose columns the system gives.
+    pub calendar: Option<Located<CalendarFields>>,
+    /// The columns that identify a member in its source.
+    #[serde(default)]
+    pub natural_key: Vec<ColumnFields>,
+    /// The descriptive columns.
+    #[serde(default)]
+    pub attributes: Vec<AttributeFields>,
+    /// Ways to roll up.
+    #[serde(default)]
+    pub hierarchies: Vec<HierarchyFields>,
+}
+
+/// `calendar: {from, to, fiscal_year_start_month}`
+#[derive(Debug, Clone, Deserialize)]
+pub struct CalendarFields {
+    /// First day.
+    pub from: Text,
+    /// Last day.
+    pub to: Text,
+    /// Month in which the fiscal year begins; January where left out.
+    pub fiscal_year_start_month: Option<Located<u32>>,
+}
+
+/// A column of a natural key or of a fact.
+#[derive(Debug, Clone, Deserialize)]
+pub struct ColumnFields {
+    /// Its name.
+    pub name: Text,
+    /// Its type.
+    #[serde(rename = "type")]
+    pub ty: Text,
+    /// What it means.
+    pub description: Option<Text>,
+    /// Whether it may be NULL.
+    pub nullable: Option<Located<bool>>,
+    /// The unit of its values.
+    pub unit: Option<Text>,
+}
+
+/// A descriptive column of a dimension.
+#[derive(Debug, Clone, Deserialize)]
+pub struct AttributeFields {
+    /// Its name.
+    pub name: Text,
+    /// Its type.
+    #[serde(rename = "type")]
+    pub ty: Text,
+    /// What it means.
+    pub description: Option<Text>,
+    /// Kimball's history type, 1 (where left out) or 2.
+    pub history: Option<Located<u32>>,
+    /// Whether it may be NULL; it may where left out.
+    pub nullable: Option<Located<bool>>,
+    /// The unit of its values.
+    pub unit: Option<Text>,
+}
+
+/// A way to roll up.
+#[derive(Debug, Clone, Deserialize)]
+pub struct HierarchyFields {
+    /// Its name.
+    pub name: Text,
+    /// Levels, coarsest first; a bare name is an attribute.
+    pub levels: Vec<Located<NameOr<LevelFields>>>,
+}
+
+/// A level in full.
+#[derive(Debug, Clone, Deserialize)]
+pub struct LevelFields {
+    /// Its name.
+    pub level: Text,
+    /// The attribute shown; the one of the level's name where left out.
+    pub attribute: Option<Text>,
+    /// The column that tells members apart.
+    pub key: Option<Text>,
+    /// The column that orders members.
+    pub order_by: Option<Text>,
+}
+
+/// A fact.
+#[derive(Debug, Clone, Deserialize)]
+pub struct FactDocument {
+    /// Its name.
+    pub fact: Text,
+    /// What the subject is.
+    pub description: Option<Text>,
+    /// What one row is.
+    pub grain: Text,
+    /// How rows come and change.
+    pub kind: FactKindWord,
+    /// The dimensions in their roles; a bare name is a dimension in the role of its own name.
+    pub dimensions: Vec<Located<NameOr<RoleFields>>>,
+    /// Identifiers without a table of their own.
+    #[serde(default)]
+    pub degenerate: Vec<ColumnFields>,
+    /// Numeric and other columns of the event.
+    #[serde(default)]
+    pub columns: Vec<ColumnFields>,
+    /// The columns that identify a row.
+    pub key: Vec<Text>,
+    /// The calendar role by whose month rows are partitioned.
+    pub partition_by_month_of: Option<Text>,
+    /// Columns by which rows are sorted inside a file.
+    #[serde(default)]
+    pub sort_by: Vec<Text>,
+}
+
+/// Kimball's fact table types.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FactKindWord {
+    /// A row an event.
+    Transaction,
+    /// A row a thing and period.
+    PeriodicSnapshot,
+    /// A row a process.
+    AccumulatingSnapshot,
+    /// A row that only records that something happened.
+    Factless,
+}
+
+/// A dimension in a role, in full.
+#[derive(Debug, Clone, Deserialize)]
+pub struct RoleFields {
+    /// The role; the dimension's name where left out.
+    pub role: Option<Text>,
+    /// The dimension.
+    pub dimension: Text,
+    /// What the role means; the dimension's description where left out.
+    pub description: Option<Text>,
+}
+
+/// A cube.
+#[derive(Debug, Clone, Deserialize)]
+pub struct CubeDocument {
+    /// Its name.
+    pub cube: Text,
+    /// What it is about.
+    pub description: Option<Text>,
+    /// The facts it draws on.
+    pub facts: Vec<Text>,
+    /// Roles and degenerate dimensions offered; all of the facts' where left out.
+    pub dimensions: Option<Vec<Text>>,
+    /// The measures.
+    pub measures: Vec<MeasureFields>,
+    /// The cuboids kept ready.
+    #[serde(default)]
+    pub aggregates: Vec<AggregateFields>,
+}
+
+/// A measure: exactly one of the keys from `sum` on says how it is computed.
+#[derive(Debug, Clone, Deserialize)]
+pub struct MeasureFields {
+    /// Its name.
+    pub name: Text,
+    /// What it means.
+    pub description: Option<Text>,
+    /// The unit of its values.
+    pub unit: Option<Text>,
+    /// The fact aggregated; the cube's only one where left out.
+    pub fact: Option<Text>,
+    /// SQL condition on the rows that count.
+    pub filter: Option<Text>,
+    /// Sum of a column or expression.
+    pub sum: Option<Text>,
+    /// Number of rows.
+    pub count: Option<Located<bool>>,
+    /// Number of different values, or of different members of a role.
+    pub count_distinct: Option<Text>,
+    /// Smallest value.
+    pub min: Option<Text>,
+    /// Largest value.
+    pub max: Option<Text>,
+    /// Mean of the values that are not NULL.
+    pub average: Option<Text>,
+    /// Sum at the last date of the context; with `over`.
+    pub last: Option<Text>,
+    /// The calendar role of `last`.
+    pub over: Option<Text>,
+    /// One measure over another.
+    pub ratio: Option<Located<RatioFields>>,
+    /// SQL over other measures.
+    pub calculated: Option<Text>,
+    /// Another measure, years before.
+    pub years_before: Option<Located<YearsBeforeFields>>,
+    /// Another measure's share of its total.
+    pub share_of_total: Option<Text>,
+}
+
+/// `ratio: {of, to}`
+#[derive(Debug, Clone, Deserialize)]
+pub struct RatioFields {
+    /// The measure above.
+    pub of: Text,
+    /// The measure below.
+    pub to: Text,
+}
+
+/// `years_before: {measure, over, years}`
+#[derive(Debug, Clone, Deserialize)]
+pub struct YearsBeforeFields {
+    /// The other measure.
+    pub measure: Text,
+    /// The calendar role.
+    pub over: Text,
+    /// How many years; one where left out.
+    pub years: Option<Located<u32>>,
+}
+
+/// A declared cuboid.
+#[derive(Debug, Clone, Deserialize)]
+pub struct AggregateFields {
+    /// Its name.
+    pub name: Text,
+    /// What it is for.
+    pub description: Option<Text>,
+    /// The fact it summarises; the cube's only one where left out.
+    pub fact: Option<Text>,
+    /// SQL names of the cube columns it keeps.
+    pub columns: Vec<Text>,
+    /// The measures it keeps.
+    pub measures: Vec<Text>,
+}

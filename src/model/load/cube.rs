@@ -1,0 +1,187 @@
+//! Cubes: the facts' roles as dimensions, their columns in SQL, measures and aggregates.
+
+use super::super::document::{CubeDocument, Text};
+use super::super::{Column, Cube, CubeColumn, CubeDimension, Fact};
+use super::sheet::Sheet;
+use super::{Known, aggregate, measure};
+
+/// What a cube's measures and aggregates may refer to.
+pub(super) struct Scope<'a> {
+    pub(super) known: &'a Known,
+    pub(super) facts: Vec<&'a Fact>,
+    /// Dimensions in their roles, and degenerate dimensions, that the cube offers.
+    pub(super) dimensions: Vec<CubeDimension>,
+}
+
+/// The resolved cube of a document; `None` where it builds on something faulty.
+pub(super) fn resolve(
+    document: &CubeDocument,
+    known: &Known,
+    sheet: &mut Sheet<'_>,
+) -> Option<Cube> {
+    let name = &document.cube;
+    sheet.name("cube", name);
+    let description = sheet.description("cube", name, document.description.as_ref());
+    if document.facts.is_empty() {
+        sheet.fault(name.place, format!("cube `{}` has no facts", name.value));
+        return None;
+    }
+    sheet.unique("fact", &document.facts);
+    measure::forms(&document.measures, sheet);
+    aggregate::forms(&document.aggregates, sheet);
+    let facts = document.facts.iter().filter_map(|fact| known.fact(fact, sheet)).collect();
+    if !sheet.sound {
+        return None;
+    }
+    let mut scope = Scope { known, facts, dimensions: Vec::new() };
+    scope.dimensions = dimensions(document, &scope.facts, sheet);
+    let measures = measure::resolve(&document.measures, &scope, sheet);
+    let names: Vec<&str> = document.measures.iter().map(|m| m.name.as_str()).collect();
+    let columns = columns(document, &names, &scope, sheet);
+    let mut cube = Cube {
+        name: name.value.clone(),
+        description,
+        facts: document.facts.iter().map(|fact| fact.value.clone()).collect(),
+        dimensions: scope.dimensions.clone(),
+        measures,
+        aggregates: Vec::new(),
+        columns,
+    };
+    cube.aggregates = aggregate::resolve(&document.aggregates, &names, &cube, &scope, sheet);
+    Some(cube)
+}
+
+/// All roles and degenerate dimensions of the facts, or those the document names.
+fn dimensions(
+    document: &CubeDocument,
+    facts: &[&Fact],
+    sheet: &mut Sheet<'_>,
+) -> Vec<CubeDimension> {
+    let roles = facts.iter().flat_map(|fact| &fact.roles).map(|role| CubeDimension {
+        role: role.role.clone(),
+        dimension: Some(role.dimension.clone()),
+    });
+    let degenerate = facts
+        .iter()
+        .flat_map(|fact| &fact.degenerate)
+        .map(|column| CubeDimension { role: column.name.clone(), dimension: None });
+    let mut all: Vec<CubeDimension> = Vec::new();
+    for dimension in roles.chain(degenerate) {
+        match all.iter().find(|earlier| earlier.role == dimension.role) {
+            Some(earlier) if *earlier == dimension => {}
+            Some(_) => {
+                let message = format!(
+                    "`{}` means different dimensions in the facts of the cube",
+                    dimension.role
+                );
+                sheet.fault(document.cube.place, message);
+            }
+            None => all.push(dimension),
+        }
+    }
+    let Some(wanted) = &document.dimensions else { return all };
+    sheet.unique("dimension", wanted);
+    let names: Vec<&str> = all.iter().map(|dimension| dimension.role.as_str()).collect();
+    let mut chosen = Vec::new();
+    for role in wanted {
+        match all.iter().find(|dimension| dimension.role == role.value) {
+            Some(dimension) => chosen.push(dimension.clone()),
+            None => sheet.unknown("role or degenerate dimension", role, &names),
+        }
+    }
+    chosen
+}
+
+/// Every column of every dimension: by its plain name where that is unique in the cube and no
+/// measure's, else as `<role>_<column>`.
+fn columns(
+    document: &CubeDocument,
+    measures: &[&str],
+    scope: &Scope<'_>,
+    sheet: &mut Sheet<'_>,
+) -> Vec<CubeColumn> {
+    let mut columns: Vec<CubeColumn> = Vec::new();
+    for offered in &scope.dimensions {
+        for column in columns_of(offered, scope) {
+            columns.push(CubeColumn {
+                name: column.name.clone(),
+                role: offered.role.clone(),
+                dimension: offered.dimension.clone(),
+                column,
+            });
+        }
+    }
+    let plain: Vec<String> = columns.iter().map(|column| column.name.clone()).collect();
+    for column in &mut columns {
+        let bearers = plain.iter().filter(|name| **name == column.name).count();
+        if bearers > 1 || measures.contains(&column.name.as_str()) {
+            column.name = format!("{}_{}", column.role, column.column.name);
+        }
+    }
+    clashes(&columns, measures, document, sheet);
+    columns
+}
+
+fn columns_of(offered: &CubeDimension, scope: &Scope<'_>) -> Vec<Column> {
+    match &offered.dimension {
+        Some(name) => {
+            let dimension = scope.known.sound_dimension(name);
+            dimension.map(|d| d.described_columns().cloned().collect()).unwrap_or_default()
+        }
+        None => {
+            let mut all = scope.facts.iter().flat_map(|fact| &fact.degenerate);
+            all.find(|column| column.name == offered.role).cloned().into_iter().collect()
+        }
+    }
+}
+
+fn clashes(
+    columns: &[CubeColumn],
+    measures: &[&str],
+    document: &CubeDocument,
+    sheet: &mut Sheet<'_>,
+) {
+    let full = |column: &CubeColumn| format!("{}.{}", column.role, column.column.name);
+    for (i, column) in columns.iter().enumerate() {
+        let earlier = columns.iter().take(i).find(|earlier| earlier.name == column.name);
+        let other = match earlier {
+            Some(earlier) => full(earlier),
+            None if measures.contains(&column.name.as_str()) => "a measure".to_owned(),
+            None => continue,
+        };
+        let message = format!(
+            "column `{}` of the cube would be both {} and {other}",
+            column.name,
+            full(column)
+        );
+        sheet.fault_with_hint(document.cube.place, message, "rename one of them");
+    }
+}
+
+impl Scope<'_> {
+    /// The fact that a measure or aggregate is about.
+    pub(super) fn fact(
+        &self,
+        named: Option<&Text>,
+        of: &Text,
+        sheet: &mut Sheet<'_>,
+    ) -> Option<&Fact> {
+        let names: Vec<&str> = self.facts.iter().map(|fact| fact.name.as_str()).collect();
+        match (named, self.facts.as_slice()) {
+            (None, [only]) => Some(only),
+            (None, _) => {
+                let message = format!("`{}` does not say which fact it is of", of.value);
+                let hint = format!("add `fact:` with one of {}", names.join(", "));
+                sheet.fault_with_hint(of.place, message, hint);
+                None
+            }
+            (Some(name), facts) => {
+                let found = facts.iter().find(|fact| fact.name == name.value);
+                if found.is_none() {
+                    sheet.unknown("fact of the cube", name, &names);
+                }
+                found.copied()
+            }
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! Facts: roles, degenerate dimensions, columns and the key.
+
+use super::super::document::{ColumnFields, FactDocument, FactKindWord, RoleFields, Text};
+use super::super::{Column, Dimension, DimensionKind, Fact, FactKind, FactRole, fact};
+use super::Known;
+use super::columns;
+use super::sheet::Sheet;
+use crate::yaml::{Located, NameOr};
+
+/// The resolved fact of a document.
+pub(super) fn resolve(document: &FactDocument, known: &Known, sheet: &mut Sheet<'_>) -> Fact {
+    let name = &document.fact;
+    sheet.name("fact", name);
+    if document.grain.trim().is_empty() {
+        let message = format!("fact `{}` has no grain", name.value);
+        sheet.fault_with_hint(document.grain.place, message, "say in words what one row is");
+    }
+    let mut fact = Fact {
+        name: name.value.clone(),
+        description: sheet.description("fact", name, document.description.as_ref()),
+        grain: document.grain.trim().to_owned(),
+        kind: kind(document.kind),
+        roles: Vec::new(),
+        degenerate: Vec::new(),
+        columns: Vec::new(),
+        key: document.key.iter().map(|column| column.value.clone()).collect(),
+        partition_by_month_of: document.partition_by_month_of.as_ref().map(|r| r.value.clone()),
+        sort_by: document.sort_by.iter().map(|column| column.value.clone()).collect(),
+    };
+    for written in &document.dimensions {
+        let role = role(written, known, sheet);
+        fact.roles.push(role);
+    }
+    names(document, &fact, sheet);
+    let mut own = |fields: &Vec<ColumnFields>, what| -> Vec<Column> {
+        fields.iter().filter_map(|fields| column(fields, what, &document.key, sheet)).collect()
+    };
+    fact.degenerate = own(&document.degenerate, "degenerate dimension");
+    fact.columns = own(&document.columns, "column");
+    references(document, &fact, known, sheet);
+    fact
+}
+
+fn kind(word: FactKindWord) -> FactKind {
+    match word {
+        FactKindWord::Transaction => FactKind::Transaction,
+        FactKindWord::PeriodicSnapshot => FactKind::PeriodicSnapshot,
+        FactKindWord::AccumulatingSnapshot => FactKind::AccumulatingSnapshot,
+        FactKindWord::Factless => FactKind::Factless,
+    }
+}
+
+fn role(
+    written: &Located<NameOr<RoleFields>>,
+    known: &Known,
+    sheet: &mut Sheet<'_>,
+) -> FactRole {
+    let bare = |name: &String| Located { value: name.clone(), place: written.place };
+    let (role, dimension, description) = match &written.value {
+        NameOr::Name(name) => (bare(name), bare(name), None),
+        NameOr::Full(fields) => (
+            fields.role.clone().unwrap_or_else(|| fields.dimension.clone()),
+            fields.dimension.clone(),
+            fields.description.clone(),
+        ),
+    };
+    sheet.name("role", &role);
+    let found = known.dimension(&dimension, sheet);
+    let described = description.filter(|text| !text.trim().is_empty());
+    let inherited = found.map(|dimension| dimension.description.clone()).unwrap_or_default();
+    FactRole {
+        role: role.value,
+        dimension: dimension.value,
+        description: described.map_or(inherited, |text| text.value),
+    }
+}
+
+/// A column may be NULL unless it is part of the key or says otherwise.
+fn column(
+    fields: &ColumnFields,
+    what: &str,
+    key: &[Text],
+    sheet: &mut Sheet<'_>,
+) -> Option<Column> {
+    let in_key = key.iter().any(|name| name.value == fields.name.value);
+    if let Some(nullable) = fields.nullable.filter(|nullable| nullable.value && in_key) {
+        let message = format!("{what} `{}` is part of the key", fields.name.value);
+        sheet.fault_with_hint(nullable.place, message, "it cannot be nullable");
+    }
+    let nullable = fields.nullable.map_or(!in_key, |nullable| nullable.value);
+    columns::column(fields, what, nullable, sheet)
+}
+
+/// All names of a fact share one space: roles, degenerate dimensions, columns, and the columns
+/// that the system adds.
+fn names(document: &FactDocument, fact: &Fact, sheet: &mut Sheet<'_>) {
+    let roles: Vec<Text> = document
+        .dimensions
+        .iter()
+        .zip(&fact.roles)
+        .map(|(written, role)| Located { value: role.role.clone(), place: written.place })
+        .collect();
+    let columns = || document.degenerate.iter().chain(&document.columns).map(|column| &column.name);
+    sheet.unique("name", roles.iter().chain(columns()));
+    for name in columns() {
+        let is_key = fact.roles.iter().any(|role| role.key_column() == name.value);
+        if is_key || name.value == fact::MONTH_PARTITION {
+            let message = format!("column `{}` is one that the system adds", name.value);
+            sheet.fault_with_hint(name.place, message, "choose another name");
+        }
+    }
+    if fact.roles.is_empty() {
+        let message = format!("fact `{}` has no dimensions", fact.name);
+        sheet.fault(document.fact.place, message);
+    }
+}
+
+/// The key, the sort order and the partitioning name what there is.
+fn references(document: &FactDocument, fact: &Fact, known: &Known, sheet: &mut Sheet<'_>) {
+    if document.key.is_empty() {
+        let message = format!("fact `{}` has no key", fact.name);
+        let hint = "list in `key` the columns that identify a row: role keys such as \
+                    `date_key`, degenerate dimensions or columns";
+        sheet.fault_with_hint(document.fact.place, message, hint);
+    }
+    let keys: Vec<String> = fact.roles.iter().map(FactRole::key_column).collect();
+    let own = fact.degenerate.iter().chain(&fact.columns).map(|column| column.name.as_str());
+    let names: Vec<&str> = keys.iter().map(String::as_str).chain(own).collect();
+    for (what, list) in [("key column", &document.key), ("column to sort by", &document.sort_by)] {
+        sheet.unique(what, list);
+        for name in list {
+            // Where columns had to be left out, an unknown name is an echo.
+            if sheet.sound && !names.contains(&name.as_str()) {
+                sheet.unknown(what, name, &names);
+            }
+        }
+    }
+    let Some(partition) = &document.partition_by_month_of else { return };
+    let roles: Vec<&str> = fact.roles.iter().map(|role| role.role.as_str()).collect();
+    match fact.role(partition) {
+        None => sheet.unknown("role", partition, &roles),
+        Some(role) => {
+            let dimension = known.sound_dimension(&role.dimension);
+            if dimension.is_some_and(|dimension| !is_calendar(dimension)) {
+                let message = format!(
+                    "role `{}` is played by dimension `{}`, which is not a calendar",
+                    role.role, role.dimension
+                );
+                sheet.fault(partition.place, message);
+            }
+        }
+    }
+}
+
+/// Whether a dimension is a generated calendar.
+pub(super) fn is_calendar(dimension: &Dimension) -> bool {
+    matches!(dimension.kind, DimensionKind::Calendar(_))
+}

@@ -1,0 +1,155 @@
+//! From documents to the model, with every fault found.
+//!
+//! Dimensions first, then facts, then cubes, since each builds on the one before. What builds on
+//! something faulty is not judged where the fault would only echo: a fact's misspelt type does
+//! not make every measure over the fact wrong.
+
+mod aggregate;
+mod columns;
+mod cube;
+mod dimension;
+mod fact;
+mod measure;
+mod sheet;
+mod sql;
+
+use super::document::{SchemaDocument, Text, kind_of};
+use super::{Cube, Dimension, Fact, Model};
+use crate::yaml::{Document, Fault, Faults};
+use sheet::Sheet;
+
+/// The model that a set of documents declares; each is a file's name and its text.
+///
+/// # Errors
+/// Every fault of every document, in the order of files and lines.
+pub fn load<F: AsRef<str>, T: AsRef<str>>(files: &[(F, T)]) -> Result<Model, Faults> {
+    let mut faults = Faults::default();
+    let mut known = Known::default();
+    let mut documents = Vec::new();
+    for (file, text) in files {
+        let file = file.as_ref();
+        let Some(document) = faults.take(Document::read(file, text.as_ref())) else {
+            known.unreadable = true;
+            continue;
+        };
+        match SchemaDocument::read(&document) {
+            Ok(schema) => documents.push((file, schema)),
+            Err(found) => {
+                faults.extend(found);
+                known.note_broken(&document);
+            }
+        }
+    }
+    duplicates(&documents, &mut faults);
+    for (file, document) in &documents {
+        if let SchemaDocument::Dimension(document) = document {
+            let mut sheet = Sheet::new(file, &mut faults);
+            let value = dimension::resolve(document, &mut sheet);
+            known.dimensions.push(Checked { sound: sheet.sound, value });
+        }
+    }
+    for (file, document) in &documents {
+        if let SchemaDocument::Fact(document) = document {
+            let mut sheet = Sheet::new(file, &mut faults);
+            let value = fact::resolve(document, &known, &mut sheet);
+            known.facts.push(Checked { sound: sheet.sound, value });
+        }
+    }
+    let mut cubes: Vec<Cube> = Vec::new();
+    for (file, document) in &documents {
+        if let SchemaDocument::Cube(document) = document {
+            cubes.extend(cube::resolve(document, &known, &mut Sheet::new(file, &mut faults)));
+        }
+    }
+    faults.or(known.into_model(cubes))
+}
+
+/// Names are unique among the documents of a kind.
+fn duplicates(documents: &[(&str, SchemaDocument)], faults: &mut Faults) {
+    let mut seen: Vec<(&str, &str, &Text)> = Vec::new();
+    for (file, document) in documents {
+        let (kind, name) = match document {
+            SchemaDocument::Dimension(document) => ("dimension", &document.dimension),
+            SchemaDocument::Fact(document) => ("fact", &document.fact),
+            SchemaDocument::Cube(document) => ("cube", &document.cube),
+        };
+        let same = |(_, other, earlier): &&(&str, &str, &Text)| {
+            *other == kind && earlier.value == name.value
+        };
+        if let Some((first, ..)) = seen.iter().find(same) {
+            let message = format!("{kind} `{}` is declared in {first} already", name.value);
+            faults.push(Fault::new(*file, name.place, message));
+        }
+        seen.push((file, kind, name));
+    }
+}
+
+/// Something resolved, and whether others may rely on it.
+struct Checked<T> {
+    value: T,
+    sound: bool,
+}
+
+/// What is declared so far, and what was declared but could not be read.
+#[derive(Default)]
+struct Known {
+    dimensions: Vec<Checked<Dimension>>,
+    facts: Vec<Checked<Fact>>,
+    /// Kind and name of documents not of their form.
+    broken: Vec<(&'static str, String)>,
+    /// A document was no YAML at all: whatever is unknown may be in there.
+    unreadable: bool,
+}
+
+impl Known {
+    fn note_broken(&mut self, document: &Document) {
+        let Some(kind) = kind_of(document) else {
+            self.unreadable = true;
+            return;
+        };
+        let name = document.keys().find(|(key, _)| key.value == kind).and_then(|(_, name)| name);
+        self.broken.push((kind, name.map(|name| name.value.to_owned()).unwrap_or_default()));
+    }
+
+    fn is_broken(&self, kind: &str, name: &str) -> bool {
+        self.unreadable || self.broken.iter().any(|(k, n)| *k == kind && n == name)
+    }
+
+    /// The dimension of that name. Without a sound one the sheet is not sound either; a fault is
+    /// added where nothing of the name was declared.
+    fn dimension(&self, name: &Text, sheet: &mut Sheet<'_>) -> Option<&Dimension> {
+        let found = self.dimensions.iter().find(|checked| checked.value.name == name.value);
+        if found.is_none() && !self.is_broken("dimension", name) {
+            let names: Vec<&str> = self.dimensions.iter().map(|d| d.value.name.as_str()).collect();
+            sheet.unknown("dimension", name, &names);
+        }
+        sheet.sound &= found.is_some_and(|checked| checked.sound);
+        found.map(|checked| &checked.value)
+    }
+
+    /// The dimension of that name, if it is sound.
+    fn sound_dimension(&self, name: &str) -> Option<&Dimension> {
+        let sound = |d: &&Checked<Dimension>| d.sound && d.value.name == name;
+        self.dimensions.iter().find(sound).map(|checked| &checked.value)
+    }
+
+    /// The fact of that name, as [`Self::dimension`].
+    fn fact(&self, name: &Text, sheet: &mut Sheet<'_>) -> Option<&Fact> {
+        let found = self.facts.iter().find(|checked| checked.value.name == name.value);
+        if found.is_none() && !self.is_broken("fact", name) {
+            let names: Vec<&str> = self.facts.iter().map(|f| f.value.name.as_str()).collect();
+            sheet.unknown("fact", name, &names);
+        }
+        sheet.sound &= found.is_some_and(|checked| checked.sound);
+        found.map(|checked| &checked.value)
+    }
+
+    fn into_model(self, mut cubes: Vec<Cube>) -> Model {
+        let mut dimensions: Vec<_> = self.dimensions.into_iter().map(|d| d.value).collect();
+        let mut facts: Vec<_> = self.facts.into_iter().map(|f| f.value).collect();
+        dimensions.sort_by(|a, b| a.name.cmp(&b.name));
+        facts.sort_by(|a, b| a.name.cmp(&b.name));
+        cubes.sort_by(|a, b| a.name.cmp(&b.name));
+        Model { dimensions, facts, cubes }
+    }
+}
