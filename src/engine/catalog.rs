@@ -1,0 +1,283 @@
+//! The catalog of one release: `warehouse` (stored tables), `cubes`, `system`, and, for a load,
+//! `staging`.
+
+use super::TableInfo;
+
+use super::describe;
+use super::system::{self, SystemProvider, SystemSource};
+use super::table::StoredTable;
+use super::wire;
+use crate::error::Result;
+use crate::ids::ReleaseId;
+use crate::model::Model;
+use crate::query::{CubeTable, StarTables};
+use crate::store::{Release, TableState, Warehouse};
+use async_trait::async_trait;
+use datafusion::catalog::{CatalogProvider, CatalogProviderList, SchemaProvider, TableProvider};
+use datafusion::datasource::provider_as_source;
+use datafusion::error::DataFusionError;
+use datafusion::logical_expr::TableSource;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// The session's own catalog.
+pub(crate) const CATALOG: &str = "starhouse";
+/// Stored tables.
+pub(crate) const WAREHOUSE: &str = "warehouse";
+/// Cubes.
+pub(crate) const CUBES: &str = "cubes";
+/// What Starhouse knows about itself.
+pub(crate) const SYSTEM: &str = "system";
+/// A load's staged tables.
+pub(crate) const STAGING: &str = "staging";
+
+/// The cubes' tables and descriptions, by name; the same in every release.
+pub(crate) type CubeTables = BTreeMap<String, (Arc<CubeTable>, String)>;
+
+/// Everything SQL can name in one release.
+#[derive(Debug)]
+pub(crate) struct ReleaseCatalog {
+    release: Arc<Release>,
+    stored: BTreeMap<String, Arc<StoredTable>>,
+    staged: BTreeMap<String, Arc<StoredTable>>,
+    cubes: Arc<CubeTables>,
+    system: BTreeMap<String, Arc<SystemProvider>>,
+    schemas: BTreeMap<&'static str, Arc<FixedSchema>>,
+}
+
+impl ReleaseCatalog {
+    /// The catalog of a release, with the staged tables of a load.
+    pub(crate) fn new(
+        warehouse: &Warehouse,
+        model: &Arc<Model>,
+        cubes: &Arc<CubeTables>,
+        release: &Arc<Release>,
+        staged: Vec<(String, TableState)>,
+    ) -> Self {
+        let source = Arc::new(SystemSource {
+            warehouse: warehouse.clone(),
+            model: Arc::clone(model),
+            release: Arc::clone(release),
+        });
+        let stored = release.tables.iter().map(|(name, state)| {
+            let description = describe::table(model, name);
+            let state = state.clone();
+            (name.clone(), stored_table(WAREHOUSE, name, description, release.id, state))
+        });
+        let staged = staged.into_iter().map(|(name, state)| {
+            let description = "staged rows of a load".to_owned();
+            let table = stored_table(STAGING, &name, description, release.id, state);
+            (name, table)
+        });
+        let system = system::all().into_iter().map(|table| {
+            (table.name().to_owned(), Arc::new(SystemProvider::new(table, Arc::clone(&source))))
+        });
+        let mut catalog = Self {
+            release: Arc::clone(release),
+            stored: stored.collect(),
+            staged: staged.collect(),
+            cubes: Arc::clone(cubes),
+            system: system.collect(),
+            schemas: BTreeMap::new(),
+        };
+        catalog.schemas = catalog.schemas();
+        catalog
+    }
+
+    /// The release.
+    pub(crate) fn release(&self) -> &Arc<Release> {
+        &self.release
+    }
+
+    fn schemas(&self) -> BTreeMap<&'static str, Arc<FixedSchema>> {
+        let warehouse = FixedSchema::new(self.stored.iter().map(|(n, t)| (n, as_provider(t))));
+        let cubes = FixedSchema::new(self.cubes.iter().map(|(n, (t, _))| (n, as_provider(t))));
+        let system = FixedSchema::new(self.system.iter().map(|(n, t)| (n, as_provider(t))));
+        let mut schemas =
+            BTreeMap::from([(WAREHOUSE, warehouse), (CUBES, cubes), (SYSTEM, system)]);
+        if !self.staged.is_empty() {
+            let staged = self.staged.iter().map(|(n, t)| (n, as_provider(t)));
+            schemas.insert(STAGING, FixedSchema::new(staged));
+        }
+        schemas
+    }
+
+    /// Every name in it, as `schema` and `table`.
+    pub(crate) fn names(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        self.schemas
+            .iter()
+            .flat_map(|(schema, tables)| tables.tables.keys().map(|name| (*schema, name.as_str())))
+    }
+
+    /// Whether SQL can name such a table.
+    pub(crate) fn has(&self, schema: &str, table: &str) -> bool {
+        self.schemas.get(schema).is_some_and(|schema| schema.tables.contains_key(table))
+    }
+
+    /// The schemas' names.
+    pub(crate) fn schema_names(&self) -> impl Iterator<Item = &'static str> {
+        self.schemas.keys().copied()
+    }
+
+    /// The tables as clients list them, in order of schema and name.
+    pub(crate) fn listed(&self) -> Vec<TableInfo> {
+        let info =
+            |schema: &str, name: &str, kind, table: &dyn TableProvider, text: &str| TableInfo {
+                schema_name: schema.to_owned(),
+                name: name.to_owned(),
+                table_type: kind,
+                schema: wire::schema(&table.schema()),
+                description: text.to_owned(),
+            };
+        let cubes = self.cubes.iter();
+        let mut listed: Vec<TableInfo> =
+            cubes.map(|(n, (t, text))| info(CUBES, n, "VIEW", t.as_ref(), text)).collect();
+        let stored = self.staged.iter().chain(&self.stored);
+        listed.extend(
+            stored.map(|(n, t)| info(t.schema_name(), n, "TABLE", t.as_ref(), t.description())),
+        );
+        let system = self.system.iter();
+        listed.extend(
+            system.map(|(n, t)| info(SYSTEM, n, "SYSTEM TABLE", t.as_ref(), t.description())),
+        );
+        listed.sort_by(|a, b| (&a.schema_name, &a.name).cmp(&(&b.schema_name, &b.name)));
+        listed
+    }
+}
+
+fn stored_table(
+    schema: &'static str,
+    name: &str,
+    description: String,
+    release: ReleaseId,
+    state: TableState,
+) -> Arc<StoredTable> {
+    Arc::new(StoredTable::new(schema, name, description, release, state))
+}
+
+/// The tables of a model's cubes.
+///
+/// # Errors
+/// User errors where a measure's expression does not hold.
+pub(crate) fn cube_tables(model: &Model) -> Result<CubeTables> {
+    let mut tables = BTreeMap::new();
+    for cube in &model.cubes {
+        let table = Arc::new(CubeTable::new(cube, model)?);
+        tables.insert(cube.name.clone(), (table, cube.description.clone()));
+    }
+    Ok(tables)
+}
+
+fn as_provider<T: TableProvider>(table: &Arc<T>) -> Arc<dyn TableProvider> {
+    Arc::clone(table) as Arc<dyn TableProvider>
+}
+
+impl CatalogProvider for ReleaseCatalog {
+    fn schema_names(&self) -> Vec<String> {
+        self.schemas.keys().map(|name| (*name).to_owned()).collect()
+    }
+
+    fn schema(&self, name: &str) -> Option<Arc<dyn SchemaProvider>> {
+        let schema = self.schemas.get(name)?;
+        Some(Arc::clone(schema) as Arc<dyn SchemaProvider>)
+    }
+}
+
+/// A schema whose tables never change.
+#[derive(Debug)]
+struct FixedSchema {
+    tables: BTreeMap<String, Arc<dyn TableProvider>>,
+}
+
+impl FixedSchema {
+    fn new<'a>(tables: impl Iterator<Item = (&'a String, Arc<dyn TableProvider>)>) -> Arc<Self> {
+        Arc::new(Self { tables: tables.map(|(name, table)| (name.clone(), table)).collect() })
+    }
+}
+
+#[async_trait]
+impl SchemaProvider for FixedSchema {
+    fn table_names(&self) -> Vec<String> {
+        self.tables.keys().cloned().collect()
+    }
+
+    async fn table(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>, DataFusionError> {
+        Ok(self.tables.get(name).cloned())
+    }
+
+    fn table_exist(&self, name: &str) -> bool {
+        self.tables.contains_key(name)
+    }
+}
+
+/// The catalogs of one plan: the session's own release and those asked for with `VERSION AS OF`.
+#[derive(Debug)]
+pub(crate) struct Catalogs {
+    own: Arc<ReleaseCatalog>,
+    others: BTreeMap<String, Arc<ReleaseCatalog>>,
+}
+
+impl Catalogs {
+    pub(crate) fn new(
+        own: Arc<ReleaseCatalog>,
+        others: BTreeMap<String, Arc<ReleaseCatalog>>,
+    ) -> Self {
+        Self { own, others }
+    }
+
+    /// The catalog of that name; `None` names the session's own.
+    pub(crate) fn get(&self, catalog: Option<&str>) -> Option<&Arc<ReleaseCatalog>> {
+        match catalog {
+            None | Some(CATALOG) => Some(&self.own),
+            Some(other) => self.others.get(other),
+        }
+    }
+
+    /// The table of a stored file and the checksum that the file should have.
+    pub(crate) fn checksum(&self, path: &str) -> Option<(&str, &str)> {
+        let catalogs = std::iter::once(&self.own).chain(self.others.values());
+        let tables =
+            catalogs.flat_map(|catalog| catalog.stored.values().chain(catalog.staged.values()));
+        tables.into_iter().find_map(|table| {
+            let inside = path.strip_prefix(table.state().location.as_str())?.strip_prefix('/')?;
+            let file = table.state().files.iter().find(|file| file.path == inside)?;
+            Some((table.name(), file.sha256.as_str()))
+        })
+    }
+
+    /// The releases beside the session's own.
+    pub(crate) fn others(&self) -> impl Iterator<Item = ReleaseId> {
+        self.others.values().map(|catalog| catalog.release.id)
+    }
+}
+
+impl CatalogProviderList for Catalogs {
+    /// Nothing can be added; the catalog offered is dropped.
+    fn register_catalog(
+        &self,
+        _name: String,
+        _catalog: Arc<dyn CatalogProvider>,
+    ) -> Option<Arc<dyn CatalogProvider>> {
+        None
+    }
+
+    fn catalog_names(&self) -> Vec<String> {
+        std::iter::once(CATALOG.to_owned()).chain(self.others.keys().cloned()).collect()
+    }
+
+    fn catalog(&self, name: &str) -> Option<Arc<dyn CatalogProvider>> {
+        let catalog = self.get(Some(name))?;
+        Some(Arc::clone(catalog) as Arc<dyn CatalogProvider>)
+    }
+}
+
+impl StarTables for Catalogs {
+    fn table(&self, catalog: Option<&str>, name: &str) -> Option<Arc<dyn TableSource>> {
+        let table = self.get(catalog)?.stored.get(name)?;
+        Some(provider_as_source(as_provider(table)))
+    }
+
+    fn rows(&self, catalog: Option<&str>, name: &str) -> Option<u64> {
+        Some(self.get(catalog)?.stored.get(name)?.state().rows())
+    }
+}

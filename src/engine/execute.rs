@@ -1,0 +1,212 @@
+//! Running a planned question: its stream, its schema kept, its errors named, its end logged.
+
+use super::errors::{from_datafusion, to_datafusion};
+use super::log::LogEntry;
+use super::plan::{Parsed, Ready};
+use super::{Query, Session, damage, explain, wire};
+use crate::error::{Error, Result};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::record_batch::RecordBatch;
+use datafusion::common::ScalarValue;
+use datafusion::error::DataFusionError;
+use datafusion::execution::SendableRecordBatchStream;
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion::physical_plan::{ExecutionPlan, execute_stream};
+use futures::{StreamExt, stream};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What [`Query`] shares among its clones.
+#[derive(Debug)]
+pub(crate) struct Inner {
+    session: Session,
+    parsed: Parsed,
+    ready: Ready,
+    text: String,
+    planning: Duration,
+}
+
+impl Query {
+    pub(crate) fn new(
+        session: Session,
+        parsed: Parsed,
+        ready: Ready,
+        text: String,
+        planning: Duration,
+    ) -> Self {
+        Self(Arc::new(Inner { session, parsed, ready, text, planning }))
+    }
+
+    pub(crate) fn session(&self) -> &Session {
+        &self.0.session
+    }
+
+    pub(crate) fn parsed(&self) -> &Parsed {
+        &self.0.parsed
+    }
+
+    /// The same question, planned otherwise.
+    pub(crate) fn with(&self, parsed: Parsed, ready: Ready) -> Self {
+        let inner = &self.0;
+        Self::new(inner.session.clone(), parsed, ready, inner.text.clone(), inner.planning)
+    }
+
+    /// The answer's schema, exactly as its batches will have it. While parameters have no values
+    /// it is as near as planning could come.
+    pub fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.0.ready.schema)
+    }
+
+    /// The parameters `$1`, `$2` ... as fields in their order. A parameter whose type planning
+    /// could not tell is text, which SQL converts where it is used.
+    ///
+    /// # Errors
+    /// User errors where the use of a parameter contradicts itself.
+    pub fn parameters(&self) -> Result<Schema> {
+        let plan = &self.0.parsed.plan;
+        let mut fields: Vec<(usize, Field)> = plan
+            .get_parameter_fields()
+            .map_err(from_datafusion)?
+            .into_iter()
+            .map(|(name, field)| {
+                let ty = field.map_or(DataType::Utf8, |field| wire::data_type(field.data_type()));
+                let number = name.trim_start_matches('$').parse().unwrap_or(usize::MAX);
+                (number, Field::new(name, ty, true))
+            })
+            .collect();
+        fields.sort_by_key(|(number, _)| *number);
+        Ok(Schema::new(fields.into_iter().map(|(_, field)| field).collect::<Vec<_>>()))
+    }
+
+    /// The same query with values for its parameters.
+    ///
+    /// # Errors
+    /// User errors where there are more or fewer values than parameters, or one does not fit.
+    pub fn bind(&self, values: Vec<ScalarValue>) -> Result<Self> {
+        self.rebound(values)
+    }
+
+    /// Which aggregates answer, or why none does.
+    pub fn routing(&self) -> &[String] {
+        &self.0.ready.routing
+    }
+
+    /// Runs it. Dropping the stream cancels it; errors in the stream are ours
+    /// ([`error_of`](super::error_of) tells).
+    ///
+    /// # Errors
+    /// User errors where parameters have no values; whatever planning and reading may fail with.
+    pub async fn execute(&self) -> Result<SendableRecordBatchStream> {
+        let mut log = self.session().log(&self.0.text, self.0.planning);
+        if let Some(log) = &mut log {
+            log.routed(self.routing());
+        }
+        match self.start().await {
+            Ok((plan, answer)) => Ok(self.watched(plan, answer, log)),
+            Err(error) => {
+                if let Some(log) = &mut log {
+                    log.end(Some(error.to_string())).await;
+                }
+                Err(error)
+            }
+        }
+    }
+
+    async fn start(&self) -> Result<(Arc<dyn ExecutionPlan>, SendableRecordBatchStream)> {
+        let Ready { plan, unbound, .. } = &self.0.ready;
+        if *unbound {
+            return Err(Error::user("the query's parameters have no values")
+                .hint("bind a value for each of them"));
+        }
+        let state = &self.0.parsed.state;
+        let planner = state.query_planner();
+        let physical =
+            planner.create_physical_plan(plan, state.as_ref()).await.map_err(from_datafusion)?;
+        let answer =
+            execute_stream(Arc::clone(&physical), state.task_ctx()).map_err(from_datafusion)?;
+        Ok((physical, answer))
+    }
+
+    /// The answer in its promised schema, watched to its end.
+    fn watched(
+        &self,
+        plan: Arc<dyn ExecutionPlan>,
+        answer: SendableRecordBatchStream,
+        log: Option<LogEntry>,
+    ) -> SendableRecordBatchStream {
+        let query = self.clone();
+        let state = Watched { query, plan, answer, log, started: false, ended: false };
+        let batches = stream::unfold(state, Watched::next);
+        Box::pin(RecordBatchStreamAdapter::new(self.schema(), batches.boxed()))
+    }
+}
+
+/// An answer under way. Dropping it drops the operators, which cancels them, and the log entry,
+/// which then says so.
+struct Watched {
+    query: Query,
+    plan: Arc<dyn ExecutionPlan>,
+    answer: SendableRecordBatchStream,
+    log: Option<LogEntry>,
+    started: bool,
+    ended: bool,
+}
+
+impl Watched {
+    async fn next(mut self) -> Option<(Result<RecordBatch, DataFusionError>, Self)> {
+        if self.ended {
+            return None;
+        }
+        let batch = match self.first() {
+            Some(batch) => batch,
+            None => match self.answer.next().await {
+                Some(Ok(batch)) => wire::batch(&self.query.0.ready.schema, &batch),
+                Some(Err(error)) => {
+                    let named = named(&self.query, &self.plan, from_datafusion(error));
+                    Err(named.await)
+                }
+                None => {
+                    self.end(None).await;
+                    return None;
+                }
+            },
+        };
+        match batch {
+            Ok(batch) => {
+                if let Some(log) = &mut self.log {
+                    log.count(batch.num_rows());
+                }
+                Some((Ok(batch), self))
+            }
+            Err(error) => {
+                self.end(Some(error.to_string())).await;
+                Some((Err(to_datafusion(error)), self))
+            }
+        }
+    }
+
+    /// What `EXPLAIN` begins with.
+    fn first(&mut self) -> Option<Result<RecordBatch>> {
+        let first = !std::mem::replace(&mut self.started, true);
+        let inner = &self.query.0;
+        (first && inner.ready.explain).then(|| {
+            let release = inner.session.release().id;
+            let others = inner.parsed.catalogs.others();
+            explain::first_row(&inner.ready.schema, release, others, &inner.ready.routing)
+        })
+    }
+
+    async fn end(&mut self, error: Option<String>) {
+        self.ended = true;
+        if let Some(log) = &mut self.log {
+            log.end(error).await;
+        }
+    }
+}
+
+/// The error with the damaged file's name, if it is a file's fault.
+async fn named(query: &Query, plan: &Arc<dyn ExecutionPlan>, error: Error) -> Error {
+    let inner = &query.0;
+    let store = inner.session.warehouse().object_store();
+    damage::name(error, plan, &inner.parsed.catalogs, store.as_ref()).await
+}

@@ -1,0 +1,92 @@
+//! The query log's entry for one question, written when its answer ends: read to the end, failed,
+//! or dropped half-way.
+
+use crate::policy::Principal;
+use crate::store::{QueryRecord, Release, Warehouse};
+use chrono::{DateTime, Utc};
+use std::time::{Duration, Instant};
+
+/// A question being answered.
+#[derive(Debug)]
+pub(crate) struct LogEntry {
+    warehouse: Warehouse,
+    record: Option<QueryRecord>,
+    started: Instant,
+    planning: Duration,
+    rows: u64,
+}
+
+impl LogEntry {
+    /// Begins to time an answer; planning took so long before.
+    pub(crate) fn begin(
+        warehouse: &Warehouse,
+        principal: &Principal,
+        release: &Release,
+        text: &str,
+        at: DateTime<Utc>,
+        planning: Duration,
+    ) -> Self {
+        let record = QueryRecord {
+            at,
+            principal: principal.name().to_owned(),
+            release: release.id,
+            text: text.to_owned(),
+            elapsed_ms: 0,
+            rows: 0,
+            routing: Vec::new(),
+            error: None,
+        };
+        let (warehouse, started) = (warehouse.clone(), Instant::now());
+        Self { warehouse, record: Some(record), started, planning, rows: 0 }
+    }
+
+    /// Says which aggregates answer.
+    pub(crate) fn routed(&mut self, routing: &[String]) {
+        if let Some(record) = &mut self.record {
+            record.routing = routing.to_vec();
+        }
+    }
+
+    /// Counts rows that were answered.
+    pub(crate) fn count(&mut self, rows: usize) {
+        self.rows += rows as u64;
+    }
+
+    /// Writes the entry. A log that cannot be written is warned of and fails no query.
+    pub(crate) async fn end(&mut self, error: Option<String>) {
+        if let Some(record) = self.complete(error) {
+            write(&self.warehouse, &record).await;
+        }
+    }
+
+    fn complete(&mut self, error: Option<String>) -> Option<QueryRecord> {
+        let mut record = self.record.take()?;
+        let elapsed = self.planning + self.started.elapsed();
+        record.elapsed_ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
+        record.rows = self.rows;
+        record.error = error;
+        Some(record)
+    }
+}
+
+async fn write(warehouse: &Warehouse, record: &QueryRecord) {
+    if let Err(error) = warehouse.record_query(record).await {
+        tracing::warn!(%error, "a query could not be logged");
+    }
+}
+
+/// An answer that nobody read to its end was cancelled.
+impl Drop for LogEntry {
+    fn drop(&mut self) {
+        let Some(record) = self.complete(Some("cancelled".to_owned())) else {
+            return;
+        };
+        let warehouse = self.warehouse.clone();
+        match tokio::runtime::Handle::try_current() {
+            Ok(runtime) => {
+                runtime.spawn(async move { write(&warehouse, &record).await });
+            }
+            Err(_) => tracing::warn!(text = record.text, "a cancelled query could not be logged"),
+        }
+    }
+}

@@ -1,0 +1,39 @@
+//! What all queries of an engine share: memory with a limit, a place to spill, object stores.
+
+use super::EngineSettings;
+use super::errors::from_datafusion;
+use super::object_stores::WarehouseOnly;
+use crate::error::{Error, Result};
+use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
+use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
+use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
+use object_store::ObjectStore;
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+
+/// How many of the largest consumers an out-of-memory error names.
+const NAMED_CONSUMERS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(2);
+
+/// The one runtime of an engine.
+///
+/// Operators that can spill share the pool fairly and go to disk beyond their share; hash joins
+/// cannot, and fail with a limit error that names the largest consumers.
+pub(crate) fn runtime(
+    settings: &EngineSettings,
+    store: Arc<dyn ObjectStore>,
+) -> Result<Arc<RuntimeEnv>> {
+    std::fs::create_dir_all(&settings.spill_dir).map_err(|error| {
+        Error::new(crate::error::ErrorKind::Unavailable, "the spill folder cannot be made")
+            .with("folder", settings.spill_dir.display())
+            .caused_by(error)
+    })?;
+    let pool = FairSpillPool::new(settings.memory_limit_bytes);
+    let disk = DiskManagerBuilder::default()
+        .with_mode(DiskManagerMode::Directories(vec![settings.spill_dir.clone()]));
+    RuntimeEnvBuilder::new()
+        .with_memory_pool(Arc::new(TrackConsumersPool::new(pool, NAMED_CONSUMERS)))
+        .with_disk_manager_builder(disk)
+        .with_object_store_registry(Arc::new(WarehouseOnly::new(store)))
+        .build_arc()
+        .map_err(from_datafusion)
+}

@@ -1,0 +1,93 @@
+//! Unknown tables, told before planning and with the nearest name.
+
+use super::catalog::{Catalogs, ReleaseCatalog};
+use super::errors::from_datafusion;
+use crate::error::{Error, Result, did_you_mean};
+use datafusion::common::TableReference;
+use datafusion::sql::parser::Statement;
+use datafusion::sql::resolve::resolve_table_references;
+use datafusion::sql::sqlparser::ast::{TableFactor, Visit, Visitor};
+use std::collections::BTreeSet;
+use std::ops::ControlFlow;
+
+/// Checks that every table a statement names exists.
+///
+/// # Errors
+/// Not found, with what may have been meant.
+pub(crate) fn check(
+    statement: &Statement,
+    catalogs: &Catalogs,
+    default_schema: &str,
+) -> Result<()> {
+    let (tables, _) = resolve_table_references(statement, true).map_err(from_datafusion)?;
+    let functions = functions(statement);
+    for table in tables {
+        if !functions.contains(&table.to_string().to_lowercase()) {
+            check_table(&table, catalogs, default_schema)?;
+        }
+    }
+    Ok(())
+}
+
+/// What is called with arguments in a FROM clause.
+fn functions(statement: &Statement) -> BTreeSet<String> {
+    let mut calls = Calls::default();
+    if let Some(statement) = super::sql::inner(statement) {
+        let _: ControlFlow<()> = statement.visit(&mut calls);
+    }
+    calls.0
+}
+
+#[derive(Default)]
+struct Calls(BTreeSet<String>);
+
+impl Visitor for Calls {
+    type Break = ();
+
+    fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> ControlFlow<()> {
+        if let TableFactor::Table { name, args: Some(_), .. } | TableFactor::Function { name, .. } =
+            factor
+        {
+            self.0.insert(name.to_string().to_lowercase());
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+fn check_table(table: &TableReference, catalogs: &Catalogs, default_schema: &str) -> Result<()> {
+    let schema = table.schema().unwrap_or(default_schema);
+    let name = table.table();
+    if schema == "information_schema" {
+        return Ok(());
+    }
+    let Some(catalog) = catalogs.get(table.catalog()) else {
+        return Err(Error::not_found(format!("there is no catalog in `{table}`"))
+            .hint("write schema.table; add VERSION AS OF n for another release"));
+    };
+    if catalog.has(schema, name) {
+        return Ok(());
+    }
+    let release = catalog.release().id;
+    Err(unknown(schema, name, catalog).with("release", release))
+}
+
+fn unknown(schema: &str, name: &str, catalog: &ReleaseCatalog) -> Error {
+    if !catalog.schema_names().any(|known| known == schema) {
+        let known: Vec<&str> = catalog.schema_names().collect();
+        return Error::not_found(format!("there is no schema `{schema}`"))
+            .hint(format!("there are {}", known.join(", ")));
+    }
+    let error = Error::not_found(format!("there is no table `{schema}.{name}`"));
+    if let Some((other, _)) = catalog.names().find(|(_, table)| *table == name) {
+        return error.hint(format!("did you mean `{other}.{name}`?"));
+    }
+    let same_schema = catalog.names().filter(|(s, _)| *s == schema).map(|(_, table)| table);
+    if let Some(near) = did_you_mean(name, same_schema) {
+        return error.hint(format!("did you mean `{near}`?"));
+    }
+    let near = did_you_mean(name, catalog.names().map(|(_, table)| table));
+    match near.and_then(|near| catalog.names().find(|(_, table)| *table == near)) {
+        Some((schema, near)) => error.hint(format!("did you mean `{schema}.{near}`?")),
+        None => error.hint("SHOW TABLES lists them"),
+    }
+}

@@ -1,0 +1,179 @@
+//! Planning: a statement or cube query becomes a [`Query`] in the same steps.
+//!
+//! ```text
+//! SQL -> parse -> releases of VERSION AS OF -> names -> logical plan -> only questions? -> policy
+//!     -> cubes resolved (query::resolve_cubes) -> analysed and optimised -> Query
+//! cube query -> policy -> plan (query::plan_cube_query) --^
+//! ```
+
+use super::catalog::{CUBES, Catalogs};
+use super::errors::from_datafusion;
+use super::explain::Explained;
+use super::scope::QueryScope;
+use super::sql::{self, AsOf, Versions};
+use super::{Query, Session, guard, names, session, wire};
+use crate::error::{Error, Result};
+use crate::ids::ReleaseId;
+use crate::policy::Access;
+use crate::query::{
+    CubeQuery, PivotMembers, PlanContext, Planned, pivot_members, plan_cube_query, resolve_cubes,
+};
+use arrow::datatypes::SchemaRef;
+use datafusion::common::{ParamValues, ScalarValue};
+use datafusion::execution::SessionState;
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::physical_plan::collect;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// A question as parsed: authorised, its cubes not resolved, its parameters not bound.
+#[derive(Debug, Clone)]
+pub(crate) struct Parsed {
+    /// The session of this plan alone.
+    pub(crate) state: Arc<SessionState>,
+    /// The releases it reads.
+    pub(crate) catalogs: Arc<Catalogs>,
+    /// Its plan.
+    pub(crate) plan: LogicalPlan,
+}
+
+/// A question ready to run.
+#[derive(Debug, Clone)]
+pub(crate) struct Ready {
+    /// The optimised plan; only resolved while parameters are not bound.
+    pub(crate) plan: LogicalPlan,
+    /// The schema of the answer.
+    pub(crate) schema: SchemaRef,
+    /// Which aggregates answer, or why none does.
+    pub(crate) routing: Vec<String>,
+    /// Whether the plan is shown instead of run.
+    pub(crate) explain: bool,
+    /// Whether parameters have no values yet.
+    pub(crate) unbound: bool,
+}
+
+/// Parses and authorises SQL.
+pub(crate) async fn parse(session: &Session, text: &str) -> Result<Parsed> {
+    let mut statement = sql::parse(text)?;
+    let versions = releases(session, Versions::find(&statement)?).await?;
+    let catalogs = session.catalogs(versions.values().copied().collect()).await?;
+    Versions::rename(&mut statement, versions, session.default_schema())?;
+    names::check(&statement, &catalogs, session.default_schema())?;
+    let state = state(session, &catalogs);
+    let plan = state.statement_to_plan(statement).await.map_err(from_datafusion)?;
+    guard::only_questions(&plan)?;
+    guard::authorise(session.policy(), &QueryScope::of(&state)?.principal, &plan)?;
+    Ok(Parsed { state: Arc::new(state), catalogs, plan })
+}
+
+/// The releases that `VERSION AS OF` means.
+async fn releases(session: &Session, asked: BTreeSet<AsOf>) -> Result<BTreeMap<AsOf, ReleaseId>> {
+    let mut releases = BTreeMap::new();
+    for as_of in asked {
+        let id = match as_of {
+            AsOf::Release(id) => id,
+            AsOf::Time(moment) => session.warehouse().release_as_of(moment).await?.id,
+        };
+        releases.insert(as_of, id);
+    }
+    Ok(releases)
+}
+
+fn state(session: &Session, catalogs: &Arc<Catalogs>) -> SessionState {
+    let scope = QueryScope {
+        principal: session.principal().clone(),
+        release: session.release().id,
+        others: catalogs.others().collect(),
+        aggregates: session.uses_aggregates(),
+    };
+    let (template, now) = (session.template(), session.now());
+    session::bound(template, scope, catalogs, session.default_schema(), now)
+}
+
+/// Resolves the cubes of a parsed question and optimises it.
+pub(crate) fn ready(session: &Session, parsed: &Parsed) -> Result<Ready> {
+    let explained = Explained::split(parsed.plan.clone());
+    let explain = explained.is_explain();
+    let context = context(session, &parsed.state, &parsed.catalogs)?;
+    let Planned { plan, routing } = resolve_cubes(explained.question.clone(), &context)?;
+    guard::resolved(&plan)?;
+    optimised(&parsed.state, explained.wrap(plan), routing, explain)
+}
+
+fn context<'a>(
+    session: &'a Session,
+    state: &SessionState,
+    catalogs: &'a Catalogs,
+) -> Result<PlanContext<'a>> {
+    let use_aggregates = QueryScope::of(state)?.aggregates;
+    Ok(PlanContext { model: session.model(), tables: catalogs, use_aggregates })
+}
+
+fn optimised(
+    state: &SessionState,
+    plan: LogicalPlan,
+    routing: Vec<String>,
+    explain: bool,
+) -> Result<Ready> {
+    let unbound = !plan.get_parameter_names().map_err(from_datafusion)?.is_empty();
+    let plan = if unbound { plan } else { state.optimize(&plan).map_err(from_datafusion)? };
+    let schema = wire::schema(plan.schema().as_arrow());
+    Ok(Ready { plan, schema, routing, explain, unbound })
+}
+
+/// A parsed question with values for its parameters.
+pub(crate) fn bind(parsed: &Parsed, values: Vec<ScalarValue>) -> Result<Parsed> {
+    let names = parsed.plan.get_parameter_names().map_err(from_datafusion)?;
+    if names.len() != values.len() {
+        let (wanted, given) = (names.len(), values.len());
+        return Err(Error::user(format!("the query has {wanted} parameters, not {given}")));
+    }
+    let plan = parsed.plan.clone();
+    let plan = plan.with_param_values(ParamValues::from(values)).map_err(from_datafusion)?;
+    Ok(Parsed { plan, ..parsed.clone() })
+}
+
+/// Plans a cube query.
+pub(crate) async fn cube_query(session: &Session, query: &CubeQuery) -> Result<(Parsed, Ready)> {
+    let wanted = Access { schema: CUBES.to_owned(), table: query.cube.clone() };
+    session.policy().authorize(session.principal(), &[wanted])?;
+    let catalogs = session.catalogs(BTreeSet::new()).await?;
+    let state = Arc::new(state(session, &catalogs));
+    let members = members(session, &state, query, &catalogs).await?;
+    let context = context(session, &state, &catalogs)?;
+    let Planned { plan, routing } = plan_cube_query(query, &members, &context)?;
+    guard::resolved(&plan)?;
+    let ready = optimised(&state, plan.clone(), routing, false)?;
+    Ok((Parsed { state, catalogs, plan }, ready))
+}
+
+/// The members across the top of a pivot: a question of its own, asked first.
+async fn members(
+    session: &Session,
+    state: &SessionState,
+    query: &CubeQuery,
+    catalogs: &Catalogs,
+) -> Result<PivotMembers> {
+    let question = pivot_members(query, &context(session, state, catalogs)?)?;
+    let Some(Planned { plan, .. }) = question else {
+        return Ok(PivotMembers::default());
+    };
+    guard::resolved(&plan)?;
+    let physical = state.create_physical_plan(&plan).await.map_err(from_datafusion)?;
+    let batches = collect(physical, state.task_ctx()).await.map_err(from_datafusion)?;
+    let rows = batches.iter().flat_map(|batch| (0..batch.num_rows()).map(move |row| (batch, row)));
+    let members = rows.map(|(batch, row)| {
+        let columns = batch.columns().iter();
+        columns.map(|column| ScalarValue::try_from_array(column, row)).collect()
+    });
+    members.collect::<datafusion::error::Result<_>>().map(PivotMembers).map_err(from_datafusion)
+}
+
+impl Query {
+    /// The same question over the same session, planned again with other parameters.
+    pub(crate) fn rebound(&self, values: Vec<ScalarValue>) -> Result<Self> {
+        let parsed = bind(self.parsed(), values)?;
+        let ready = ready(self.session(), &parsed)?;
+        Ok(self.with(parsed, ready))
+    }
+}

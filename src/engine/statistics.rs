@@ -1,0 +1,80 @@
+//! A file's recorded statistics as DataFusion reads them.
+
+use crate::model::{Column, ColumnType, plan_schema};
+use crate::store::{ColumnStatistics as Recorded, DataFile, TableState};
+use arrow::datatypes::DataType;
+use datafusion::common::stats::Precision;
+use datafusion::common::{ColumnStatistics, ScalarValue, Statistics};
+use std::sync::Arc;
+
+/// How many bytes a text value is taken to need, where nobody knows.
+const TEXT_BYTES: usize = 24;
+
+/// The statistics of a file's own columns (the partition column is not in the file).
+pub(crate) fn of_file(file: &DataFile, columns: &[Column]) -> Statistics {
+    let rows = usize::try_from(file.rows).unwrap_or(usize::MAX);
+    let columns: Vec<ColumnStatistics> = columns
+        .iter()
+        .map(|column| of_column(column, file.statistics.get(&column.name), rows))
+        .collect();
+    let bytes = columns.iter().filter_map(|column| column.byte_size.get_value()).sum();
+    Statistics {
+        num_rows: Precision::Exact(rows),
+        total_byte_size: Precision::Inexact(bytes),
+        column_statistics: columns,
+    }
+}
+
+fn of_column(column: &Column, recorded: Option<&Recorded>, rows: usize) -> ColumnStatistics {
+    let width = column.ty.plan_type().primitive_width();
+    let byte_size = match width {
+        Some(width) => Precision::Exact(rows.saturating_mul(width)),
+        None => Precision::Inexact(rows.saturating_mul(TEXT_BYTES)),
+    };
+    let mut statistics = ColumnStatistics { byte_size, ..ColumnStatistics::new_unknown() };
+    let Some(recorded) = recorded else {
+        return statistics;
+    };
+    if let Ok(nulls) = usize::try_from(recorded.nulls) {
+        statistics.null_count = Precision::Exact(nulls);
+    }
+    statistics.min_value = bound(recorded.min.as_deref(), column.ty);
+    statistics.max_value = bound(recorded.max.as_deref(), column.ty);
+    statistics
+}
+
+/// A bound as the store wrote it. Bounds of floats leave NaN out, so they are not exact.
+fn bound(text: Option<&str>, ty: ColumnType) -> Precision<ScalarValue> {
+    match (text.and_then(|text| parse(text, ty)), ty) {
+        (None, _) => Precision::Absent,
+        (Some(value), ColumnType::Float64) => Precision::Inexact(value),
+        (Some(value), _) => Precision::Exact(value),
+    }
+}
+
+fn parse(text: &str, ty: ColumnType) -> Option<ScalarValue> {
+    match ty {
+        ColumnType::Text => None,
+        ColumnType::Int16 => text.parse().ok().map(|value| ScalarValue::Int16(Some(value))),
+        ColumnType::Int32 => text.parse().ok().map(|value| ScalarValue::Int32(Some(value))),
+        ColumnType::Int64 => text.parse().ok().map(|value| ScalarValue::Int64(Some(value))),
+        ColumnType::Timestamp => {
+            let DataType::Timestamp(_, zone) = ty.plan_type() else {
+                return None;
+            };
+            let micros = text.parse().ok()?;
+            Some(ScalarValue::TimestampMicrosecond(Some(micros), zone))
+        }
+        ColumnType::Boolean
+        | ColumnType::Float64
+        | ColumnType::Decimal { .. }
+        | ColumnType::Date => ScalarValue::try_from_string(text.to_owned(), &ty.plan_type()).ok(),
+    }
+}
+
+/// The statistics of a whole table, the partition column included.
+pub(crate) fn of_table(state: &TableState, files: &[Arc<Statistics>]) -> Statistics {
+    let schema = plan_schema(&state.columns);
+    Statistics::try_merge_iter(files.iter().map(AsRef::as_ref), &schema)
+        .unwrap_or_else(|_| Statistics::new_unknown(&schema))
+}

@@ -1,0 +1,76 @@
+//! `system.aggregates`: the cuboids that cubes declare, and whether this release has them.
+
+use super::arrays::{boolean, column, optional, optional_count, text};
+use super::{SystemSource, SystemTable};
+use crate::error::Result;
+use crate::model::{Aggregate, Column, ColumnType, Cube};
+use crate::store::TableState;
+use arrow::array::ArrayRef;
+use async_trait::async_trait;
+
+/// The table.
+#[derive(Debug)]
+pub(super) struct Aggregates;
+
+#[async_trait]
+impl SystemTable for Aggregates {
+    fn name(&self) -> &'static str {
+        "aggregates"
+    }
+
+    fn description(&self) -> &'static str {
+        "one row a declared aggregate of a cube"
+    }
+
+    fn columns(&self) -> Vec<Column> {
+        vec![
+            column("cube", ColumnType::Text, "the cube"),
+            column("aggregate", ColumnType::Text, "its name"),
+            column("table_name", ColumnType::Text, "its table in the schema warehouse"),
+            column("fact", ColumnType::Text, "the fact it summarises"),
+            column("columns", ColumnType::Text, "the cube columns it keeps"),
+            column("measures", ColumnType::Text, "the measures it keeps"),
+            column("in_release", ColumnType::Boolean, "whether the session's release has it"),
+            optional("rows", ColumnType::Int64, "its rows"),
+            optional("size_bytes", ColumnType::Int64, "bytes of its files"),
+            column("description", ColumnType::Text, "what it is for"),
+        ]
+    }
+
+    async fn rows(&self, source: &SystemSource) -> Result<Vec<ArrayRef>> {
+        let declared: Vec<Row<'_>> = source
+            .model
+            .cubes
+            .iter()
+            .flat_map(|cube| cube.aggregates.iter().map(move |aggregate| (cube, aggregate)))
+            .map(|(cube, aggregate)| Row::new(source, cube, aggregate))
+            .collect();
+        Ok(vec![
+            text(declared.iter().map(|row| &row.cube.name)),
+            text(declared.iter().map(|row| &row.aggregate.name)),
+            text(declared.iter().map(|row| &row.table)),
+            text(declared.iter().map(|row| &row.aggregate.fact)),
+            text(declared.iter().map(|row| row.aggregate.columns.join(", "))),
+            text(declared.iter().map(|row| row.aggregate.measures.join(", "))),
+            boolean(declared.iter().map(|row| row.state.is_some())),
+            optional_count(declared.iter().map(|row| row.state.map(TableState::rows))),
+            optional_count(declared.iter().map(|row| row.state.map(TableState::size_bytes))),
+            text(declared.iter().map(|row| &row.aggregate.description)),
+        ])
+    }
+}
+
+struct Row<'a> {
+    cube: &'a Cube,
+    aggregate: &'a Aggregate,
+    table: String,
+    state: Option<&'a TableState>,
+}
+
+impl<'a> Row<'a> {
+    fn new(source: &'a SystemSource, cube: &'a Cube, aggregate: &'a Aggregate) -> Self {
+        let table = cube.aggregate_table(aggregate);
+        let state = source.release.tables.get(&table);
+        Self { cube, aggregate, table, state }
+    }
+}
