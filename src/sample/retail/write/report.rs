@@ -5,7 +5,7 @@
 pub struct SourceReport {
     /// The name of the jobs' source that reads it.
     pub source: &'static str,
-    /// The file, relative to the project; for a database `file/table`.
+    /// The file, relative to the project; for a database `file: table`.
     pub file: String,
     /// Rows a reader meets, headings apart, bad ones and duplicates included.
     pub rows: u64,

@@ -25,7 +25,7 @@ impl<'a> Table<'a> {
         Ok(Self {
             transaction,
             insert: format!("INSERT INTO {name} VALUES ({places})"),
-            report: SourceReport::new(name, format!("{}/{name}", super::FILE)),
+            report: SourceReport::new(name, format!("{}: {name}", super::FILE)),
         })
     }
 

@@ -1,0 +1,77 @@
+//! The sample warehouse against the generator's truth.
+//!
+//! The truth is computed here from what the generator made up, by brute force and without the
+//! engine: no DataFusion, no Arrow, decimals as whole cents. The real pipeline loads both days in
+//! a temporary folder; then cleaned tables are compared row for row, rejects with the known dirt,
+//! and the ten answers over both ways of asking, with aggregates and without.
+
+mod answers;
+mod behaviour;
+mod cell;
+mod compare;
+mod fold;
+mod knowledge;
+mod tables;
+mod warehouse;
+
+use cell::Cell;
+use knowledge::Knowledge;
+use starhouse::sample::retail::{Retail, SEED, questions};
+use warehouse::Built;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_warehouse_tells_the_truth() {
+    let retail = Retail::generate(SEED);
+    let built = Built::new(&retail).await;
+    let known = Knowledge::of(&retail);
+    rejects_are_the_known_dirt(&built).await;
+    tables_are_the_truth(&built, &retail, &known).await;
+    answers_are_the_truth(&built, &retail, &known).await;
+}
+
+/// The same seed gives the same bytes.
+#[test]
+fn a_seed_gives_the_same_bytes() {
+    let (a, b) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    for folder in [a.path(), b.path()] {
+        let retail = Retail::generate(7);
+        retail.write_day_one(folder).unwrap();
+        retail.write_day_two(folder).unwrap();
+    }
+    let (a, b) = (compare::files_in(a.path()), compare::files_in(b.path()));
+    assert_eq!(a.len(), 18, "{:?}", a.keys());
+    assert!(a == b, "the same seed gave other bytes");
+}
+
+async fn rejects_are_the_known_dirt(built: &Built) {
+    for (day, expected) in built.known_rejects.iter().enumerate() {
+        let found = built.rejects(day).await;
+        compare::same_rows(&format!("rejects of day {}", day + 1), expected.clone(), found);
+    }
+}
+
+async fn tables_are_the_truth(built: &Built, retail: &Retail, known: &Knowledge) {
+    for table in tables::all(retail, known, built.second_run_us) {
+        let found = built.rows(&table.sql).await;
+        let found = found.iter().map(|row| row.join("|")).collect();
+        compare::same_rows(table.name, table.expected, found);
+    }
+}
+
+async fn answers_are_the_truth(built: &Built, retail: &Retail, known: &Knowledge) {
+    let questions = questions::all().unwrap();
+    let expected = answers::all(&retail.day_two, known);
+    assert_eq!(questions.len(), expected.len());
+    for (question, expected) in questions.iter().zip(&expected) {
+        assert!(!expected.is_empty(), "{} has no answer", question.name);
+        for aggregates in [true, false] {
+            let cube = built.ask_cube(question.cube_query, aggregates).await;
+            compare::same_answer(&format!("{} as cube query", question.name), expected, &cube);
+            let sql = built.ask_sql(question.sql, aggregates).await;
+            compare::same_answer(&format!("{} in SQL", question.name), expected, &sql);
+        }
+    }
+}
+
+/// An answer: rows of cells in order.
+type Answer = Vec<Vec<Cell>>;
