@@ -1,0 +1,82 @@
+//! The ten questions, asked as cube queries and in SQL.
+
+use crate::cli::failure::Failure;
+use crate::cli::output::failed;
+use crate::cli::project::{At, Project};
+use crate::cli::table::AnswerTable;
+use crate::engine::{Query, Session};
+use crate::error::{Error, Result};
+use crate::query::CubeQuery;
+use crate::sample::retail::questions::{self, Question};
+use arrow::array::RecordBatch;
+use futures::TryStreamExt;
+use std::io::Write;
+use std::time::{Duration, Instant};
+
+/// An answer and how long it took, planning included.
+struct Answer {
+    table: String,
+    elapsed: Duration,
+    routing: Vec<String>,
+}
+
+/// Asks and prints all questions.
+pub(super) async fn all(project: &Project, out: &mut impl Write) -> Result<(), Failure> {
+    let session = project.session(&At::default()).await?;
+    for (number, question) in (1..).zip(questions::all()?) {
+        one(&session, number, &question, out).await?;
+    }
+    Ok(())
+}
+
+async fn one(
+    session: &Session,
+    number: usize,
+    question: &Question,
+    out: &mut impl Write,
+) -> Result<(), Failure> {
+    let cube = ask_cube(session, question).await?;
+    let sql = ask_sql(session, question).await?;
+    writeln!(out, "{number}. {}\n", question.title)?;
+    writeln!(out, "{}", indented(question.cube_query))?;
+    writeln!(out, "{}", indented(question.sql))?;
+    writeln!(out, "{}", cube.table)?;
+    let (cube_ms, sql_ms) = (cube.elapsed.as_millis(), sql.elapsed.as_millis());
+    writeln!(out, "cube query {cube_ms} ms, SQL {sql_ms} ms")?;
+    for route in &cube.routing {
+        writeln!(out, "{route}")?;
+    }
+    if cube.table != sql.table {
+        writeln!(out, "SQL answers differently:\n{}", sql.table)?;
+    }
+    writeln!(out)?;
+    Ok(())
+}
+
+fn indented(text: &str) -> String {
+    text.lines().map(|line| format!("    {line}\n")).collect()
+}
+
+async fn ask_cube(session: &Session, question: &Question) -> Result<Answer> {
+    let started = Instant::now();
+    let asked: CubeQuery = serde_saphyr::from_str(question.cube_query).map_err(|error| {
+        Error::internal("a question of the sample is no cube query")
+            .with("question", question.name)
+            .caused_by(error)
+    })?;
+    answer(&session.plan_cube_query(&asked).await?, started).await
+}
+
+async fn ask_sql(session: &Session, question: &Question) -> Result<Answer> {
+    let started = Instant::now();
+    answer(&session.plan_sql(question.sql).await?, started).await
+}
+
+async fn answer(query: &Query, started: Instant) -> Result<Answer> {
+    let batches: Vec<RecordBatch> =
+        query.execute().await?.try_collect().await.map_err(failed)?;
+    let elapsed = started.elapsed();
+    let mut table = AnswerTable::new(&query.schema(), 0);
+    batches.iter().try_for_each(|batch| table.add(batch))?;
+    Ok(Answer { table: table.render(), elapsed, routing: query.routing().to_vec() })
+}
