@@ -1,3 +1,3 @@
 //! Integration tests: one binary, a module a subject.
 
-mod truth;
+mod demo_project;
