@@ -45,6 +45,8 @@ pub struct Setting {
     pub key: &'static str,
     /// Its default, in words or as a value.
     pub default: &'static str,
+    /// A value to begin with.
+    pub example: &'static str,
     /// What it does.
     pub doc: &'static str,
     read: fn(&mut Config, &str) -> Result<(), String>,
@@ -55,6 +57,7 @@ pub const SETTINGS: [Setting; 7] = [
     Setting {
         key: "memory_limit",
         default: "half of the machine's memory, or 4 GiB where that is unknown",
+        example: "8 GiB",
         doc: "memory for all queries together (`512 MiB`, `8 GB`); beyond it they spill to disk",
         read: |config, text| {
             config.memory_limit_bytes = bytes(text)?;
@@ -64,6 +67,7 @@ pub const SETTINGS: [Setting; 7] = [
     Setting {
         key: "threads",
         default: "one a processor",
+        example: "4",
         doc: "how many threads a query runs on",
         read: |config, text| {
             config.threads = number(text)?;
@@ -73,6 +77,7 @@ pub const SETTINGS: [Setting; 7] = [
     Setting {
         key: "batch_size",
         default: "8192",
+        example: "8192",
         doc: "rows worked on at a time",
         read: |config, text| {
             config.batch_size = number(text)?;
@@ -82,24 +87,28 @@ pub const SETTINGS: [Setting; 7] = [
     Setting {
         key: "spill_dir",
         default: ".spill",
+        example: ".spill",
         doc: "folder for what does not fit into memory, relative to the project",
         read: |config, text| folder(text).map(|folder| config.spill_dir = folder),
     },
     Setting {
         key: "warehouse_dir",
         default: "warehouse",
+        example: "warehouse",
         doc: "folder of the tables and releases, relative to the project",
         read: |config, text| folder(text).map(|folder| config.warehouse_dir = folder),
     },
     Setting {
         key: "flight_address",
         default: "127.0.0.1:31337",
+        example: "127.0.0.1:31337",
         doc: "address and port on which `serve` listens for Flight SQL; port 0 takes a free one",
         read: |config, text| address(text).map(|address| config.flight_address = address),
     },
     Setting {
         key: "log_level",
         default: "warn",
+        example: "info",
         doc: "what is logged on stderr: error, warn, info, debug, trace, or filters a module",
         read: |config, text| level(text).map(|level| config.log_level = level),
     },
@@ -159,11 +168,7 @@ impl Config {
         faults.or(())
     }
 
-    fn read_key(
-        &mut self,
-        key: Located<&str>,
-        value: Option<Located<&str>>,
-    ) -> Result<(), Fault> {
+    fn read_key(&mut self, key: Located<&str>, value: Option<Located<&str>>) -> Result<(), Fault> {
         let keys = || SETTINGS.iter().map(|setting| setting.key);
         let Some(setting) = SETTINGS.iter().find(|setting| setting.key == key.value) else {
             let known: Vec<&str> = keys().collect();
@@ -199,7 +204,8 @@ fn folder(text: &str) -> Result<PathBuf, String> {
 
 fn address(text: &str) -> Result<SocketAddr, String> {
     let text = text.replace("localhost", "127.0.0.1");
-    text.parse().map_err(|_| format!("expected address:port such as 127.0.0.1:31337, found `{text}`"))
+    text.parse()
+        .map_err(|_| format!("expected address:port such as 127.0.0.1:31337, found `{text}`"))
 }
 
 fn level(text: &str) -> Result<String, String> {

@@ -1,4 +1,92 @@
-//! Starhouse
+//! Starhouse: an OLAP cube and data-warehouse server.
+//!
+//! This page is the map. It shows the two ways data takes through the house, the modules in the
+//! order in which to read them, what always holds, and where to go to change something.
+//!
+//! # The two flows
+//!
+//! A load turns source files into the next release, or into nothing:
+//!
+//! ```text
+//!  sources ──> extract ──> clean ──> transform ──> load ─────────> summarise ──> publish
+//!  (files,     (etl::      (rules a  (SQL, over    (keys, history, (aggregate)   (store: the
+//!   sheets,     extract)    column)   engine)       facts)                        release file
+//!   SQLite)        │           │                       │                          is the commit)
+//!                  └───────────┴── rejected rows ──────┘
+//!                                   to quarantine, with file, line, reason
+//! ```
+//!
+//! A question is asked of one release and answered from it alone:
+//!
+//! ```text
+//!  client ──> session ─────> plan ───────> authorise ──> route ─────────> execute ──> Arrow
+//!  (cli,      (a principal   (SQL, or a    (policy, on   (an aggregate    (engine)    stream
+//!   server)    and a          cube query:   the plan)     that provably
+//!              release)       query)                      answers, or the
+//!                                                         facts: query)
+//! ```
+//!
+//! # The modules, in reading order
+//!
+//! Upper modules may use lower ones, never the reverse, and siblings never each other;
+//! `tests/architecture.rs` checks it.
+//!
+//! ```text
+//!  main ─> cli ─> [server | sample] ─> etl ─> aggregate ─> engine ─> [store | query]
+//!       ─> policy ─> model ─> [config ─> yaml] ─> [error | ids | clock]
+//! ```
+//!
+//! | module | what it knows |
+//! |---|---|
+//! | [`error`] | the one error: whose fault, where, what to do; its exit code, gRPC status, SQLSTATE |
+//! | [`ids`], [`clock`] | names for identities; time, injected |
+//! | [`yaml`] | documents that people write, with every fault located |
+//! | [`config`] | every setting once |
+//! | [`model`] | dimensions, facts, cubes, measures: what the numbers mean. Pure |
+//! | [`policy`] | who asks, and what they may read. Pure |
+//! | [`query`] | from a cube query, or SQL over a cube, to a plan over stored tables. Pure |
+//! | [`store`] | Delta tables, releases, the operational log: the only place that knows paths |
+//! | [`engine`] | sessions, SQL, scans, execution: the only place that builds a DataFusion session |
+//! | [`aggregate`] | which cuboids are kept, and building them |
+//! | [`etl`] | jobs: sources, cleaning rules, keys, history, runs |
+//! | [`sample`] | the sample warehouse's generator, its truth and its questions |
+//! | [`server`] | Arrow Flight SQL. Adapters only |
+//! | [`cli`] | a file a command, and the composition root |
+//!
+//! # What always holds
+//!
+//! 1. A query sees exactly one release, from its first byte to its last
+//!    ([`engine::Session`] is bound to one).
+//! 2. An aggregate answers only if it belongs to that release and provably gives the facts' answer.
+//! 3. A load that fails, is killed or is repeated changes nothing that a reader sees: nothing is
+//!    visible before [`store::Load::publish`], and publishing is one atomic step.
+//! 4. Facts never vanish. A key that no member has goes to the unknown member, a bad row to
+//!    quarantine with its reason.
+//! 5. What does not add up ([`model::MeasureKind`]) is computed anew at every total, never summed.
+//! 6. Adapters plan nothing: the terminal, Flight SQL and tests all ask [`engine`], and get the
+//!    same answer.
+//! 7. [`model`] and [`query`] do no I/O and know no runtime.
+//! 8. Every plan has a principal and a release; what may be read is decided on the plan, never on
+//!    the text of a question.
+//! 9. Only [`cli`] reads the machine's clock; everybody else is given a [`clock::Clock`].
+//! 10. Nobody is told only the first fault of what they wrote ([`yaml::Faults`]).
+//!
+//! # Where is ..., and how do I add ...?
+//!
+//! * *slice, dice, roll-up, pivot, top*: [`query`], a file a verb; their form is
+//!   [`query::CubeQuery`].
+//! * *`MEASURE(...)` in SQL*: parsed by the dialect in [`engine`], resolved by
+//!   [`query::resolve_cubes`].
+//! * *a setting*: an entry of [`config::SETTINGS`].
+//! * *a key in a model's YAML*: [`model::document`] for its form, the file of its kind beside
+//!   [`model::load`] for its rules, a case in `tests/model/` for its faults.
+//! * *a kind of measure*: [`model::MeasureKind`]; the compiler then leads from place to place.
+//! * *a source*: a file in `etl/source/` and a variant of [`etl::job::From`].
+//! * *a cleaning rule*: a file in `etl/clean/` and a variant of [`etl::job::Rule`].
+//! * *a system table*: a file in `engine/system/`.
+//! * *a command*: a file in `cli/` and a variant of its `Command`.
+//! * *the moment of commit*: [`store::Load::publish`].
+
 pub mod aggregate;
 pub mod cli;
 pub mod clock;

@@ -1,3 +1,7 @@
 //! The `starhouse` program.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    starhouse::cli::main()
+}

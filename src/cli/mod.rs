@@ -1,1 +1,112 @@
-//! cli
+//! The command line: one file a command, and the composition root in [`project`].
+//!
+//! Only here is the machine's clock read, and are the engine, the loads and the server put
+//! together. Commands print answers on stdout and everything else on stderr.
+
+mod aggregates;
+mod check;
+mod failure;
+mod files;
+mod init;
+mod interrupt;
+mod machine;
+mod output;
+mod project;
+mod prompt;
+mod query;
+mod releases;
+mod serve;
+mod sql;
+mod statements;
+mod table;
+mod vacuum;
+
+use clap::{Parser, Subcommand};
+use failure::Failure;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// An OLAP cube and data-warehouse server in one binary.
+#[derive(Debug, Parser)]
+#[command(name = "starhouse", version, max_term_width = 100, after_help = EXAMPLES)]
+struct Cli {
+    /// The project's folder
+    #[arg(long, global = true, default_value = ".", value_name = "D")]
+    project: PathBuf,
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  starhouse init shop                                a new project in the folder shop
+  starhouse check --project shop                     are its models and jobs right?
+  starhouse etl run --project shop                   load what is new
+  starhouse sql --project shop                       a prompt
+  starhouse sql 'SELECT * FROM system.releases'      one question
+  starhouse serve                                    for BI tools, over Flight SQL
+
+Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Init(init::Args),
+    Check(check::Args),
+    Sql(sql::Args),
+    Query(query::Args),
+    Releases(releases::Args),
+    Aggregates(aggregates::Args),
+    Vacuum(vacuum::Args),
+    Serve(serve::Args),
+}
+
+impl Command {
+    /// Whether it deals with Ctrl-C itself.
+    fn owns_interrupt(&self) -> bool {
+        match self {
+            Self::Serve(_) => true,
+            Self::Sql(args) => args.is_prompt(),
+            _ => false,
+        }
+    }
+
+    async fn run(self, project: PathBuf) -> Result<(), Failure> {
+        match self {
+            Self::Init(args) => init::run(&args),
+            Self::Check(_) => check::run(&project),
+            Self::Sql(args) => sql::run(&project, args).await,
+            Self::Query(args) => query::run(&project, args).await,
+            Self::Releases(args) => releases::run(&project, args).await,
+            Self::Aggregates(args) => aggregates::run(&project, args).await,
+            Self::Vacuum(args) => vacuum::run(&project, &args).await,
+            Self::Serve(args) => serve::run(&project, args).await,
+        }
+    }
+}
+
+/// Parses the command line, runs the command and says how it ended.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(usage) => {
+            // Help and version come this way as well, and are no errors.
+            let code = if usage.use_stderr() { 2 } else { 0 };
+            let _ = usage.print();
+            return ExitCode::from(code);
+        }
+    };
+    let owns_interrupt = cli.command.owns_interrupt();
+    interrupt::run(cli.command.run(cli.project), owns_interrupt)
+        .map_or_else(|failure| failure.report(), |()| ExitCode::SUCCESS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Cli;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

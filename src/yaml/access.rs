@@ -119,10 +119,7 @@ impl<'de, 't> EnumAccess<'de> for Variant<'t> {
     type Error = Problem;
     type Variant = NodeReader<'t>;
 
-    fn variant_seed<V: DeserializeSeed<'de>>(
-        self,
-        seed: V,
-    ) -> Outcome<(V::Value, Self::Variant)> {
+    fn variant_seed<V: DeserializeSeed<'de>>(self, seed: V) -> Outcome<(V::Value, Self::Variant)> {
         Ok((seed.deserialize(self.name.into_deserializer())?, self.content))
     }
 }

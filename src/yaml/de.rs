@@ -5,7 +5,7 @@
 
 use super::access::{Items, LocatedParts, Pairs, Variant, VariantOfNothing};
 use super::anything::Wildcard;
-use super::located::LOCATED;
+use super::located::{LOCATED, NAME_OR};
 use super::problem::Problem;
 use super::tree::{Kind, Node};
 use serde::de::{Deserializer, Visitor};
@@ -130,9 +130,7 @@ impl<'de> Deserializer<'de> for NodeReader<'_> {
             (Kind::Anything, _) | (Kind::Scalar { plain: true, .. }, Some("false")) => {
                 self.here(visitor.visit_bool(false))
             }
-            (Kind::Scalar { plain: true, .. }, Some("true")) => {
-                self.here(visitor.visit_bool(true))
-            }
+            (Kind::Scalar { plain: true, .. }, Some("true")) => self.here(visitor.visit_bool(true)),
             _ => self.expected("true or false"),
         }
     }
@@ -193,6 +191,9 @@ impl<'de> Deserializer<'de> for NodeReader<'_> {
         if name == LOCATED {
             return self.here(visitor.visit_seq(LocatedParts::new(self)));
         }
+        if name == NAME_OR && !matches!(self.node.kind, Kind::List(_) | Kind::Mapping(_)) {
+            return self.deserialize_str(visitor);
+        }
         self.here(visitor.visit_newtype_struct(self))
     }
 
@@ -249,7 +250,12 @@ impl<'de> Deserializer<'de> for NodeReader<'_> {
             Kind::Anything => {
                 return self.here(visitor.visit_enum(Wildcard::variants(self, variants)));
             }
-            Kind::Scalar { .. } if !self.node.is_null() => (self.node, None),
+            // A variant may be called `null`: it was asked for by name.
+            Kind::Scalar { text, .. }
+                if !self.node.is_null() || variants.contains(&text.as_str()) =>
+            {
+                (self.node, None)
+            }
             Kind::Mapping(entries) => match entries.as_slice() {
                 [entry] => (&entry.key, Some(&entry.value)),
                 _ => {

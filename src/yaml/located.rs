@@ -1,13 +1,15 @@
 //! Values that remember their place, and values with a short form.
 
 use super::Place;
-use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::de::{self, Deserialize, Deserializer, SeqAccess, Visitor};
 use std::fmt;
 use std::marker::PhantomData;
 use std::ops::Deref;
 
 /// By this name the reader of trees knows that a place is wanted.
 pub(super) const LOCATED: &str = "\u{0}Located";
+/// By this name it knows that a scalar is a name, and a mapping the thing in full.
+pub(super) const NAME_OR: &str = "\u{0}NameOr";
 
 /// A value and where it stands. Other formats than ours read it as the bare value, at no place.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -68,7 +70,7 @@ pub enum NameOr<T> {
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for NameOr<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(NameOrVisitor(PhantomData))
+        deserializer.deserialize_newtype_struct(NAME_OR, NameOrVisitor(PhantomData))
     }
 }
 
@@ -85,7 +87,10 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for NameOrVisitor<T> {
         Ok(NameOr::Name(name.to_owned()))
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
-        T::deserialize(de::value::MapAccessDeserializer::new(map)).map(NameOr::Full)
+    fn visit_newtype_struct<D: Deserializer<'de>>(
+        self,
+        deserializer: D,
+    ) -> Result<Self::Value, D::Error> {
+        T::deserialize(deserializer).map(NameOr::Full)
     }
 }

@@ -60,9 +60,10 @@ impl Document {
 
     /// The top-level keys, each with its value where that is text, in the order written.
     pub fn keys(&self) -> impl Iterator<Item = (Located<&str>, Option<Located<&str>>)> {
-        self.root.entries().iter().filter_map(|entry| {
-            Some((entry.key.located_text()?, entry.value.located_text()))
-        })
+        self.root
+            .entries()
+            .iter()
+            .filter_map(|entry| Some((entry.key.located_text()?, entry.value.located_text())))
     }
 
     /// Reads it into a type.

@@ -1,7 +1,7 @@
 //! A YAML document as a tree that remembers where everything stands.
 
-use super::{Located, Place};
 use super::problem::Problem;
+use super::{Located, Place};
 use serde_saphyr::granit_parser::{self, Event, Parser, ScalarStyle, ScanError, Span, StrInput};
 
 /// Something in a document.

@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 fn the_models_hold_and_are_described() {
     let folder = tempfile::tempdir().unwrap();
     write_retail(folder.path()).unwrap();
-    let model = model::load(&texts(&folder.path().join("schemas"))).unwrap_or_else(|e| panic!("{e}"));
+    let model =
+        model::load(&texts(&folder.path().join("schemas"))).unwrap_or_else(|e| panic!("{e}"));
     assert_eq!((model.dimensions.len(), model.facts.len(), model.cubes.len()), (6, 8, 6));
     for dimension in &model.dimensions {
         described(&dimension.name, &dimension.description);
@@ -18,7 +19,10 @@ fn the_models_hold_and_are_described() {
     for fact in &model.facts {
         described(&fact.name, &fact.description);
         fact.roles.iter().for_each(|role| described(&role.role, &role.description));
-        fact.degenerate.iter().chain(&fact.columns).for_each(|c| described(&c.name, &c.description));
+        fact.degenerate
+            .iter()
+            .chain(&fact.columns)
+            .for_each(|c| described(&c.name, &c.description));
     }
     for cube in &model.cubes {
         described(&cube.name, &cube.description);

@@ -38,7 +38,11 @@ pub(super) fn resolve(
         }
         aggregates.push(Aggregate {
             name: fields.name.value.clone(),
-            description: fields.description.as_ref().map(|d| d.trim().to_owned()).unwrap_or_default(),
+            description: fields
+                .description
+                .as_ref()
+                .map(|d| d.trim().to_owned())
+                .unwrap_or_default(),
             fact: fact.name.clone(),
             columns,
             measures: fields.measures.iter().map(|measure| measure.value.clone()).collect(),
@@ -81,13 +85,7 @@ fn belongs(column: &CubeColumn, fact: &Fact) -> bool {
 }
 
 /// Only what can be put together again from parts is worth keeping.
-fn measure(
-    written: &Text,
-    declared: &[&str],
-    cube: &Cube,
-    fact: &Fact,
-    sheet: &mut Sheet<'_>,
-) {
+fn measure(written: &Text, declared: &[&str], cube: &Cube, fact: &Fact, sheet: &mut Sheet<'_>) {
     let Some(found) = cube.measure(written) else {
         // A declared measure that is not in the cube had a fault of its own, told already.
         if !declared.contains(&written.as_str()) {

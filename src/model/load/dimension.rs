@@ -98,8 +98,12 @@ fn loaded(document: &DimensionDocument, dimension: &mut Dimension, sheet: &mut S
     }
     dimension.natural_key =
         document.natural_key.iter().filter_map(|fields| key_column(fields, sheet)).collect();
-    dimension.attributes =
-        document.attributes.iter().filter_map(|fields| attribute(fields, sheet)).collect();
+    for fields in &document.attributes {
+        let attribute = attribute(fields, sheet);
+        // Of columns of the same name the first stays.
+        let new = |a: &Attribute| dimension.described_columns().all(|c| c.name != a.column.name);
+        dimension.attributes.extend(attribute.filter(new));
+    }
     sheet.unique("hierarchy", document.hierarchies.iter().map(|hierarchy| &hierarchy.name));
     for fields in &document.hierarchies {
         let hierarchy = hierarchy(fields, dimension, sheet);
@@ -163,11 +167,7 @@ fn attribute(fields: &AttributeFields, sheet: &mut Sheet<'_>) -> Option<Attribut
     Some(Attribute { column, history })
 }
 
-fn hierarchy(
-    fields: &HierarchyFields,
-    dimension: &Dimension,
-    sheet: &mut Sheet<'_>,
-) -> Hierarchy {
+fn hierarchy(fields: &HierarchyFields, dimension: &Dimension, sheet: &mut Sheet<'_>) -> Hierarchy {
     sheet.name("hierarchy", &fields.name);
     if fields.levels.is_empty() {
         let message = format!("hierarchy `{}` has no levels", fields.name.value);
@@ -183,7 +183,8 @@ fn hierarchy(
         }
         let elsewhere = dimension.level(&level.name).filter(|other| **other != level);
         if elsewhere.is_some() {
-            let message = format!("level `{}` means something else in another hierarchy", level.name);
+            let message =
+                format!("level `{}` means something else in another hierarchy", level.name);
             sheet.fault(written.place, message);
         }
         levels.push(level);

@@ -50,11 +50,7 @@ fn kind(word: FactKindWord) -> FactKind {
     }
 }
 
-fn role(
-    written: &Located<NameOr<RoleFields>>,
-    known: &Known,
-    sheet: &mut Sheet<'_>,
-) -> FactRole {
+fn role(written: &Located<NameOr<RoleFields>>, known: &Known, sheet: &mut Sheet<'_>) -> FactRole {
     let bare = |name: &String| Located { value: name.clone(), place: written.place };
     let (role, dimension, description) = match &written.value {
         NameOr::Name(name) => (bare(name), bare(name), None),

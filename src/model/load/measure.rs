@@ -96,7 +96,8 @@ pub(super) fn resolve(
         uses.push((&fields.name, resolver.uses));
         measures.extend(kind.map(|kind| Measure {
             name: fields.name.value.clone(),
-            description: fields.description.as_ref().map(|d| d.trim().to_owned()).unwrap_or_default(),
+            description:
+                fields.description.as_ref().map(|d| d.trim().to_owned()).unwrap_or_default(),
             unit: fields.unit.as_ref().map(|unit| unit.value.clone()),
             kind,
         }));
@@ -165,18 +166,14 @@ impl Resolver<'_> {
             }
             MeasureFields { count: Some(_), .. } => MeasureKind::Count { fact, filter },
             MeasureFields { count_distinct: Some(text), .. } => {
-                let sql = if found.role(text).is_some() {
-                    text.value.clone()
-                } else {
-                    expression(text, found, true, sheet)?.0
-                };
+                let sql = column_or_role(text, found, sheet)?;
                 MeasureKind::CountDistinct { fact, sql, filter }
             }
             MeasureFields { min: Some(text), .. } => {
-                MeasureKind::Min { fact, sql: expression(text, found, false, sheet)?.0, filter }
+                MeasureKind::Min { fact, sql: expression(text, found, sheet)?.0, filter }
             }
             MeasureFields { max: Some(text), .. } => {
-                MeasureKind::Max { fact, sql: expression(text, found, false, sheet)?.0, filter }
+                MeasureKind::Max { fact, sql: expression(text, found, sheet)?.0, filter }
             }
             MeasureFields { average: Some(text), .. } => {
                 MeasureKind::Average { fact, sql: number(text, "averages", sheet)?, filter }
@@ -228,23 +225,43 @@ impl Resolver<'_> {
     }
 }
 
+/// What can be counted: the members of a role, the values of a column or expression.
+fn column_or_role(text: &Text, fact: &Fact, sheet: &mut Sheet<'_>) -> Option<String> {
+    if fact.role(text).is_some() {
+        return Some(text.value.clone());
+    }
+    let columns = own_columns(fact);
+    let is_name = text.chars().all(|c| c.is_alphanumeric() || c == '_');
+    if is_name && !columns.iter().any(|column| column.name.eq_ignore_ascii_case(text)) {
+        let roles = fact.roles.iter().map(|role| role.role.as_str());
+        let names = roles.chain(columns.iter().map(|column| column.name.as_str()));
+        sheet.unknown("column or role", text, &names.collect::<Vec<_>>());
+        return None;
+    }
+    expression(text, fact, sheet).map(|(sql, _)| sql)
+}
+
 /// SQL over the columns of a fact, and its type where that is plain.
 fn expression(
     text: &Text,
     fact: &Fact,
-    or_role: bool,
     sheet: &mut Sheet<'_>,
 ) -> Option<(String, Option<ColumnType>)> {
-    let columns = fact.table_columns();
-    let own = columns.iter().filter(|column| Some(column.name.as_str()) != fact.partition_column());
-    let names = own.map(|column: &Column| (column.name.as_str(), Some(column.ty))).collect();
-    let what = if or_role { "column or role" } else { "column" };
-    let scalar = sql::scalar(text, &Names { what, names }, sheet)?;
+    let columns = own_columns(fact);
+    let names = columns.iter().map(|column| (column.name.as_str(), Some(column.ty))).collect();
+    let scalar = sql::scalar(text, &Names { what: "column", names }, sheet)?;
     Some((text.value.clone(), scalar.ty))
 }
 
+/// The columns that measures may use: all but the partition's.
+fn own_columns(fact: &Fact) -> Vec<Column> {
+    let mut columns = fact.table_columns();
+    columns.retain(|column| Some(column.name.as_str()) != fact.partition_column());
+    columns
+}
+
 fn number(text: &Text, verb: &str, fact: &Fact, sheet: &mut Sheet<'_>) -> Option<String> {
-    let (sql, ty) = expression(text, fact, false, sheet)?;
+    let (sql, ty) = expression(text, fact, sheet)?;
     if let Some(ty) = ty.filter(|ty| !ty.is_numeric()) {
         let message = format!("the measure {verb} `{sql}`, which is {ty}; expected a number");
         sheet.fault(text.place, message);
@@ -260,7 +277,7 @@ fn number(text: &Text, verb: &str, fact: &Fact, sheet: &mut Sheet<'_>) -> Option
 }
 
 fn condition(text: &Text, fact: &Fact, sheet: &mut Sheet<'_>) -> Option<String> {
-    let (sql, ty) = expression(text, fact, false, sheet)?;
+    let (sql, ty) = expression(text, fact, sheet)?;
     match ty {
         None | Some(ColumnType::Boolean) => Some(sql),
         Some(ty) => {

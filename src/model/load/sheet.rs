@@ -90,8 +90,7 @@ impl<'a> Sheet<'a> {
             match seen.iter().find(|earlier| earlier.value == name.value) {
                 Some(earlier) => {
                     let line = earlier.place.line;
-                    let message =
-                        format!("{what} `{}` stands already in line {line}", name.value);
+                    let message = format!("{what} `{}` stands already in line {line}", name.value);
                     self.fault(name.place, message);
                 }
                 None => seen.push(name),

@@ -27,15 +27,43 @@ pub(super) struct Scalar {
 
 /// Functions over many rows; a measure says by its kind how rows are put together.
 const AGGREGATES: [&str; 22] = [
-    "sum", "count", "avg", "mean", "min", "max", "median", "stddev", "stddev_pop", "stddev_samp",
-    "var", "var_pop", "var_samp", "variance", "array_agg", "string_agg", "first_value",
-    "last_value", "bool_and", "bool_or", "approx_distinct", "grouping",
+    "sum",
+    "count",
+    "avg",
+    "mean",
+    "min",
+    "max",
+    "median",
+    "stddev",
+    "stddev_pop",
+    "stddev_samp",
+    "var",
+    "var_pop",
+    "var_samp",
+    "variance",
+    "array_agg",
+    "string_agg",
+    "first_value",
+    "last_value",
+    "bool_and",
+    "bool_or",
+    "approx_distinct",
+    "grouping",
 ];
 
 /// Functions whose value depends on when or how often they are asked.
 const UNSTEADY: [&str; 11] = [
-    "now", "current_date", "current_time", "current_timestamp", "localtime", "localtimestamp",
-    "today", "random", "rand", "uuid", "gen_random_uuid",
+    "now",
+    "current_date",
+    "current_time",
+    "current_timestamp",
+    "localtime",
+    "localtimestamp",
+    "today",
+    "random",
+    "rand",
+    "uuid",
+    "gen_random_uuid",
 ];
 
 /// Checks an expression; `None` where it had a fault.

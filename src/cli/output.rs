@@ -1,0 +1,174 @@
+//! Answers on their way out: as a table to read, or in a format for programs.
+
+use super::failure::Failure;
+use super::table::AnswerTable;
+use crate::engine::Query;
+use crate::error::{Error, ErrorKind, Result};
+use arrow::csv::WriterBuilder;
+use arrow::ipc::writer::StreamWriter;
+use arrow::json::ArrayWriter;
+use arrow::json::writer::{JsonArray, WriterBuilder as JsonBuilder};
+use arrow::record_batch::RecordBatch;
+use clap::ValueEnum;
+use datafusion::error::DataFusionError;
+use futures::TryStreamExt;
+use parquet::arrow::ArrowWriter;
+use std::fs::File;
+use std::io::{self, BufWriter, IsTerminal, Write};
+use std::path::{Path, PathBuf};
+
+/// How an answer is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Format {
+    /// A table for people
+    Table,
+    /// Comma-separated values with a heading; NULL is empty
+    Csv,
+    /// One JSON array of objects
+    Json,
+    /// An Arrow IPC stream
+    Arrow,
+    /// A Parquet file
+    Parquet,
+}
+
+/// How and where an answer is written.
+#[derive(Debug, Clone, clap::Args)]
+pub(super) struct OutputArgs {
+    /// How to write the answer
+    #[arg(long, short = 'F', value_enum, default_value = "table")]
+    pub(super) format: Format,
+    /// Write into this file instead of stdout
+    #[arg(long, short, value_name = "FILE")]
+    pub(super) output: Option<PathBuf>,
+    /// Show at most so many rows of a table; 0 shows all
+    #[arg(long, default_value_t = 100, value_name = "N")]
+    pub(super) rows: usize,
+}
+
+impl OutputArgs {
+    /// Whether several answers can be written one after another.
+    pub(super) fn takes_several(&self) -> bool {
+        self.output.is_none() && self.format == Format::Table
+    }
+}
+
+/// Runs a query and writes its answer.
+pub(super) async fn answer(query: &Query, args: &OutputArgs) -> std::result::Result<(), Failure> {
+    let binary = matches!(args.format, Format::Arrow | Format::Parquet);
+    if binary && args.output.is_none() && io::stdout().is_terminal() {
+        return Err(Error::new(ErrorKind::Usage, "a terminal cannot show that format")
+            .hint("name a file with --output")
+            .into());
+    }
+    let mut stream = query.execute().await?;
+    // Planning succeeded before the file is touched; a refused query destroys nothing.
+    let sink: Box<dyn Write + Send> = match &args.output {
+        Some(path) => Box::new(create(path)?),
+        None => Box::new(io::stdout()),
+    };
+    let mut writer = Writer::new(args, BufWriter::new(sink), query)?;
+    while let Some(batch) = stream.try_next().await.map_err(failed)? {
+        writer.write(&batch)?;
+    }
+    writer.finish()
+}
+
+fn create(path: &Path) -> Result<File> {
+    File::create(path).map_err(|error| {
+        Error::new(ErrorKind::Unavailable, "cannot write")
+            .with("file", path.display())
+            .caused_by(error)
+    })
+}
+
+/// An error that arose while a query ran.
+pub(super) fn failed(error: DataFusionError) -> Error {
+    crate::engine::error_of(error)
+}
+
+type Sink = BufWriter<Box<dyn Write + Send>>;
+
+enum Writer {
+    Table(Sink, Box<AnswerTable>),
+    Csv(Box<arrow::csv::Writer<Sink>>),
+    Json(Box<arrow::json::Writer<Sink, JsonArray>>),
+    Arrow(Box<StreamWriter<Sink>>),
+    Parquet(Box<ArrowWriter<Sink>>),
+}
+
+impl Writer {
+    fn new(args: &OutputArgs, sink: Sink, query: &Query) -> std::result::Result<Self, Failure> {
+        let schema = query.schema();
+        Ok(match args.format {
+            Format::Table => Self::Table(sink, Box::new(AnswerTable::new(&schema, args.rows))),
+            Format::Csv => {
+                let mut writer = WriterBuilder::new().with_header(true).build(sink);
+                // An answer without rows still has its heading.
+                writer.write(&RecordBatch::new_empty(schema)).map_err(unwritten)?;
+                Self::Csv(Box::new(writer))
+            }
+            Format::Json => {
+                let builder = JsonBuilder::new().with_explicit_nulls(true);
+                let writer: ArrayWriter<Sink> = builder.build(sink);
+                Self::Json(Box::new(writer))
+            }
+            Format::Arrow => {
+                Self::Arrow(Box::new(StreamWriter::try_new(sink, &schema).map_err(unwritten)?))
+            }
+            Format::Parquet => {
+                let writer = ArrowWriter::try_new(sink, schema, None).map_err(unwritten)?;
+                Self::Parquet(Box::new(writer))
+            }
+        })
+    }
+
+    fn write(&mut self, batch: &RecordBatch) -> std::result::Result<(), Failure> {
+        match self {
+            Self::Table(_, table) => table.add(batch)?,
+            Self::Csv(writer) => writer.write(batch).map_err(unwritten)?,
+            Self::Json(writer) => writer.write(batch).map_err(unwritten)?,
+            Self::Arrow(writer) => writer.write(batch).map_err(unwritten)?,
+            Self::Parquet(writer) => writer.write(batch).map_err(unwritten)?,
+        }
+        Ok(())
+    }
+
+    fn finish(self) -> std::result::Result<(), Failure> {
+        match self {
+            Self::Table(mut sink, table) => {
+                writeln!(sink, "{}", table.render())?;
+                sink.flush()?;
+            }
+            Self::Csv(writer) => writer.into_inner().flush()?,
+            Self::Json(mut writer) => {
+                writer.finish().map_err(unwritten)?;
+                let mut sink = writer.into_inner();
+                writeln!(sink)?;
+                sink.flush()?;
+            }
+            Self::Arrow(writer) => writer.into_inner().map_err(unwritten)?.flush()?,
+            Self::Parquet(writer) => {
+                writer.into_inner().map_err(unwritten)?.flush()?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A writer's error; whatever it wraps, a closed pipe stays one.
+fn unwritten<E: std::error::Error + Send + Sync + 'static>(error: E) -> Failure {
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(&error);
+    while let Some(inner) = cause {
+        if let Some(io) = inner.downcast_ref::<io::Error>()
+            && io.kind() == io::ErrorKind::BrokenPipe
+        {
+            return Failure::OutputClosed;
+        }
+        cause = inner.source();
+    }
+    if error.to_string().contains("Broken pipe") {
+        return Failure::OutputClosed;
+    }
+    Error::data("the answer cannot be written in that format").caused_by(error).into()
+}

@@ -1,0 +1,188 @@
+//! The prompt of `starhouse sql`: one release for the whole session, until `\r`.
+
+mod editor;
+
+use super::failure::Failure;
+use super::interrupt::interrupted;
+use super::output::{self, Format, OutputArgs};
+use super::project::{At, Project};
+use super::statements;
+use super::table::headed;
+use crate::engine::{Session, TableInfo};
+use crate::error::{Error, Result};
+use crate::ids::ReleaseId;
+use comfy_table::Cell;
+use editor::{Editor, Line};
+use std::io::{self, IsTerminal, Read, Write};
+use std::time::Instant;
+
+const HELP: &str = "\
+Statements end with a semicolon; Ctrl-C stops one, Tab completes names.
+  \\d          the tables        \\d NAME   a table's columns
+  \\r          move on to the newest release
+  \\x FORMAT   write answers as table, csv or json
+  \\q          leave";
+
+/// Runs the prompt; without a terminal, the statements of stdin.
+pub(super) async fn run(
+    project: Project,
+    session: Session,
+    output: OutputArgs,
+) -> std::result::Result<(), Failure> {
+    let prompt = Prompt { known: session.release().id, project, session, output };
+    if io::stdin().is_terminal() { prompt.interactive().await } else { prompt.from_stdin().await }
+}
+
+struct Prompt {
+    project: Project,
+    session: Session,
+    output: OutputArgs,
+    /// The newest release that the user was told of.
+    known: ReleaseId,
+}
+
+impl Prompt {
+    async fn from_stdin(self) -> std::result::Result<(), Failure> {
+        let mut text = String::new();
+        io::stdin().read_to_string(&mut text)?;
+        for statement in statements::split(&text) {
+            self.answer(statement).await?;
+        }
+        Ok(())
+    }
+
+    async fn interactive(mut self) -> std::result::Result<(), Failure> {
+        self.tell(&format!("release {}; \\? helps, \\q leaves", self.session.release().id))?;
+        let mut editor = Editor::new(self.names())?;
+        loop {
+            self.mention_newer().await?;
+            let (line, returned) = editor.read().await?;
+            editor = returned;
+            let outcome = match line {
+                Line::Interrupted => continue,
+                Line::End => return Ok(()),
+                Line::Text(text) => match text.trim().strip_prefix('\\') {
+                    Some("q") => return Ok(()),
+                    Some(command) => self.command(command.trim(), &mut editor).await,
+                    None => self.statements(&text).await,
+                },
+            };
+            match outcome {
+                Ok(()) => {}
+                Err(Failure::Error(error)) => self.tell(&format!("error: {error}"))?,
+                Err(closed) => return Err(closed),
+            }
+        }
+    }
+
+    /// Runs statements; Ctrl-C stops the one that runs and the rest.
+    async fn statements(&self, text: &str) -> std::result::Result<(), Failure> {
+        for statement in statements::split(text) {
+            let started = Instant::now();
+            tokio::select! {
+                outcome = self.answer(statement) => outcome?,
+                _ = tokio::signal::ctrl_c() => return Err(interrupted().into()),
+            }
+            self.tell(&format!("{:.3} s", started.elapsed().as_secs_f64()))?;
+        }
+        Ok(())
+    }
+
+    async fn answer(&self, statement: &str) -> std::result::Result<(), Failure> {
+        let query = self.session.plan_sql(statement).await?;
+        output::answer(&query, &self.output).await
+    }
+
+    async fn command(
+        &mut self,
+        command: &str,
+        editor: &mut Editor,
+    ) -> std::result::Result<(), Failure> {
+        let (word, rest) = command.split_once(' ').unwrap_or((command, ""));
+        match (word, rest.trim()) {
+            ("?" | "h" | "help", _) => self.tell(HELP)?,
+            ("d", "") => self.tell(&list(&self.session.tables()?))?,
+            ("d", name) => self.tell(&describe(&self.session.tables()?, name)?)?,
+            ("r", _) => {
+                self.session = self.project.session(&At::default()).await?;
+                self.known = self.session.release().id;
+                editor.complete(self.names());
+                self.tell(&format!("release {}", self.known))?;
+            }
+            ("x", format) => {
+                self.output.format = match format {
+                    "csv" => Format::Csv,
+                    "json" => Format::Json,
+                    "table" => Format::Table,
+                    other => {
+                        let message =
+                            format!("unknown format `{other}`, expected table, csv or json");
+                        return Err(Error::user(message).into());
+                    }
+                };
+            }
+            _ => {
+                let error = Error::user(format!("unknown command `\\{command}`"));
+                return Err(error.hint("\\? lists them").into());
+            }
+        }
+        Ok(())
+    }
+
+    async fn mention_newer(&mut self) -> std::result::Result<(), Failure> {
+        let latest = self.project.warehouse.latest().await?.id;
+        if latest > self.known {
+            self.known = latest;
+            let own = self.session.release().id;
+            self.tell(&format!("release {latest} is out; this session asks {own}, \\r moves on"))?;
+        }
+        Ok(())
+    }
+
+    /// Names to complete: tables, with and without schema, and columns.
+    fn names(&self) -> Vec<String> {
+        // Completion is a convenience; asking will tell what is wrong with the tables.
+        let tables = self.session.tables().unwrap_or_default();
+        let mut names: Vec<String> = Vec::new();
+        for table in &tables {
+            names.push(table.name.clone());
+            names.push(format!("{}.{}", table.schema_name, table.name));
+            names.extend(table.schema.fields().iter().map(|field| field.name().clone()));
+        }
+        names.sort();
+        names.dedup();
+        names
+    }
+
+    fn tell(&self, text: &str) -> io::Result<()> {
+        writeln!(io::stderr(), "{text}")
+    }
+}
+
+fn list(tables: &[TableInfo]) -> String {
+    let mut list = headed(["schema", "table", "what it holds"]);
+    for table in tables {
+        list.add_row([&table.schema_name, &table.name, &table.description]);
+    }
+    list.to_string()
+}
+
+fn describe(tables: &[TableInfo], name: &str) -> Result<String> {
+    let named = |table: &&TableInfo| {
+        table.name == name || format!("{}.{}", table.schema_name, table.name) == name
+    };
+    let Some(table) = tables.iter().find(named) else {
+        let names = tables.iter().map(|table| table.name.as_str());
+        let error = Error::not_found(format!("no table `{name}`"));
+        return Err(match crate::error::did_you_mean(name, names) {
+            Some(near) => error.hint(format!("did you mean `{near}`?")),
+            None => error.hint("\\d lists the tables"),
+        });
+    };
+    let mut columns = headed(["column", "type", "what it means"]);
+    for field in table.schema.fields() {
+        let about = field.metadata().get("description").cloned().unwrap_or_default();
+        columns.add_row([Cell::new(field.name()), Cell::new(field.data_type()), Cell::new(about)]);
+    }
+    Ok(format!("{}\n{columns}", table.description))
+}

@@ -1,0 +1,66 @@
+//! `starhouse query`: a cube query from a file.
+
+use super::failure::Failure;
+use super::output::{self, OutputArgs};
+use super::project::{At, Project};
+use super::sql;
+use crate::error::Result;
+use crate::query::CubeQuery;
+use crate::yaml;
+use std::path::{Path, PathBuf};
+
+/// Answer a cube query, written in YAML or JSON
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Args {
+    /// The file with the query; `-` is stdin
+    file: PathBuf,
+    /// Show which aggregate answers, or why none does
+    #[arg(long)]
+    explain: bool,
+    #[command(flatten)]
+    output: OutputArgs,
+    #[command(flatten)]
+    at: At,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  starhouse query top_stores.yaml
+  echo '{cube: sales, rows: [store.region], measures: [revenue]}' | starhouse query -
+
+A query in full:
+  cube: sales
+  rows: [store.region, product.category]
+  columns: [date.quarter]
+  measures: [revenue, margin_rate]
+  slice: {date.year: 2025}
+  dice: {store.country: [DE, FR], date.month: {from: 2025-01, to: 2025-06}}
+  totals: rollup                       # none, grand, rollup or cube
+  order: [{by: revenue, descending: true}]
+  top: {n: 3, by: revenue, per: [store.region]}";
+
+/// Answers.
+pub(super) async fn run(project: &Path, args: Args) -> std::result::Result<(), Failure> {
+    let query = read(&args.file)?;
+    let project = Project::open(project).await?;
+    let session = project.session(&args.at).await?;
+    let planned = session.plan_cube_query(&query).await?;
+    if args.explain {
+        for sentence in planned.routing() {
+            tell(sentence)?;
+        }
+    }
+    output::answer(&planned, &args.output).await
+}
+
+/// JSON is YAML as well.
+fn read(file: &Path) -> Result<CubeQuery> {
+    let name = if file == Path::new("-") { "stdin".into() } else { file.to_string_lossy() };
+    Ok(yaml::parse(&name, &sql::text(file)?)?)
+}
+
+fn tell(sentence: &str) -> std::io::Result<()> {
+    use std::io::Write;
+    writeln!(std::io::stderr(), "{sentence}")
+}
