@@ -35,7 +35,7 @@ pub use errors::from_datafusion as error_of;
 use crate::clock::Clock;
 use crate::error::Result;
 use crate::ids::ReleaseId;
-use crate::model::Model;
+use crate::model::{Aggregate, Cube, Model};
 use crate::policy::{Policy, Principal};
 use crate::query::CubeQuery;
 use crate::store::{Release, TableState, Warehouse};
@@ -213,6 +213,18 @@ impl Session {
         let started = Instant::now();
         let text = serde_json::to_string(query).unwrap_or_else(|_| format!("{query:?}"));
         let planned = plan::cube_query(self, query).await;
+        self.planned(planned, text, started).await
+    }
+
+    /// Plans the query that fills an aggregate's table, from the stored fact and dimensions.
+    ///
+    /// # Errors
+    /// User errors where the aggregate keeps what does not add up, not found where the release
+    /// lacks its fact or a dimension.
+    pub async fn plan_aggregate(&self, cube: &Cube, aggregate: &Aggregate) -> Result<Query> {
+        let started = Instant::now();
+        let text = format!("aggregate {} of cube {}", aggregate.name, cube.name);
+        let planned = plan::aggregate(self, cube, aggregate).await;
         self.planned(planned, text, started).await
     }
 

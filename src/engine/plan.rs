@@ -14,9 +14,11 @@ use super::sql::{self, AsOf, Versions};
 use super::{Query, Session, guard, names, session, wire};
 use crate::error::{Error, Result};
 use crate::ids::ReleaseId;
+use crate::model::{Aggregate, Cube};
 use crate::policy::Access;
 use crate::query::{
-    CubeQuery, PivotMembers, PlanContext, Planned, pivot_members, plan_cube_query, resolve_cubes,
+    CubeQuery, PivotMembers, PlanContext, Planned, aggregate_plan, pivot_members, plan_cube_query,
+    resolve_cubes,
 };
 use arrow::datatypes::SchemaRef;
 use datafusion::common::{ParamValues, ScalarValue};
@@ -167,6 +169,22 @@ async fn members(
         columns.map(|column| ScalarValue::try_from_array(column, row)).collect()
     });
     members.collect::<datafusion::error::Result<_>>().map(PivotMembers).map_err(from_datafusion)
+}
+
+/// Plans what fills an aggregate's table. Other aggregates have no part in it.
+pub(crate) async fn aggregate(
+    session: &Session,
+    cube: &Cube,
+    aggregate: &Aggregate,
+) -> Result<(Parsed, Ready)> {
+    let catalogs = session.catalogs(BTreeSet::new()).await?;
+    let state = Arc::new(state(session, &catalogs));
+    let context = PlanContext { use_aggregates: false, ..context(session, &state, &catalogs)? };
+    let plan = aggregate_plan(cube, aggregate, &context)?;
+    guard::authorise(session.policy(), session.principal(), &plan)?;
+    guard::resolved(&plan)?;
+    let ready = optimised(&state, plan.clone(), Vec::new(), false)?;
+    Ok((Parsed { state, catalogs, plan }, ready))
 }
 
 impl Query {

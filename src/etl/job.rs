@@ -252,6 +252,10 @@ pub struct DimensionLoad {
     /// What a member that is missing from the rows means.
     #[serde(default)]
     pub missing: Missing,
+    /// With `missing: close`: the share of the members that one run may close, 0 to 1, half where
+    /// left out. A snapshot that misses more is taken for a broken one and refused.
+    #[serde(default = "half")]
+    pub close_at_most: f64,
 }
 
 /// What a member missing from the rows means.
@@ -308,4 +312,8 @@ fn comma() -> char {
 
 fn one() -> u32 {
     1
+}
+
+fn half() -> f64 {
+    0.5
 }

@@ -1,8 +1,22 @@
 //! Loading: extract, clean, transform, load dimensions then facts, summarise, publish.
+//!
+//! * what people write: [`job`]; all jobs of a project, checked and in order: [`jobs`]
+//! * a run: [`run`]; what it would do: [`plan`]; what it tells meanwhile: [`progress`]
+//! * its steps: [`extract`] (with [`quarantine`]), `transform`, `load`
 
 mod clean;
+mod columns;
 mod deduplicate;
 pub mod extract;
+mod fit;
 pub mod job;
+pub mod jobs;
+mod load;
+pub mod plan;
+pub mod progress;
 pub mod quarantine;
+mod rows;
+pub mod run;
 mod source;
+mod transform;
+mod upstream;

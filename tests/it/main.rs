@@ -2,3 +2,5 @@
 
 mod demo_project;
 mod model;
+mod etl;
+mod etl_project;

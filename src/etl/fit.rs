@@ -1,0 +1,157 @@
+//! How the columns that a query yields become the columns that a table declares.
+//!
+//! By name, and never with loss: types of one family are widened freely and narrowed only where
+//! every value proves to fit; anything else (text to number, float to decimal, moment to day)
+//! wants a `CAST` in the transformation, where it can be seen.
+
+use super::columns::declared_type;
+use crate::error::{Error, Result, did_you_mean};
+use crate::model::{Column, ColumnType, arrow_schema};
+use arrow::array::{Array, ArrayRef, BooleanArray};
+use arrow::compute::kernels::cmp::not_distinct;
+use arrow::compute::{CastOptions, cast, cast_with_options};
+use arrow::datatypes::{DataType, Schema, TimeUnit};
+use arrow::error::ArrowError;
+use arrow::record_batch::{RecordBatch, RecordBatchOptions};
+use arrow::util::display::array_value_to_string;
+
+/// A column wanted, and which of the query's columns it comes from.
+#[derive(Debug, Clone)]
+pub(crate) struct Wanted {
+    /// The column of the query.
+    pub(crate) from: String,
+    /// The column it becomes.
+    pub(crate) column: Column,
+}
+
+impl Wanted {
+    /// A column of the same name.
+    pub(crate) fn same(column: &Column) -> Self {
+        Self { from: column.name.clone(), column: column.clone() }
+    }
+}
+
+/// Turns a query's batches into batches of the wanted columns.
+#[derive(Debug, Clone)]
+pub(crate) struct Fitting {
+    picks: Vec<(usize, bool)>,
+    columns: Vec<Column>,
+}
+
+impl Fitting {
+    /// Finds every wanted column in what a query yields.
+    ///
+    /// # Errors
+    /// One user error that lists all columns that are missing or of a type that cannot become the
+    /// declared one, and what the query yields.
+    pub(crate) fn new(yielded: &Schema, wanted: &[Wanted]) -> Result<Self> {
+        let mut picks = Vec::new();
+        let mut wrong = Vec::new();
+        for Wanted { from, column } in wanted {
+            match yielded.index_of(from) {
+                Err(_) => wrong.push(missing(yielded, from)),
+                Ok(index) => match fits(yielded.field(index).data_type(), column.ty) {
+                    Some(checked) => picks.push((index, checked)),
+                    None => wrong.push(format!(
+                        "`{from}` is {}, which does not become {} by itself",
+                        type_name(yielded.field(index).data_type()),
+                        column.ty
+                    )),
+                },
+            }
+        }
+        if wrong.is_empty() {
+            let columns = wanted.iter().map(|wanted| wanted.column.clone()).collect();
+            return Ok(Self { picks, columns });
+        }
+        let fields = yielded.fields().iter();
+        let yields: Vec<String> =
+            fields.map(|f| format!("{} {}", f.name(), type_name(f.data_type()))).collect();
+        Err(Error::user(wrong.join(", ")).hint(format!("the query yields {}", yields.join(", "))))
+    }
+
+    /// The wanted columns.
+    pub(crate) fn columns(&self) -> &[Column] {
+        &self.columns
+    }
+
+    /// A batch of the wanted columns.
+    ///
+    /// # Errors
+    /// Data errors that show the value which does not fit its column.
+    pub(crate) fn apply(&self, batch: &RecordBatch) -> Result<RecordBatch> {
+        let pairs = self.picks.iter().zip(&self.columns);
+        let arrays = pairs
+            .map(|((index, checked), column)| convert(batch.column(*index), *checked, column))
+            .collect::<Result<Vec<_>>>()?;
+        let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+        RecordBatch::try_new_with_options(arrow_schema(&self.columns), arrays, &options)
+            .map_err(|error| Error::internal("fitted rows do not fit").caused_by(error))
+    }
+}
+
+fn missing(yielded: &Schema, name: &str) -> String {
+    let names = yielded.fields().iter().map(|field| field.name().as_str());
+    match did_you_mean(name, names) {
+        Some(near) => format!("the column `{name}` is missing, did you mean `{near}`?"),
+        None => format!("the column `{name}` is missing"),
+    }
+}
+
+fn type_name(ty: &DataType) -> String {
+    declared_type(ty).map_or_else(|| ty.to_string(), |ty| ty.to_string())
+}
+
+/// Whether a type may become a declared one: `Some(true)` where each value must be checked.
+fn fits(from: &DataType, to: ColumnType) -> Option<bool> {
+    use ColumnType::{Date, Decimal, Float64, Int16, Int32, Int64, Timestamp};
+    if *from == DataType::Null {
+        return Some(false);
+    }
+    if matches!((from, to), (DataType::Timestamp(TimeUnit::Nanosecond, _), Timestamp)) {
+        return Some(true);
+    }
+    let from = declared_type(from)?;
+    if from == to {
+        return Some(false);
+    }
+    Some(match (from, to) {
+        (Int16, Int32 | Int64 | Float64) | (Int32, Int64 | Float64) | (Date, Timestamp) => false,
+        (Int16 | Int32 | Int64, Int16 | Int32 | Int64 | Float64 | Decimal { .. })
+        | (Decimal { .. }, Int16 | Int32 | Int64) => true,
+        (Decimal { precision: p, scale: s }, Decimal { precision, scale }) => {
+            scale < s || precision - scale < p - s
+        }
+        _ => return None,
+    })
+}
+
+fn convert(array: &ArrayRef, checked: bool, column: &Column) -> Result<ArrayRef> {
+    if !column.nullable && array.logical_null_count() > 0 {
+        let count = array.logical_null_count();
+        return Err(Error::data(format!("a column that may not be NULL is, in {count} rows"))
+            .with("column", &column.name));
+    }
+    let target = column.ty.arrow();
+    let strict = CastOptions { safe: false, ..CastOptions::default() };
+    let unfit = |error: ArrowError| {
+        Error::data(format!("a value does not fit {}", column.ty))
+            .with("column", &column.name)
+            .caused_by(error)
+    };
+    let converted = cast_with_options(array, &target, &strict).map_err(unfit)?;
+    if checked {
+        let back = cast(&converted, array.data_type()).map_err(unfit)?;
+        let same: BooleanArray = not_distinct(&back, array).map_err(unfit)?;
+        if let Some(row) = (0..same.len()).find(|row| !same.value(*row)) {
+            let value = array_value_to_string(array, row).unwrap_or_default();
+            return Err(Error::data(format!("the value {value} does not fit {}", column.ty))
+                .with("column", &column.name)
+                .hint("round or cast it in the transformation"));
+        }
+    }
+    Ok(converted)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,233 @@
+//! What must hold of jobs before any of them runs: every name resolves, every key has its columns.
+
+use super::columns::check_columns;
+use super::references::check_expression;
+use super::{Written, references};
+use crate::etl::job::{DimensionLoad, FactLoad, FactMode, LoadSpec, Missing, Strategy};
+use crate::model::{Dimension, DimensionKind, Fact, Model};
+use crate::yaml::{Fault, Faults};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Checks one job.
+pub(super) fn check(written: &Written, model: &Model) -> Faults {
+    let mut faults = Faults::default();
+    name(written, "job", &["job"], &written.job.job, &mut faults);
+    sources(written, &mut faults);
+    transform(written, model, &mut faults);
+    match &written.job.load {
+        LoadSpec::Dimension(load) => dimension(written, load, model, &mut faults),
+        LoadSpec::Fact(load) => fact(written, load, model, &mut faults),
+    }
+    faults
+}
+
+/// Checks what must hold between jobs.
+pub(super) fn together(written: &[Written]) -> Faults {
+    let mut faults = Faults::default();
+    let mut names: BTreeMap<&str, &Written> = BTreeMap::new();
+    for job in written {
+        if let Some(first) = names.insert(&job.job.job, job) {
+            let message = format!("the job `{}` is already in {}", job.job.job, first.file);
+            faults.push(job.fault(&["job"], message));
+        }
+    }
+    for job in written {
+        let shares =
+            |other: &&Written| other.job.job != job.job.job && other.target() == job.target();
+        let Some(other) = written.iter().find(shares) else {
+            continue;
+        };
+        let whole = match &job.job.load {
+            LoadSpec::Dimension(load) if load.missing == Missing::Close => "missing: close",
+            LoadSpec::Fact(load) if load.mode == FactMode::Replace => "mode: replace",
+            _ => continue,
+        };
+        let message = format!(
+            "`{whole}` takes the rows for the whole table, but the job `{}` loads it too",
+            other.job.job
+        );
+        faults.push(job.fault(&["load"], message));
+    }
+    faults
+}
+
+fn name(written: &Written, what: &str, path: &[&str], name: &str, faults: &mut Faults) {
+    let good = name.starts_with(|c: char| c.is_ascii_lowercase())
+        && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
+    if !good {
+        let message =
+            format!("`{name}` is no name for a {what}, expected lower-case letters, digits and _");
+        faults.push(written.fault(path, message));
+    }
+}
+
+fn sources(written: &Written, faults: &mut Faults) {
+    let mut names = BTreeSet::new();
+    for (index, source) in written.job.sources.iter().enumerate() {
+        let index = index.to_string();
+        let path = |rest: &'static str| ["sources", index.as_str(), rest];
+        name(written, "source", &path("name"), &source.name, faults);
+        if !names.insert(&source.name) {
+            let message = format!("the job has two sources `{}`", source.name);
+            faults.push(written.fault(&path("name"), message));
+        }
+        if source.columns.is_empty() {
+            faults.push(written.fault(&path("columns"), "a source needs at least one column"));
+        }
+        let mut columns: BTreeSet<&str> = BTreeSet::new();
+        for (position, column) in source.columns.iter().enumerate() {
+            let position = position.to_string();
+            let path = ["sources", &index, "columns", &position, "name"];
+            name(written, "column", &path, &column.name, faults);
+            if !columns.insert(&column.name) {
+                let message = format!("the source has two columns `{}`", column.name);
+                faults.push(written.fault(&path, message));
+            }
+        }
+        let rule = source.deduplicate.iter();
+        for column in rule.flat_map(|rule| rule.key.iter().chain(&rule.latest_by)) {
+            if !columns.contains(column.as_str()) {
+                let message = format!("the source has no column `{column}`");
+                let fault = written.fault(&path("deduplicate"), message);
+                faults.push(fault.suggest(column, columns.iter().copied()));
+            }
+        }
+    }
+}
+
+fn transform(written: &Written, model: &Model, faults: &mut Faults) {
+    let sources: Vec<&str> = written.job.sources.iter().map(|s| s.name.as_str()).collect();
+    let Some(sql) = &written.job.transform else {
+        if sources.len() != 1 {
+            let message = "a job with several sources, or none, needs a `transform`";
+            faults.push(written.fault(&["job"], message));
+        }
+        return;
+    };
+    let found = match references(sql) {
+        Ok(found) => found,
+        Err(error) => return faults.push(written.fault(&["transform"], error.to_string())),
+    };
+    let facts = model.facts.iter().map(Fact::table);
+    let tables: Vec<String> = model.dimensions.iter().map(Dimension::table).chain(facts).collect();
+    for source in found.sources.iter().filter(|name| !sources.contains(&name.as_str())) {
+        let fault = written
+            .fault(&["transform"], format!("`{source}` is no source of this job"))
+            .suggest(source, sources.iter().copied());
+        let in_warehouse = tables.iter().find(|table| *table == source);
+        faults.push(match in_warehouse {
+            Some(table) => fault.hint(format!("did you mean `warehouse.{table}`?")),
+            None => fault,
+        });
+    }
+    for table in found.warehouse.iter().filter(|name| !tables.contains(name)) {
+        let message = format!("the model has no table `warehouse.{table}`");
+        let fault = written.fault(&["transform"], message);
+        faults.push(fault.suggest(table, tables.iter().map(String::as_str)));
+    }
+    for other in &found.other {
+        let message = format!("a transformation cannot read `{other}`");
+        let hint = "it reads the job's sources by name, and `warehouse.*`";
+        faults.push(written.fault(&["transform"], message).hint(hint));
+    }
+}
+
+fn dimension(written: &Written, load: &DimensionLoad, model: &Model, faults: &mut Faults) {
+    let path = ["load", "dimension", "dimension"];
+    let Some(dimension) = model.dimension(&load.dimension) else {
+        let names = model.dimensions.iter().map(|dimension| dimension.name.as_str());
+        let message = format!("there is no dimension `{}`", load.dimension);
+        return faults.push(written.fault(&path, message).suggest(&load.dimension, names));
+    };
+    if dimension.kind != DimensionKind::Loaded {
+        let message = format!("`{}` is a calendar, which no job loads", load.dimension);
+        faults.push(written.fault(&path, message));
+    }
+    let partial = written.job.sources.iter().find(|source| source.strategy == Strategy::NewFiles);
+    if let Some(source) = partial.filter(|_| load.missing == Missing::Close) {
+        let message = format!(
+            "`missing: close` needs all members at once, but the source `{}` yields new files only",
+            source.name
+        );
+        faults.push(written.fault(&["load", "dimension", "missing"], message));
+    }
+    if !(0.0..=1.0).contains(&load.close_at_most) {
+        let message = "`close_at_most` is a share of the members, from 0 to 1";
+        faults.push(written.fault(&["load", "dimension", "close_at_most"], message));
+    }
+    let wanted = dimension.described_columns().map(|column| &column.name);
+    check_columns(written, wanted, &["load", "dimension", "dimension"], faults);
+    check_columns(
+        written,
+        load.effective_at.iter(),
+        &["load", "dimension", "effective_at"],
+        faults,
+    );
+}
+
+fn fact(written: &Written, load: &FactLoad, model: &Model, faults: &mut Faults) {
+    let Some(fact) = model.fact(&load.fact) else {
+        let names = model.facts.iter().map(|fact| fact.name.as_str());
+        let message = format!("there is no fact `{}`", load.fact);
+        let fault = written.fault(&["load", "fact", "fact"], message);
+        return faults.push(fault.suggest(&load.fact, names));
+    };
+    keys(written, load, fact, model, faults);
+    if load.mode == FactMode::Upsert && fact.key.is_empty() {
+        let message = format!("`mode: upsert` needs the fact `{}` to have a key", fact.name);
+        faults.push(written.fault(&["load", "fact", "mode"], message));
+    }
+    if let Some(condition) = &load.delete_when {
+        let path = ["load", "fact", "delete_when"];
+        if load.mode != FactMode::Upsert {
+            faults.push(written.fault(&path, "`delete_when` goes with `mode: upsert` only"));
+        }
+        if let Err(error) = check_expression(condition) {
+            faults.push(written.fault(&path, error.to_string()));
+        }
+    }
+    let own = fact.degenerate.iter().chain(&fact.columns).map(|column| &column.name);
+    check_columns(written, own, &["load", "fact", "fact"], faults);
+    check_columns(written, [&load.event_at].into_iter(), &["load", "fact", "event_at"], faults);
+    for (role, columns) in &load.keys {
+        check_columns(written, columns.iter(), &["load", "fact", "keys", role], faults);
+    }
+}
+
+/// Every role has as many columns as its dimension's natural key, and no other role is named.
+fn keys(written: &Written, load: &FactLoad, fact: &Fact, model: &Model, faults: &mut Faults) {
+    let roles = || fact.roles.iter().map(|role| role.role.as_str());
+    for role in load.keys.keys().filter(|name| fact.role(name).is_none()) {
+        let message = format!("the fact `{}` has no role `{role}`", fact.name);
+        let fault: Fault = written.fault(&["load", "fact", "keys", role], message);
+        faults.push(fault.suggest(role, roles()));
+    }
+    for role in &fact.roles {
+        let path = ["load", "fact", "keys", role.role.as_str()];
+        let Some(columns) = load.keys.get(&role.role) else {
+            let message = format!("the role `{}` has no columns for its natural key", role.role);
+            faults.push(written.fault(&path, message));
+            continue;
+        };
+        let Some(dimension) = model.dimension(&role.dimension) else {
+            continue;
+        };
+        let names: Vec<&str> =
+            dimension.natural_key.iter().map(|column| column.name.as_str()).collect();
+        if columns.len() != names.len() {
+            let message = format!(
+                "the role `{}` needs {} for the natural key of `{}` ({}), got {}",
+                role.role,
+                counted(names.len(), "column"),
+                dimension.name,
+                names.join(", "),
+                columns.len(),
+            );
+            faults.push(written.fault(&path, message));
+        }
+    }
+}
+
+fn counted(count: usize, thing: &str) -> String {
+    if count == 1 { format!("1 {thing}") } else { format!("{count} {thing}s") }
+}

@@ -1,0 +1,75 @@
+//! Running order: a job comes after those that load the tables it uses.
+
+use super::{Written, references};
+use crate::etl::job::{Job, LoadSpec};
+use crate::model::Model;
+use crate::yaml::Faults;
+use std::collections::BTreeSet;
+
+/// Puts jobs in order. Among those that could come next, dimensions come before facts, then the
+/// order of names decides, so that it is the same on every machine.
+///
+/// # Errors
+/// A fault for jobs that wait for each other, which names them.
+pub(super) fn order(written: &[Written], model: &Model) -> Result<Vec<Job>, Faults> {
+    let after: Vec<BTreeSet<usize>> =
+        written.iter().map(|job| comes_after(job, written, model)).collect();
+    let mut left: Vec<usize> = (0..written.len()).collect();
+    left.sort_by_key(|index| rank(&written[*index].job));
+    let mut ordered = Vec::with_capacity(left.len());
+    while !left.is_empty() {
+        let ready =
+            left.iter().position(|job| !left.iter().any(|other| after[*job].contains(other)));
+        let Some(next) = ready else {
+            return Err(cycle(written, &after, &left));
+        };
+        ordered.push(written[left.remove(next)].job.clone());
+    }
+    Ok(ordered)
+}
+
+fn rank(job: &Job) -> (bool, String) {
+    (matches!(job.load, LoadSpec::Fact(_)), job.job.clone())
+}
+
+/// The tables that a job uses: those its transformation reads, and the dimensions in which a
+/// fact's rows look their keys up.
+pub(crate) fn tables_used(job: &Job, model: &Model) -> BTreeSet<String> {
+    let sql = job.transform.as_deref().map(references);
+    let mut tables = sql.and_then(|found| found.ok()).unwrap_or_default().warehouse;
+    if let LoadSpec::Fact(load) = &job.load
+        && let Some(fact) = model.fact(&load.fact)
+    {
+        tables.extend(fact.roles.iter().map(|role| format!("dim_{}", role.dimension)));
+    }
+    tables
+}
+
+/// The other jobs that load a table which this one uses. What loads the same table as this one
+/// does not count: a job may read its own table as it stood before.
+fn comes_after(job: &Written, written: &[Written], model: &Model) -> BTreeSet<usize> {
+    let tables = tables_used(&job.job, model);
+    let own = job.target();
+    let loads = |other: &Written| other.target() != own && tables.contains(&other.target());
+    written.iter().enumerate().filter(|(_, other)| loads(other)).map(|(index, _)| index).collect()
+}
+
+/// The fault that names the jobs of a circle. Every job that is left waits for another that is
+/// left, so going from one to the next comes round.
+fn cycle(written: &[Written], after: &[BTreeSet<usize>], left: &[usize]) -> Faults {
+    let mut path: Vec<usize> = Vec::new();
+    let mut here = left.first().copied();
+    while let Some(job) = here {
+        if let Some(first) = path.iter().position(|seen| *seen == job) {
+            path.drain(..first);
+            path.push(job);
+            break;
+        }
+        path.push(job);
+        here = after[job].iter().copied().find(|next| left.contains(next));
+    }
+    let names: Vec<&str> = path.iter().map(|job| written[*job].job.job.as_str()).collect();
+    let message = format!("jobs wait for each other: {}", names.join(" needs "));
+    let first = &written[path[0]];
+    first.fault(&["transform"], message).into()
+}

@@ -1,0 +1,229 @@
+//! A job's rows into a dimension: reads the table as it stands, runs the kernel, stages the rest.
+
+use super::scd::{self, BEGINNING_US, Members, OPEN_END_US};
+use super::{Loaded, Loading, stage};
+use crate::error::{Error, Result};
+use crate::etl::fit::{Fitting, Wanted};
+use crate::etl::job::{DimensionLoad, Missing};
+use crate::etl::{rows, transform};
+use crate::model::{Column, ColumnType, Dimension, arrow_schema};
+use crate::store::{TableSpec, TableState};
+use arrow::array::{AsArray, UInt32Array, new_null_array};
+use arrow::compute::take_record_batch;
+use arrow::datatypes::TimestampMicrosecondType;
+use arrow::record_batch::RecordBatch;
+use chrono::{DateTime, Utc};
+
+/// The name of the effective moment among the fitted columns; no attribute can have it.
+const EFFECTIVE: &str = "__effective_at";
+
+/// The table that keeps what sources said of a dimension's members, and since when.
+pub(crate) fn log_table(dimension: &Dimension) -> String {
+    format!("changes_{}", dimension.name)
+}
+
+/// Loads a job's rows into a dimension.
+///
+/// # Errors
+/// User errors where the transformation does not yield the dimension's columns, data errors where
+/// its rows cannot be members, an internal error where an invariant would break.
+pub(super) async fn load(loading: &mut Loading<'_>, spec: &DimensionLoad) -> Result<Loaded> {
+    let model = std::sync::Arc::clone(loading.engine.model());
+    let unknown = || Error::internal("the job's dimension is not in the model");
+    let dimension = model.dimension(&spec.dimension).ok_or_else(unknown)?;
+    let (incoming, effective_us) = incoming(loading, spec, dimension).await?;
+    let preview = loading.load.preview();
+    let current = match preview.tables.get(&dimension.table()) {
+        Some(table) => {
+            Some(stored(loading, table, &scd::stored_columns(dimension), "current").await?)
+        }
+        None => None,
+    };
+    let log = match preview.tables.get(&log_table(dimension)) {
+        Some(table) => Some(stored(loading, table, &scd::log_columns(dimension), "log").await?),
+        None => None,
+    };
+    let keep_log = log.is_some() || effective_us.is_some();
+    if !keep_log {
+        check_order(loading, dimension)?;
+    }
+    let loaded = scd::load(&Members {
+        dimension,
+        current: current.as_ref(),
+        log: log.as_ref(),
+        incoming: &incoming,
+        effective_us: effective_us.as_deref(),
+        as_of_us: loading.as_of.timestamp_micros(),
+        missing: spec.missing,
+        keep_log,
+    })
+    .map_err(|error| error.with("dimension", &dimension.name))?;
+    check_closed(spec, dimension, &loaded)?;
+    save(loading, dimension, &loaded).await?;
+    Ok(Loaded {
+        rows_in: incoming.num_rows() as u64,
+        rows_written: loaded.rows_changed,
+        rows_deleted: loaded.closed,
+        notes: notes(dimension, &loaded, loading.rows_rejected),
+    })
+}
+
+/// The rows of the job in an order that does not depend on how the query ran, and since when each
+/// holds if the job says so.
+async fn incoming(
+    loading: &Loading<'_>,
+    spec: &DimensionLoad,
+    dimension: &Dimension,
+) -> Result<(RecordBatch, Option<Vec<i64>>)> {
+    let session = loading.session(&[]);
+    let query = transform::plan(&session, loading.job, &[]).await?;
+    let mut wanted: Vec<Wanted> = dimension.described_columns().map(Wanted::same).collect();
+    for key in &mut wanted[..dimension.natural_key.len()] {
+        key.column.nullable = false;
+    }
+    if let Some(from) = &spec.effective_at {
+        let column = Column::new(EFFECTIVE, ColumnType::Timestamp, false);
+        wanted.push(Wanted { from: from.clone(), column });
+    }
+    let fitting = Fitting::new(&query.schema(), &wanted)?;
+    let columns = fitting.columns().to_vec();
+    let batch = rows::collect(rows::fitted(&query, fitting).await?, &columns).await?;
+    let encoded = scd::encode(batch.columns())?;
+    let mut order: Vec<u32> = (0..u32::try_from(batch.num_rows()).unwrap_or(u32::MAX)).collect();
+    order.sort_unstable_by(|a, b| encoded.row(*a as usize).cmp(&encoded.row(*b as usize)));
+    let batch = take_record_batch(&batch, &UInt32Array::from(order))
+        .map_err(|error| Error::internal("members cannot be ordered").caused_by(error))?;
+    let effective = batch
+        .column_by_name(EFFECTIVE)
+        .map(|column| column.as_primitive::<TimestampMicrosecondType>().values().to_vec());
+    if let Some(bad) =
+        effective.iter().flatten().find(|at| !(BEGINNING_US..OPEN_END_US).contains(*at))
+    {
+        let moment = DateTime::<Utc>::from_timestamp_micros(*bad).unwrap_or_default();
+        return Err(Error::data(format!(
+            "a row holds since {moment}, which is before 1900 or after 9999"
+        ))
+        .with("column", spec.effective_at.as_deref().unwrap_or_default())
+        .hint("clean it in the source's rules or the transformation"));
+    }
+    Ok((batch, effective))
+}
+
+/// A stored table as the columns wanted now; a column that it does not have yet is NULL.
+async fn stored(
+    loading: &Loading<'_>,
+    table: &TableState,
+    columns: &[Column],
+    name: &str,
+) -> Result<RecordBatch> {
+    let has = |column: &Column| table.columns.iter().any(|stored| stored.name == column.name);
+    let present: Vec<Column> = columns.iter().filter(|column| has(column)).cloned().collect();
+    let names: Vec<String> = present.iter().map(|column| format!("\"{}\"", column.name)).collect();
+    let alias = format!("{name}_of_the_dimension");
+    let session = loading.session(&[(&alias, table)]);
+    let first = names.first().cloned().unwrap_or_default();
+    let sql = format!("SELECT {} FROM {alias} ORDER BY {first}", names.join(", "));
+    let batch = rows::collect(rows::stream_sql(&session, &sql, &present).await?, &present).await?;
+    let pick = |column: &Column| match batch.column_by_name(&column.name) {
+        Some(array) => std::sync::Arc::clone(array),
+        None => new_null_array(&column.ty.arrow(), batch.num_rows()),
+    };
+    let open: Vec<Column> = columns
+        .iter()
+        .map(|column| Column { nullable: column.nullable || !has(column), ..column.clone() })
+        .collect();
+    RecordBatch::try_new(arrow_schema(&open), open.iter().map(pick).collect())
+        .map_err(|error| Error::internal("a stored dimension is not readable").caused_by(error))
+}
+
+/// Without a change log, states must come in the order of their business time.
+fn check_order(loading: &mut Loading<'_>, dimension: &Dimension) -> Result<()> {
+    let cursor = format!("{}.as_of", dimension.table());
+    let as_of = loading.as_of.to_rfc3339();
+    let before = loading.load.preview().cursors.get(&cursor).cloned();
+    let before = before.and_then(|text| DateTime::parse_from_rfc3339(&text).ok());
+    if let Some(before) = before.filter(|before| *before > loading.as_of) {
+        let message = format!(
+            "the dimension `{}` was loaded as of {before}, so it cannot be loaded as of {as_of}",
+            dimension.name
+        );
+        return Err(Error::user(message)
+            .hint("run as of a later time, or give the job an `effective_at` column"));
+    }
+    loading.load.set_cursor(&cursor, as_of);
+    Ok(())
+}
+
+/// Refuses a snapshot that would close more members than the job allows.
+fn check_closed(spec: &DimensionLoad, dimension: &Dimension, loaded: &scd::Loaded) -> Result<()> {
+    let allowed = spec.close_at_most * loaded.live_before as f64;
+    if spec.missing == Missing::Keep || loaded.closed as f64 <= allowed || loaded.closed == 0 {
+        return Ok(());
+    }
+    let message = format!(
+        "{} of {} members of `{}` are missing, more than the job may close",
+        loaded.closed, loaded.live_before, dimension.name
+    );
+    Err(Error::data(message).hint(
+        "look whether the source is complete; `close_at_most` in the job allows a larger share",
+    ))
+}
+
+async fn save(
+    loading: &mut Loading<'_>,
+    dimension: &Dimension,
+    loaded: &scd::Loaded,
+) -> Result<()> {
+    let table = TableSpec {
+        name: dimension.table(),
+        description: dimension.description.clone(),
+        columns: scd::stored_columns(dimension),
+        partition_by: None,
+        sort_by: vec![dimension.key_column()],
+    };
+    put(loading, table, &loaded.table).await?;
+    if let Some(log) = &loaded.log {
+        let spec = TableSpec {
+            name: log_table(dimension),
+            description: format!("what sources said of {}, and since when", dimension.name),
+            columns: scd::log_columns(dimension),
+            partition_by: None,
+            sort_by: dimension.natural_key.iter().map(|column| column.name.clone()).collect(),
+        };
+        put(loading, spec, log).await?;
+    }
+    Ok(())
+}
+
+async fn put(loading: &mut Loading<'_>, spec: TableSpec, batch: &RecordBatch) -> Result<()> {
+    let rows = rows::in_batches(batch, &spec.columns)?;
+    let files = loading.load.write(&spec, rows).await?;
+    stage::replace(loading.load, spec, files)?;
+    Ok(())
+}
+
+fn notes(dimension: &Dimension, loaded: &scd::Loaded, rows_rejected: u64) -> Vec<String> {
+    let mut notes = Vec::new();
+    if loaded.closed > 0 && rows_rejected > 0 {
+        notes.push(format!(
+            "{} members of `{}` were closed as missing; rows of theirs may be among the \
+             {rows_rejected} that were rejected",
+            loaded.closed, dimension.name
+        ));
+    }
+    if loaded.contradictions > 0 {
+        notes.push(format!(
+            "{} rows of `{}` contradict others of the same member and moment; `deduplicate` says \
+             which stays",
+            loaded.contradictions, dimension.name
+        ));
+    }
+    if loaded.moved > 0 {
+        notes.push(format!(
+            "late changes moved the interval of {} versions of `{}`; facts that were loaded \
+             before keep the version they were given",
+            loaded.moved, dimension.name
+        ));
+    }
+    notes
+}

@@ -1,0 +1,160 @@
+//! The SQL of fact loading, as text: pure, so that it can be read and tested.
+
+use crate::error::{Error, Result};
+use crate::etl::fit::Wanted;
+use crate::etl::job::FactLoad;
+use crate::ids::SurrogateKey;
+use crate::model::{Calendar, Column, ColumnType, Dimension, DimensionKind, Fact, FactRole, Model};
+
+/// The staged rows of the job: the fact's own columns, natural keys, the event's moment.
+pub(super) const ROWS: &str = "rows_to_load";
+/// The moment at which dimension versions are looked up, among the staged rows.
+pub(super) const EVENT: &str = "__event_at";
+/// Whether a row deletes the row with its key.
+pub(super) const DELETE: &str = "__delete";
+
+/// A name in SQL, whatever characters it has.
+pub(super) fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+/// Names in SQL, each after a prefix such as `f.`.
+pub(super) fn list<'a>(prefix: &str, names: impl IntoIterator<Item = &'a String>) -> String {
+    let names = names.into_iter().map(|name| format!("{prefix}{}", quoted(name)));
+    names.collect::<Vec<_>>().join(", ")
+}
+
+/// `a.k1 = b.k1 AND a.k2 = b.k2`
+pub(super) fn equal(a: &str, b: &str, names: &[String]) -> String {
+    let pairs = names.iter().map(|name| format!("{a}.{0} = {b}.{0}", quoted(name)));
+    pairs.collect::<Vec<_>>().join(" AND ")
+}
+
+/// The natural key column of a role, by position, among the staged rows.
+fn key_name(role: &FactRole, position: usize) -> String {
+    format!("__{}_{position}", role.role)
+}
+
+/// The columns that a job's rows are staged as, and where each comes from.
+pub(super) fn staged_columns(fact: &Fact, load: &FactLoad, model: &Model) -> Result<Vec<Wanted>> {
+    let own = fact.degenerate.iter().chain(&fact.columns);
+    let mut wanted: Vec<Wanted> = own.map(Wanted::same).collect();
+    for own in &mut wanted {
+        // What identifies a row is never NULL: NULL equals nothing, not even itself.
+        own.column.nullable &= !fact.key.contains(&own.column.name);
+    }
+    for role in &fact.roles {
+        let dimension = dimension(model, role)?;
+        let from = load.keys.get(&role.role).map(Vec::as_slice).unwrap_or_default();
+        for (position, (key, from)) in dimension.natural_key.iter().zip(from).enumerate() {
+            let column = Column::new(key_name(role, position), key.ty, true);
+            wanted.push(Wanted { from: from.clone(), column });
+        }
+    }
+    let event = Column::new(EVENT, ColumnType::Timestamp, true);
+    wanted.push(Wanted { from: load.event_at.clone(), column: event });
+    if load.delete_when.is_some() {
+        let delete = Column::new(DELETE, ColumnType::Boolean, true);
+        wanted.push(Wanted { from: DELETE.to_owned(), column: delete });
+    }
+    Ok(wanted)
+}
+
+/// Gives the staged rows their surrogate keys: one look-up a role, at the moment of the event.
+/// With `more`, staged columns are kept under the same name.
+pub(super) fn look_up(fact: &Fact, model: &Model, more: &[&str]) -> Result<String> {
+    let mut keys = Vec::new();
+    let mut joins = Vec::new();
+    for role in &fact.roles {
+        let dimension = dimension(model, role)?;
+        let key = match &dimension.kind {
+            DimensionKind::Calendar(calendar) => day_key(role, calendar),
+            DimensionKind::Loaded => {
+                joins.push(join(role, dimension));
+                member_key(role, dimension)
+            }
+        };
+        keys.push(format!("{key} AS {}", quoted(&role.key_column())));
+    }
+    let own = fact.degenerate.iter().chain(&fact.columns).map(|column| &column.name);
+    let own = own.map(|name| format!("r.{}", quoted(name)));
+    let more = more.iter().map(|name| format!("r.{}", quoted(name)));
+    let columns: Vec<String> = keys.into_iter().chain(own).chain(more).collect();
+    let keyed = format!("SELECT {} FROM {ROWS} AS r {}", columns.join(", "), joins.join(" "));
+    Ok(match (&fact.partition_by_month_of, fact.partition_column()) {
+        (Some(role), Some(partition)) => {
+            let day = fact.role(role).map(FactRole::key_column).unwrap_or_default();
+            // Keys of days are yyyymmdd; unknown and not applicable fall into month 0.
+            let month = format!("CAST({} / 100 AS INT)", quoted(&day));
+            format!("SELECT *, {month} AS {} FROM ({keyed}) AS keyed", quoted(partition))
+        }
+        _ => keyed,
+    })
+}
+
+/// The order of rows in files: partition, declared order, then all that makes it a total order, so
+/// that the same rows always become the same files.
+pub(super) fn order_by(fact: &Fact) -> String {
+    let partition = fact.partition_column().map(str::to_owned);
+    let all = fact.table_columns().into_iter().map(|column| column.name);
+    let rest = if fact.key.is_empty() { all.collect() } else { fact.key.clone() };
+    let mut names: Vec<String> = Vec::new();
+    for name in partition.into_iter().chain(fact.sort_by.iter().cloned()).chain(rest) {
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    list("", &names)
+}
+
+fn dimension<'a>(model: &'a Model, role: &FactRole) -> Result<&'a Dimension> {
+    let unknown = || Error::internal("a role's dimension is not in the model");
+    model.dimension(&role.dimension).ok_or_else(|| unknown().with("role", &role.role))
+}
+
+/// What the dimension is called in a role.
+fn alias(role: &FactRole) -> String {
+    quoted(&format!("of_{}", role.role))
+}
+
+/// The version of the member that was valid at the event: at most one, by the invariants of
+/// dimensions.
+fn join(role: &FactRole, dimension: &Dimension) -> String {
+    let alias = alias(role);
+    let keys = dimension.natural_key.iter().enumerate().map(|(position, column)| {
+        format!("r.{} = {alias}.{}", quoted(&key_name(role, position)), quoted(&column.name))
+    });
+    let keys: Vec<String> = keys.collect();
+    format!(
+        "LEFT JOIN warehouse.{} AS {alias} ON {} AND r.{EVENT} >= {alias}.valid_from \
+         AND r.{EVENT} < {alias}.valid_to",
+        quoted(&dimension.table()),
+        keys.join(" AND "),
+    )
+}
+
+fn member_key(role: &FactRole, dimension: &Dimension) -> String {
+    let no_key = (0..dimension.natural_key.len())
+        .map(|position| format!("r.{} IS NULL", quoted(&key_name(role, position))));
+    format!(
+        "CAST(CASE WHEN {} THEN {} ELSE coalesce({}.{}, {}) END AS INT)",
+        no_key.collect::<Vec<_>>().join(" OR "),
+        SurrogateKey::NOT_APPLICABLE.0,
+        alias(role),
+        quoted(&dimension.key_column()),
+        SurrogateKey::UNKNOWN.0,
+    )
+}
+
+fn day_key(role: &FactRole, calendar: &Calendar) -> String {
+    let day = format!("r.{}", quoted(&key_name(role, 0)));
+    format!(
+        "CAST(CASE WHEN {day} IS NULL THEN {} WHEN {day} BETWEEN DATE '{}' AND DATE '{}' \
+         THEN date_part('year', {day}) * 10000 + date_part('month', {day}) * 100 \
+         + date_part('day', {day}) ELSE {} END AS INT)",
+        SurrogateKey::NOT_APPLICABLE.0,
+        calendar.from,
+        calendar.to,
+        SurrogateKey::UNKNOWN.0,
+    )
+}

@@ -1,0 +1,69 @@
+//! Loading rows into dimensions and facts.
+//!
+//! Each loader writes files, checks what it wrote, and says to the [`Load`] what becomes of the
+//! table; nobody sees any of it before the run publishes.
+
+pub(crate) mod calendar;
+pub(crate) mod dimension;
+pub(crate) mod fact;
+mod fact_sql;
+mod scd;
+mod stage;
+mod upsert;
+
+use super::job::{Job, LoadSpec};
+use crate::engine::{Engine, Session};
+use crate::error::Result;
+use crate::store::{Load, TableState};
+use chrono::{DateTime, Utc};
+
+/// What the loading of a job's rows has at hand.
+pub(crate) struct Loading<'a> {
+    /// Plans and runs SQL.
+    pub(crate) engine: &'a Engine,
+    /// The load under way.
+    pub(crate) load: &'a mut Load,
+    /// The job.
+    pub(crate) job: &'a Job,
+    /// Its staged sources.
+    pub(crate) sources: &'a [(String, TableState)],
+    /// Rows of those sources that were refused.
+    pub(crate) rows_rejected: u64,
+    /// The run's business time.
+    pub(crate) as_of: DateTime<Utc>,
+}
+
+impl Loading<'_> {
+    /// A session over the warehouse as loaded so far, the job's sources, and other staged tables.
+    fn session(&self, others: &[(&str, &TableState)]) -> Session {
+        let others = others.iter().map(|(name, table)| ((*name).to_owned(), (*table).clone()));
+        let staged = self.sources.iter().cloned().chain(others).collect();
+        super::transform::session(self.engine, self.load.preview(), staged)
+    }
+}
+
+/// What became of a job's rows.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Loaded {
+    /// Rows that the transformation yielded.
+    pub(crate) rows_in: u64,
+    /// Rows written, new and changed.
+    pub(crate) rows_written: u64,
+    /// Rows deleted, members closed.
+    pub(crate) rows_deleted: u64,
+    /// What a person should know, though it is no error.
+    pub(crate) notes: Vec<String>,
+}
+
+/// Loads a job's rows into its table.
+pub(crate) async fn load(mut loading: Loading<'_>) -> Result<Loaded> {
+    let job = loading.job;
+    let loaded = match &job.load {
+        LoadSpec::Dimension(spec) => dimension::load(&mut loading, spec).await,
+        LoadSpec::Fact(spec) => fact::load(&mut loading, spec).await,
+    };
+    loaded.map_err(|error| match error.context("job") {
+        Some(_) => error,
+        None => error.with("job", &job.job),
+    })
+}

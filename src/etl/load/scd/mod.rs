@@ -1,0 +1,131 @@
+//! Slowly changing dimensions: members and their history, as a pure function.
+//!
+//! ```text
+//! stored table, change log, incoming rows
+//!     -> pool.rs      all of them as one batch, tuples numbered (intern.rs)
+//!     -> observe.rs   what was said of whom, since when
+//!     -> history.rs   versions
+//!     -> keys.rs      surrogate and durable keys
+//!     -> table.rs     the new table and change log
+//!     -> check.rs     the invariants, on the finished table
+//! ```
+//!
+//! Plain rows in, plain rows out: no session, no I/O. Type 1 attributes are overwritten in every
+//! version of a member, type 2 attributes open a version; intervals are half-open; the first
+//! version of a member is valid since the beginning of time. Sources that say since when a row
+//! holds may say so late: their rows are kept in a change log (`changes_<dimension>`), so that
+//! the outcome does not depend on the order of arrival. A version once loaded keeps its
+//! surrogate key for ever; a late change can shorten its interval, never take it away.
+
+mod check;
+mod history;
+mod intern;
+mod keys;
+mod observe;
+mod pool;
+mod table;
+
+pub(crate) use history::{BEGINNING_US, OPEN_END_US};
+pub(crate) use intern::encode;
+pub(crate) use table::{log_columns, stored_columns};
+
+use crate::error::Result;
+use crate::etl::job::Missing;
+use crate::model::Dimension;
+use arrow::record_batch::RecordBatch;
+use pool::Pool;
+
+/// What the kernel works on. Batches hold the columns that [`stored_columns`] and [`log_columns`]
+/// name, in that order.
+#[derive(Debug)]
+pub(crate) struct Members<'a> {
+    /// The dimension.
+    pub(crate) dimension: &'a Dimension,
+    /// The table as it stands; none before the first load.
+    pub(crate) current: Option<&'a RecordBatch>,
+    /// The change log as it stands, where the dimension has one.
+    pub(crate) log: Option<&'a RecordBatch>,
+    /// The rows to load: natural key, attributes.
+    pub(crate) incoming: &'a RecordBatch,
+    /// Since when each incoming row holds, in microseconds since 1970; the run's time if `None`.
+    pub(crate) effective_us: Option<&'a [i64]>,
+    /// The run's business time, in microseconds since 1970.
+    pub(crate) as_of_us: i64,
+    /// What a member missing from the incoming rows means.
+    pub(crate) missing: Missing,
+    /// Whether the dimension keeps a change log from now on.
+    pub(crate) keep_log: bool,
+}
+
+/// A dimension after a load.
+#[derive(Debug)]
+pub(crate) struct Loaded {
+    /// The table, ordered by surrogate key.
+    pub(crate) table: RecordBatch,
+    /// The change log, where the dimension keeps one.
+    pub(crate) log: Option<RecordBatch>,
+    /// Rows of the table that are new or differ from before.
+    pub(crate) rows_changed: u64,
+    /// Rows of the change log that are new or differ from before.
+    pub(crate) log_rows_changed: u64,
+    /// Members closed because they are missing.
+    pub(crate) closed: u64,
+    /// Members that had a present version before.
+    pub(crate) live_before: u64,
+    /// Incoming rows that say other things than a row of the same member and moment.
+    pub(crate) contradictions: u64,
+    /// Versions loaded before whose interval in the past was moved by a late change.
+    pub(crate) moved: u64,
+}
+
+/// Loads incoming rows into a dimension.
+///
+/// # Errors
+/// Data errors name the rows that cannot be loaded; a broken invariant is an internal error.
+pub(crate) fn load(members: &Members<'_>) -> Result<Loaded> {
+    let pool = Pool::new(members)?;
+    let seen = observe::observe(members, &pool);
+    let given = keys::given(&pool, &seen.before);
+    let mut versions = history::versions(&seen.all, &pool.tracked_value, &given);
+    keys::assign(members.dimension, &pool, &mut versions)?;
+    let moved = pool.stored.iter().filter(|stored| moved(stored, &versions)).count() as u64;
+    let table = table::table(members.dimension, &pool, &versions)?;
+    let log = if members.keep_log {
+        Some(table::log(members.dimension, &pool, &seen.all)?)
+    } else {
+        None
+    };
+    check::check(members.dimension, &table, live(&seen.all))?;
+    Ok(Loaded {
+        rows_changed: table::rows_changed(members.current, &table)?,
+        log_rows_changed: match &log {
+            Some(log) => table::rows_changed(members.log, log)?,
+            None => 0,
+        },
+        table,
+        log,
+        closed: seen.closed,
+        contradictions: seen.contradictions,
+        live_before: live(&seen.before),
+        moved,
+    })
+}
+
+/// Members whose last observation is not their deletion.
+fn live(settled: &[history::Observation]) -> u64 {
+    let members = settled.chunk_by(|a, b| a.member == b.member);
+    members.filter(|seen| seen.last().is_some_and(|last| last.row.is_some())).count() as u64
+}
+
+/// Whether a version that is stored has another past now: it began or ended at another moment.
+fn moved(stored: &pool::Stored, versions: &[history::Version]) -> bool {
+    let now = versions.binary_search_by_key(&stored.key, |version| version.key.unwrap_or(0));
+    now.is_ok_and(|index| {
+        let version = &versions[index];
+        let ended = stored.to_us != OPEN_END_US && stored.to_us != version.to_us;
+        ended || stored.from_us != version.from_us
+    })
+}
+
+#[cfg(test)]
+mod tests;

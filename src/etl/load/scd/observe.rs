@@ -1,0 +1,116 @@
+//! What was said of members: before this load, and by it.
+
+use super::Members;
+use super::history::{Observation, settle};
+use super::pool::Pool;
+use crate::etl::job::Missing;
+use std::collections::{HashMap, HashSet};
+
+/// Settled observations.
+#[derive(Debug)]
+pub(super) struct Seen {
+    /// Those before this load.
+    pub(super) before: Vec<Observation>,
+    /// All of them.
+    pub(super) all: Vec<Observation>,
+    /// Members that this load found missing and closed.
+    pub(super) closed: u64,
+    /// Incoming rows that contradict a row of the same member and moment.
+    pub(super) contradictions: u64,
+}
+
+/// Gathers what was said.
+pub(super) fn observe(members: &Members<'_>, pool: &Pool) -> Seen {
+    let before = match members.log {
+        Some(_) => settle(from_log(pool)),
+        None => settle(from_table(pool)),
+    };
+    let last: HashMap<u32, Observation> = before.iter().map(|seen| (seen.member, *seen)).collect();
+    let mut all = before.clone();
+    let new = pool.incoming.clone().filter_map(|row| incoming(members, pool, &last, row));
+    let new: Vec<Observation> = new.collect();
+    let contradictions = contradictions(pool, new.clone());
+    all.extend(new);
+    let mut closed = 0;
+    if members.missing == Missing::Close {
+        let present: HashSet<u32> =
+            pool.incoming.clone().map(|row| pool.member[row as usize]).collect();
+        let gone =
+            last.values().filter(|seen| seen.row.is_some() && !present.contains(&seen.member));
+        for seen in gone {
+            let at_us = members.as_of_us.max(seen.at_us + 1);
+            all.push(Observation { member: seen.member, at_us, row: None });
+            closed += 1;
+        }
+    }
+    Seen { before, all: settle(all), closed, contradictions }
+}
+
+fn from_log(pool: &Pool) -> Vec<Observation> {
+    let entry = |logged: &super::pool::Logged| Observation {
+        member: pool.member[logged.row as usize],
+        at_us: logged.at_us,
+        row: (!logged.deleted).then_some(logged.row),
+    };
+    pool.logged.iter().map(entry).collect()
+}
+
+/// Without a log, the versions themselves say what was seen: values since their start, a deletion
+/// at an end where no other version begins (which, standing later in the list, outweighs it).
+fn from_table(pool: &Pool) -> Vec<Observation> {
+    let ended = pool.stored.iter().filter(|version| version.to_us != super::OPEN_END_US);
+    let ends = ended.map(|v| Observation { member: v.member, at_us: v.to_us, row: None });
+    let starts = pool.stored.iter().map(|version| Observation {
+        member: version.member,
+        at_us: version.from_us,
+        row: Some(version.row),
+    });
+    ends.chain(starts).collect()
+}
+
+/// What an incoming row says; nothing where it repeats what is known.
+fn incoming(
+    members: &Members<'_>,
+    pool: &Pool,
+    last: &HashMap<u32, Observation>,
+    row: u32,
+) -> Option<Observation> {
+    let member = pool.member[row as usize];
+    let mut at_us = match members.effective_us {
+        Some(effective) => effective[(row - pool.incoming.start) as usize],
+        None => members.as_of_us,
+    };
+    if let Some(last) = last.get(&member) {
+        match last.row {
+            // The run's time says nothing new of a member whose values are the same.
+            Some(known) if members.effective_us.is_none() && last.at_us <= at_us => {
+                if same_values(pool, known, row) {
+                    return None;
+                }
+            }
+            // To be in a full snapshot again is to come back, whenever the row was last changed.
+            None if members.missing == Missing::Close && at_us <= last.at_us => {
+                at_us = members.as_of_us.max(last.at_us + 1);
+            }
+            _ => {}
+        }
+    }
+    Some(Observation { member, at_us, row: Some(row) })
+}
+
+/// How many rows say other things than the row after them of the same member and moment.
+fn contradictions(pool: &Pool, mut new: Vec<Observation>) -> u64 {
+    new.sort_by_key(|seen| (seen.member, seen.at_us));
+    let contradict = |pair: &&[Observation]| {
+        let same_time = (pair[0].member, pair[0].at_us) == (pair[1].member, pair[1].at_us);
+        let rows = pair[0].row.zip(pair[1].row);
+        same_time && rows.is_some_and(|(a, b)| !same_values(pool, a, b))
+    };
+    new.windows(2).filter(contradict).count() as u64
+}
+
+fn same_values(pool: &Pool, a: u32, b: u32) -> bool {
+    let (a, b) = (a as usize, b as usize);
+    pool.tracked_value[a] == pool.tracked_value[b]
+        && pool.overwritten_value[a] == pool.overwritten_value[b]
+}

@@ -1,0 +1,57 @@
+//! Staging only what differs: files are written the same way every time, so a table whose new
+//! files have the checksums of its present ones is left as it is.
+
+use crate::error::{Error, Result};
+use crate::store::{Change, DataFile, Load, TableSpec, TableState};
+
+/// Makes these files the table, unless they hold what it holds. Returns whether they differ.
+pub(crate) fn replace(load: &mut Load, spec: TableSpec, files: Vec<DataFile>) -> Result<bool> {
+    let preview = load.preview();
+    if preview.tables.get(&spec.name).is_some_and(|table| same(table, &spec, &files)) {
+        return Ok(false);
+    }
+    load.stage(spec, Change::Replace(files))?;
+    Ok(true)
+}
+
+fn same(table: &TableState, spec: &TableSpec, files: &[DataFile]) -> bool {
+    fn identities(files: &[DataFile]) -> Vec<(Option<i32>, &str)> {
+        files.iter().map(|file| (file.partition, file.sha256.as_str())).collect()
+    }
+    table.columns == spec.columns
+        && table.partition_by == spec.partition_by
+        && table.sort_by == spec.sort_by
+        && identities(&table.files) == identities(files)
+}
+
+/// A table of which only some files are seen.
+pub(crate) fn only(table: &TableState, files: &[DataFile]) -> TableState {
+    TableState { files: files.to_vec(), ..table.clone() }
+}
+
+/// A table as its next version has it: columns that its files lack are NULL.
+pub(crate) fn as_specified(table: &TableState, spec: &TableSpec) -> TableState {
+    TableState { columns: spec.columns.clone(), ..table.clone() }
+}
+
+/// Refuses to change some files of a table that is partitioned otherwise than the model says.
+///
+/// # Errors
+/// User errors that say both.
+pub(crate) fn check_partitions(table: &TableState, spec: &TableSpec) -> Result<()> {
+    if table.partition_by == spec.partition_by || table.files.is_empty() {
+        return Ok(());
+    }
+    let by = |column: &Option<String>| match column {
+        Some(column) => format!("by {column}"),
+        None => "not at all".to_owned(),
+    };
+    let message = format!(
+        "the stored table is partitioned {}, the model's {}",
+        by(&table.partition_by),
+        by(&spec.partition_by)
+    );
+    Err(Error::user(message)
+        .with("table", &spec.name)
+        .hint("load it whole once, with `mode: replace`"))
+}

@@ -1,0 +1,93 @@
+//! What a run would do: looks at sources and the latest release, reads no rows, writes nothing.
+
+use super::job::{FactMode, Job, LoadSpec, Missing};
+use super::jobs::{Jobs, tables_used, target_table};
+use super::run::{plans, reasons};
+use crate::engine::Engine;
+use crate::error::Result;
+use crate::store::Input;
+use std::collections::BTreeSet;
+use std::path::Path;
+
+/// What a run would do with a job.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JobPlan {
+    /// The job.
+    pub job: String,
+    /// The table it loads.
+    pub table: String,
+    /// How it loads it, in words.
+    pub mode: String,
+    /// Why it would run; empty where it would be skipped.
+    pub reasons: Vec<String>,
+    /// Its sources.
+    pub sources: Vec<SourcePlan>,
+}
+
+/// What a run would read of a source.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SourcePlan {
+    /// The source.
+    pub source: String,
+    /// The files (or tables) that would be read.
+    pub to_read: Vec<Input>,
+    /// Whether published runs have read exactly what there is.
+    pub unchanged: bool,
+}
+
+/// Plans a run of jobs; all of them where none is named.
+///
+/// # Errors
+/// Usage errors for unknown jobs; what a source's place has wrong.
+pub async fn plan(
+    project: &Path,
+    engine: &Engine,
+    jobs: &Jobs,
+    only: &[String],
+) -> Result<Vec<JobPlan>> {
+    let release = engine.warehouse().latest().await?;
+    let model = engine.model();
+    let mut planned = Vec::new();
+    // Tables that jobs before would load; whether rows change is known only when they have run.
+    let mut loaded: BTreeSet<String> = BTreeSet::new();
+    for job in jobs.select(only)? {
+        let sources = plans(project, job, &release).await?;
+        let mut reasons = reasons(&sources, job, model, &release);
+        if super::upstream::follows_upstream(job) {
+            let used = tables_used(job, model);
+            let used = used.iter().filter(|table| loaded.contains(*table));
+            reasons.extend(used.map(|table| format!("warehouse.{table} may change")));
+        }
+        if !reasons.is_empty() {
+            loaded.insert(target_table(job));
+        }
+        let sources = sources.iter().map(|plan| SourcePlan {
+            source: plan.spec().name.clone(),
+            to_read: plan.to_read().cloned().collect(),
+            unchanged: plan.is_unchanged(),
+        });
+        planned.push(JobPlan {
+            job: job.job.clone(),
+            table: target_table(job),
+            mode: mode(job),
+            reasons,
+            sources: sources.collect(),
+        });
+    }
+    Ok(planned)
+}
+
+fn mode(job: &Job) -> String {
+    let words = match &job.load {
+        LoadSpec::Dimension(load) if load.missing == Missing::Close => {
+            "members with history, missing ones closed"
+        }
+        LoadSpec::Dimension(_) => "members with history",
+        LoadSpec::Fact(load) => match load.mode {
+            FactMode::Append => "append",
+            FactMode::Upsert => "upsert",
+            FactMode::Replace => "replace",
+        },
+    };
+    words.to_owned()
+}

@@ -1,0 +1,76 @@
+//! Rows out of a session: as a stream fitted to columns, or whole where they are known to be few.
+
+use super::columns::conform;
+use super::fit::{Fitting, Wanted};
+use crate::engine::{Query, Session};
+use crate::error::{Error, Result};
+use crate::model::{Column, arrow_schema};
+use crate::store::Rows;
+use arrow::array::{Array, AsArray};
+use arrow::compute::concat_batches;
+use arrow::datatypes::Int64Type;
+use arrow::record_batch::RecordBatch;
+use datafusion::error::DataFusionError;
+use futures::{StreamExt, TryStreamExt, stream};
+
+/// Rows a batch that is cut from a larger one.
+const BATCH_ROWS: usize = 65_536;
+
+/// A query's rows, fitted.
+pub(crate) async fn fitted(query: &Query, fitting: Fitting) -> Result<Rows> {
+    let rows = query.execute().await?;
+    let fit = move |batch: Result<RecordBatch, DataFusionError>| {
+        fitting.apply(&batch.map_err(crate::engine::error_of)?)
+    };
+    Ok(rows.map(fit).boxed())
+}
+
+/// A query's rows as columns by name.
+pub(crate) async fn stream_sql(session: &Session, sql: &str, columns: &[Column]) -> Result<Rows> {
+    let query = session.plan_sql(sql).await?;
+    let wanted: Vec<Wanted> = columns.iter().map(Wanted::same).collect();
+    let fitting = Fitting::new(&query.schema(), &wanted)?;
+    fitted(&query, fitting).await
+}
+
+/// All rows of a stream in one batch.
+pub(crate) async fn collect(rows: Rows, columns: &[Column]) -> Result<RecordBatch> {
+    let batches: Vec<RecordBatch> = rows.try_collect().await?;
+    concat_batches(&arrow_schema(columns), &batches)
+        .map_err(|error| Error::internal("batches do not fit together").caused_by(error))
+}
+
+/// All rows of a query in one batch, in whatever types it has.
+pub(crate) async fn answer(session: &Session, sql: &str) -> Result<RecordBatch> {
+    let query = session.plan_sql(sql).await?;
+    let schema = query.schema();
+    let batches: Vec<RecordBatch> =
+        query.execute().await?.try_collect().await.map_err(crate::engine::error_of)?;
+    concat_batches(&schema, &batches)
+        .map_err(|error| Error::internal("batches do not fit together").caused_by(error))
+}
+
+/// The integers of a query that answers with one row of counts.
+pub(crate) async fn counts(session: &Session, sql: &str) -> Result<Vec<u64>> {
+    let batch = answer(session, sql).await?;
+    let count = |column: &arrow::array::ArrayRef| {
+        let wrong = || Error::internal("a count did not answer with a number");
+        let numbers = column.as_primitive_opt::<Int64Type>().ok_or_else(wrong)?;
+        if numbers.len() != 1 {
+            return Err(wrong());
+        }
+        let value = if numbers.is_null(0) { 0 } else { numbers.value(0) };
+        u64::try_from(value).map_err(|_| wrong())
+    };
+    batch.columns().iter().map(count).collect()
+}
+
+/// A batch as a stream of smaller ones.
+pub(crate) fn in_batches(batch: &RecordBatch, columns: &[Column]) -> Result<Rows> {
+    let batch = conform(batch, columns)?;
+    let starts = (0..batch.num_rows()).step_by(BATCH_ROWS);
+    let slices: Vec<Result<RecordBatch>> = starts
+        .map(|start| Ok(batch.slice(start, BATCH_ROWS.min(batch.num_rows() - start))))
+        .collect();
+    Ok(stream::iter(slices).boxed())
+}

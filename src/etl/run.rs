@@ -1,0 +1,167 @@
+//! A run: every job in order, then the aggregates, then one release.
+//!
+//! ```text
+//! begin on the latest release
+//!   -> calendars
+//!   -> each job: plan -> (skip | extract and clean -> transform -> load)
+//!   -> the aggregates of what changed
+//!   -> publish once, or nothing where nothing changed
+//! ```
+//!
+//! A failure abandons everything and says why in the operational log. A run that lost against
+//! another begins again on what the other published.
+
+mod job;
+mod record;
+mod summary;
+
+pub(crate) use job::{plans, reasons};
+pub use summary::{AggregateSummary, JobSummary, RunSummary, SourceSummary};
+
+use super::jobs::Jobs;
+use super::progress::Progress;
+use crate::aggregate;
+use crate::clock::Clock;
+use crate::engine::Engine;
+use crate::error::{ErrorKind, Result};
+use crate::ids::{ReleaseId, RunId};
+use crate::store::Load;
+use chrono::{DateTime, Utc};
+use record::Record;
+use std::path::Path;
+use std::sync::Arc;
+
+/// How often a run begins again where another was first.
+const ATTEMPTS: usize = 4;
+
+/// The context of a store's error that came after its release was published.
+const PUBLISHED_RELEASE: &str = "published release";
+
+/// What a run needs.
+#[derive(Debug, Clone)]
+pub struct Request<'a> {
+    /// The project's folder: sources are found from there.
+    pub project: &'a Path,
+    /// The warehouse and its model.
+    pub engine: &'a Engine,
+    /// The project's jobs.
+    pub jobs: &'a Jobs,
+    /// The jobs to run, by name; all where empty.
+    pub only: &'a [String],
+    /// The business time of the run: since when changes hold where rows do not say so.
+    pub as_of: DateTime<Utc>,
+    /// Dates the run.
+    pub clock: Arc<dyn Clock>,
+    /// Hears how it goes on.
+    pub progress: Arc<dyn Progress>,
+}
+
+/// Runs jobs and publishes what they load as one release.
+///
+/// # Errors
+/// Whatever stopped it: nothing is published then, and the operational log says why.
+pub async fn run(request: &Request<'_>) -> Result<RunSummary> {
+    request.jobs.select(request.only)?;
+    let mut attempts = 1;
+    loop {
+        match attempt(request).await {
+            Err(error) if error.kind() == ErrorKind::Conflict && attempts < ATTEMPTS => {
+                attempts += 1;
+            }
+            outcome => return outcome,
+        }
+    }
+}
+
+async fn attempt(request: &Request<'_>) -> Result<RunSummary> {
+    let warehouse = request.engine.warehouse();
+    let mut record = Record::begin(warehouse, &request.clock).await?;
+    let base = warehouse.latest().await?;
+    let mut load = warehouse.begin(record.run().clone(), base);
+    let mut done = Done::default();
+    let outcome = match work(request, &mut load, &mut done).await {
+        Ok(()) => finish(request, load, &mut done).await,
+        Err(error) => {
+            // Why the run failed is worth more than that its files could not be deleted, too.
+            let _ = load.abandon().await;
+            Err(error)
+        }
+    };
+    record.end(&outcome, done.jobs.iter(), &done.aggregates).await?;
+    Ok(RunSummary {
+        run: record.run().clone(),
+        release: outcome?,
+        jobs: done.jobs,
+        aggregates: done.aggregates,
+        notes: done.notes,
+        elapsed_ms: record.elapsed_ms(),
+    })
+}
+
+/// What a run has done so far.
+#[derive(Debug, Default)]
+struct Done {
+    jobs: Vec<JobSummary>,
+    aggregates: Vec<AggregateSummary>,
+    notes: Vec<String>,
+}
+
+async fn work(request: &Request<'_>, load: &mut Load, done: &mut Done) -> Result<()> {
+    super::load::calendar::load(load, request.engine.model()).await?;
+    let jobs = request.jobs.select(request.only)?;
+    for (index, job) in jobs.iter().enumerate() {
+        request.progress.job_started(&job.job, index + 1, jobs.len());
+        let summary = job::run(request, load, job).await?;
+        request.progress.job_finished(&summary);
+        done.jobs.push(summary);
+    }
+    aggregate::drop_undeclared(load, request.engine.model())?;
+    for stale in aggregate::stale(load, request.engine.model()) {
+        let started = request.clock.now();
+        let table = stale.table();
+        request.progress.summarising(&table);
+        let rows = aggregate::build(request.engine, load, &stale).await?;
+        let elapsed_ms = record::since(&request.clock, started);
+        done.aggregates.push(AggregateSummary {
+            cube: stale.cube.name.clone(),
+            table,
+            rows,
+            elapsed_ms,
+        });
+    }
+    Ok(())
+}
+
+/// Publishes what there is to publish.
+async fn finish(request: &Request<'_>, load: Load, done: &mut Done) -> Result<Option<ReleaseId>> {
+    if !load.has_changes() {
+        load.abandon().await?;
+        return Ok(None);
+    }
+    request.progress.publishing();
+    let summary = summary::in_words(&done.jobs, &done.aggregates);
+    match load.publish(summary).await {
+        Ok(release) => Ok(Some(release.id)),
+        Err(error) => {
+            // The release file is the commit: what went wrong after it does not undo it.
+            let stands = error.context(PUBLISHED_RELEASE).and_then(|id| id.parse().ok());
+            let Some(id) = stands else { return Err(error) };
+            done.notes.push(format!("release {id} stands, but is not tidied up yet: {error}"));
+            Ok(Some(ReleaseId(id)))
+        }
+    }
+}
+
+/// A run's number: the moment it began, and a count where several began at once.
+async fn run_id(warehouse: &crate::store::Warehouse, now: DateTime<Utc>) -> Result<RunId> {
+    let moment = now.format("%Y%m%dT%H%M%S%6fZ").to_string();
+    let runs = warehouse.runs().await?;
+    let taken = |id: &str| runs.iter().any(|run| run.run.0 == id);
+    let mut id = moment.clone();
+    let mut count = 1;
+    while taken(&id) {
+        count += 1;
+        id = format!("{moment}-{count}");
+    }
+    Ok(RunId(id))
+}

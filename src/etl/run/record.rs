@@ -1,0 +1,115 @@
+//! A run in the operational log: there from its first moment, complete when it ends.
+
+use super::{AggregateSummary, JobSummary, run_id};
+use crate::clock::Clock;
+use crate::error::Result;
+use crate::ids::{ReleaseId, RunId};
+use crate::store::{RunRecord, RunStatus, StepRecord, Warehouse};
+use chrono::{DateTime, Utc};
+use std::sync::Arc;
+
+/// A run being recorded.
+#[derive(Debug)]
+pub(super) struct Record {
+    warehouse: Warehouse,
+    clock: Arc<dyn Clock>,
+    run: RunRecord,
+}
+
+impl Record {
+    pub(super) async fn begin(warehouse: &Warehouse, clock: &Arc<dyn Clock>) -> Result<Self> {
+        let now = clock.now();
+        let run = RunRecord {
+            run: run_id(warehouse, now).await?,
+            started_at: now,
+            finished_at: None,
+            status: RunStatus::Running,
+            release: None,
+            error: None,
+            steps: Vec::new(),
+        };
+        warehouse.record_run(&run).await?;
+        Ok(Self { warehouse: warehouse.clone(), clock: Arc::clone(clock), run })
+    }
+
+    pub(super) fn run(&self) -> &RunId {
+        &self.run.run
+    }
+
+    /// Records how the run ended.
+    pub(super) async fn end(
+        &mut self,
+        outcome: &Result<Option<ReleaseId>>,
+        jobs: impl Iterator<Item = &JobSummary>,
+        aggregates: &[AggregateSummary],
+    ) -> Result<()> {
+        self.run.finished_at = Some(self.clock.now());
+        self.run.steps = jobs.flat_map(steps).chain(aggregates.iter().map(summarised)).collect();
+        match outcome {
+            Ok(Some(release)) => {
+                self.run.status = RunStatus::Published;
+                self.run.release = Some(*release);
+            }
+            Ok(None) => self.run.status = RunStatus::NothingNew,
+            Err(error) => {
+                self.run.status = RunStatus::Failed;
+                self.run.error = Some(error.to_string());
+            }
+        }
+        let recorded = self.warehouse.record_run(&self.run).await;
+        // A run that failed reports why it failed, even if that cannot be recorded.
+        if outcome.is_err() { Ok(()) } else { recorded }
+    }
+
+    pub(super) fn elapsed_ms(&self) -> u64 {
+        let end = self.run.finished_at.unwrap_or(self.run.started_at);
+        milliseconds(self.run.started_at, end)
+    }
+}
+
+/// Milliseconds from a moment to now.
+pub(super) fn since(clock: &Arc<dyn Clock>, started: DateTime<Utc>) -> u64 {
+    milliseconds(started, clock.now())
+}
+
+fn milliseconds(from: DateTime<Utc>, to: DateTime<Utc>) -> u64 {
+    u64::try_from((to - from).num_milliseconds()).unwrap_or(0)
+}
+
+fn steps(job: &JobSummary) -> Vec<StepRecord> {
+    if job.skipped.is_some() {
+        return Vec::new();
+    }
+    let read: u64 = job.sources.iter().map(|source| source.elapsed_ms).sum();
+    let extracts = job.sources.iter().map(|source| StepRecord {
+        job: job.job.clone(),
+        step: "extract".to_owned(),
+        target: source.source.clone(),
+        rows_read: source.counts.read,
+        rows_written: source.counts.staged,
+        rows_rejected: source.counts.rejected,
+        elapsed_ms: source.elapsed_ms,
+    });
+    let load = StepRecord {
+        job: job.job.clone(),
+        step: "load".to_owned(),
+        target: job.table.clone(),
+        rows_read: job.rows_in,
+        rows_written: job.rows_written,
+        rows_rejected: 0,
+        elapsed_ms: job.elapsed_ms.saturating_sub(read),
+    };
+    extracts.chain([load]).collect()
+}
+
+fn summarised(aggregate: &AggregateSummary) -> StepRecord {
+    StepRecord {
+        job: aggregate.cube.clone(),
+        step: "summarise".to_owned(),
+        target: aggregate.table.clone(),
+        rows_read: 0,
+        rows_written: aggregate.rows,
+        rows_rejected: 0,
+        elapsed_ms: aggregate.elapsed_ms,
+    }
+}

@@ -1,0 +1,89 @@
+//! What a run did, for people and for tests.
+
+use crate::etl::extract::Counts;
+use crate::etl::quarantine::RejectSummary;
+use crate::ids::{ReleaseId, RunId};
+
+/// What a run did.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RunSummary {
+    /// The run.
+    pub run: RunId,
+    /// The release it published; none where nothing was new.
+    pub release: Option<ReleaseId>,
+    /// Its jobs in the order they ran, those skipped included.
+    pub jobs: Vec<JobSummary>,
+    /// The aggregates it built.
+    pub aggregates: Vec<AggregateSummary>,
+    /// What a person should know of the run as a whole.
+    pub notes: Vec<String>,
+    /// How long it took.
+    pub elapsed_ms: u64,
+}
+
+/// What a job did.
+#[derive(Debug, Clone, PartialEq)]
+pub struct JobSummary {
+    /// The job.
+    pub job: String,
+    /// The table it loads.
+    pub table: String,
+    /// Why it was skipped, if it was.
+    pub skipped: Option<String>,
+    /// Its sources.
+    pub sources: Vec<SourceSummary>,
+    /// Rows that the transformation yielded.
+    pub rows_in: u64,
+    /// Rows written to the table, new and changed.
+    pub rows_written: u64,
+    /// Rows deleted from the table, members closed.
+    pub rows_deleted: u64,
+    /// What a person should know, though it is no error.
+    pub notes: Vec<String>,
+    /// How long it took.
+    pub elapsed_ms: u64,
+}
+
+/// What became of a source's rows.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SourceSummary {
+    /// The source.
+    pub source: String,
+    /// Rows by what became of them.
+    pub counts: Counts,
+    /// Rejected rows by cause.
+    pub rejects: Vec<RejectSummary>,
+    /// How long it took to read.
+    pub elapsed_ms: u64,
+}
+
+/// An aggregate that was built.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AggregateSummary {
+    /// Its cube.
+    pub cube: String,
+    /// Its table.
+    pub table: String,
+    /// Its rows.
+    pub rows: u64,
+    /// How long it took.
+    pub elapsed_ms: u64,
+}
+
+/// What a release brings, in a sentence.
+pub(super) fn in_words(jobs: &[JobSummary], aggregates: &[AggregateSummary]) -> String {
+    let loaded = jobs.iter().filter(|job| job.rows_written + job.rows_deleted > 0);
+    let mut words: Vec<String> = loaded
+        .map(|job| match job.rows_deleted {
+            0 => format!("{}: {} rows", job.table, job.rows_written),
+            deleted => format!("{}: {} rows, {deleted} deleted", job.table, job.rows_written),
+        })
+        .collect();
+    if !aggregates.is_empty() {
+        words.push(format!("{} aggregates", aggregates.len()));
+    }
+    if words.is_empty() {
+        return "no rows changed".to_owned();
+    }
+    words.join("; ")
+}
