@@ -15,13 +15,13 @@ use std::path::Path;
 use std::sync::Arc;
 use tempfile::TempDir;
 
-pub const DATE: &str = "
+pub(crate) const DATE: &str = "
 dimension: date
 description: days
 calendar: {from: 2024-01-01, to: 2024-12-31, fiscal_year_start_month: 4}
 ";
 
-pub const CUSTOMER: &str = "
+pub(crate) const CUSTOMER: &str = "
 dimension: customer
 description: who buys
 natural_key:
@@ -34,7 +34,7 @@ hierarchies:
   - {name: place, levels: [city, {level: customer, attribute: customer_name, key: customer_id}]}
 ";
 
-pub const SALES: &str = "
+pub(crate) const SALES: &str = "
 fact: sales
 description: what was sold
 grain: one row a receipt line
@@ -53,7 +53,7 @@ partition_by_month_of: date
 sort_by: [date_key, customer_key]
 ";
 
-pub const CUBE: &str = "
+pub(crate) const CUBE: &str = "
 cube: sales
 description: sales
 facts: [sales]
@@ -65,7 +65,7 @@ aggregates:
 ";
 
 /// Customers whose rows say since when they hold.
-pub const CUSTOMERS_DATED: &str = "
+pub(crate) const CUSTOMERS_DATED: &str = "
 job: customers
 description: customers
 sources:
@@ -81,7 +81,7 @@ load: {dimension: {dimension: customer, effective_at: since}}
 ";
 
 /// Customers as a full snapshot.
-pub const CUSTOMERS_SNAPSHOT: &str = "
+pub(crate) const CUSTOMERS_SNAPSHOT: &str = "
 job: customers
 description: customers
 sources:
@@ -96,7 +96,7 @@ load: {dimension: {dimension: customer, missing: close}}
 ";
 
 /// Sales, with the mode and whatever else the load says.
-pub fn sales_job(strategy: &str, mode: &str, more: &str) -> String {
+pub(crate) fn sales_job(strategy: &str, mode: &str, more: &str) -> String {
     format!(
         "
 job: sales
@@ -125,20 +125,20 @@ load:
 }
 
 /// The first line of customer files of [`CUSTOMERS_DATED`].
-pub const CUSTOMER_HEAD: &str = "source_system,customer_id,customer_name,city,since\n";
+pub(crate) const CUSTOMER_HEAD: &str = "source_system,customer_id,customer_name,city,since\n";
 /// The first line of sales files.
-pub const SALES_HEAD: &str =
+pub(crate) const SALES_HEAD: &str =
     "receipt_no,line_no,sold_on,source_system,customer_id,quantity,net_amount,gone\n";
 
-pub struct Project {
-    pub dir: TempDir,
+pub(crate) struct Project {
+    pub(crate) dir: TempDir,
     schemas: Vec<(String, String)>,
     jobs: Vec<(String, String)>,
 }
 
 impl Project {
     /// A project of these jobs, over the calendar, the customers and the sales.
-    pub fn new(jobs: &[&str]) -> Self {
+    pub(crate) fn new(jobs: &[&str]) -> Self {
         let named = |texts: &[&str], folder: &str| -> Vec<(String, String)> {
             let name = |(index, text): (usize, &&str)| {
                 (format!("{folder}/{index}.yaml"), (*text).to_owned())
@@ -153,7 +153,7 @@ impl Project {
     }
 
     /// Replaces text in the schemas.
-    pub fn edit_schemas(&mut self, from: &str, to: &str) {
+    pub(crate) fn edit_schemas(&mut self, from: &str, to: &str) {
         let before = self.schemas.clone();
         for (_, text) in &mut self.schemas {
             *text = text.replace(from, to);
@@ -162,7 +162,7 @@ impl Project {
     }
 
     /// Replaces text in the jobs.
-    pub fn edit_jobs(&mut self, from: &str, to: &str) {
+    pub(crate) fn edit_jobs(&mut self, from: &str, to: &str) {
         let before = self.jobs.clone();
         for (_, text) in &mut self.jobs {
             *text = text.replace(from, to);
@@ -170,24 +170,24 @@ impl Project {
         assert_ne!(before, self.jobs);
     }
 
-    pub fn write(&self, file: &str, text: &str) {
+    pub(crate) fn write(&self, file: &str, text: &str) {
         std::fs::write(self.dir.path().join(file), text).unwrap();
     }
 
-    pub fn remove(&self, file: &str) {
+    pub(crate) fn remove(&self, file: &str) {
         std::fs::remove_file(self.dir.path().join(file)).unwrap();
     }
 
-    pub fn root(&self) -> &Path {
+    pub(crate) fn root(&self) -> &Path {
         self.dir.path()
     }
 
-    pub fn declared(&self) -> Jobs {
+    pub(crate) fn declared(&self) -> Jobs {
         let model = starhouse::model::load(&self.schemas).unwrap();
         Jobs::load(&self.jobs, &model).unwrap_or_else(|faults| panic!("{faults}"))
     }
 
-    pub async fn engine(&self, now: DateTime<Utc>) -> Engine {
+    pub(crate) async fn engine(&self, now: DateTime<Utc>) -> Engine {
         let clock: Arc<dyn Clock> = Arc::new(FixedClock(now));
         let model =
             starhouse::model::load(&self.schemas).unwrap_or_else(|faults| panic!("{faults}"));
@@ -203,12 +203,12 @@ impl Project {
     }
 
     /// Runs all jobs as of a day.
-    pub async fn run(&self, day: &str) -> Result<RunSummary> {
+    pub(crate) async fn run(&self, day: &str) -> Result<RunSummary> {
         self.run_jobs(day, &[]).await
     }
 
     /// Runs some jobs as of a day.
-    pub async fn run_jobs(&self, day: &str, only: &[String]) -> Result<RunSummary> {
+    pub(crate) async fn run_jobs(&self, day: &str, only: &[String]) -> Result<RunSummary> {
         let now = moment(day);
         let engine = self.engine(now).await;
         let request = Request {
@@ -223,17 +223,17 @@ impl Project {
         run(&request).await
     }
 
-    pub async fn plan(&self, day: &str) -> Vec<JobPlan> {
+    pub(crate) async fn plan(&self, day: &str) -> Vec<JobPlan> {
         let engine = self.engine(moment(day)).await;
         plan(self.dir.path(), &engine, &self.declared(), &[]).await.unwrap()
     }
 
-    pub async fn latest(&self) -> Arc<Release> {
+    pub(crate) async fn latest(&self) -> Arc<Release> {
         self.engine(moment("2030-01-01")).await.warehouse().latest().await.unwrap()
     }
 
     /// The rows of a query on the latest release, as text.
-    pub async fn sql(&self, sql: &str) -> Vec<String> {
+    pub(crate) async fn sql(&self, sql: &str) -> Vec<String> {
         let engine = self.engine(moment("2030-01-01")).await;
         let release = engine.warehouse().latest().await.unwrap();
         let session = engine.session(Principal::local(), release);
@@ -254,6 +254,6 @@ impl Project {
 }
 
 /// Midnight of a day.
-pub fn moment(day: &str) -> DateTime<Utc> {
+pub(crate) fn moment(day: &str) -> DateTime<Utc> {
     day.parse::<NaiveDate>().unwrap().and_hms_opt(0, 0, 0).unwrap().and_utc()
 }

@@ -45,8 +45,14 @@ pub(super) async fn run(request: &Request<'_>, load: &mut Load, job: &Job) -> Re
         summary.sources.push(source);
     }
     request.progress.loading(&job.job, &summary.table);
-    let loading =
-        Loading { engine: request.engine, load, job, sources: &sources, as_of: request.as_of };
+    let loading = Loading {
+        engine: request.engine,
+        load,
+        job,
+        sources: &sources,
+        rows_rejected: summary.sources.iter().map(|source| source.counts.rejected).sum(),
+        as_of: request.as_of,
+    };
     let loaded = load::load(loading).await?;
     for (name, input) in upstream {
         load.set_inputs(&job.job, &name, vec![input]);
