@@ -1,6 +1,6 @@
 //! Integration tests: one binary, a module a subject.
 
 mod demo_project;
-mod model;
 mod etl;
 mod etl_project;
+mod model;
