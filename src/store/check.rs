@@ -3,8 +3,9 @@
 use crate::error::{Error, Result};
 use crate::model::{Column, ColumnType, arrow_schema};
 use arrow::array::{Array, AsArray, RecordBatch};
-use arrow::compute::SortOptions;
-use arrow::datatypes::{Decimal128Type, Float64Type, SchemaRef};
+use arrow::compute::{SortOptions, cast};
+use arrow::datatypes::{DataType, Decimal128Type, Float64Type, SchemaRef};
+use arrow::error::ArrowError;
 use arrow::row::{OwnedRow, RowConverter, SortField};
 use std::collections::BTreeSet;
 
@@ -30,19 +31,24 @@ impl BatchCheck {
     /// The batch with exactly the declared schema.
     ///
     /// # Errors
-    /// Internal where names or types differ, data where a value is NULL or too large.
+    /// Internal where names or types differ (any layout of text is text), data where a value is NULL or too large.
     pub(crate) fn checked(&self, batch: &RecordBatch) -> Result<RecordBatch> {
         self.check_shape(batch)?;
+        let mut arrays = Vec::with_capacity(self.columns.len());
         for (column, values) in self.columns.iter().zip(batch.columns()) {
             self.check_values(column, values.as_ref())?;
+            // A view of text is text in another layout.
+            let values = cast(values, &column.ty.arrow()).map_err(|error| self.unfit(error))?;
+            arrays.push(values);
         }
-        RecordBatch::try_new(SchemaRef::clone(&self.schema), batch.columns().to_vec()).map_err(
-            |error| {
-                Error::internal("rows do not fit the table's schema")
-                    .with("table", &self.table)
-                    .caused_by(error)
-            },
-        )
+        RecordBatch::try_new(SchemaRef::clone(&self.schema), arrays)
+            .map_err(|error| self.unfit(error))
+    }
+
+    fn unfit(&self, error: ArrowError) -> Error {
+        Error::internal("rows do not fit the table's schema")
+            .with("table", &self.table)
+            .caused_by(error)
     }
 
     fn check_shape(&self, batch: &RecordBatch) -> Result<()> {
@@ -57,7 +63,11 @@ impl BatchCheck {
                 let (given, expected) = (given.name(), expected.name());
                 return wrong(format!("rows have column {given} where {expected} is expected"));
             }
-            if given.data_type() != expected.data_type() {
+            let same = match expected.data_type() {
+                DataType::Utf8 => given.data_type().is_string(),
+                other => given.data_type() == other,
+            };
+            if !same {
                 return wrong(format!(
                     "rows have type {} in column {}, expected {}",
                     given.data_type(),
