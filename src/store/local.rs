@@ -4,6 +4,7 @@ use super::durable::{Disk, Landing, TempFile};
 use crate::error::{Error, ErrorKind};
 use async_trait::async_trait;
 use futures::stream::BoxStream;
+use futures::{StreamExt, TryFutureExt, TryStreamExt};
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::{
@@ -97,8 +98,9 @@ impl ObjectStore for LocalStore {
         self.inner.delete_stream(locations)
     }
 
+    /// In order of the names, as object stores list: Delta's kernel relies on it.
     fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
-        self.inner.list(prefix)
+        in_order(self.inner.list(prefix))
     }
 
     fn list_with_offset(
@@ -106,7 +108,7 @@ impl ObjectStore for LocalStore {
         prefix: Option<&Path>,
         offset: &Path,
     ) -> BoxStream<'static, Result<ObjectMeta>> {
-        self.inner.list_with_offset(prefix, offset)
+        in_order(self.inner.list_with_offset(prefix, offset))
     }
 
     async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
@@ -190,6 +192,17 @@ impl TempFile {
     fn file_for_copy(&mut self) -> std::io::Result<&mut std::fs::File> {
         self.file().map_err(std::io::Error::other)
     }
+}
+
+fn in_order(
+    listed: BoxStream<'static, Result<ObjectMeta>>,
+) -> BoxStream<'static, Result<ObjectMeta>> {
+    let sorted = async move {
+        let mut found: Vec<ObjectMeta> = listed.try_collect().await?;
+        found.sort_by(|a, b| a.location.cmp(&b.location));
+        Ok(futures::stream::iter(found.into_iter().map(Ok)))
+    };
+    sorted.try_flatten_stream().boxed()
 }
 
 /// `false` where the name was taken.

@@ -76,6 +76,7 @@ async fn build(root: &std::path::Path) -> Vec<(i32, i64, i128)> {
 
 #[tokio::test]
 async fn a_checkpoint_stands_at_every_tenth_version() {
+    let _ = tracing_subscriber::fmt().with_max_level(tracing::Level::WARN).try_init();
     let dir = tempfile::tempdir().unwrap();
     build(dir.path()).await;
     let log = dir.path().join("tables/fact_m/_delta_log");
