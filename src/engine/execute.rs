@@ -1,5 +1,6 @@
 //! Running a planned question: its stream, its schema kept, its errors named, its end logged.
 
+use super::erased::erased;
 use super::errors::{from_datafusion, to_datafusion};
 use super::log::LogEntry;
 use super::plan::{Parsed, Ready};
@@ -34,7 +35,7 @@ impl Query {
         text: String,
         planning: Duration,
     ) -> Self {
-        Self(Arc::new(Inner { session, parsed, ready, text, planning }))
+        Self(erased(Inner { session, parsed, ready, text, planning }))
     }
 
     pub(crate) fn session(&self) -> &Session {

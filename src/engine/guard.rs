@@ -12,6 +12,27 @@ use crate::query::{CubeTable, measure_function};
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::datasource::source_as_provider;
 use datafusion::logical_expr::{Expr, LogicalPlan, Statement, TableScan};
+use datafusion::sql::parser;
+
+/// Refuses DataFusion's own statements about files before they are planned: planning them would
+/// look for file formats, and we have none.
+///
+/// # Errors
+/// Denied, naming the statement.
+pub(crate) fn no_files(statement: &parser::Statement) -> Result<()> {
+    match statement {
+        parser::Statement::Statement(_) => Ok(()),
+        parser::Statement::Explain(explain) => no_files(&explain.statement),
+        parser::Statement::CopyTo(_) => Err(denied("COPY")),
+        parser::Statement::CreateExternalTable(_) => Err(denied("CREATE EXTERNAL TABLE")),
+        parser::Statement::Reset(_) => Err(denied("RESET")),
+    }
+}
+
+fn denied(statement: &str) -> Error {
+    Error::new(ErrorKind::Denied, format!("{statement} is not allowed here"))
+        .hint("SQL only reads: SELECT, EXPLAIN, SHOW and DESCRIBE; jobs change the warehouse")
+}
 
 /// Refuses every plan that is not a question: DDL, DML, COPY, SET, PREPARE, transactions.
 ///
@@ -29,8 +50,7 @@ pub(crate) fn only_questions(plan: &LogicalPlan) -> Result<()> {
     .map_err(from_datafusion)?;
     match refused {
         None => Ok(()),
-        Some(word) => Err(Error::new(ErrorKind::Denied, format!("{word} is not allowed here"))
-            .hint("SQL only reads: SELECT, EXPLAIN, SHOW and DESCRIBE; jobs change the warehouse")),
+        Some(word) => Err(denied(&word)),
     }
 }
 

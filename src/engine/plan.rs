@@ -11,7 +11,7 @@ use super::errors::from_datafusion;
 use super::explain::Explained;
 use super::scope::QueryScope;
 use super::sql::{self, AsOf, Versions};
-use super::{Query, Session, guard, names, session, wire};
+use super::{Query, Session, guard, names, state, wire};
 use crate::error::{Error, Result};
 use crate::ids::ReleaseId;
 use crate::model::{Aggregate, Cube};
@@ -57,11 +57,12 @@ pub(crate) struct Ready {
 /// Parses and authorises SQL.
 pub(crate) async fn parse(session: &Session, text: &str) -> Result<Parsed> {
     let mut statement = sql::parse(text)?;
+    guard::no_files(&statement)?;
     let versions = releases(session, Versions::find(&statement)?).await?;
     let catalogs = session.catalogs(versions.values().copied().collect()).await?;
     Versions::rename(&mut statement, versions, session.default_schema())?;
     names::check(&statement, &catalogs, session.default_schema())?;
-    let state = state(session, &catalogs);
+    let state = bound_state(session, &catalogs);
     let plan = state.statement_to_plan(statement).await.map_err(from_datafusion)?;
     guard::only_questions(&plan)?;
     guard::authorise(session.policy(), &QueryScope::of(&state)?.principal, &plan)?;
@@ -81,7 +82,7 @@ async fn releases(session: &Session, asked: BTreeSet<AsOf>) -> Result<BTreeMap<A
     Ok(releases)
 }
 
-fn state(session: &Session, catalogs: &Arc<Catalogs>) -> SessionState {
+fn bound_state(session: &Session, catalogs: &Arc<Catalogs>) -> SessionState {
     let scope = QueryScope {
         principal: session.principal().clone(),
         release: session.release().id,
@@ -89,7 +90,7 @@ fn state(session: &Session, catalogs: &Arc<Catalogs>) -> SessionState {
         aggregates: session.uses_aggregates(),
     };
     let (template, now) = (session.template(), session.now());
-    session::bound(template, scope, catalogs, session.default_schema(), now)
+    state::bound(template, scope, catalogs, session.default_schema(), now)
 }
 
 /// Resolves the cubes of a parsed question and optimises it.
@@ -140,7 +141,7 @@ pub(crate) async fn cube_query(session: &Session, query: &CubeQuery) -> Result<(
     let wanted = Access { schema: CUBES.to_owned(), table: query.cube.clone() };
     session.policy().authorize(session.principal(), &[wanted])?;
     let catalogs = session.catalogs(BTreeSet::new()).await?;
-    let state = Arc::new(state(session, &catalogs));
+    let state = Arc::new(bound_state(session, &catalogs));
     let members = members(session, &state, query, &catalogs).await?;
     let context = context(session, &state, &catalogs)?;
     let Planned { plan, routing } = plan_cube_query(query, &members, &context)?;
@@ -178,7 +179,7 @@ pub(crate) async fn aggregate(
     aggregate: &Aggregate,
 ) -> Result<(Parsed, Ready)> {
     let catalogs = session.catalogs(BTreeSet::new()).await?;
-    let state = Arc::new(state(session, &catalogs));
+    let state = Arc::new(bound_state(session, &catalogs));
     let context = PlanContext { use_aggregates: false, ..context(session, &state, &catalogs)? };
     let plan = aggregate_plan(cube, aggregate, &context)?;
     guard::authorise(session.policy(), session.principal(), &plan)?;

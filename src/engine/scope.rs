@@ -27,7 +27,7 @@ impl QueryScope {
     /// The scope that a session is bound to.
     ///
     /// # Errors
-    /// Internal: the session was built elsewhere than in [`session`](super::session).
+    /// Internal: the session was built elsewhere than in [`state`](super::state).
     pub(crate) fn of(session: &dyn Session) -> Result<Arc<Self>> {
         session
             .config()

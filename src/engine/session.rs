@@ -1,82 +1,171 @@
-//! The one place that builds a DataFusion session.
-//!
-//! Architecture invariant (fenced by `clippy.toml`): a session is bound to a principal and a
-//! release before anything is planned in it. Nothing in it can reach a file that is not the
-//! warehouse's: no table factories, no file formats, no URL tables, and an object-store registry
-//! that knows one store.
+//! A principal's session on one release: plans questions, lists tables.
 
-use super::EngineSettings;
-use super::catalog::{CATALOG, Catalogs, WAREHOUSE};
-
-use super::scope::QueryScope;
-use crate::query::measure_function;
+use super::catalog::{Catalogs, ReleaseCatalog, STAGING, WAREHOUSE};
+use super::log::LogEntry;
+use super::{Engine, Query, TableInfo, plan, sql};
+use crate::error::Result;
+use crate::ids::ReleaseId;
+use crate::model::{Aggregate, Cube, Model};
+use crate::policy::{Policy, Principal};
+use crate::query::CubeQuery;
+use crate::store::{Release, Warehouse};
 use chrono::{DateTime, Utc};
-use datafusion::execution::runtime_env::RuntimeEnv;
-use datafusion::execution::{SessionState, SessionStateBuilder, SessionStateDefaults};
-use datafusion::prelude::SessionConfig;
+use datafusion::execution::SessionState;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-/// A hash join's smaller side is collected once, not partitioned, up to this part of the memory
-/// limit: its bounds and members then filter the other side's scan.
-const COLLECTED_SHARE: usize = 8;
-/// ... and within these bounds, in bytes.
-const COLLECTED_BYTES: std::ops::RangeInclusive<usize> = 1 << 20..=128 << 20;
-/// The same in rows, where bytes are not known.
-const COLLECTED_ROWS: usize = 4_000_000;
-
-/// What all sessions of an engine start from: functions and settings, but no tables, no principal.
-pub(crate) fn template(settings: &EngineSettings, runtime: Arc<RuntimeEnv>) -> SessionState {
-    let mut aggregates = SessionStateDefaults::default_aggregate_functions();
-    aggregates.push(measure_function());
-    builder()
-        .with_config(config(settings))
-        .with_runtime_env(runtime)
-        .with_expr_planners(SessionStateDefaults::default_expr_planners())
-        .with_scalar_functions(SessionStateDefaults::default_scalar_functions())
-        .with_higher_order_functions(SessionStateDefaults::default_higher_order_functions())
-        .with_aggregate_functions(aggregates)
-        .with_window_functions(SessionStateDefaults::default_window_functions())
-        .with_table_function_list(SessionStateDefaults::default_table_functions())
-        .build()
+/// A principal's view of one release.
+#[derive(Debug, Clone)]
+pub struct Session {
+    engine: Engine,
+    principal: Principal,
+    catalog: Arc<ReleaseCatalog>,
+    default_schema: &'static str,
+    aggregates: bool,
+    logged: bool,
 }
 
-#[allow(clippy::disallowed_methods, reason = "the one place: every session starts here")]
-fn builder() -> SessionStateBuilder {
-    SessionStateBuilder::new()
-}
+impl Session {
+    pub(crate) fn new(engine: Engine, principal: Principal, catalog: Arc<ReleaseCatalog>) -> Self {
+        let (default_schema, aggregates, logged) = (WAREHOUSE, true, true);
+        Self { engine, principal, catalog, default_schema, aggregates, logged }
+    }
 
-fn config(settings: &EngineSettings) -> SessionConfig {
-    let mut config = SessionConfig::new()
-        .with_target_partitions(settings.threads.max(1))
-        .with_batch_size(settings.batch_size.max(1))
-        .with_default_catalog_and_schema(CATALOG, WAREHOUSE)
-        .with_create_default_catalog_and_schema(false)
-        .with_information_schema(true);
-    let collected = (settings.memory_limit_bytes / COLLECTED_SHARE)
-        .clamp(*COLLECTED_BYTES.start(), *COLLECTED_BYTES.end());
-    let optimizer = &mut config.options_mut().optimizer;
-    optimizer.hash_join_single_partition_threshold = collected;
-    optimizer.hash_join_single_partition_threshold_rows = COLLECTED_ROWS;
-    config
-}
+    /// Bare names are staged tables, and nothing is logged.
+    pub(crate) fn for_load(
+        engine: Engine,
+        principal: Principal,
+        catalog: Arc<ReleaseCatalog>,
+    ) -> Self {
+        let session = Self::new(engine, principal, catalog);
+        Self { default_schema: STAGING, logged: false, ..session }
+    }
 
-/// A session for one plan: bound to a scope, its catalogs, and one moment for `now()`.
-pub(crate) fn bound(
-    template: &SessionState,
-    scope: QueryScope,
-    catalogs: &Arc<Catalogs>,
-    default_schema: &str,
-    now: DateTime<Utc>,
-) -> SessionState {
-    let mut state = template.clone();
-    state.register_catalog_list(Arc::clone(catalogs) as _);
-    let config = state.config_mut();
-    config.set_extension(Arc::new(scope));
-    default_schema.clone_into(&mut config.options_mut().catalog.default_schema);
-    let options = Arc::clone(state.config_options());
-    let props = state.execution_props_mut();
-    props.query_execution_start_time = Some(now);
-    props.config_options = Some(options);
-    props.alias_generator = Arc::default();
-    state
+    /// The release.
+    pub fn release(&self) -> &Arc<Release> {
+        self.catalog.release()
+    }
+
+    /// The principal.
+    pub fn principal(&self) -> &Principal {
+        &self.principal
+    }
+
+    /// The same session with aggregates on or off.
+    #[must_use]
+    pub fn with_aggregates(&self, on: bool) -> Self {
+        Self { aggregates: on, ..self.clone() }
+    }
+
+    /// Plans one SQL statement.
+    ///
+    /// # Errors
+    /// User errors say what is wrong with the statement, not found what it names in vain, denied
+    /// what may not be asked here.
+    pub async fn plan_sql(&self, sql: &str) -> Result<Query> {
+        let started = Instant::now();
+        let planned = match plan::parse(self, sql).await {
+            Ok(parsed) => plan::ready(self, &parsed).map(|ready| (parsed, ready)),
+            Err(error) => Err(error),
+        };
+        self.planned(planned, sql.to_owned(), started).await
+    }
+
+    /// Plans a cube query.
+    ///
+    /// # Errors
+    /// As [`plan_sql`](Self::plan_sql).
+    pub async fn plan_cube_query(&self, query: &CubeQuery) -> Result<Query> {
+        let started = Instant::now();
+        let text = serde_json::to_string(query).unwrap_or_else(|_| format!("{query:?}"));
+        let planned = plan::cube_query(self, query).await;
+        self.planned(planned, text, started).await
+    }
+
+    /// Plans the query that fills an aggregate's table, from the stored fact and dimensions.
+    ///
+    /// # Errors
+    /// User errors where the aggregate keeps what does not add up, not found where the release
+    /// lacks its fact or a dimension.
+    pub async fn plan_aggregate(&self, cube: &Cube, aggregate: &Aggregate) -> Result<Query> {
+        let started = Instant::now();
+        let text = format!("aggregate {} of cube {}", aggregate.name, cube.name);
+        let planned = plan::aggregate(self, cube, aggregate).await;
+        self.planned(planned, text, started).await
+    }
+
+    async fn planned(
+        &self,
+        planned: Result<(plan::Parsed, plan::Ready)>,
+        text: String,
+        started: Instant,
+    ) -> Result<Query> {
+        match planned {
+            Ok((parsed, ready)) => {
+                Ok(Query::new(self.clone(), parsed, ready, text, started.elapsed()))
+            }
+            Err(error) => {
+                if let Some(mut log) = self.log(&text, started.elapsed()) {
+                    log.end(Some(error.to_string())).await;
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// The tables of the session: schema, name, type (`TABLE`, `VIEW`, `SYSTEM TABLE`), Arrow
+    /// schema, description; in order of schema and name.
+    ///
+    /// # Errors
+    /// None today; listing may have to ask a policy.
+    pub fn tables(&self) -> Result<Vec<TableInfo>> {
+        Ok(self.catalog.listed())
+    }
+
+    pub(crate) fn warehouse(&self) -> &Warehouse {
+        self.engine.warehouse()
+    }
+
+    pub(crate) fn model(&self) -> &Model {
+        self.engine.model()
+    }
+
+    pub(crate) fn policy(&self) -> &Policy {
+        self.engine.policy()
+    }
+
+    pub(crate) fn template(&self) -> &SessionState {
+        self.engine.template()
+    }
+
+    pub(crate) fn now(&self) -> DateTime<Utc> {
+        self.engine.clock().now()
+    }
+
+    pub(crate) fn default_schema(&self) -> &'static str {
+        self.default_schema
+    }
+
+    pub(crate) fn uses_aggregates(&self) -> bool {
+        self.aggregates
+    }
+
+    /// The catalogs of a plan that also reads other releases.
+    pub(crate) async fn catalogs(&self, releases: BTreeSet<ReleaseId>) -> Result<Arc<Catalogs>> {
+        let mut others = BTreeMap::new();
+        for id in releases {
+            let release = self.warehouse().release(id).await?;
+            others.insert(sql::catalog_of(id), self.engine.catalog(&release));
+        }
+        Ok(Arc::new(Catalogs::new(Arc::clone(&self.catalog), others)))
+    }
+
+    /// A log entry for a question, where this session's questions are logged.
+    pub(crate) fn log(&self, text: &str, planning: Duration) -> Option<LogEntry> {
+        let (warehouse, release) = (self.warehouse(), self.release());
+        self.logged.then(|| {
+            LogEntry::begin(warehouse, &self.principal, release, text, self.now(), planning)
+        })
+    }
 }

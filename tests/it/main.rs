@@ -1,9 +1,13 @@
 //! Integration tests: one binary, a module a subject.
 
 mod demo_project;
+mod engine;
+mod engine_fixture;
+mod engine_operations;
 mod etl;
 mod etl_project;
 mod model;
+mod slt;
 mod store;
 mod store_crash;
 mod store_outside;

@@ -64,10 +64,6 @@ impl Dialect for StarhouseDialect {
         true
     }
 
-    fn supports_order_by_all(&self) -> bool {
-        true
-    }
-
     fn supports_window_clause_named_window_reference(&self) -> bool {
         true
     }

@@ -38,7 +38,7 @@ fn what_users_of_postgresql_and_datafusion_write_parses() {
     for sql in [
         "SELECT \"Mixed Case\", a::int, b::decimal(12, 2) FROM t WHERE name ILIKE 'a%'",
         "SELECT count(*) FILTER (WHERE a > 1), sum(b) OVER (PARTITION BY c ORDER BY d) FROM t",
-        "SELECT a, sum(b) FROM t GROUP BY GROUPING SETS ((a), ()) HAVING sum(b) > 1 ORDER BY ALL",
+        "SELECT a, sum(b) FROM t GROUP BY GROUPING SETS ((a), ()) HAVING sum(b) > 1 ORDER BY 1",
         "SELECT a, b, count(*) FROM t GROUP BY ROLLUP (a, b)",
         "SELECT * EXCEPT (a) FROM t",
         "SELECT DISTINCT ON (a) a, b FROM t ORDER BY a, b DESC NULLS LAST LIMIT 5 OFFSET 2",

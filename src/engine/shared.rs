@@ -1,0 +1,113 @@
+//! The engine: what all sessions share.
+
+use super::catalog::{self, CubeTables, ReleaseCatalog};
+use super::erased::{Erased, erased};
+use super::{EngineSettings, Session, memory, state};
+use crate::clock::Clock;
+use crate::error::Result;
+use crate::model::Model;
+use crate::policy::{Policy, Principal};
+use crate::store::{Release, TableState, Warehouse};
+use datafusion::execution::SessionState;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Plans and runs questions over one warehouse and model; clones share it.
+#[derive(Debug, Clone)]
+pub struct Engine(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    warehouse: Warehouse,
+    model: Arc<Model>,
+    cubes: Arc<CubeTables>,
+    policy: Policy,
+    clock: Arc<dyn Clock>,
+    template: Arc<dyn Erased<SessionState>>,
+    /// The newest catalog asked for: most sessions are on it.
+    recent: Mutex<Option<Arc<ReleaseCatalog>>>,
+}
+
+impl Engine {
+    /// An engine over a warehouse; the clock dates the query log and is SQL's `now()`.
+    ///
+    /// # Errors
+    /// User errors where a measure of the model does not hold; unavailable where the spill folder
+    /// cannot be made.
+    pub fn new(
+        warehouse: Warehouse,
+        model: Arc<Model>,
+        settings: EngineSettings,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self> {
+        let runtime = memory::runtime(&settings, warehouse.object_store())?;
+        let template = erased(state::template(&settings, runtime));
+        let cubes = Arc::new(catalog::cube_tables(&model)?);
+        let policy = Policy::allow_all();
+        let recent = Mutex::new(None);
+        let shared = Shared { warehouse, model, cubes, policy, clock, template, recent };
+        Ok(Self(Arc::new(shared)))
+    }
+
+    /// The model.
+    pub fn model(&self) -> &Arc<Model> {
+        &self.0.model
+    }
+
+    /// The warehouse.
+    pub fn warehouse(&self) -> &Warehouse {
+        &self.0.warehouse
+    }
+
+    /// A session on a release.
+    pub fn session(&self, principal: Principal, release: Arc<Release>) -> Session {
+        Session::new(self.clone(), principal, self.catalog(&release))
+    }
+
+    /// A session for a load: staged tables are seen under their bare names (and as `staging.name`),
+    /// the release's (a preview's) under `warehouse`. Its queries are not logged.
+    pub fn load_session(
+        &self,
+        principal: Principal,
+        preview: Arc<Release>,
+        staged: Vec<(String, TableState)>,
+    ) -> Session {
+        Session::for_load(self.clone(), principal, self.new_catalog(&preview, staged))
+    }
+
+    /// The catalog of a published release.
+    pub(crate) fn catalog(&self, release: &Arc<Release>) -> Arc<ReleaseCatalog> {
+        let mut recent = self.0.recent.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(catalog) = recent.as_ref()
+            && Arc::ptr_eq(catalog.release(), release)
+        {
+            return Arc::clone(catalog);
+        }
+        let catalog = self.new_catalog(release, Vec::new());
+        if recent.as_ref().is_none_or(|recent| recent.release().id <= release.id) {
+            *recent = Some(Arc::clone(&catalog));
+        }
+        catalog
+    }
+
+    fn new_catalog(
+        &self,
+        release: &Arc<Release>,
+        staged: Vec<(String, TableState)>,
+    ) -> Arc<ReleaseCatalog> {
+        let Shared { warehouse, model, cubes, .. } = self.0.as_ref();
+        Arc::new(ReleaseCatalog::new(warehouse, model, cubes, release, staged))
+    }
+
+    pub(crate) fn policy(&self) -> &Policy {
+        &self.0.policy
+    }
+
+    pub(crate) fn clock(&self) -> &dyn Clock {
+        self.0.clock.as_ref()
+    }
+
+    /// What DataFusion sessions start from.
+    pub(crate) fn template(&self) -> &SessionState {
+        &self.0.template
+    }
+}

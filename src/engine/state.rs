@@ -1,0 +1,82 @@
+//! The one place that builds a DataFusion session.
+//!
+//! Architecture invariant (fenced by `clippy.toml`): a session is bound to a principal and a
+//! release before anything is planned in it. Nothing in it can reach a file that is not the
+//! warehouse's: no table factories, no file formats, no URL tables, and an object-store registry
+//! that knows one store.
+
+use super::EngineSettings;
+use super::catalog::{CATALOG, Catalogs, WAREHOUSE};
+
+use super::scope::QueryScope;
+use crate::query::measure_function;
+use chrono::{DateTime, Utc};
+use datafusion::execution::runtime_env::RuntimeEnv;
+use datafusion::execution::{SessionState, SessionStateBuilder, SessionStateDefaults};
+use datafusion::prelude::SessionConfig;
+use std::sync::Arc;
+
+/// A hash join's smaller side is collected once, not partitioned, up to this part of the memory
+/// limit: its bounds and members then filter the other side's scan.
+const COLLECTED_SHARE: usize = 8;
+/// ... and within these bounds, in bytes.
+const COLLECTED_BYTES: std::ops::RangeInclusive<usize> = 1 << 20..=128 << 20;
+/// The same in rows, where bytes are not known.
+const COLLECTED_ROWS: usize = 4_000_000;
+
+/// What all sessions of an engine start from: functions and settings, but no tables, no principal.
+pub(crate) fn template(settings: &EngineSettings, runtime: Arc<RuntimeEnv>) -> SessionState {
+    let mut aggregates = SessionStateDefaults::default_aggregate_functions();
+    aggregates.push(measure_function());
+    builder()
+        .with_config(config(settings))
+        .with_runtime_env(runtime)
+        .with_expr_planners(SessionStateDefaults::default_expr_planners())
+        .with_scalar_functions(SessionStateDefaults::default_scalar_functions())
+        .with_higher_order_functions(SessionStateDefaults::default_higher_order_functions())
+        .with_aggregate_functions(aggregates)
+        .with_window_functions(SessionStateDefaults::default_window_functions())
+        .with_table_function_list(SessionStateDefaults::default_table_functions())
+        .build()
+}
+
+#[allow(clippy::disallowed_methods, reason = "the one place: every session starts here")]
+fn builder() -> SessionStateBuilder {
+    SessionStateBuilder::new()
+}
+
+fn config(settings: &EngineSettings) -> SessionConfig {
+    let mut config = SessionConfig::new()
+        .with_target_partitions(settings.threads.max(1))
+        .with_batch_size(settings.batch_size.max(1))
+        .with_default_catalog_and_schema(CATALOG, WAREHOUSE)
+        .with_create_default_catalog_and_schema(false)
+        .with_information_schema(true);
+    let collected = (settings.memory_limit_bytes / COLLECTED_SHARE)
+        .clamp(*COLLECTED_BYTES.start(), *COLLECTED_BYTES.end());
+    let optimizer = &mut config.options_mut().optimizer;
+    optimizer.hash_join_single_partition_threshold = collected;
+    optimizer.hash_join_single_partition_threshold_rows = COLLECTED_ROWS;
+    config
+}
+
+/// A session for one plan: bound to a scope, its catalogs, and one moment for `now()`.
+pub(crate) fn bound(
+    template: &SessionState,
+    scope: QueryScope,
+    catalogs: &Arc<Catalogs>,
+    default_schema: &str,
+    now: DateTime<Utc>,
+) -> SessionState {
+    let mut state = template.clone();
+    state.register_catalog_list(Arc::clone(catalogs) as _);
+    let config = state.config_mut();
+    config.set_extension(Arc::new(scope));
+    default_schema.clone_into(&mut config.options_mut().catalog.default_schema);
+    let options = Arc::clone(state.config_options());
+    let props = state.execution_props_mut();
+    props.query_execution_start_time = Some(now);
+    props.config_options = Some(options);
+    props.alias_generator = Arc::default();
+    state
+}

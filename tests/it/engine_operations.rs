@@ -1,0 +1,113 @@
+//! The engine when things go wrong, and what it tells afterwards: damage, loads, the log, memory.
+
+use super::engine_fixture::{Fixture, ask, refusal};
+use arrow::array::{ArrayRef, Int64Array, StringArray};
+use arrow::record_batch::RecordBatch;
+use futures::{StreamExt, stream};
+use starhouse::error::ErrorKind;
+use starhouse::ids::{ReleaseId, RunId};
+use starhouse::model::{Column, ColumnType, arrow_schema};
+use starhouse::policy::Principal;
+use std::sync::Arc;
+use std::time::Duration;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_damaged_file_is_named_with_its_table() {
+    let fixture = Fixture::new().await;
+    let path = fixture.file_of("fact_sales").await;
+    let mut bytes = std::fs::read(&path).unwrap();
+    // the pages lie between the leading magic and the footer
+    let (from, to) = (8, bytes.len() / 4);
+    bytes[from..to].iter_mut().for_each(|byte| *byte = !*byte);
+    std::fs::write(&path, &bytes).unwrap();
+    let error = refusal(&fixture.session().await, "SELECT * FROM fact_sales").await;
+    assert_eq!(error.kind(), ErrorKind::Data, "{error:?}");
+    let name = path.file_name().unwrap().to_string_lossy().into_owned();
+    assert!(
+        error.to_string().contains("fact_sales") && error.to_string().contains(&name),
+        "{error}"
+    );
+
+    std::fs::write(&path, b"PAR1 not at all PAR1").unwrap();
+    let error = refusal(&fixture.session().await, "SELECT * FROM fact_sales").await;
+    assert_eq!((error.kind(), error.context("table")), (ErrorKind::Data, Some("fact_sales")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_missing_file_is_named_with_its_table() {
+    let fixture = Fixture::new().await;
+    let path = fixture.file_of("dim_store").await;
+    std::fs::remove_file(&path).unwrap();
+    let error = refusal(&fixture.session().await, "SELECT store_name FROM dim_store").await;
+    assert_eq!((error.kind(), error.context("table")), (ErrorKind::Data, Some("dim_store")));
+    assert!(error.message().contains("missing"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_load_sees_its_staged_tables_first() {
+    let fixture = Fixture::new().await;
+    let base = fixture.warehouse.latest().await.unwrap();
+    let load = fixture.warehouse.begin(RunId("run-3".into()), base);
+    let columns =
+        vec![Column::new("id", ColumnType::Int64, false), Column::new("t", ColumnType::Text, true)];
+    let arrays: Vec<ArrayRef> = vec![
+        Arc::new(Int64Array::from(vec![1, 2])),
+        Arc::new(StringArray::from(vec![Some("S1"), None])),
+    ];
+    let batch = RecordBatch::try_new(arrow_schema(&columns), arrays).unwrap();
+    let staged =
+        load.write_staged("tills", columns, stream::iter([Ok(batch)]).boxed()).await.unwrap();
+    let tables = vec![("tills".to_owned(), staged)];
+    let session = fixture.engine.load_session(Principal::pipeline(), load.preview(), tables);
+    let joined = "SELECT id, store_name FROM tills LEFT JOIN warehouse.dim_store \
+                  ON store_id = t ORDER BY id";
+    assert_eq!(ask(&session, joined).await.unwrap(), "1|Alpha\n2|NULL");
+    let error = refusal(&session, "SELECT * FROM dim_store").await;
+    assert!(error.to_string().contains("`warehouse.dim_store`"), "{error}");
+    load.abandon().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn questions_are_logged_with_their_end() {
+    let fixture = Fixture::new().await;
+    let session = fixture.session().await;
+    ask(&session, "SELECT receipt_no FROM fact_sales").await.unwrap();
+    refusal(&session, "SELECT nothing FROM fact_sales").await;
+    let dropped = session.plan_sql("SELECT * FROM fact_sales").await.unwrap();
+    drop(dropped.execute().await.unwrap());
+    let mut logged = fixture.warehouse.queries().await.unwrap();
+    for _ in 0..100 {
+        if logged.len() == 3 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        logged = fixture.warehouse.queries().await.unwrap();
+    }
+    let [answered, refused, cancelled] = logged.as_slice() else { panic!("{logged:?}") };
+    assert_eq!((answered.rows, answered.release), (90, ReleaseId(2)));
+    assert_eq!((answered.error.as_deref(), answered.principal.as_str()), (None, "local"));
+    assert!(refused.error.as_ref().is_some_and(|error| error.contains("nothing")), "{refused:?}");
+    assert_eq!(cancelled.error.as_deref(), Some("cancelled"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn memory_has_a_limit_and_sorting_spills_below_it() {
+    let fixture = Fixture::with_memory(24 << 20).await;
+    let session = fixture.session().await;
+    let sorted = "SELECT count(*), max(n) FROM (SELECT value AS n, row_number() OVER \
+                  (ORDER BY value % 1000, value) AS r FROM generate_series(1, 1000000))";
+    assert_eq!(ask(&session, sorted).await.unwrap(), "1000000|1000000");
+    let join = "SELECT count(*) FROM generate_series(1, 4000000) a(x) \
+                JOIN generate_series(1, 4000000) b(y) ON a.x = b.y WHERE a.x + b.y > 0";
+    let error = refusal(&session, join).await;
+    assert_eq!(error.kind(), ErrorKind::Limit, "{error:?}");
+    assert_eq!(ask(&session, "SELECT count(*) FROM fact_sales").await.unwrap(), "90");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn now_is_the_injected_clock() {
+    let fixture = Fixture::new().await;
+    let before = starhouse::clock::Clock::now(fixture.clock.as_ref());
+    let shown = ask(&fixture.session().await, "SELECT CAST(now() AS DATE)").await.unwrap();
+    assert_eq!(shown, before.format("%Y-%m-%d").to_string());
+}
