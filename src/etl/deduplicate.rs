@@ -15,6 +15,7 @@ use arrow::record_batch::RecordBatch;
 use arrow::row::{RowConverter, SortField};
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::sync::Arc;
 
 /// Finds out which rows lose.
 pub(crate) struct Deduplicator {
@@ -67,11 +68,11 @@ impl Deduplicator {
 
     /// Sees the next rows.
     pub(crate) fn observe(&mut self, batch: &RecordBatch) -> Result<()> {
-        let keys: Vec<ArrayRef> = self.key.iter().map(|at| batch.column(*at).clone()).collect();
+        let keys: Vec<ArrayRef> = self.key.iter().map(|at| Arc::clone(batch.column(*at))).collect();
         let key_rows = self.key_rows.convert_columns(&keys).map_err(internal)?;
         let latest_rows = match (&self.latest_rows, self.latest) {
             (Some(converter), Some(at)) => {
-                Some(converter.convert_columns(&[batch.column(at).clone()]).map_err(internal)?)
+                Some(converter.convert_columns(&[Arc::clone(batch.column(at))]).map_err(internal)?)
             }
             _ => None,
         };
@@ -149,7 +150,6 @@ mod tests {
     use super::*;
     use arrow::array::{AsArray, Int32Array, RecordBatch, StringArray};
     use arrow::datatypes::Int32Type;
-    use std::sync::Arc;
 
     type Row = (Option<&'static str>, Option<&'static str>, Option<i32>, i32);
 

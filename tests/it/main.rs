@@ -6,6 +6,7 @@ mod engine_fixture;
 mod engine_operations;
 mod etl;
 mod etl_project;
+mod extract;
 mod model;
 mod slt;
 mod store;

@@ -4,7 +4,7 @@
 //! that does not come back as it was is a fault. Binary floats become decimals if 15 significant
 //! digits of them do: 19.99 has two digits after the point, whatever its binary tail.
 
-use super::{Fault, arrow_type};
+use super::Fault;
 use crate::error::{Error, Result};
 use crate::etl::source::{number_text, shortest_text};
 use crate::model::ColumnType;
@@ -48,7 +48,7 @@ fn is_text_type(ty: &DataType) -> bool {
 /// User where no value of the column's type could be one of the declared type.
 pub(super) fn cast(array: &ArrayRef, ty: ColumnType) -> Result<(ArrayRef, Vec<Fault>)> {
     let array = plain(array)?;
-    let (from, to) = (array.data_type().clone(), arrow_type(ty));
+    let (from, to) = (array.data_type().clone(), ty.arrow());
     if !fits(&from, ty) {
         return Err(Error::user(format!("a Parquet column of type {from} cannot become {ty}")));
     }
@@ -107,7 +107,7 @@ fn plain(array: &ArrayRef) -> Result<ArrayRef> {
         ty if is_text_type(ty) => DataType::Utf8,
         DataType::Float16 | DataType::Float32 => return widened_float(array),
         DataType::Timestamp(TimeUnit::Nanosecond, _) => return microseconds(array),
-        DataType::Timestamp(..) => arrow_type(ColumnType::Timestamp),
+        DataType::Timestamp(..) => ColumnType::Timestamp.arrow(),
         other => other.clone(),
     };
     if *array.data_type() == to {

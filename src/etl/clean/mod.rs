@@ -27,7 +27,6 @@ mod trim;
 mod values;
 
 pub(crate) use column::ColumnCleaner;
-pub(crate) use values::arrow_type;
 
 use crate::error::{Error, Result};
 use crate::etl::job::{OnError, Rule, SourceColumn};
@@ -90,7 +89,7 @@ pub(crate) struct Cleaner {
 pub(crate) struct Cleaned {
     /// The rows that are right, in the order read.
     pub(crate) batch: RecordBatch,
-    /// The rows that are not, those first that never became cells.
+    /// The rows that are not, in the order read.
     pub(crate) refused: Vec<Refused>,
     /// Values made NULL by `on_error: null`: column and rule -> count.
     pub(crate) nulled: BTreeMap<(String, &'static str), u64>,
@@ -128,8 +127,7 @@ impl Cleaner {
     /// # Errors
     /// User where a rule is wrong; the error names the column.
     pub(crate) fn new(columns: &[SourceColumn]) -> Result<Self> {
-        let fields =
-            columns.iter().map(|column| Field::new(&column.name, arrow_type(column.ty), true));
+        let fields = columns.iter().map(|column| Field::new(&column.name, column.ty.arrow(), true));
         let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
         let columns = columns.iter().map(ColumnCleaner::new).collect::<Result<_>>()?;
         Ok(Self { columns, schema })
@@ -184,7 +182,9 @@ impl Cleaner {
             reason: fault.reason,
             raw: raw.raw(row),
         });
-        unreadable.chain(faulty).collect()
+        let mut refused: Vec<Refused> = unreadable.chain(faulty).collect();
+        refused.sort_by_key(|row| row.position.line);
+        refused
     }
 }
 

@@ -77,7 +77,6 @@ fn internal(error: ArrowError) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::etl::clean::arrow_type;
     use arrow::array::Decimal128Array;
     use std::sync::Arc;
 
@@ -90,7 +89,7 @@ mod tests {
     #[test]
     fn bounds_are_inclusive() {
         let values = vec![Some(-1), Some(0), None, Some(1000), Some(1001)];
-        let array = Decimal128Array::from(values).with_data_type(arrow_type(MONEY));
+        let array = Decimal128Array::from(values).with_data_type(MONEY.arrow());
         let array: ArrayRef = Arc::new(array);
         let rows = |range: Range| -> Vec<usize> {
             range.faults(&array).unwrap().iter().map(|fault| fault.row).collect()

@@ -6,25 +6,8 @@ use arrow::array::{
     ArrayRef, BooleanBuilder, Date32Builder, Decimal128Builder, Float64Builder, Int16Builder,
     Int32Builder, Int64Builder, StringBuilder, TimestampMicrosecondBuilder,
 };
-use arrow::datatypes::{DataType, Date32Type, TimeUnit};
+use arrow::datatypes::Date32Type;
 use std::sync::Arc;
-
-/// The Arrow type of a column.
-pub(crate) fn arrow_type(ty: ColumnType) -> DataType {
-    match ty {
-        ColumnType::Text => DataType::Utf8,
-        ColumnType::Boolean => DataType::Boolean,
-        ColumnType::Int16 => DataType::Int16,
-        ColumnType::Int32 => DataType::Int32,
-        ColumnType::Int64 => DataType::Int64,
-        ColumnType::Float64 => DataType::Float64,
-        ColumnType::Decimal { precision, scale } => {
-            DataType::Decimal128(precision, i8::try_from(scale).unwrap_or(i8::MAX))
-        }
-        ColumnType::Date => DataType::Date32,
-        ColumnType::Timestamp => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
-    }
-}
 
 /// A builder for each type.
 pub(super) enum Values {
@@ -50,7 +33,7 @@ impl Values {
             ColumnType::Int64 => Self::Int64(Int64Builder::with_capacity(rows)),
             ColumnType::Float64 => Self::Float64(Float64Builder::with_capacity(rows)),
             ColumnType::Decimal { precision, scale } => Self::Decimal(
-                Decimal128Builder::with_capacity(rows).with_data_type(arrow_type(ty)),
+                Decimal128Builder::with_capacity(rows).with_data_type(ty.arrow()),
                 precision,
                 scale,
             ),

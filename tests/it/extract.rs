@@ -1,0 +1,137 @@
+//! Extraction and cleaning: what is read, what is refused, and that no row is lost.
+
+mod conformance;
+mod csv;
+mod formats;
+mod retail;
+mod speed;
+mod typed;
+mod writers;
+
+use arrow::array::RecordBatch;
+use arrow::util::display::{ArrayFormatter, FormatOptions};
+use chrono::{TimeZone, Utc};
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use starhouse::clock::FixedClock;
+use starhouse::error::Result;
+use starhouse::etl::extract::{self, Counts, Extracted};
+use starhouse::etl::job::SourceSpec;
+use starhouse::ids::RunId;
+use starhouse::store::{Input, Reject, TableState, Warehouse};
+use std::path::Path;
+use std::sync::Arc;
+
+/// A project in a temporary folder.
+pub(crate) struct Project {
+    folder: tempfile::TempDir,
+    warehouse: Warehouse,
+}
+
+/// What came of an extraction.
+pub(crate) struct Outcome {
+    pub(crate) extracted: Extracted,
+    pub(crate) rows: Vec<Vec<Option<String>>>,
+    pub(crate) rejects: Vec<Reject>,
+}
+
+impl Project {
+    pub(crate) async fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let clock = Arc::new(FixedClock(Utc.with_ymd_and_hms(2025, 1, 1, 0, 0, 0).unwrap()));
+        let warehouse = Warehouse::open(&folder.path().join("warehouse"), clock).await.unwrap();
+        Self { folder, warehouse }
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub(crate) fn write(&self, name: &str, bytes: impl AsRef<[u8]>) {
+        let path = self.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, bytes).unwrap();
+    }
+
+    /// Plans and extracts a source, as a first run would.
+    pub(crate) async fn extract(&self, spec: &SourceSpec) -> Result<Outcome> {
+        self.extract_after(spec, None).await
+    }
+
+    /// Plans and extracts a source of which runs have read something before.
+    pub(crate) async fn extract_after(
+        &self,
+        spec: &SourceSpec,
+        before: Option<&[Input]>,
+    ) -> Result<Outcome> {
+        let plan = extract::plan(self.path(), spec, before).await?;
+        let run = RunId(format!("run-{}-{}", spec.name, self.count_runs()));
+        let load = self.warehouse.begin(run.clone(), self.warehouse.latest().await?);
+        let progress: extract::OnProgress = Arc::new(|_| {});
+        let extracted = extract::extract(&plan, "job", &load, &self.warehouse, progress).await?;
+        let rows = self.rows(&extracted.staged);
+        let rejects = self.warehouse.rejects(Some(&run)).await?;
+        load.abandon().await?;
+        let counts = &extracted.counts;
+        assert_eq!(counts.read, counts.staged + counts.rejected + counts.duplicates, "{counts:?}");
+        assert_eq!(counts.staged, rows.len() as u64);
+        assert_eq!(counts.rejected, rejects.len() as u64);
+        let summarised: u64 = extracted.rejects.iter().map(|cause| cause.rows).sum();
+        assert_eq!(counts.rejected, summarised);
+        Ok(Outcome { extracted, rows, rejects })
+    }
+
+    /// Extracts a source and only counts.
+    pub(crate) async fn count(&self, spec: &SourceSpec) -> Result<Counts> {
+        let plan = extract::plan(self.path(), spec, None).await?;
+        let load = self.warehouse.begin(RunId("count".into()), self.warehouse.latest().await?);
+        let progress: extract::OnProgress = Arc::new(|_| {});
+        let extracted = extract::extract(&plan, "job", &load, &self.warehouse, progress).await?;
+        load.abandon().await?;
+        Ok(extracted.counts)
+    }
+
+    fn count_runs(&self) -> usize {
+        use std::sync::atomic::{AtomicUsize, Ordering};
+        static RUNS: AtomicUsize = AtomicUsize::new(0);
+        RUNS.fetch_add(1, Ordering::Relaxed)
+    }
+
+    fn rows(&self, staged: &TableState) -> Vec<Vec<Option<String>>> {
+        let folder = self.warehouse.root().join(&staged.location);
+        staged.files.iter().flat_map(|file| rows_of(&folder.join(&file.path))).collect()
+    }
+}
+
+/// The rows of a Parquet file as text.
+fn rows_of(path: &Path) -> Vec<Vec<Option<String>>> {
+    let file = std::fs::File::open(path).unwrap();
+    let reader = ParquetRecordBatchReaderBuilder::try_new(file).unwrap().build().unwrap();
+    reader.flat_map(|batch| texts(&batch.unwrap())).collect()
+}
+
+/// The rows of a batch as text.
+pub(crate) fn texts(batch: &RecordBatch) -> Vec<Vec<Option<String>>> {
+    let options = FormatOptions::default();
+    let columns: Vec<_> = batch.columns().iter().collect();
+    let formatters: Vec<ArrayFormatter<'_>> =
+        columns.iter().map(|column| ArrayFormatter::try_new(*column, &options).unwrap()).collect();
+    let cell = |row: usize, column: usize| {
+        (!columns[column].is_null(row)).then(|| formatters[column].value(row).to_string())
+    };
+    (0..batch.num_rows()).map(|row| (0..columns.len()).map(|at| cell(row, at)).collect()).collect()
+}
+
+/// A source, from YAML.
+pub(crate) fn spec(yaml: &str) -> SourceSpec {
+    serde_saphyr::from_str(yaml).unwrap()
+}
+
+/// A row of texts; `~` is NULL.
+pub(crate) fn row(cells: &[&str]) -> Vec<Option<String>> {
+    cells.iter().map(|cell| (*cell != "~").then(|| (*cell).to_owned())).collect()
+}
+
+/// Line, rule and column of each reject.
+pub(crate) fn causes(rejects: &[Reject]) -> Vec<(u64, &str, Option<&str>)> {
+    rejects.iter().map(|r| (r.line, r.rule.as_str(), r.column.as_deref())).collect()
+}

@@ -1,0 +1,199 @@
+//! What every source does, whatever its format.
+
+use super::writers::{FORMATS, Format};
+use super::{Outcome, Project, causes, row, spec};
+use starhouse::error::{ErrorKind, Result};
+use starhouse::etl::extract;
+
+const COLUMNS: &str = "
+  - {name: id, type: int32, clean: [trim, required]}
+  - {name: label, from: Label text, type: text}
+  - {name: amount, type: \"decimal(12,2)\"}
+  - {name: day, type: date}
+  - {name: at, type: timestamp}
+  - {name: flag, type: boolean}
+  - {name: ratio, type: float64}
+";
+const HEADINGS: [&str; 8] = ["unused", "at", "id", "Label text", "amount", "day", "flag", "ratio"];
+
+fn yaml(format: Format) -> String {
+    format!("name: t\nfrom: {}\ncolumns:{COLUMNS}", format.from())
+}
+
+/// A written row of the table and the row it becomes.
+fn good(id: u32) -> (Vec<Option<String>>, Vec<Option<String>>) {
+    let (label, amount) = (format!("label {id}, \"{id}\""), format!("{id}.5"));
+    let written = ["u", "2024-02-29T23:59:59.25+01:00", &id.to_string(), &label, &amount];
+    let written = [&written[..], &["2024-02-29", "yes", "-1.5e3"]].concat();
+    let read = [&id.to_string(), label.as_str(), &format!("{id}.50"), "2024-02-29"];
+    let read = [&read[..], &["2024-02-29T22:59:59.250Z", "true", "-1500.0"]].concat();
+    (row(&written), row(&read))
+}
+
+async fn extract(format: Format, rows: &[Vec<Option<String>>]) -> Result<Outcome> {
+    let project = Project::new().await;
+    format.write(&project, &HEADINGS, rows);
+    project.extract(&spec(&yaml(format))).await
+}
+
+#[tokio::test]
+async fn values_get_their_types_and_null_stays_null() {
+    for format in FORMATS {
+        let (written, read) = good(7);
+        let nulls = row(&["~", "~", "8", "~", "~", "~", "~", "~"]);
+        let outcome = extract(format, &[written, nulls]).await.unwrap();
+        let nulls = row(&["8", "~", "~", "~", "~", "~", "~"]);
+        assert_eq!(outcome.rows, vec![read, nulls], "{format:?}");
+        let inputs = &outcome.extracted.inputs;
+        assert_eq!(inputs.len(), 1);
+        assert!(inputs[0].name.starts_with(format.file()), "{inputs:?}");
+        assert_eq!(inputs[0].sha256.len(), 64);
+    }
+}
+
+#[tokio::test]
+async fn a_table_without_rows_is_no_error() {
+    for format in FORMATS {
+        let outcome = extract(format, &[]).await.unwrap();
+        assert!(outcome.rows.is_empty(), "{format:?}");
+        assert_eq!(outcome.extracted.staged.columns.len(), 7);
+    }
+}
+
+#[tokio::test]
+async fn bad_values_send_their_row_to_quarantine_with_its_place() {
+    for format in FORMATS {
+        let bad = |at: usize, text: &str| {
+            let mut written = good(1).0;
+            written[at] = Some(text.to_owned());
+            written
+        };
+        let rows = [
+            good(1).0,
+            bad(2, "x"),
+            bad(4, "1.005"),
+            bad(4, "10000000000"),
+            bad(5, "2024-02-30"),
+            bad(1, "yesterday"),
+            bad(6, "maybe"),
+            bad(7, "NaN"),
+            bad(2, "   "),
+            good(2).0,
+        ];
+        let outcome = extract(format, &rows).await.unwrap();
+        assert_eq!(outcome.rows, vec![good(1).1, good(2).1], "{format:?}");
+        // the line of the first row: text and sheets have a line of headings
+        let first = match format {
+            Format::Csv | Format::Excel => 2,
+            Format::JsonLines | Format::Parquet | Format::Sqlite => 1,
+        };
+        let columns = ["id", "amount", "amount", "day", "at", "flag", "ratio", "id"];
+        let expected: Vec<_> = (first + 1..)
+            .zip(columns)
+            .map(|(line, column)| {
+                (line, if line == first + 8 { "required" } else { "type" }, Some(column))
+            })
+            .collect();
+        assert_eq!(causes(&outcome.rejects), expected, "{format:?}");
+        assert!(outcome.rejects[3].raw.contains("2024-02-30"), "{format:?}");
+    }
+}
+
+#[tokio::test]
+async fn more_than_a_batch_arrives_whole_and_in_order() {
+    for format in FORMATS {
+        let rows: Vec<_> = (1..=20_000).map(good).collect();
+        let written: Vec<_> = rows.iter().map(|(written, _)| written.clone()).collect();
+        let outcome = extract(format, &written).await.unwrap();
+        let read: Vec<_> = rows.into_iter().map(|(_, read)| read).collect();
+        assert!(outcome.rows == read, "{format:?}");
+    }
+}
+
+#[tokio::test]
+async fn changed_headings_are_told_and_nothing_is_read() {
+    for format in FORMATS {
+        let project = Project::new().await;
+        let headings = ["unused", "at", "id", "Label text", "amuont", "day", "flag", "ratio"];
+        format.write(&project, &headings, &[good(1).0]);
+        let error = project.extract(&spec(&yaml(format))).await.err().unwrap();
+        assert_eq!(error.kind(), ErrorKind::User, "{format:?}");
+        assert!(error.to_string().contains("no column `amount`"), "{format:?}: {error}");
+        assert!(error.to_string().contains("did you mean `amuont`"), "{format:?}: {error}");
+    }
+}
+
+#[tokio::test]
+async fn a_file_cut_off_in_the_middle_loses_no_row_silently() {
+    for format in FORMATS {
+        let project = Project::new().await;
+        let rows: Vec<_> = (1..=3_000).map(|id| good(id).0).collect();
+        format.write(&project, &HEADINGS, &rows);
+        let path = project.path().join(format.file());
+        let bytes = std::fs::read(&path).unwrap();
+        // 3 bytes into a row of the text formats
+        let middle = bytes.len() / 2;
+        let line = bytes[..middle].iter().rposition(|byte| *byte == b'\n').unwrap_or(middle);
+        std::fs::write(&path, &bytes[..line + 4]).unwrap();
+        match project.extract(&spec(&yaml(format))).await {
+            Ok(outcome) => {
+                assert!(matches!(format, Format::Csv | Format::JsonLines), "{format:?}");
+                assert_eq!(outcome.rejects.len(), 1, "{format:?}");
+                let last = outcome.rows.len() as u32;
+                assert_eq!(outcome.rows.last(), Some(&good(last).1));
+            }
+            Err(error) => assert_eq!(error.kind(), ErrorKind::Data, "{format:?}: {error}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_was_read_before_is_known_again() {
+    for format in FORMATS {
+        let project = Project::new().await;
+        format.write(&project, &HEADINGS, &[good(1).0]);
+        let spec = spec(&yaml(format));
+        let first = project.extract(&spec).await.unwrap();
+        let seen = first.extracted.inputs;
+        let plan = |before| extract::plan(project.path(), &spec, before);
+        assert!(!plan(None).await.unwrap().is_unchanged());
+        assert!(plan(Some(&seen)).await.unwrap().is_unchanged(), "{format:?}");
+        format.write(&project, &HEADINGS, &[good(2).0]);
+        assert!(!plan(Some(&seen)).await.unwrap().is_unchanged(), "{format:?}");
+    }
+}
+
+#[tokio::test]
+async fn nothing_there_is_an_error_unless_the_source_is_optional() {
+    for format in FORMATS {
+        let project = Project::new().await;
+        let error = project.extract(&spec(&yaml(format))).await.err().unwrap();
+        assert_eq!(error.kind(), ErrorKind::NotFound, "{format:?}");
+        let optional = format!("{}\noptional: true", yaml(format));
+        let outcome = project.extract(&spec(&optional)).await.unwrap();
+        assert!(outcome.rows.is_empty() && outcome.extracted.inputs.is_empty(), "{format:?}");
+    }
+}
+
+#[tokio::test]
+async fn duplicates_are_dropped_and_counted() {
+    for format in FORMATS {
+        let with_amount = |id: u32, amount: &str| {
+            let mut written = good(id).0;
+            written[4] = Some(amount.to_owned());
+            written
+        };
+        let rows = [with_amount(1, "2"), with_amount(2, "9"), with_amount(1, "1"), good(3).0];
+        let project = Project::new().await;
+        format.write(&project, &HEADINGS, &rows);
+        let yaml = format!("{}\ndeduplicate: {{key: [id], latest_by: amount}}", yaml(format));
+        let outcome = project.extract(&spec(&yaml)).await.unwrap();
+        let kept: Vec<_> = outcome.rows.iter().map(|row| (&row[0], &row[2])).collect();
+        let text = |text: &str| Some(text.to_owned());
+        let expected = [("1", "2.00"), ("2", "9.00"), ("3", "3.50")];
+        let expected = expected.map(|(id, amount)| (text(id), text(amount)));
+        let expected: Vec<_> = expected.iter().map(|(id, amount)| (id, amount)).collect();
+        assert_eq!(kept, expected, "{format:?}");
+        assert_eq!(outcome.extracted.counts.duplicates, 1);
+    }
+}

@@ -1,0 +1,256 @@
+//! What is particular to JSON lines, Excel, SQLite, and to reading only new files.
+
+use super::{Project, causes, row, spec};
+use rust_xlsxwriter::{ExcelDateTime, Format, Workbook};
+use starhouse::error::ErrorKind;
+use starhouse::etl::extract;
+use std::io::{Cursor, Read, Write};
+
+#[tokio::test]
+async fn json_numbers_keep_their_digits_and_paths_reach_inside() {
+    let project = Project::new().await;
+    let lines = [
+        r#"{"id": 9007199254740993, "money": {"amount": 12345678901234567890.12, "cur": "EUR"}}"#,
+        r#"{"id": 2, "money": {"amount": "0.10"}, "tags": ["a"]}"#,
+        r#"{"id": 3, "money": null, "tags": null}"#,
+        r#"{"id": 4, "money": {"amount": 1.005, "cur": "EUR"}}"#,
+        r#"{"id": 5, "money": {"amount": 1, "amount": 2}}"#,
+        r#"{"id": 6"#,
+        "",
+        r#"[7]"#,
+        r#"{"id": 8.0, "money": {"amount": 1e2}} "#,
+    ];
+    project.write("a/t.jsonl", lines.join("\n"));
+    let outcome = project
+        .extract(&spec(
+            r#"
+name: t
+from: {json_lines: {path: "a/*.jsonl"}}
+columns:
+  - {name: id, type: int64}
+  - {name: amount, from: money.amount, type: "decimal(22,2)"}
+  - {name: currency, from: money.cur, type: text}
+  - {name: tags, type: text}
+"#,
+        ))
+        .await
+        .unwrap();
+    assert_eq!(
+        outcome.rows,
+        vec![
+            row(&["9007199254740993", "12345678901234567890.12", "EUR", "~"]),
+            row(&["2", "0.10", "~", "[\"a\"]"]),
+            row(&["3", "~", "~", "~"]),
+            row(&["8", "100.00", "~", "~"]),
+        ]
+    );
+    assert_eq!(
+        causes(&outcome.rejects),
+        vec![(4, "type", Some("amount")), (5, "json", None), (6, "json", None), (8, "json", None)]
+    );
+    assert_eq!(outcome.rejects[2].raw, lines[5]);
+}
+
+fn workbook() -> Vec<u8> {
+    let mut book = Workbook::new();
+    book.add_worksheet().set_name("Notes").unwrap();
+    let sheet = book.add_worksheet().set_name("Costs").unwrap();
+    let date = Format::new().set_num_format("yyyy-mm-dd hh:mm");
+    sheet.write_string(0, 0, "Costs of the year").unwrap();
+    for (column, heading) in ["Campaign", "Spend", "Day", "Note"].iter().enumerate() {
+        sheet.write_string(2, column as u16, *heading).unwrap();
+    }
+    sheet.write_string(3, 0, "A").unwrap();
+    sheet.write_number(3, 1, 0.1 + 0.2).unwrap();
+    let day = ExcelDateTime::from_ymd(2024, 2, 29).unwrap();
+    sheet.write_datetime_with_format(3, 2, &day, &date).unwrap();
+    // row 5 is empty
+    sheet.write_string(5, 0, "B").unwrap();
+    sheet.write_string(5, 1, "1.234,50").unwrap();
+    sheet.write_string(5, 2, "31.12.2024").unwrap();
+    sheet.write_number(5, 3, 42.0).unwrap();
+    sheet.write_string(6, 0, "C").unwrap();
+    sheet.write_number(6, 1, 19.999).unwrap();
+    sheet.write_string(7, 0, "D").unwrap();
+    let noon = ExcelDateTime::from_ymd(2024, 1, 1).unwrap().and_hms(12, 0, 0).unwrap();
+    sheet.write_datetime_with_format(7, 2, &noon, &date).unwrap();
+    book.save_to_buffer().unwrap()
+}
+
+const COSTS: &str = r#"
+name: costs
+from: {excel: {path: costs.xlsx, sheet: Costs, header_row: 3}}
+columns:
+  - {name: campaign, from: Campaign, type: text}
+  - {name: spend, from: Spend, type: "decimal(10,2)", clean: [{number: {decimal: ",", group: "."}}]}
+  - {name: day, from: Day, type: date, clean: [{date_formats: ["%d.%m.%Y"]}]}
+  - {name: note, from: Note, type: text}
+"#;
+
+#[tokio::test]
+async fn numbers_and_dates_of_a_sheet_stay_what_they_are() {
+    let project = Project::new().await;
+    project.write("costs.xlsx", workbook());
+    let outcome = project.extract(&spec(COSTS)).await.unwrap();
+    assert_eq!(
+        outcome.rows,
+        vec![row(&["A", "0.30", "2024-02-29", "~"]), row(&["B", "1234.50", "2024-12-31", "42"])]
+    );
+    assert_eq!(
+        causes(&outcome.rejects),
+        vec![(7, "type", Some("spend")), (8, "type", Some("day"))]
+    );
+}
+
+/// The same workbook as an old Mac would have saved it: its days count from 1904.
+fn with_1904_epoch(book: &[u8]) -> Vec<u8> {
+    let mut archive = zip::ZipArchive::new(Cursor::new(book)).unwrap();
+    let mut copy = zip::ZipWriter::new(Cursor::new(Vec::new()));
+    for at in 0..archive.len() {
+        let mut file = archive.by_index(at).unwrap();
+        let mut content = Vec::new();
+        file.read_to_end(&mut content).unwrap();
+        let name = file.name().unwrap().into_owned();
+        if name == "xl/workbook.xml" {
+            let text = String::from_utf8(content).unwrap();
+            assert!(text.contains("<workbookPr "), "{text}");
+            content = text.replace("<workbookPr ", "<workbookPr date1904=\"1\" ").into_bytes();
+        }
+        copy.start_file(name, zip::write::SimpleFileOptions::default()).unwrap();
+        copy.write_all(&content).unwrap();
+    }
+    copy.finish().unwrap().into_inner()
+}
+
+#[tokio::test]
+async fn days_follow_the_workbooks_epoch() {
+    let project = Project::new().await;
+    project.write("costs.xlsx", with_1904_epoch(&workbook()));
+    let outcome = project.extract(&spec(COSTS)).await.unwrap();
+    // the same serial numbers mean 1,462 days later
+    assert_eq!(outcome.rows[0][2].as_deref(), Some("2028-03-01"));
+    assert_eq!(outcome.rows[1][2].as_deref(), Some("2024-12-31"));
+}
+
+#[tokio::test]
+async fn sheets_and_headings_that_are_not_there() {
+    let project = Project::new().await;
+    project.write("costs.xlsx", workbook());
+    for (from, to, says) in [
+        ("sheet: Costs", "sheet: Cost", "did you mean `Costs`? the workbook has Notes, Costs"),
+        ("header_row: 3", "header_row: 1", "the heading cell B1 is empty or merged"),
+        ("sheet: Costs", "sheet: Notes", "the sheet is empty"),
+    ] {
+        let error = project.extract(&spec(&COSTS.replace(from, to))).await.err().unwrap();
+        assert!(error.to_string().contains(says), "{error}");
+    }
+    project.write("costs.xlsx", "no workbook");
+    let error = project.extract(&spec(COSTS)).await.err().unwrap();
+    assert_eq!(error.kind(), ErrorKind::Data, "{error}");
+}
+
+#[tokio::test]
+async fn a_live_database_is_read_with_its_log_and_known_by_its_rows() {
+    let project = Project::new().await;
+    let path = project.path().join("shop.db");
+    let shop = rusqlite::Connection::open(&path).unwrap();
+    shop.execute_batch(
+        "PRAGMA journal_mode = wal; PRAGMA wal_autocheckpoint = 0;
+         CREATE TABLE orders (id INTEGER, total REAL, note, placed TEXT);
+         CREATE TABLE other (x);
+         INSERT INTO orders VALUES (1, 19.99, 'a', '2024-01-01'), (2, 0.1 + 0.2, NULL, NULL),
+                                   (3, 1, x'ff00', NULL), (4, 1.005, 'b', NULL);",
+    )
+    .unwrap();
+    let table = "{sqlite: {path: shop.db, table: orders}}";
+    let yaml = |from: &str| {
+        format!(
+            "name: o\nfrom: {from}\ncolumns:
+  - {{name: id, type: int32}}
+  - {{name: total, type: \"decimal(8,2)\"}}
+  - {{name: note, type: text}}
+  - {{name: placed, type: date}}"
+        )
+    };
+    let orders = spec(&yaml(table));
+    let outcome = project.extract(&orders).await.unwrap();
+    let expected = vec![row(&["1", "19.99", "a", "2024-01-01"]), row(&["2", "0.30", "~", "~"])];
+    assert_eq!(outcome.rows, expected);
+    assert_eq!(causes(&outcome.rejects), vec![(3, "encoding", None), (4, "type", Some("total"))]);
+    assert!(outcome.rejects[0].raw.contains("\\xFF"), "{:?}", outcome.rejects[0]);
+
+    let seen = outcome.extracted.inputs;
+    let is_unchanged =
+        async || extract::plan(project.path(), &orders, Some(&seen)).await.unwrap().is_unchanged();
+    shop.execute_batch("INSERT INTO other VALUES (1); PRAGMA wal_checkpoint(TRUNCATE);").unwrap();
+    assert!(is_unchanged().await, "another table's rows are nothing new");
+    shop.execute_batch("UPDATE orders SET total = 20 WHERE id = 1").unwrap();
+    assert!(!is_unchanged().await, "a row in the log is new");
+
+    let query = "{sqlite: {path: shop.db, query: \"SELECT id, total, note, placed FROM orders WHERE id < 2\"}}";
+    let outcome = project.extract(&spec(&yaml(query))).await.unwrap();
+    assert_eq!(outcome.rows, vec![row(&["1", "20.00", "a", "2024-01-01"])]);
+
+    for (from, says) in [
+        ("{sqlite: {path: shop.db, table: ordres}}", "did you mean `orders`? it has orders, other"),
+        ("{sqlite: {path: shop.db, query: SELEC 1}}", "the query of the source is wrong"),
+        ("{sqlite: {path: shop.db, query: DELETE FROM orders}}", "only reads"),
+        ("{sqlite: {path: shop.db}}", "either `table` or `query`"),
+    ] {
+        let error = project.extract(&spec(&yaml(from))).await.err().unwrap();
+        assert!(error.to_string().contains(says), "{error}");
+    }
+    project.write("shop.db", "no database, but long enough to look like one might ".repeat(20));
+    let error = project.extract(&orders).await.err().unwrap();
+    assert_eq!(error.kind(), ErrorKind::Data, "{error}");
+}
+
+#[tokio::test]
+async fn only_new_files_are_read_and_all_are_remembered() {
+    let project = Project::new().await;
+    project.write("in/day_1.csv", "id\n1\n");
+    let new_files = spec(
+        "name: t\nfrom: {csv: {path: \"in/day_*.csv\"}}\nstrategy: new_files
+columns: [{name: id, type: int32}]",
+    );
+    let first = project.extract(&new_files).await.unwrap();
+    assert_eq!(first.rows, vec![row(&["1"])]);
+    project.write("in/day_2.csv", "id\n2\n");
+    let seen = first.extracted.inputs;
+    let second = project.extract_after(&new_files, Some(&seen)).await.unwrap();
+    assert_eq!(second.rows, vec![row(&["2"])]);
+    let names = |inputs: &[starhouse::store::Input]| -> Vec<String> {
+        inputs.iter().map(|input| input.name.clone()).collect()
+    };
+    let seen = second.extracted.inputs;
+    assert_eq!(names(&seen), ["in/day_1.csv", "in/day_2.csv"]);
+    // an archived file stays known, a rewritten one is read again
+    std::fs::remove_file(project.path().join("in/day_2.csv")).unwrap();
+    assert!(extract::plan(project.path(), &new_files, Some(&seen)).await.unwrap().is_unchanged());
+    project.write("in/day_1.csv", "id\n11\n");
+    let third = project.extract_after(&new_files, Some(&seen)).await.unwrap();
+    assert_eq!(third.rows, vec![row(&["11"])]);
+    assert_eq!(names(&third.extracted.inputs), ["in/day_1.csv", "in/day_2.csv"]);
+}
+
+#[tokio::test]
+async fn on_error_null_keeps_the_row_and_is_counted() {
+    let project = Project::new().await;
+    project.write("t.csv", "id,size\n1,5\n2,x\n3,99\n");
+    let outcome = project
+        .extract(&spec(
+            r#"
+name: t
+from: {csv: {path: t.csv}}
+columns:
+  - {name: id, type: int32}
+  - {name: size, type: int16, clean: [{range: {min: "1", max: "9"}}], on_error: "null"}
+"#,
+        ))
+        .await
+        .unwrap();
+    assert_eq!(outcome.rows, vec![row(&["1", "5"]), row(&["2", "~"]), row(&["3", "~"])]);
+    let nulled = &outcome.extracted.counts.nulled;
+    assert_eq!(nulled.get(&("size".to_owned(), "type".to_owned())), Some(&1));
+    assert_eq!(nulled.get(&("size".to_owned(), "range".to_owned())), Some(&1));
+}

@@ -1,0 +1,95 @@
+//! Parquet columns become the declared types whole, exact or refused.
+
+use super::writers::write_parquet;
+use super::{Project, causes, row, spec};
+use arrow::array::*;
+use arrow::datatypes::{DataType, Int32Type};
+use std::sync::Arc;
+
+#[tokio::test]
+async fn columns_are_cast_whole_and_lossy_values_refused() {
+    let project = Project::new().await;
+    let nanos = 1_709_251_199_123_456_789_i64; // 2024-02-29T23:59:59.123456789Z
+    let columns: Vec<(&str, ArrayRef, bool)> = vec![
+        ("n", Arc::new(Int32Array::from_iter_values(1..=6)), false),
+        (
+            "money",
+            Arc::new(Float64Array::from(vec![
+                Some(19.99),
+                Some(0.1 + 0.2),
+                Some(1.005),
+                None,
+                Some(1e15),
+                Some(-2.5),
+            ])),
+            true,
+        ),
+        ("narrow", Arc::new(Int64Array::from(vec![1, -32768, 3, 4, 5, 32768])), false),
+        ("at", Arc::new(TimestampNanosecondArray::from(vec![nanos, -1, 0, 0, 0, 0])), false),
+        (
+            "label",
+            Arc::new(DictionaryArray::<Int32Type>::from_iter([
+                Some("a"),
+                None,
+                Some("b"),
+                Some("b"),
+                Some("c"),
+                Some("d"),
+            ])),
+            true,
+        ),
+        ("code", Arc::new(StringArray::from(vec!["7", "8", "9", "10", "11", "12"])), false),
+        ("f", Arc::new(Float32Array::from(vec![19.99, 0.1, 1.0, 2.0, 3.0, 4.0])), false),
+    ];
+    let batch = RecordBatch::try_from_iter_with_nullable(columns).unwrap();
+    write_parquet(&project.path().join("t.parquet"), &batch);
+    let outcome = project
+        .extract(&spec(
+            r#"
+name: t
+from: {parquet: {path: t.parquet}}
+columns:
+  - {name: money, type: "decimal(12,2)"}
+  - {name: narrow, type: int16}
+  - {name: at, type: timestamp}
+  - {name: label, type: text, clean: [required]}
+  - {name: code, type: int32, clean: [{range: {max: "11"}}]}
+  - {name: f, type: "decimal(6,2)"}
+  - {name: n, type: text}
+"#,
+        ))
+        .await
+        .unwrap();
+    assert_eq!(
+        outcome.rows,
+        vec![
+            row(&["19.99", "1", "2024-02-29T23:59:59.123456Z", "a", "7", "19.99", "1"]),
+            row(&["~", "4", "1970-01-01T00:00:00Z", "b", "10", "2.00", "4"]),
+        ]
+    );
+    assert_eq!(
+        causes(&outcome.rejects),
+        vec![
+            (2, "required", Some("label")),
+            (3, "type", Some("money")),
+            (5, "type", Some("money")),
+            (6, "type", Some("narrow")),
+        ]
+    );
+    assert!(outcome.rejects[1].raw.contains("\"money\":\"1.005\""), "{:?}", outcome.rejects[1]);
+}
+
+#[tokio::test]
+async fn a_column_that_can_never_fit_is_an_error_not_a_heap_of_rejects() {
+    let project = Project::new().await;
+    let batch = RecordBatch::try_from_iter([(
+        "n",
+        arrow::compute::cast(&Int64Array::from(vec![1]), &DataType::Int64).unwrap(),
+    )])
+    .unwrap();
+    write_parquet(&project.path().join("t.parquet"), &batch);
+    let yaml = "name: t\nfrom: {parquet: {path: t.parquet}}\ncolumns: [{name: n, type: date}]";
+    let error = project.extract(&spec(yaml)).await.err().unwrap();
+    assert!(error.to_string().contains("cannot become date"), "{error}");
+    assert_eq!(error.context("column"), Some("n"));
+}
