@@ -32,7 +32,8 @@ pub fn aggregate_columns(cube: &Cube, aggregate: &Aggregate, model: &Model) -> R
     Ok(columns)
 }
 
-/// The plan that computes an aggregate from its fact, with the columns of [`aggregate_columns`].
+/// The plan that computes an aggregate from its fact, with the columns of [`aggregate_columns`],
+/// sorted by those it keeps.
 ///
 /// # Errors
 /// As [`aggregate_columns`]; not found where the release lacks the fact or a dimension.
@@ -75,6 +76,9 @@ pub fn aggregate_plan(
         .project(inputs)
         .and_then(|rows| rows.aggregate(aggregate.columns.iter().map(ident), aggregated))
         .and_then(|grouped| grouped.project(stored.collect::<Vec<_>>()))
+        .and_then(|stored| {
+            stored.sort(aggregate.columns.iter().map(|name| ident(name).sort(true, false)))
+        })
         .and_then(LogicalPlanBuilder::build)
         .map_err(defect)
 }

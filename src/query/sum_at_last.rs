@@ -109,7 +109,8 @@ impl Last {
         let at_newest: BooleanArray = eq(keys, &arrow::array::Int32Array::new_scalar(newest))?;
         let added = sum_of(&filter(values, &at_newest)?, &self.ty)?;
         self.sum = match self.last {
-            Some(last) if last == newest => self.sum.add_checked(&added)?,
+            // adding widens a decimal; the result's type stays
+            Some(last) if last == newest => self.sum.add_checked(&added)?.cast_to(&self.ty)?,
             _ => added,
         };
         self.last = Some(newest);
@@ -154,5 +155,5 @@ fn sum_of(values: &ArrayRef, ty: &DataType) -> Result<ScalarValue> {
             sum = if sum.is_null() { value } else { sum.add_checked(&value)? };
         }
     }
-    Ok(sum)
+    sum.cast_to(ty)
 }

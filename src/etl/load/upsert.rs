@@ -122,7 +122,7 @@ async fn changed(
 fn changed_sql(fact: &Fact) -> String {
     let found = format!("f.{} IS NOT NULL", quoted(fact.key.first().map_or("", String::as_str)));
     let differs = fact.table_columns().into_iter().filter(|c| !fact.key.contains(&c.name));
-    let differs = differs.map(|c| format!("k.{0} IS DISTINCT FROM f.{0}", quoted(&c.name)));
+    let differs = differs.map(|c| format!("(k.{0} IS DISTINCT FROM f.{0})", quoted(&c.name)));
     let differs: Vec<String> = ["false".to_owned()].into_iter().chain(differs).collect();
     let found_in = match fact.partition_column() {
         Some(partition) => format!("f.{}", quoted(partition)),

@@ -1,7 +1,7 @@
 //! Money: whole cents, three currencies, and the rates between them.
 
 use super::Dice;
-use chrono::{Datelike, NaiveDate};
+use chrono::NaiveDate;
 use std::fmt;
 
 /// Hundredths of a currency's unit.
@@ -84,16 +84,6 @@ impl Rates {
         }
         Self { rows }
     }
-
-    /// An amount in cents of euro at its day's book rate, halves rounded away from zero.
-    #[must_use]
-    pub fn to_eur(&self, amount: Cents, currency: Currency, day: NaiveDate) -> Cents {
-        let month = day.with_day(1).unwrap_or(day);
-        let rate = self.rows.iter().find(|r| r.currency == currency && r.month == month);
-        let product = i128::from(amount) * i128::from(rate.map_or(0, |rate| rate.micro_eur));
-        let half = if product < 0 { -500_000 } else { 500_000 };
-        ((product + half) / 1_000_000) as Cents
-    }
 }
 
 /// Cents as people write them in English: `1234.56`.
@@ -117,4 +107,16 @@ pub(crate) fn localised(cents: Cents, group: char, decimal: char) -> String {
         text.push(digit);
     }
     format!("{text}{decimal}{:02}", cents.unsigned_abs() % 100)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cents_as_people_write_them() {
+        assert_eq!([0, 5, -5, 123_456_789].map(plain), ["0.00", "0.05", "-0.05", "1234567.89"]);
+        let german = [99, -123_456, 123_456_789].map(|cents| localised(cents, '.', ','));
+        assert_eq!(german, ["0,99", "-1.234,56", "1.234.567,89"]);
+    }
 }

@@ -4,7 +4,7 @@
 //! withdrawn. Sources are written from the two worlds alone; nothing else says what happened.
 
 use super::sales::Buyers;
-use super::world::{Customer, CustomerKey, MemberSystem, Product, SaleLine, World};
+use super::world::{Customer, CustomerKey, Loan, MemberSystem, Product, SaleLine, World};
 use super::{Dice, at, campaigns, date, loans, people, sales, tickets};
 use chrono::{Datelike, NaiveDateTime, TimeDelta};
 
@@ -148,8 +148,10 @@ fn marketing(world: &mut World, dice: &mut Dice) {
 
 fn credit(world: &mut World, dice: &mut Dice) {
     let today = super::day_two();
+    let is_open = |loan: &Loan| loan.closed_on.is_none() && loan.defaulted_on.is_none();
+    let months_ago = today - chrono::Days::new(120);
     let open: Vec<usize> = (0..world.loans.len())
-        .filter(|n| world.loans[*n].closed_on.is_none() && world.loans[*n].defaulted_on.is_none())
+        .filter(|n| is_open(&world.loans[*n]) && world.loans[*n].opened_on < months_ago)
         .collect();
     for (place, n) in open.into_iter().enumerate().take(40) {
         match place % 8 {
