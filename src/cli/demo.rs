@@ -1,14 +1,13 @@
 //! `starhouse demo`: the sample warehouse, from messy sources to answers and a server.
 
 mod answers;
-mod bars;
 mod build;
 mod connect;
-mod report;
 
 use super::failure::Failure;
 use super::interrupt::{asked_to_stop, interrupted};
 use super::project::Project;
+use super::releases;
 use crate::sample::project::write_retail;
 use std::io::{self, Write};
 use std::net::SocketAddr;
@@ -55,7 +54,7 @@ async fn build_and_answer(args: &Args) -> Result<Project, Failure> {
     let mut out = io::stdout();
     writeln!(out, "The sample warehouse in {}\n", args.dir.display())?;
     build::missing_days(&project, &mut out).await?;
-    report::releases(&project, &mut out).await?;
+    writeln!(out, "{}\n", releases::list(&project).await?)?;
     answers::all(&project, &mut out).await?;
     Ok(project)
 }

@@ -5,6 +5,8 @@
 
 mod aggregates;
 mod check;
+mod demo;
+mod etl;
 mod failure;
 mod files;
 mod init;
@@ -39,6 +41,7 @@ struct Cli {
 
 const EXAMPLES: &str = "\
 Examples:
+  starhouse demo                                     the sample warehouse, built and served
   starhouse init shop                                a new project in the folder shop
   starhouse check --project shop                     are its models and jobs right?
   starhouse etl run --project shop                   load what is new
@@ -52,6 +55,8 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.";
 enum Command {
     Init(init::Args),
     Check(check::Args),
+    Demo(demo::Args),
+    Etl(etl::Args),
     Sql(sql::Args),
     Query(query::Args),
     Releases(releases::Args),
@@ -64,7 +69,7 @@ impl Command {
     /// Whether it deals with Ctrl-C itself.
     fn owns_interrupt(&self) -> bool {
         match self {
-            Self::Serve(_) => true,
+            Self::Demo(_) | Self::Serve(_) => true,
             Self::Sql(args) => args.is_prompt(),
             _ => false,
         }
@@ -74,6 +79,8 @@ impl Command {
         match self {
             Self::Init(args) => init::run(&args),
             Self::Check(_) => check::run(&project),
+            Self::Demo(args) => demo::run(args).await,
+            Self::Etl(args) => etl::run(&project, args).await,
             Self::Sql(args) => sql::run(&project, args).await,
             Self::Query(args) => query::run(&project, args).await,
             Self::Releases(args) => releases::run(&project, args).await,

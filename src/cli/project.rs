@@ -6,6 +6,7 @@ use crate::clock::Clock;
 use crate::config::{self, Config};
 use crate::engine::{Engine, EngineSettings, Session};
 use crate::error::{Error, Result};
+use crate::etl::jobs::Jobs;
 use crate::ids::ReleaseId;
 use crate::model::{self, Model};
 use crate::policy::Principal;
@@ -113,6 +114,14 @@ impl Project {
     }
 }
 
+/// A project's jobs, checked against its model and in order.
+///
+/// # Errors
+/// User errors list every fault.
+pub(super) fn jobs(declared: &Declared) -> Result<Jobs> {
+    Ok(Jobs::load(&declared.jobs, &declared.model)?)
+}
+
 fn log_to_stderr(config: &Config) {
     let filter = tracing_subscriber::EnvFilter::new(&config.log_level);
     // A second project in the same process logs as the first: tests open several.
@@ -135,7 +144,7 @@ pub(crate) struct At {
 }
 
 /// A moment as people write one; a date alone is its midnight.
-fn moment(text: &str) -> std::result::Result<DateTime<Utc>, String> {
+pub(super) fn moment(text: &str) -> std::result::Result<DateTime<Utc>, String> {
     if let Ok(moment) = DateTime::parse_from_rfc3339(text) {
         return Ok(moment.to_utc());
     }

@@ -73,7 +73,8 @@ async fn named(project: &Project, number: Option<u64>) -> Result<std::sync::Arc<
     }
 }
 
-async fn list(project: &Project) -> Result<String> {
+/// All retained releases, as a table.
+pub(super) async fn list(project: &Project) -> Result<String> {
     let releases = project.warehouse.releases().await?;
     let mut list = headed(["release", "published", "tables", "rows", "size", "what it brought"]);
     for release in releases.iter().filter(|release| release.id != ReleaseId::EMPTY) {

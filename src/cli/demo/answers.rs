@@ -73,8 +73,7 @@ async fn ask_sql(session: &Session, question: &Question) -> Result<Answer> {
 }
 
 async fn answer(query: &Query, started: Instant) -> Result<Answer> {
-    let batches: Vec<RecordBatch> =
-        query.execute().await?.try_collect().await.map_err(failed)?;
+    let batches: Vec<RecordBatch> = query.execute().await?.try_collect().await.map_err(failed)?;
     let elapsed = started.elapsed();
     let mut table = AnswerTable::new(&query.schema(), 0);
     batches.iter().try_for_each(|batch| table.add(batch))?;

@@ -3,17 +3,15 @@
 //! What is there says what is missing: release 1 holds the first day, release 2 the second. A day
 //! whose release is missing gets its sources written again (the same bytes) and is loaded.
 
-use super::bars::Bars;
-use super::report;
+use crate::cli::etl::{bars::Bars, in_words};
 use crate::cli::failure::Failure;
-use crate::cli::project::Project;
+use crate::cli::project::{Project, jobs};
 use crate::error::{Error, Result};
-use crate::etl::jobs::Jobs;
-use crate::etl::run::{Request, run};
+use crate::etl::progress::{Progress, Quiet};
+use crate::etl::run::{Request, RunSummary, run};
 use crate::sample::retail::{self, Retail, SEED};
 use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
-use std::io::Write;
-use std::path::Path;
+use std::io::{IsTerminal, Write};
 use std::sync::Arc;
 
 /// Loads the days that no release holds yet.
@@ -23,38 +21,35 @@ pub(super) async fn missing_days(project: &Project, out: &mut impl Write) -> Res
         writeln!(out, "Both days are loaded; nothing is missing, so nothing is published.\n")?;
         return Ok(());
     }
-    let jobs = project.jobs()?;
     let folder = project.declared.root.clone();
     let retail = Arc::new(blocking(|| Ok(Retail::generate(SEED))).await?);
     if latest == 0 {
-        let (sources, path) = (Arc::clone(&retail), folder.clone());
-        blocking(move || sources.write_day_one(&path)).await?;
-        load(project, &jobs, &folder, retail::day_one(), out).await?;
+        let (sources, folder) = (Arc::clone(&retail), folder.clone());
+        blocking(move || sources.write_day_one(&folder)).await?;
+        let summary = load(project, retail::day_one()).await?;
+        writeln!(out, "Day one, {}\n{}", retail::day_one(), in_words(&summary))?;
     }
     blocking(move || retail.write_day_two(&folder)).await?;
-    load(project, &jobs, &project.declared.root, retail::day_two(), out).await
+    let summary = load(project, retail::day_two()).await?;
+    writeln!(out, "Day two, {}\n{}", retail::day_two(), in_words(&summary))?;
+    Ok(())
 }
 
-async fn load(
-    project: &Project,
-    jobs: &Jobs,
-    folder: &Path,
-    day: NaiveDate,
-    out: &mut impl Write,
-) -> Result<(), Failure> {
-    let bars = Arc::new(Bars::new(format!("day of {day}")));
-    let summary = run(&Request {
-        project: folder,
+async fn load(project: &Project, day: NaiveDate) -> Result<RunSummary> {
+    let progress: Arc<dyn Progress> = match std::io::stderr().is_terminal() {
+        true => Arc::new(Bars::default()),
+        false => Arc::new(Quiet),
+    };
+    run(&Request {
+        project: &project.declared.root,
         engine: &project.engine,
-        jobs,
+        jobs: &jobs(&project.declared)?,
         only: &[],
         as_of: close_of(day),
         clock: Arc::clone(&project.clock),
-        progress: Arc::<Bars>::clone(&bars),
+        progress,
     })
-    .await;
-    bars.clear();
-    report::day(day, &summary?, out)
+    .await
 }
 
 /// When a business day's books close.

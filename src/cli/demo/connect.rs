@@ -15,7 +15,7 @@ pub(super) async fn serve(project: Project, address: Option<SocketAddr>) -> Resu
     let folder = project.declared.root.join(&project.declared.config.warehouse_dir);
     let server = Server::bind(project.engine, options).await?;
     let mut out = io::stdout();
-    writeln!(out, "{}", how_to_connect(&server.local_address().to_string(), &folder))?;
+    writeln!(out, "{}", how_to_connect(&server.address().to_string(), &folder))?;
     out.flush()?;
     server.run(asked_to_stop()).await?;
     Ok(())

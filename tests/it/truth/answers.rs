@@ -134,9 +134,8 @@ fn default_losses(world: &World) -> Answer {
 fn top_customers(world: &World, known: &Knowledge) -> Answer {
     let known_buyer =
         |sale: &&SaleLine| sale.customer.is_some_and(|key| known.customers.contains_key(&key));
-    let sales: Vec<_> = (world.sales.iter())
-        .filter(|sale| in_year(sale, 2024) && known_buyer(sale))
-        .collect();
+    let sales: Vec<_> =
+        (world.sales.iter()).filter(|sale| in_year(sale, 2024) && known_buyer(sale)).collect();
     let customers = sums_by(&sales, known, |sale| sale.customer);
     let mut rows: Vec<_> = (customers.into_iter())
         .filter_map(|(key, sums)| {

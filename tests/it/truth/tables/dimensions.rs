@@ -19,9 +19,8 @@ const VALIDITY: &str = "CAST(valid_from AS BIGINT), CAST(valid_to AS BIGINT), is
 
 fn table(name: &'static str, columns: &str, expected: Vec<String>) -> Table {
     let dimension = name.trim_start_matches("dim_");
-    let sql = format!(
-        "SELECT {columns}, {VALIDITY} FROM warehouse.{name} WHERE {dimension}_key > 0"
-    );
+    let sql =
+        format!("SELECT {columns}, {VALIDITY} FROM warehouse.{name} WHERE {dimension}_key > 0");
     Table { name, sql, expected }
 }
 
@@ -142,12 +141,7 @@ fn always() -> String {
 
 fn channels(retail: &Retail) -> Table {
     let line = |channel: &starhouse::sample::retail::world::Channel| {
-        row([
-            channel.code.to_owned(),
-            channel.name.to_owned(),
-            channel.kind.to_owned(),
-            always(),
-        ])
+        row([channel.code.to_owned(), channel.name.to_owned(), channel.kind.to_owned(), always()])
     };
     let expected = retail.day_two.channels.iter().map(line).collect();
     table("dim_channel", "channel_code, channel_name, channel_kind", expected)

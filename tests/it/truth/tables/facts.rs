@@ -197,9 +197,9 @@ fn payments(world: &World, known: &Knowledge) -> Table {
 
 fn tickets(world: &World, known: &Knowledge) -> Table {
     let line = |ticket: &starhouse::sample::retail::world::Ticket| {
-        let hours = ticket.resolved_at.map(|end| {
-            money(i128::from((end - ticket.opened_at).num_minutes() / 15) * 25)
-        });
+        let hours = ticket
+            .resolved_at
+            .map(|end| money(i128::from((end - ticket.opened_at).num_minutes() / 15) * 25));
         row([
             ticket.number.clone(),
             ticket.topic.to_owned(),

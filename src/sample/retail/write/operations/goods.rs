@@ -93,7 +93,7 @@ pub(crate) fn write_campaigns(
     let mut dice = day.dice("campaign");
     let mut table = Table::create(transaction, "campaign", &COLUMNS)?;
     for campaign in &day.now.campaigns {
-        table.row(&vec![
+        table.row(&[
             Some(dirt::cased(&campaign.code, &mut dice)),
             Some(dirt::spaced(&campaign.name, &mut dice)),
             Some(dirt::spaced(campaign.objective, &mut dice)),
@@ -102,6 +102,6 @@ pub(crate) fn write_campaigns(
         ])?;
     }
     let unfinished = [None, Some("new campaign".to_owned()), None, None, None];
-    table.bad_row(&unfinished.to_vec(), ("campaign_code", "no code"))?;
+    table.bad_row(&unfinished, ("campaign_code", "no code"))?;
     Ok(table.finish())
 }

@@ -30,20 +30,24 @@ impl<'a> Table<'a> {
     }
 
     /// A good row.
-    pub(crate) fn row(&mut self, row: &Row) -> rusqlite::Result<()> {
+    pub(crate) fn row(&mut self, row: &[Option<String>]) -> rusqlite::Result<()> {
         self.report.rows += 1;
         let mut statement = self.transaction.prepare_cached(&self.insert)?;
         statement.execute(rusqlite::params_from_iter(row)).map(|_| ())
     }
 
     /// A good row that repeats the key of another.
-    pub(crate) fn duplicate(&mut self, row: &Row) -> rusqlite::Result<()> {
+    pub(crate) fn duplicate(&mut self, row: &[Option<String>]) -> rusqlite::Result<()> {
         self.report.duplicates += 1;
         self.row(row)
     }
 
     /// A row to be rejected.
-    pub(crate) fn bad_row(&mut self, row: &Row, (column, why): Fault) -> rusqlite::Result<()> {
+    pub(crate) fn bad_row(
+        &mut self,
+        row: &[Option<String>],
+        (column, why): Fault,
+    ) -> rusqlite::Result<()> {
         self.report.reject(self.report.rows + 1, Some(column), why);
         self.row(row)
     }

@@ -1,0 +1,169 @@
+//! `starhouse etl`: what would be loaded, and loading it.
+
+pub(super) mod bars;
+
+use super::failure::Failure;
+use super::project::{Project, jobs};
+use super::table::{self, headed, number};
+use crate::etl::plan::{JobPlan, plan};
+use crate::etl::progress::{Progress, Quiet};
+use crate::etl::run::{JobSummary, Request, RunSummary, run as run_jobs};
+use bars::Bars;
+use chrono::{DateTime, Utc};
+use comfy_table::Cell;
+use std::io::{self, IsTerminal, Write};
+use std::path::Path;
+use std::sync::Arc;
+
+/// Load what is new, or say what would be loaded
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  starhouse etl plan
+  starhouse etl run
+  starhouse etl run customers sales
+  starhouse etl run --as-of 2025-03-31";
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    /// What a run would do; reads no rows and writes nothing
+    Plan {
+        /// The jobs; all where none is named
+        jobs: Vec<String>,
+    },
+    /// Run jobs and publish what they load as one release
+    ///
+    /// A run on inputs that were read before changes nothing.
+    Run {
+        /// The jobs; all where none is named
+        jobs: Vec<String>,
+        /// The business time of the run: since when changes hold where rows do not say so
+        #[arg(long, value_name = "TIME", value_parser = super::project::moment)]
+        as_of: Option<DateTime<Utc>>,
+    },
+}
+
+/// Plans or runs.
+pub(super) async fn run(folder: &Path, args: Args) -> Result<(), Failure> {
+    let project = Project::open(folder).await?;
+    let all = jobs(&project.declared)?;
+    match args.command {
+        Command::Plan { jobs: only } => {
+            let planned = plan(&project.declared.root, &project.engine, &all, &only).await?;
+            write!(io::stdout(), "{}", planned_in_words(&planned))?;
+        }
+        Command::Run { jobs: only, as_of } => {
+            let progress: Arc<dyn Progress> = match io::stderr().is_terminal() {
+                true => Arc::new(Bars::default()),
+                false => Arc::new(Quiet),
+            };
+            let request = Request {
+                project: &project.declared.root,
+                engine: &project.engine,
+                jobs: &all,
+                only: &only,
+                as_of: as_of.unwrap_or_else(|| project.clock.now()),
+                clock: Arc::clone(&project.clock),
+                progress,
+            };
+            let summary = run_jobs(&request).await?;
+            write!(io::stdout(), "{}", in_words(&summary))?;
+        }
+    }
+    Ok(())
+}
+
+fn planned_in_words(planned: &[JobPlan]) -> String {
+    let mut list = headed(["job", "loads", "how", "to read", "size", "why"]);
+    for job in planned {
+        let inputs = || job.sources.iter().flat_map(|source| &source.to_read);
+        let size: u64 = inputs().map(|input| input.size_bytes).sum();
+        let why = match job.reasons.as_slice() {
+            [] => "nothing new: would be skipped".to_owned(),
+            reasons => reasons.join("; "),
+        };
+        list.add_row([
+            Cell::new(&job.job),
+            Cell::new(&job.table),
+            Cell::new(&job.mode),
+            number(inputs().count()),
+            number(table::bytes(size)),
+            Cell::new(why),
+        ]);
+    }
+    format!("{list}\n")
+}
+
+/// What a run did, for people.
+pub(crate) fn in_words(summary: &RunSummary) -> String {
+    let mut list = headed(["job", "table", "read", "rejected", "written", "deleted", "seconds"]);
+    for job in &summary.jobs {
+        let read: u64 = job.sources.iter().map(|source| source.counts.read).sum();
+        let rejected: u64 = job.sources.iter().map(|source| source.counts.rejected).sum();
+        let written = match &job.skipped {
+            Some(why) => Cell::new(why),
+            None => number(table::count(job.rows_written)),
+        };
+        list.add_row([
+            Cell::new(&job.job),
+            Cell::new(&job.table),
+            number(table::count(read)),
+            number(table::count(rejected)),
+            written,
+            number(table::count(job.rows_deleted)),
+            number(seconds(job.elapsed_ms)),
+        ]);
+    }
+    for aggregate in &summary.aggregates {
+        list.add_row([
+            Cell::new(format!("cube {}", aggregate.cube)),
+            Cell::new(&aggregate.table),
+            Cell::new(""),
+            Cell::new(""),
+            number(table::count(aggregate.rows)),
+            Cell::new(""),
+            number(seconds(aggregate.elapsed_ms)),
+        ]);
+    }
+    let outcome = match summary.release {
+        Some(release) => format!("published release {release}"),
+        None => "nothing new; nothing published".to_owned(),
+    };
+    let (rejects, notes) = (rejects_in_words(&summary.jobs), notes_in_words(&summary.jobs));
+    format!(
+        "{list}\n{rejects}{notes}{outcome} in {} s (run {})\n",
+        seconds(summary.elapsed_ms),
+        summary.run
+    )
+}
+
+fn rejects_in_words(jobs: &[JobSummary]) -> String {
+    let mut list = headed(["rejected", "source", "column", "rule", "first of them"]);
+    let rejects = jobs.iter().flat_map(|job| &job.sources).flat_map(|source| &source.rejects);
+    for reject in rejects {
+        let example = &reject.example;
+        list.add_row([
+            number(table::count(reject.rows)),
+            Cell::new(format!("{}.{}", reject.job, reject.source)),
+            Cell::new(reject.column.as_deref().unwrap_or_default()),
+            Cell::new(&reject.rule),
+            Cell::new(format!("{}:{}: {}", example.file, example.line, example.reason)),
+        ]);
+    }
+    if list.is_empty() { String::new() } else { format!("{list}\n") }
+}
+
+fn notes_in_words(jobs: &[JobSummary]) -> String {
+    let notes = jobs.iter().flat_map(|job| job.notes.iter().map(move |note| (job, note)));
+    notes.map(|(job, note)| format!("{}: {note}\n", job.job)).collect()
+}
+
+fn seconds(elapsed_ms: u64) -> String {
+    format!("{}.{:03}", elapsed_ms / 1000, elapsed_ms % 1000)
+}
