@@ -8,7 +8,7 @@ use super::failure::Failure;
 use super::interrupt::{asked_to_stop, interrupted};
 use super::project::Project;
 use super::releases;
-use crate::sample::project::write_retail;
+use crate::sample::project::Sample;
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -49,7 +49,7 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
 }
 
 async fn build_and_answer(args: &Args) -> Result<Project, Failure> {
-    write_retail(&args.dir)?;
+    Sample::Retail.write(&args.dir)?;
     let project = Project::open(&args.dir).await?;
     let mut out = io::stdout();
     writeln!(out, "The sample warehouse in {}\n", args.dir.display())?;

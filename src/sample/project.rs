@@ -1,32 +1,77 @@
-//! The sample projects' models, jobs and questions, embedded in the binary.
+//! The sample projects: models, jobs and questions, embedded in the binary.
 
+use super::questions::{self, Question};
 use crate::error::{Error, ErrorKind, Result};
 use include_dir::{Dir, include_dir};
 use std::path::Path;
 
-static RETAIL_SCHEMAS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/schemas/retail");
-static RETAIL_JOBS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/etl/retail");
+/// A sample project.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sample {
+    /// A retail group with stores, a web shop, a service centre and a credit card; generated.
+    Retail,
+    /// The Complete Journey: a year of one retailer's transactions and campaigns; fetched.
+    CompleteJourney,
+}
 
-/// The settings file of a sample project: every setting has a default, so it only says what the
-/// folder is.
-const SETTINGS: &str = "\
+/// A sample's embedded files.
+struct Files {
+    settings: &'static str,
+    schemas: Dir<'static>,
+    jobs: Dir<'static>,
+    questions: Dir<'static>,
+}
+
+static RETAIL: Files = Files {
+    settings: "\
 # The sample warehouse of a retail group, made by `starhouse demo`.
 # Models are in schemas/, jobs in etl/, the source systems' files in sources/, the analysts'
 # questions in questions/, the warehouse itself in warehouse/.
-";
+",
+    schemas: include_dir!("$CARGO_MANIFEST_DIR/schemas/retail"),
+    jobs: include_dir!("$CARGO_MANIFEST_DIR/etl/retail"),
+    questions: include_dir!("$CARGO_MANIFEST_DIR/src/sample/retail/questions"),
+};
 
-/// Writes the retail project's settings, models, jobs and questions into a folder. Files that are there
-/// already stay as they are: whoever plays with the sample keeps their changes.
-///
-/// # Errors
-/// Unavailable where the folder cannot be written.
-pub fn write_retail(folder: &Path) -> Result<()> {
-    write_new(&folder.join("starhouse.yaml"), SETTINGS.as_bytes())?;
-    write_tree(&RETAIL_SCHEMAS, &folder.join("schemas"))?;
-    write_tree(&RETAIL_JOBS, &folder.join("etl"))?;
-    let questions = folder.join("questions");
-    super::retail::questions::files()
-        .try_for_each(|(path, content)| write_new(&questions.join(path), content))
+static COMPLETE_JOURNEY: Files = Files {
+    settings: "\
+# The Complete Journey as a warehouse, made by `starhouse demo --dataset complete-journey`.
+# Models are in schemas/, jobs in etl/, the data set's files in sources/, the analysts'
+# questions in questions/, the warehouse itself in warehouse/.
+",
+    schemas: include_dir!("$CARGO_MANIFEST_DIR/schemas/complete_journey"),
+    jobs: include_dir!("$CARGO_MANIFEST_DIR/etl/complete_journey"),
+    questions: include_dir!("$CARGO_MANIFEST_DIR/src/sample/complete_journey/questions"),
+};
+
+impl Sample {
+    fn files(self) -> &'static Files {
+        match self {
+            Self::Retail => &RETAIL,
+            Self::CompleteJourney => &COMPLETE_JOURNEY,
+        }
+    }
+
+    /// The questions its analysts ask, in order.
+    ///
+    /// # Errors
+    /// Internal where a question's files do not fit together.
+    pub fn questions(self) -> Result<Vec<Question>> {
+        questions::of(&self.files().questions)
+    }
+
+    /// Writes its settings, models, jobs and questions into a folder. Files that are there already
+    /// stay as they are: whoever plays with the sample keeps their changes.
+    ///
+    /// # Errors
+    /// Unavailable where the folder cannot be written.
+    pub fn write(self, folder: &Path) -> Result<()> {
+        let files = self.files();
+        write_new(&folder.join("starhouse.yaml"), files.settings.as_bytes())?;
+        write_tree(&files.schemas, &folder.join("schemas"))?;
+        write_tree(&files.jobs, &folder.join("etl"))?;
+        write_tree(&files.questions, &folder.join("questions"))
+    }
 }
 
 fn write_tree(tree: &Dir<'_>, folder: &Path) -> Result<()> {

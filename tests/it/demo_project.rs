@@ -1,14 +1,14 @@
 //! The sample project's own files.
 
 use starhouse::model;
-use starhouse::sample::project::write_retail;
+use starhouse::sample::project::Sample;
 use std::path::{Path, PathBuf};
 
 /// Models of the sample hold, and everything in them is described in words.
 #[test]
 fn the_models_hold_and_are_described() {
     let folder = tempfile::tempdir().unwrap();
-    write_retail(folder.path()).unwrap();
+    Sample::Retail.write(folder.path()).unwrap();
     let model =
         model::load(&texts(&folder.path().join("schemas"))).unwrap_or_else(|e| panic!("{e}"));
     assert_eq!((model.dimensions.len(), model.facts.len(), model.cubes.len()), (6, 8, 6));

@@ -7,7 +7,8 @@ use crate::cli::table::AnswerTable;
 use crate::engine::{Query, Session};
 use crate::error::{Error, Result};
 use crate::query::CubeQuery;
-use crate::sample::retail::questions::{self, Question};
+use crate::sample::project::Sample;
+use crate::sample::questions::Question;
 use arrow::array::RecordBatch;
 use futures::TryStreamExt;
 use std::io::Write;
@@ -23,7 +24,7 @@ struct Answer {
 /// Asks and prints all questions.
 pub(super) async fn all(project: &Project, out: &mut impl Write) -> Result<(), Failure> {
     let session = project.session(&At::default()).await?;
-    for (number, question) in (1..).zip(questions::all()?) {
+    for (number, question) in (1..).zip(Sample::Retail.questions()?) {
         one(&session, number, &question, out).await?;
     }
     Ok(())

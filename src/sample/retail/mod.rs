@@ -3,7 +3,7 @@
 //! In reading order: [`world`] says what is true; one file a subject makes it up from a seed
 //! (`places`, `products`, `people`, `campaigns`, `sales`, `loans`, `tickets`, `balances`);
 //! `second_day` lets a day pass; [`write`](mod@write) turns the truth into source systems with
-//! dirt it knows about; [`questions`] holds what the analysts ask.
+//! dirt it knows about.
 //!
 //! The same seed gives the same bytes. Each subject draws from a stream of its own, so that a
 //! change in one leaves the others as they were.
@@ -16,7 +16,7 @@ pub mod money;
 mod people;
 mod places;
 mod products;
-pub mod questions;
+
 mod sales;
 mod second_day;
 mod tickets;

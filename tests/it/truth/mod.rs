@@ -16,7 +16,8 @@ mod warehouse;
 
 use cell::Cell;
 use knowledge::Knowledge;
-use starhouse::sample::retail::{Retail, SEED, questions};
+use starhouse::sample::project::Sample;
+use starhouse::sample::retail::{Retail, SEED};
 use warehouse::Built;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -59,7 +60,7 @@ async fn tables_are_the_truth(built: &Built, retail: &Retail, known: &Knowledge)
 }
 
 async fn answers_are_the_truth(built: &Built, retail: &Retail, known: &Knowledge) {
-    let questions = questions::all().unwrap();
+    let questions = Sample::Retail.questions().unwrap();
     let expected = answers::all(&retail.day_two, known);
     assert_eq!(questions.len(), expected.len());
     for (question, expected) in questions.iter().zip(&expected) {

@@ -14,7 +14,7 @@ use starhouse::etl::run::{Request, RunSummary, run};
 use starhouse::model;
 use starhouse::policy::Principal;
 use starhouse::query::CubeQuery;
-use starhouse::sample::project::write_retail;
+use starhouse::sample::project::Sample;
 use starhouse::sample::retail::write::SourceReport;
 use starhouse::sample::retail::{Retail, day_one, day_two};
 use starhouse::store::Warehouse;
@@ -39,7 +39,7 @@ fn close_of(day: NaiveDate) -> DateTime<Utc> {
 impl Built {
     pub(crate) async fn new(retail: &Retail) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        write_retail(folder.path()).unwrap();
+        Sample::Retail.write(folder.path()).unwrap();
         let schemas = texts(&folder.path().join("schemas"));
         let model = Arc::new(model::load(&schemas).unwrap());
         let jobs = Jobs::load(&texts(&folder.path().join("etl")), &model).unwrap();
