@@ -1,14 +1,24 @@
 //! Running a command so that Ctrl-C stops it at once, with nothing half published.
+//!
+//! Signals are awaited on a thread of their own: while queries keep every worker of the runtime
+//! busy, nobody there would notice one.
 
 use super::failure::Failure;
 use crate::error::{Error, ErrorKind};
 use std::future::Future;
+use std::sync::LazyLock;
 use std::time::Duration;
 use tokio::runtime::Builder;
+use tokio::sync::watch;
 use tokio::task::JoinError;
 
 /// Plans are recursive; deep ones need more than the usual stack.
 const STACK_BYTES: usize = 8 << 20;
+/// How long a stopped command may take to clean up.
+const GRACE: Duration = Duration::from_millis(300);
+
+/// How often the process was asked to stop.
+static REQUESTS: LazyLock<watch::Sender<u64>> = LazyLock::new(|| watch::Sender::new(0));
 
 /// Runs a command to its end, or to Ctrl-C unless the command deals with that itself. What a
 /// load has written but not published is dropped with it.
@@ -16,10 +26,12 @@ pub(super) fn run(
     command: impl Future<Output = Result<(), Failure>> + Send + 'static,
     owns_interrupt: bool,
 ) -> Result<(), Failure> {
-    let runtime =
-        Builder::new_multi_thread().enable_all().thread_stack_size(STACK_BYTES).build().map_err(
-            |error| Error::new(ErrorKind::Unavailable, "cannot start threads").caused_by(error),
-        )?;
+    let runtime = Builder::new_multi_thread()
+        .enable_all()
+        .thread_stack_size(STACK_BYTES)
+        .build()
+        .map_err(no_threads)?;
+    listen()?;
     let outcome = runtime.block_on(async {
         let mut task = tokio::spawn(command);
         if owns_interrupt {
@@ -29,13 +41,11 @@ pub(super) fn run(
             outcome = &mut task => outcome.unwrap_or_else(died),
             () = asked_to_stop() => {
                 task.abort();
-                let _ = task.await;
                 Err(interrupted().into())
             }
         }
     });
-    // Blocking work, such as reading a file, is not waited for.
-    runtime.shutdown_timeout(Duration::from_millis(200));
+    runtime.shutdown_timeout(GRACE);
     outcome
 }
 
@@ -44,12 +54,37 @@ pub(super) fn interrupted() -> Error {
     Error::new(ErrorKind::Cancelled, "interrupted")
 }
 
+/// Completes when the process is asked to stop from now on, by Ctrl-C or a polite signal.
+pub(super) async fn asked_to_stop() {
+    let mut requests = REQUESTS.subscribe();
+    // The sender lives as long as the process.
+    let _ = requests.changed().await;
+}
+
+/// Starts the thread that awaits signals.
+fn listen() -> Result<(), Error> {
+    let runtime = Builder::new_current_thread().enable_all().build().map_err(no_threads)?;
+    let thread = std::thread::Builder::new().name("signals".to_owned());
+    let listening = thread.spawn(move || {
+        runtime.block_on(async {
+            loop {
+                signalled().await;
+                REQUESTS.send_modify(|requests| *requests += 1);
+            }
+        });
+    });
+    listening.map(drop).map_err(no_threads)
+}
+
+fn no_threads(error: std::io::Error) -> Error {
+    Error::new(ErrorKind::Unavailable, "cannot start threads").caused_by(error)
+}
+
 fn died(error: JoinError) -> Result<(), Failure> {
     Err(Error::internal("the command died").caused_by(error).into())
 }
 
-/// Completes when the process is asked to stop, by Ctrl-C or a polite signal.
-pub(super) async fn asked_to_stop() {
+async fn signalled() {
     let interrupt = async {
         if tokio::signal::ctrl_c().await.is_err() {
             std::future::pending::<()>().await;

@@ -3,7 +3,7 @@
 mod editor;
 
 use super::failure::Failure;
-use super::interrupt::interrupted;
+use super::interrupt::{asked_to_stop, interrupted};
 use super::output::{self, Format, OutputArgs};
 use super::project::{At, Project};
 use super::statements;
@@ -81,7 +81,7 @@ impl Prompt {
             let started = Instant::now();
             tokio::select! {
                 outcome = self.answer(statement) => outcome?,
-                _ = tokio::signal::ctrl_c() => return Err(interrupted().into()),
+                () = asked_to_stop() => return Err(interrupted().into()),
             }
             self.tell(&format!("{:.3} s", started.elapsed().as_secs_f64()))?;
         }

@@ -96,3 +96,6 @@ impl Document {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

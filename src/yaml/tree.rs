@@ -128,6 +128,10 @@ impl<'a> Reader<'a> {
         self.next_id += 1;
         let place = place(span);
         let kind = match event {
+            // The parser gives `~` where nothing was written.
+            Event::Scalar(_, ScalarStyle::Plain, ..) if span.start == span.end => {
+                Kind::Scalar { text: String::new(), plain: true }
+            }
             Event::Scalar(text, style, ..) => {
                 Kind::Scalar { text: text.into_owned(), plain: style == ScalarStyle::Plain }
             }

@@ -1,5 +1,6 @@
 //! Integration tests: one binary, a module a subject.
 
+mod cli;
 mod demo_project;
 mod engine;
 mod engine_fixture;
