@@ -57,7 +57,7 @@ pub(crate) fn only_questions(plan: &LogicalPlan) -> Result<()> {
 /// The word for a plan that is no question. New kinds of plan must be judged here.
 fn statement_word(plan: &LogicalPlan) -> Option<String> {
     match plan {
-        LogicalPlan::Dml(dml) => Some(dml.op.to_string()),
+        LogicalPlan::Dml(dml) => Some(dml.op.to_string().to_uppercase()),
         LogicalPlan::Ddl(ddl) => Some(ddl.name().to_owned()),
         LogicalPlan::Copy(_) => Some("COPY".to_owned()),
         LogicalPlan::Statement(statement) => Some(match statement {
