@@ -1,6 +1,7 @@
 //! Integration tests: one binary, a module a subject.
 
 mod cli;
+mod demo;
 mod demo_project;
 mod engine;
 mod engine_fixture;
@@ -16,3 +17,4 @@ mod store_outside;
 mod store_retention;
 mod store_support;
 mod store_write;
+mod truth;
