@@ -8,10 +8,14 @@ use super::Fault;
 use crate::error::{Error, Result};
 use crate::etl::source::{number_text, shortest_text};
 use crate::model::ColumnType;
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, StringArray, StringBuilder};
+use arrow::array::{
+    Array, ArrayRef, AsArray, BooleanArray, Float64Array, Scalar, StringArray, StringBuilder,
+    TimestampMicrosecondArray, make_array,
+};
 use arrow::buffer::BooleanBuffer;
-use arrow::compute::cast as arrow_cast;
-use arrow::compute::kernels::cmp::neq;
+use arrow::compute::kernels::cmp::{lt, neq};
+use arrow::compute::kernels::numeric::sub;
+use arrow::compute::{CastOptions, cast as arrow_cast, cast_with_options};
 use arrow::datatypes::{
     DataType, Float64Type, TimeUnit, TimestampMicrosecondType, TimestampNanosecondType,
 };
@@ -53,7 +57,7 @@ pub(super) fn cast(array: &ArrayRef, ty: ColumnType) -> Result<(ArrayRef, Vec<Fa
         return Err(Error::user(format!("a Parquet column of type {from} cannot become {ty}")));
     }
     if from == to {
-        let wrong = if ty == ColumnType::Float64 { not_finite(&array) } else { Vec::new() };
+        let wrong = if ty == ColumnType::Float64 { not_finite(&array)? } else { Vec::new() };
         return refuse(&array, Arc::clone(&array), wrong, ty);
     }
     let typed = arrow_cast(&array, &to).map_err(internal)?;
@@ -99,24 +103,14 @@ pub(super) fn formatter(array: &dyn Array) -> Result<ArrayFormatter<'_>> {
 
 /// The column without dictionaries, views, bytes for text, or times finer than a microsecond.
 fn plain(array: &ArrayRef) -> Result<ArrayRef> {
-    let value_type = match array.data_type() {
-        DataType::Dictionary(_, values) => values.as_ref().clone(),
-        other => other.clone(),
-    };
-    let to = match &value_type {
-        ty if is_text_type(ty) => DataType::Utf8,
-        DataType::Float16 | DataType::Float32 => return widened_float(array),
-        DataType::Timestamp(TimeUnit::Nanosecond, _) => return microseconds(array),
-        DataType::Timestamp(..) => ColumnType::Timestamp.arrow(),
-        other => other.clone(),
-    };
-    if *array.data_type() == to {
-        return Ok(Arc::clone(array));
+    match array.data_type() {
+        DataType::Dictionary(_, values) => plain(&exactly(array, values)?),
+        DataType::Utf8 => Ok(Arc::clone(array)),
+        ty if is_text_type(ty) => exactly(array, &DataType::Utf8),
+        DataType::Float16 | DataType::Float32 => widened_float(array),
+        DataType::Timestamp(unit, _) => moments(array, *unit),
+        _ => Ok(Arc::clone(array)),
     }
-    let strict = arrow::compute::CastOptions { safe: false, ..Default::default() };
-    arrow::compute::cast_with_options(array, &to, &strict).map_err(|error| {
-        Error::data(format!("a Parquet column holds values that are no {to}")).caused_by(error)
-    })
 }
 
 /// Narrow floats by their shortest decimal text: 19.99 stays 19.99.
@@ -125,13 +119,30 @@ fn widened_float(array: &ArrayRef) -> Result<ArrayRef> {
     arrow_cast(&texts, &DataType::Float64).map_err(internal)
 }
 
-/// Nanoseconds cut to microseconds, towards the past. Moments without a zone are UTC.
-fn microseconds(array: &ArrayRef) -> Result<ArrayRef> {
-    let nanos = DataType::Timestamp(TimeUnit::Nanosecond, Some("UTC".into()));
-    let nanos = arrow_cast(array, &nanos).map_err(internal)?;
-    let nanos = nanos.as_primitive::<TimestampNanosecondType>();
-    let micros = nanos.unary::<_, TimestampMicrosecondType>(|value| value.div_euclid(1_000));
-    Ok(Arc::new(micros.with_timezone("UTC")))
+/// Moments in UTC, to the microsecond. Those without a zone are in UTC already: Arrow would look
+/// up the zone for each of them.
+fn moments(array: &ArrayRef, unit: TimeUnit) -> Result<ArrayRef> {
+    let utc = DataType::Timestamp(unit, Some("UTC".into()));
+    let data = array.to_data().into_builder().data_type(utc).build().map_err(internal)?;
+    let moments = make_array(data);
+    let epoch = TimestampMicrosecondArray::from(vec![0]).with_timezone("UTC");
+    let epoch = arrow_cast(&epoch, moments.data_type()).map_err(internal)?;
+    let before_epoch = lt(&moments, &Scalar::new(epoch)).map_err(internal)?;
+    if unit == TimeUnit::Nanosecond && before_epoch.true_count() > 0 {
+        // cut towards the past, where Arrow cuts towards 1970
+        let nanos = moments.as_primitive::<TimestampNanosecondType>();
+        let micros = nanos.unary::<_, TimestampMicrosecondType>(|value| value.div_euclid(1_000));
+        return Ok(Arc::new(micros.with_timezone("UTC")));
+    }
+    exactly(&moments, &ColumnType::Timestamp.arrow())
+}
+
+/// A cast in which every value must succeed.
+fn exactly(array: &ArrayRef, to: &DataType) -> Result<ArrayRef> {
+    let strict = CastOptions { safe: false, ..Default::default() };
+    cast_with_options(array, to, &strict).map_err(|error| {
+        Error::data(format!("a Parquet column holds values that are no {to}")).caused_by(error)
+    })
 }
 
 /// Whether values of a type may become the declared one at all. Text is parsed elsewhere.
@@ -164,28 +175,31 @@ fn is_lossless(from: &DataType, ty: ColumnType) -> bool {
 
 /// The rows whose value did not come back as it was.
 fn changed(array: &ArrayRef, back: &ArrayRef) -> Result<Vec<usize>> {
+    let mut rows = true_rows(&neq(array, back).map_err(internal)?);
     if let (Some(before), Some(after)) =
         (array.as_primitive_opt::<Float64Type>(), back.as_primitive_opt::<Float64Type>())
     {
-        let (before, after) = (before.values(), after.values());
-        let differs = |row: &usize| {
-            let (before, after) = (before[*row], after[*row]);
-            before != after && (before - after).abs() > before.abs() * FLOAT_TOLERANCE
-        };
-        let compared = |row: &usize| array.is_valid(*row) && back.is_valid(*row);
-        return Ok((0..array.len()).filter(|row| compared(row) && differs(row)).collect());
+        rows.retain(|row| {
+            let (before, after) = (before.value(*row), after.value(*row));
+            (before - after).abs() > before.abs() * FLOAT_TOLERANCE
+        });
     }
-    let differs: BooleanArray = neq(array, back).map_err(internal)?;
-    if differs.true_count() == 0 {
-        return Ok(Vec::new());
-    }
-    Ok((0..differs.len()).filter(|row| differs.is_valid(*row) && differs.value(*row)).collect())
+    Ok(rows)
 }
 
-fn not_finite(array: &ArrayRef) -> Vec<usize> {
-    let values = array.as_primitive::<Float64Type>();
-    let finite = |row: &usize| array.is_null(*row) || values.value(*row).is_finite();
-    (0..array.len()).filter(|row| !finite(row)).collect()
+/// The rows that are infinite or not a number: less itself, only those are not zero.
+fn not_finite(array: &ArrayRef) -> Result<Vec<usize>> {
+    let differences = sub(array, array).map_err(internal)?;
+    let zero = Scalar::new(Float64Array::from(vec![0.0]));
+    Ok(true_rows(&neq(&differences, &zero).map_err(internal)?))
+}
+
+/// The rows for which something holds.
+pub(super) fn true_rows(mask: &BooleanArray) -> Vec<usize> {
+    if mask.true_count() == 0 {
+        return Vec::new();
+    }
+    (0..mask.len()).filter(|row| mask.is_valid(*row) && mask.value(*row)).collect()
 }
 
 /// Clears the wrong values and says of each what it was.

@@ -2,10 +2,10 @@
 //!
 //! Space around a value is no part of it. Each function says in words what the text is not.
 
-use chrono::{NaiveDate, NaiveDateTime, NaiveTime};
+use chrono::{NaiveDate, NaiveDateTime, NaiveTime, TimeDelta};
 
 /// Digits a decimal may have.
-const MAX_DIGITS: usize = 38;
+const MAX_DIGITS: u8 = 38;
 
 /// `true`, `false`, `yes`, `no`, `1`, `0`, whatever the case.
 pub(super) fn boolean(text: &str) -> Result<bool, String> {
@@ -23,7 +23,7 @@ pub(super) fn boolean(text: &str) -> Result<bool, String> {
 pub(super) fn integer(text: &str, min: i64, max: i64) -> Result<i64, String> {
     let value = match text.parse::<i64>() {
         Ok(value) => i128::from(value),
-        Err(_) => decimal(text, MAX_DIGITS as u8, 0)
+        Err(_) => decimal(text, MAX_DIGITS, 0)
             .map_err(|_| format!("`{text}` is not a whole number within {min} to {max}"))?,
     };
     i64::try_from(value)
@@ -43,46 +43,86 @@ pub(super) fn float(text: &str) -> Result<f64, String> {
 
 /// A decimal, as its digits without the point, `scale` of them after it.
 pub(super) fn decimal(text: &str, precision: u8, scale: u8) -> Result<i128, String> {
-    let number = || format!("`{text}` is not a decimal number");
-    let (negative, unsigned) = match text.as_bytes().first() {
-        Some(b'-') => (true, &text[1..]),
-        Some(b'+') => (false, &text[1..]),
-        _ => (false, text),
-    };
-    let (mantissa, exponent) = match unsigned.split_once(['e', 'E']) {
-        Some((mantissa, exponent)) => (mantissa, exponent.parse::<i32>().map_err(|_| number())?),
-        None => (unsigned, 0),
-    };
-    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
-    let digits = [whole, fraction].concat();
-    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Err(number());
-    }
-    let fraction_digits = i64::try_from(fraction.len()).map_err(|_| number())?;
-    let shift = i64::from(scale) + i64::from(exponent) - fraction_digits;
-    let digits = digits.trim_start_matches('0');
-    let digits = match usize::try_from(-shift) {
-        Ok(cut) => {
-            let kept = digits.len().saturating_sub(cut);
-            if digits[kept..].bytes().any(|digit| digit != b'0') {
-                return Err(format!("`{text}` has more than {scale} digits after the point"));
-            }
-            digits[..kept].to_owned()
-        }
-        Err(_) if digits.is_empty() || shift > MAX_DIGITS as i64 => digits.to_owned(),
-        Err(_) => format!("{digits}{}", "0".repeat(usize::try_from(shift).unwrap_or(0))),
-    };
     let too_large = || format!("`{text}` does not fit decimal({precision},{scale})");
-    if digits.len() > usize::from(precision) || (shift > MAX_DIGITS as i64 && !digits.is_empty()) {
-        return Err(too_large());
+    let digits = Digits::read(text).map_err(|wrong| match wrong {
+        Wrong::NoNumber => format!("`{text}` is not a decimal number"),
+        Wrong::TooLarge => too_large(),
+    })?;
+    if digits.value == 0 {
+        return Ok(0);
     }
-    let value = if digits.is_empty() { 0 } else { digits.parse().map_err(|_| too_large())? };
-    Ok(if negative { -value } else { value })
+    let shift = i64::from(scale) + digits.exponent;
+    let power = u32::try_from(shift.unsigned_abs()).ok().and_then(|by| 10i128.checked_pow(by));
+    let value = match power {
+        Some(power) if shift >= 0 => digits.value.checked_mul(power),
+        Some(power) if digits.value % power == 0 => Some(digits.value / power),
+        _ if shift >= 0 => None,
+        _ => return Err(format!("`{text}` has more than {scale} digits after the point")),
+    };
+    let bound = 10i128.checked_pow(u32::from(precision)).unwrap_or(i128::MAX);
+    value.filter(|value| value.abs() < bound).ok_or_else(too_large)
+}
+
+/// A number as written: `value` times ten to the power of `exponent`.
+struct Digits {
+    value: i128,
+    exponent: i64,
+}
+
+/// Why a text is no [`Digits`].
+enum Wrong {
+    NoNumber,
+    TooLarge,
+}
+
+impl Digits {
+    fn read(text: &str) -> Result<Self, Wrong> {
+        let bytes = text.as_bytes();
+        let mut at = usize::from(matches!(bytes.first(), Some(b'-' | b'+')));
+        let mut number = Self { value: 0, exponent: 0 };
+        // zeros count only once another digit follows: 1.500 is 15 tenths
+        let (mut zeros, mut seen, mut after_point) = (0, false, false);
+        while at < bytes.len() {
+            match bytes[at] {
+                b'0' => (seen, zeros) = (true, zeros + 1),
+                digit @ b'1'..=b'9' => {
+                    number.shift(zeros + 1).ok_or(Wrong::TooLarge)?;
+                    number.value += i128::from(digit - b'0');
+                    number.exponent -= if after_point { i64::from(zeros) + 1 } else { 0 };
+                    (seen, zeros) = (true, 0);
+                }
+                b'.' if !after_point => {
+                    number.shift(zeros).ok_or(Wrong::TooLarge)?;
+                    (after_point, zeros) = (true, 0);
+                }
+                b'e' | b'E' if seen => {
+                    let exponent = text[at + 1..].parse::<i32>().map_err(|_| Wrong::NoNumber)?;
+                    number.exponent += i64::from(exponent);
+                    break;
+                }
+                _ => return Err(Wrong::NoNumber),
+            }
+            at += 1;
+        }
+        if !after_point {
+            number.exponent += i64::from(zeros);
+        }
+        number.value *= if bytes.first() == Some(&b'-') { -1 } else { 1 };
+        if seen { Ok(number) } else { Err(Wrong::NoNumber) }
+    }
+
+    /// Makes room for so many more digits, one of which may be added.
+    fn shift(&mut self, digits: u32) -> Option<()> {
+        if self.value != 0 {
+            self.value = self.value.checked_mul(10i128.checked_pow(digits)?)?;
+        }
+        (self.value < i128::MAX - 9).then_some(())
+    }
 }
 
 /// A day as ISO 8601 writes it; midnight may follow.
 pub(super) fn date(text: &str) -> Result<NaiveDate, String> {
-    if let Some(date) = iso_date(text) {
+    if let Some(date) = iso_date(text.as_bytes()) {
         return Ok(date);
     }
     match timestamp(text) {
@@ -102,19 +142,24 @@ pub(super) fn timestamp(text: &str) -> Result<NaiveDateTime, String> {
 }
 
 fn iso_timestamp(text: &str) -> Option<NaiveDateTime> {
-    let date = iso_date(text.get(..10)?)?;
-    let Some(rest) = text.get(10..).filter(|rest| !rest.is_empty()) else {
-        return Some(date.and_time(NaiveTime::MIN));
-    };
-    let rest = rest.strip_prefix(['T', 't', ' '])?;
-    let offset_at = rest.find(['Z', 'z', '+', '-', ' ']).unwrap_or(rest.len());
-    let time = iso_time(&rest[..offset_at])?;
-    let offset = offset_seconds(rest[offset_at..].trim_start())?;
-    date.and_time(time).checked_sub_signed(chrono::TimeDelta::seconds(offset))
+    let bytes = text.as_bytes();
+    let date = iso_date(bytes.get(..10)?)?;
+    let Some(separator) = bytes.get(10) else { return Some(date.and_time(NaiveTime::MIN)) };
+    if !matches!(separator, b'T' | b't' | b' ') {
+        return None;
+    }
+    let mut end = 11;
+    while matches!(bytes.get(end), Some(b'0'..=b'9' | b':' | b'.' | b',')) {
+        end += 1;
+    }
+    let time = date.and_time(iso_time(&bytes[11..end])?);
+    match text.get(end..)?.trim_start() {
+        "" | "Z" | "z" | "UTC" => Some(time),
+        offset => time.checked_sub_signed(TimeDelta::seconds(offset_seconds(offset)?)),
+    }
 }
 
-fn iso_date(text: &str) -> Option<NaiveDate> {
-    let bytes = text.as_bytes();
+fn iso_date(bytes: &[u8]) -> Option<NaiveDate> {
     if bytes.len() != 10 || bytes[4] != b'-' || bytes[7] != b'-' {
         return None;
     }
@@ -122,28 +167,28 @@ fn iso_date(text: &str) -> Option<NaiveDate> {
     NaiveDate::from_ymd_opt(i32::try_from(year).ok()?, month, day)
 }
 
-fn iso_time(text: &str) -> Option<NaiveTime> {
-    let (clock, fraction) = text.split_once(['.', ',']).unwrap_or((text, "0"));
-    let bytes = clock.as_bytes();
-    let seconds = match bytes.len() {
-        5 => 0,
-        8 if bytes[5] == b':' => number(&bytes[6..])?,
+fn iso_time(bytes: &[u8]) -> Option<NaiveTime> {
+    let (hour, minute) = (number(bytes.get(..2)?)?, number(bytes.get(3..5)?)?);
+    let (seconds, micros) = match bytes.len() {
+        5 => (0, 0),
+        8 => (number(&bytes[6..])?, 0),
+        10.. if matches!(bytes[8], b'.' | b',') => (number(&bytes[6..8])?, micros(&bytes[9..])?),
         _ => return None,
     };
-    if bytes[2] != b':' || fraction.is_empty() || (bytes.len() == 5 && text.len() != 5) {
-        return None;
-    }
-    let all_digits = fraction.bytes().all(|byte| byte.is_ascii_digit());
-    let micros = format!("{fraction:0<6}");
-    let micros: u32 = micros.get(..6)?.parse().ok().filter(|_| all_digits)?;
-    NaiveTime::from_hms_micro_opt(number(&bytes[..2])?, number(&bytes[3..5])?, seconds, micros)
+    let colons = bytes[2] == b':' && matches!(bytes.get(5), None | Some(b':'));
+    NaiveTime::from_hms_micro_opt(hour, minute, seconds, micros).filter(|_| colons)
 }
 
-/// Seconds east of Greenwich of `Z`, `+hh`, `+hhmm`, `+hh:mm`, or nothing (UTC).
+/// The microseconds of a fraction's digits.
+fn micros(digits: &[u8]) -> Option<u32> {
+    let kept = digits.len().min(6);
+    let all_digits = digits.iter().all(u8::is_ascii_digit);
+    let micros = number(&digits[..kept])? * 10u32.pow(6 - kept as u32);
+    all_digits.then_some(micros)
+}
+
+/// Seconds east of Greenwich of `+hh`, `+hhmm` or `+hh:mm`.
 fn offset_seconds(text: &str) -> Option<i64> {
-    if matches!(text, "" | "Z" | "z" | "UTC") {
-        return Some(0);
-    }
     let sign = if text.starts_with('-') { -1 } else { 1 };
     let digits = text.strip_prefix(['+', '-'])?.replace(':', "");
     let (hours, minutes) = match digits.len() {

@@ -1,11 +1,12 @@
 //! `range`: the typed value lies within inclusive bounds.
 
 use super::Fault;
+use super::cast::{formatter, true_rows};
 use super::values::Values;
 use crate::error::{Error, Result};
 use crate::etl::job::ValueRange;
 use crate::model::ColumnType;
-use arrow::array::{Array, ArrayRef, BooleanArray, Scalar};
+use arrow::array::{ArrayRef, Scalar};
 use arrow::compute::kernels::cmp::{gt, lt};
 use arrow::error::ArrowError;
 
@@ -44,9 +45,9 @@ impl Range {
     pub(super) fn faults(&self, array: &ArrayRef) -> Result<Vec<Fault>> {
         let below = self.min.as_ref().map(|min| lt(array, min)).transpose().map_err(internal)?;
         let above = self.max.as_ref().map(|max| gt(array, max)).transpose().map_err(internal)?;
-        let mut rows: Vec<usize> = [below, above].iter().flatten().flat_map(rows_of).collect();
+        let mut rows: Vec<usize> = [below, above].iter().flatten().flat_map(true_rows).collect();
         rows.sort_unstable();
-        let formatter = super::cast::formatter(array)?;
+        let formatter = formatter(array)?;
         Ok(rows
             .into_iter()
             .map(|row| {
@@ -55,13 +56,6 @@ impl Range {
             })
             .collect())
     }
-}
-
-fn rows_of(outside: &BooleanArray) -> Vec<usize> {
-    if outside.true_count() == 0 {
-        return Vec::new();
-    }
-    (0..outside.len()).filter(|row| outside.is_valid(*row) && outside.value(*row)).collect()
 }
 
 fn scalar(text: &str, ty: ColumnType) -> Result<Scalar<ArrayRef>> {

@@ -21,9 +21,18 @@ impl Clean for Trim {
     }
 }
 
+/// Whether a text is ASCII without space to cut or fold: most texts are, and stay as they are.
 fn is_tidy(text: &str) -> bool {
-    let single = |text: &str| !text.contains("  ") && !text.contains(['\t', '\n', '\r']);
-    text.is_ascii() && text.trim().len() == text.len() && single(text)
+    let mut after_space = true;
+    for byte in text.as_bytes() {
+        match byte {
+            b' ' if after_space => return false,
+            b' ' => after_space = true,
+            b'!'..=b'~' => after_space = false,
+            _ => return false,
+        }
+    }
+    text.is_empty() || !after_space
 }
 
 #[cfg(test)]

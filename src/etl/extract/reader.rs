@@ -1,7 +1,6 @@
 //! The blocking half of extraction: source, cleaning, deduplication.
 
-use crate::error::Result;
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, Result};
 use crate::etl::clean::Cleaner;
 use crate::etl::deduplicate::{Deduplicator, Losers};
 use crate::etl::job::SourceSpec;

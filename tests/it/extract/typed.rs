@@ -93,3 +93,49 @@ async fn a_column_that_can_never_fit_is_an_error_not_a_heap_of_rejects() {
     assert!(error.to_string().contains("cannot become date"), "{error}");
     assert_eq!(error.context("column"), Some("n"));
 }
+
+#[tokio::test]
+async fn moments_days_and_numbers_that_are_none() {
+    let project = Project::new().await;
+    let day = 86_400_000_000_i64;
+    let columns: Vec<(&str, ArrayRef)> = vec![
+        // a nanosecond before 1970 is in the microsecond before it
+        ("nanos", Arc::new(TimestampNanosecondArray::from(vec![-1, 1_999, 0, 0]))),
+        (
+            "millis",
+            Arc::new(TimestampMillisecondArray::from(vec![-1, 1, 0, 0]).with_timezone("+02:00")),
+        ),
+        ("day", Arc::new(TimestampMicrosecondArray::from(vec![-day, 0, day, day + 1]))),
+        ("ratio", Arc::new(Float64Array::from(vec![0.5, f64::MAX, f64::NAN, 1.0]))),
+    ];
+    let batch = RecordBatch::try_from_iter(columns).unwrap();
+    write_parquet(&project.path().join("t.parquet"), &batch);
+    let outcome = project
+        .extract(&spec(
+            "
+name: t
+from: {parquet: {path: t.parquet}}
+columns:
+  - {name: nanos, type: timestamp}
+  - {name: millis, type: timestamp}
+  - {name: day, type: date}
+  - {name: ratio, type: float64}
+",
+        ))
+        .await
+        .unwrap();
+    let rows = &outcome.rows;
+    assert_eq!(rows.len(), 2);
+    let before = ["1969-12-31T23:59:59.999999Z", "1969-12-31T23:59:59.999Z", "1969-12-31", "0.5"];
+    assert_eq!(rows[0], row(&before));
+    assert_eq!(
+        rows[1][..3],
+        row(&["1970-01-01T00:00:00.000001Z", "1970-01-01T00:00:00.001Z", "1970-01-01"])[..]
+    );
+    let ratio: f64 = rows[1][3].as_ref().unwrap().parse().unwrap();
+    assert_eq!(ratio, f64::MAX);
+    assert_eq!(
+        causes(&outcome.rejects),
+        vec![(3, "type", Some("ratio")), (4, "type", Some("day"))]
+    );
+}
