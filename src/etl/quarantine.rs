@@ -54,10 +54,13 @@ pub struct RejectSummary {
     pub example: Reject,
 }
 
+/// Why rows are refused: job, source, rule, column.
+type Cause = (String, String, String, Option<String>);
+
 /// Counts refused rows by cause, keeping the first of each; memory is bounded by the causes.
 #[derive(Debug, Clone, Default)]
 pub struct Tally {
-    causes: BTreeMap<(String, String, String, Option<String>), (u64, Reject)>,
+    causes: BTreeMap<Cause, (u64, Reject)>,
 }
 
 impl Tally {

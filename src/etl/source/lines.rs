@@ -104,7 +104,7 @@ impl<R: BufRead> Lines<R> {
     /// another character.
     fn at_line_end(&mut self) -> bool {
         if self.encoding == UTF_16LE {
-            if self.bytes.len() % 2 == 1 {
+            if !self.bytes.len().is_multiple_of(2) {
                 let second = self.reader.fill_buf().ok().and_then(|ahead| ahead.first().copied());
                 if let Some(second) = second {
                     self.bytes.push(second);
@@ -115,7 +115,7 @@ impl<R: BufRead> Lines<R> {
             return false;
         }
         if self.encoding == UTF_16BE {
-            return self.bytes.len() % 2 == 0 && self.bytes.ends_with(&[0, b'\n']);
+            return self.bytes.len().is_multiple_of(2) && self.bytes.ends_with(&[0, b'\n']);
         }
         true
     }

@@ -94,7 +94,7 @@ impl Sqlite {
         if !statement.readonly() {
             return Err(Error::user("the query of a source only reads"));
         }
-        let have: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
+        let have: Vec<String> = statement.column_names().map(str::to_owned).collect();
         let wanted = headings::positions(&have, &self.columns)?;
         let mut rows = statement.query([]).map_err(query_error)?;
         let mut line = 0;
@@ -201,7 +201,6 @@ fn cells<'r>(row: &'r Row<'_>, wanted: &[usize]) -> Result<Vec<ValueRef<'r>>> {
 }
 
 /// A value's text and whether it is a number; an error if it is bytes that are no text.
-#[expect(clippy::type_complexity, reason = "a pair, optional and fallible")]
 fn text<'v>(value: &ValueRef<'v>, ty: ColumnType) -> Result<(Option<Cow<'v, str>>, bool), ()> {
     Ok(match value {
         ValueRef::Null => (None, false),
