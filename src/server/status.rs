@@ -3,7 +3,6 @@
 use crate::error::{Error, ErrorKind};
 use arrow::error::ArrowError;
 use arrow_flight::error::FlightError;
-use datafusion::error::DataFusionError;
 use tonic::Status;
 
 /// gRPC carries the message percent-encoded in a header, and grpc-java refuses headers over 8 KiB.
@@ -15,17 +14,6 @@ impl From<Error> for Status {
             tracing::error!(%error, "internal error");
         }
         Self::new(error.grpc_code(), shortened(error.to_string()))
-    }
-}
-
-/// An error in the middle of an answer.
-pub(super) fn execution(error: DataFusionError) -> Error {
-    match error {
-        DataFusionError::External(source) => match source.downcast::<Error>() {
-            Ok(error) => *error,
-            Err(source) => Error::internal("execution failed").caused_by(source),
-        },
-        other => Error::internal("execution failed").caused_by(other),
     }
 }
 

@@ -5,6 +5,9 @@
 
 mod cli;
 mod demo;
+mod clients;
+mod clients_drivers;
+mod clients_metadata;
 mod demo_project;
 mod engine;
 mod engine_fixture;
@@ -21,3 +24,4 @@ mod store_retention;
 mod store_support;
 mod store_write;
 mod truth;
+mod support;

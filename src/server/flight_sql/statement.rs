@@ -1,7 +1,7 @@
 //! Statements: planned when their schema is promised, executed when they are fetched.
 
 use super::{Answers, FlightSql};
-use crate::engine::Query;
+use crate::engine::{Query, error_of};
 use crate::error::{Error, Result};
 use crate::policy::Principal;
 use crate::server::status;
@@ -56,7 +56,7 @@ impl Planned {
         let rest = stream::iter(queries).then(|query| async move { query.execute().await });
         let batches = stream::iter(first.map(Ok))
             .chain(rest)
-            .map_ok(|batches| batches.map_err(status::execution))
+            .map_ok(|batches| batches.map_err(error_of))
             .try_flatten();
         Ok(encode(self.schema, batches))
     }

@@ -1,0 +1,161 @@
+"""Python's ADBC driver for Flight SQL against a running server over the tiny project.
+
+Called by tests/it/clients_drivers.rs:  python adbc.py grpc://127.0.0.1:PORT ANSWER.arrow
+where ANSWER.arrow is what `starhouse sql --format arrow` gives for QUERY below.
+Any failure is an exception; the last line of a good run is "adbc: ok".
+"""
+
+import datetime as dt
+import sys
+from decimal import Decimal
+
+import adbc_driver_manager
+import pyarrow as pa
+from adbc_driver_flightsql import DatabaseOptions, dbapi
+
+QUERY = (
+    "SELECT s.store_name, f.* FROM fact_sales f JOIN dim_store s USING (store_key) "
+    "ORDER BY receipt_no, line_no"
+)
+
+
+def read_arrow(path):
+    with pa.memory_map(path) as file:
+        try:
+            return pa.ipc.open_stream(file).read_all()
+        except pa.ArrowInvalid:
+            return pa.ipc.open_file(path).read_all()
+
+
+def check_values(connection):
+    with connection.cursor() as cursor:
+        cursor.execute(QUERY)
+        names = [column[0] for column in cursor.description]
+        rows = [dict(zip(names, row)) for row in cursor.fetchall()]
+    assert [row["store_name"] for row in rows] == [
+        "Königsallee", "Königsallee", "Rue de Rivoli", "Unknown"]
+    assert [row["net_amount"] for row in rows] == [
+        Decimal("19.98"), Decimal("5.00"), Decimal("0.03"), Decimal("-7.50")]
+    assert [row["sold_on"] for row in rows] == [
+        dt.date(2025, 1, 31), dt.date(2025, 1, 31), dt.date(2024, 2, 29), dt.date(2025, 12, 31)]
+    utc = dt.timezone.utc
+    assert rows[0]["sold_at"] == dt.datetime(2025, 1, 31, 10, 15, 30, 123456, tzinfo=utc)
+    assert rows[2]["sold_at"] == dt.datetime(2024, 2, 29, 23, 59, 59, 999999, tzinfo=utc)
+    assert [row["weight_kg"] for row in rows] == [0.5, None, 0.001, 2.25]
+    assert [row["gift"] for row in rows] == [True, False, None, None]
+    assert [row["remark"] for row in rows] == ["first", None, "naïve 东京", ""]
+
+
+def check_same_as_command_line(connection, path):
+    expected = read_arrow(path)
+    with connection.cursor() as cursor:
+        cursor.execute(QUERY)
+        answer = cursor.fetch_arrow_table()
+    assert answer.schema.equals(expected.schema), f"{answer.schema}\n!=\n{expected.schema}"
+    assert answer.equals(expected), f"{answer}\n!=\n{expected}"
+
+
+def check_aggregates(connection):
+    # The driver compares the announced schema with the answer's strictly, nullability included.
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT COUNT(*), SUM(net_amount), AVG(weight_kg), MIN(sold_on) FROM fact_sales")
+        assert cursor.fetchone() == (
+            4, Decimal("17.51"), (0.5 + 0.001 + 2.25) / 3, dt.date(2024, 2, 29))
+        cursor.execute("SELECT MEASURE(revenue) FROM cubes.sales WHERE city = 'Paris'")
+        assert cursor.fetchone() == (Decimal("0.03"),)
+
+
+def check_parameters(connection):
+    receipts = "SELECT receipt_no FROM fact_sales WHERE "
+    cases = [
+        ("quantity >= ? AND receipt_no <> ?", (2, "R2"), ["R1"]),
+        ("net_amount = ?", (Decimal("0.03"),), ["R2"]),
+        ("net_amount < ?", (Decimal("0"),), ["R3"]),
+        ("sold_on = ?", (dt.date(2024, 2, 29),), ["R2"]),
+        ("sold_on > ?", ("2025-06-01",), ["R3"]),
+        ("sold_at < ?", (dt.datetime(2025, 1, 1, tzinfo=dt.timezone.utc),), ["R2"]),
+        ("weight_kg > ?", (2,), ["R3"]),
+        ("quantity > ?", (2.5,), ["R2"]),
+        ("gift = ?", (True,), ["R1"]),
+        ("remark = ?", ("naïve 东京",), ["R2"]),
+        ("remark = ?", (None,), []),
+        ("remark IN (?, ?)", ("", "first"), ["R1", "R3"]),
+    ]
+    with connection.cursor() as cursor:
+        for condition, values, expected in cases:
+            cursor.execute(f"{receipts}{condition} ORDER BY receipt_no", values)
+            found = [row[0] for row in cursor.fetchall()]
+            assert found == expected, f"{condition} with {values}: {found}"
+
+
+def check_metadata(connection):
+    info = connection.adbc_get_info()
+    assert info["vendor_name"] == "Starhouse", info
+    objects = connection.adbc_get_objects(depth="all").read_all().to_pylist()
+    assert [catalog["catalog_name"] for catalog in objects] == ["starhouse"]
+    tables = {
+        (schema["db_schema_name"], table["table_name"]): table
+        for schema in objects[0]["catalog_db_schemas"]
+        for table in schema["db_schema_tables"]
+    }
+    assert {("warehouse", "dim_store"), ("warehouse", "fact_sales"), ("cubes", "sales")} <= set(
+        tables), sorted(tables)
+    fact = tables["warehouse", "fact_sales"]
+    columns = [column["column_name"] for column in fact["table_columns"]]
+    assert columns[:3] == ["store_key", "receipt_no", "line_no"], columns
+    schema = connection.adbc_get_table_schema("dim_store", db_schema_filter="warehouse")
+    assert schema.field("opened_on").type == pa.date32()
+    assert set(connection.adbc_get_table_types()) == {"TABLE", "VIEW", "SYSTEM TABLE"}
+
+
+def check_whole_and_parts(connection):
+    with connection.cursor() as cursor:
+        schema = cursor.adbc_execute_schema("SELECT net_amount FROM fact_sales")
+        assert schema.field("net_amount").type == pa.decimal128(12, 2)
+        partitions, _ = cursor.adbc_execute_partitions("SELECT COUNT(*) FROM fact_sales")
+        assert len(partitions) == 1
+        cursor.adbc_read_partition(partitions[0])
+        assert cursor.fetchone() == (4,)
+
+
+def check_errors(connection):
+    def refused(statement, *words):
+        with connection.cursor() as cursor:
+            try:
+                cursor.execute(statement)
+                cursor.fetchall()
+            except adbc_driver_manager.Error as error:
+                for word in words:
+                    assert word in str(error), f"{statement}: {error}"
+                return
+        raise AssertionError(f"not refused: {statement}")
+
+    refused("SELECT * FROM dim_stor", "NOT_FOUND", "dim_store")
+    refused("SELECT * FROM", "INVALID_ARGUMENT")
+    refused("DROP TABLE dim_store", "not allowed")
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+        assert cursor.fetchone() == (1,), "the connection lives on"
+
+
+def main():
+    uri, answer = sys.argv[1:]
+    with dbapi.connect(uri, autocommit=True) as connection:
+        check_values(connection)
+        check_same_as_command_line(connection, answer)
+        check_aggregates(connection)
+        check_parameters(connection)
+        check_metadata(connection)
+        check_whole_and_parts(connection)
+        check_errors(connection)
+    signed_in = {"username": "ann", "password": "secret"}
+    token = {DatabaseOptions.AUTHORIZATION_HEADER.value: "Bearer a-token"}
+    for credentials in (signed_in, token):
+        with dbapi.connect(uri, db_kwargs=credentials, autocommit=True) as connection:
+            check_values(connection)
+    print("adbc: ok")
+
+
+if __name__ == "__main__":
+    main()

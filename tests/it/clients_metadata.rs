@@ -1,0 +1,151 @@
+//! Flight SQL's metadata commands, as BI tools call them.
+
+use crate::clients::{Client, connect, fetch};
+use crate::support::{ServeProcess, TinyProject};
+use arrow::array::{AsArray, RecordBatch};
+use arrow::datatypes::{DataType, Int32Type, Schema};
+use arrow_flight::IpcMessage;
+use arrow_flight::sql::{
+    CommandGetCrossReference, CommandGetDbSchemas, CommandGetExportedKeys, CommandGetImportedKeys,
+    CommandGetPrimaryKeys, CommandGetTables, CommandGetXdbcTypeInfo, SqlInfo, XdbcDataType,
+};
+use bytes::Bytes;
+
+fn texts(batch: &RecordBatch, column: &str) -> Vec<String> {
+    let column = batch.column_by_name(column).unwrap().as_string::<i32>();
+    column.iter().flatten().map(str::to_owned).collect()
+}
+
+async fn tables(client: &mut Client, command: CommandGetTables) -> RecordBatch {
+    let info = client.get_tables(command).await.unwrap();
+    fetch(client, info).await.unwrap()
+}
+
+#[tokio::test]
+async fn catalogs_schemas_and_table_types_are_listed() {
+    let project = TinyProject::new().await;
+    let server = ServeProcess::start(project.path());
+    let mut client = connect(&server).await;
+    let info = client.get_catalogs().await.unwrap();
+    let catalogs = fetch(&mut client, info).await.unwrap();
+    assert_eq!(texts(&catalogs, "catalog_name"), ["starhouse"]);
+    let info = client.get_db_schemas(CommandGetDbSchemas::default()).await.unwrap();
+    let schemas = texts(&fetch(&mut client, info).await.unwrap(), "db_schema_name");
+    for schema in ["cubes", "system", "warehouse"] {
+        assert!(schemas.iter().any(|name| name == schema), "{schemas:?}");
+    }
+    let info = client.get_table_types().await.unwrap();
+    let types = fetch(&mut client, info).await.unwrap();
+    assert_eq!(texts(&types, "table_type"), ["SYSTEM TABLE", "TABLE", "VIEW"]);
+}
+
+#[tokio::test]
+async fn tables_are_found_by_catalog_pattern_and_type() {
+    let project = TinyProject::new().await;
+    let server = ServeProcess::start(project.path());
+    let mut client = connect(&server).await;
+    let of_type = |table_type: &str| CommandGetTables {
+        table_types: vec![table_type.to_owned()],
+        ..CommandGetTables::default()
+    };
+    let stored = tables(&mut client, of_type("TABLE")).await;
+    assert_eq!(texts(&stored, "table_name"), ["dim_store", "fact_sales"]);
+    assert_eq!(texts(&stored, "catalog_name"), ["starhouse", "starhouse"]);
+    let cubes = tables(&mut client, of_type("VIEW")).await;
+    assert_eq!(texts(&cubes, "table_name"), ["sales"]);
+    let matching = |catalog: Option<&str>, schema: &str, table: &str| CommandGetTables {
+        catalog: catalog.map(str::to_owned),
+        db_schema_filter_pattern: Some(schema.to_owned()),
+        table_name_filter_pattern: Some(table.to_owned()),
+        ..CommandGetTables::default()
+    };
+    let cases = [
+        (matching(None, "%", "fact\\_%"), vec!["fact_sales"]),
+        (matching(Some("starhouse"), "ware%", "dim_stor_"), vec!["dim_store"]),
+        (matching(Some("starhouse"), "cubes", "%"), vec!["sales"]),
+        (matching(Some(""), "%", "%"), vec![]),
+        (matching(Some("other"), "%", "%"), vec![]),
+    ];
+    for (command, expected) in cases {
+        let found = tables(&mut client, command.clone()).await;
+        assert_eq!(texts(&found, "table_name"), expected, "{command:?}");
+    }
+}
+
+#[tokio::test]
+async fn columns_come_with_sql_types() {
+    let project = TinyProject::new().await;
+    let server = ServeProcess::start(project.path());
+    let mut client = connect(&server).await;
+    let command = CommandGetTables {
+        table_name_filter_pattern: Some("fact_sales".to_owned()),
+        include_schema: true,
+        ..CommandGetTables::default()
+    };
+    let found = tables(&mut client, command).await;
+    let schema = found.column_by_name("table_schema").unwrap().as_binary::<i32>().value(0);
+    let schema = Schema::try_from(IpcMessage(Bytes::copy_from_slice(schema))).unwrap();
+    let column = schema.field_with_name("net_amount").unwrap();
+    assert_eq!(column.data_type(), &DataType::Decimal128(12, 2));
+    assert_eq!(column.metadata()["ARROW:FLIGHT:SQL:TYPE_NAME"], "DECIMAL(12,2)");
+    assert_eq!(column.metadata()["ARROW:FLIGHT:SQL:REMARKS"], "Price paid.");
+    assert_eq!(schema.field_with_name("remark").unwrap().data_type(), &DataType::Utf8);
+    assert!(!schema.field_with_name("store_key").unwrap().is_nullable());
+}
+
+#[tokio::test]
+async fn keys_are_those_of_the_model() {
+    let project = TinyProject::new().await;
+    let server = ServeProcess::start(project.path());
+    let mut client = connect(&server).await;
+    let (dim, fact) = ("dim_store".to_owned(), "fact_sales".to_owned());
+    let command = CommandGetPrimaryKeys { table: fact.clone(), ..CommandGetPrimaryKeys::default() };
+    let info = client.get_primary_keys(command).await.unwrap();
+    let keys = fetch(&mut client, info).await.unwrap();
+    assert_eq!(texts(&keys, "column_name"), ["receipt_no", "line_no"]);
+    assert_eq!(keys.column(5).as_primitive::<Int32Type>().values(), &[1, 2]);
+    let command = CommandGetPrimaryKeys {
+        catalog: Some("starhouse".to_owned()),
+        db_schema: Some("warehouse".to_owned()),
+        table: dim.clone(),
+    };
+    let info = client.get_primary_keys(command).await.unwrap();
+    assert_eq!(texts(&fetch(&mut client, info).await.unwrap(), "column_name"), ["store_key"]);
+
+    let imported = CommandGetImportedKeys { table: fact.clone(), ..Default::default() };
+    let exported = CommandGetExportedKeys { table: dim.clone(), ..Default::default() };
+    let cross =
+        CommandGetCrossReference { pk_table: dim.clone(), fk_table: fact, ..Default::default() };
+    let infos = [
+        client.get_imported_keys(imported).await.unwrap(),
+        client.get_exported_keys(exported).await.unwrap(),
+        client.get_cross_reference(cross).await.unwrap(),
+    ];
+    for info in infos {
+        let keys = fetch(&mut client, info).await.unwrap();
+        assert_eq!(texts(&keys, "pk_table_name"), ["dim_store"]);
+        assert_eq!(texts(&keys, "pk_column_name"), ["store_key"]);
+        assert_eq!(texts(&keys, "fk_table_name"), ["fact_sales"]);
+        assert_eq!(texts(&keys, "fk_column_name"), ["store_key"]);
+    }
+    let imported = CommandGetImportedKeys { table: dim, ..Default::default() };
+    let info = client.get_imported_keys(imported).await.unwrap();
+    assert_eq!(fetch(&mut client, info).await.unwrap().num_rows(), 0);
+}
+
+#[tokio::test]
+async fn the_server_describes_itself() {
+    let project = TinyProject::new().await;
+    let server = ServeProcess::start(project.path());
+    let mut client = connect(&server).await;
+    let info = client.get_sql_info(vec![]).await.unwrap();
+    let all = fetch(&mut client, info).await.unwrap();
+    assert!(all.num_rows() > 80, "an empty list asks for everything");
+    let info = client.get_sql_info(vec![SqlInfo::FlightSqlServerName]).await.unwrap();
+    let name = fetch(&mut client, info).await.unwrap();
+    let value = name.column(1).as_union().value(0);
+    assert_eq!(value.as_string::<i32>().value(0), "Starhouse");
+    let command = CommandGetXdbcTypeInfo { data_type: Some(XdbcDataType::XdbcDecimal as i32) };
+    let info = client.get_xdbc_type_info(command).await.unwrap();
+    assert_eq!(texts(&fetch(&mut client, info).await.unwrap(), "type_name"), ["DECIMAL"]);
+}
