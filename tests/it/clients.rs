@@ -28,7 +28,10 @@ pub(crate) async fn connect(server: &ServeProcess) -> Client {
 
 /// All rows of an answer as one batch, after checking that it keeps its promises: one endpoint
 /// without a location, and the schema that was announced, to the byte.
-pub(crate) async fn fetch(client: &mut Client, info: FlightInfo) -> Result<RecordBatch, FlightError> {
+pub(crate) async fn fetch(
+    client: &mut Client,
+    info: FlightInfo,
+) -> Result<RecordBatch, FlightError> {
     assert_eq!(info.endpoint.len(), 1);
     assert!(info.endpoint[0].location.is_empty());
     let announced = info.schema.clone();
@@ -153,7 +156,11 @@ fn one_column(values: ArrayRef) -> RecordBatch {
     RecordBatch::try_from_iter_with_nullable([("1", values, true)]).unwrap()
 }
 
-async fn bound(client: &mut Client, sql: &str, values: ArrayRef) -> Result<RecordBatch, FlightError> {
+async fn bound(
+    client: &mut Client,
+    sql: &str,
+    values: ArrayRef,
+) -> Result<RecordBatch, FlightError> {
     let mut prepared = client.prepare(sql.to_owned(), None).await.unwrap();
     prepared.set_parameters(one_column(values)).unwrap();
     let info = prepared.execute().await?;
@@ -169,8 +176,11 @@ async fn parameters_are_described_and_bound() {
                ORDER BY receipt_no, line_no";
     let mut prepared = client.prepare(sql.to_owned(), None).await.unwrap();
     let parameters = prepared.parameter_schema().unwrap().clone();
-    let described: Vec<_> =
-        parameters.fields().iter().map(|field| (field.name().as_str(), field.data_type())).collect();
+    let described: Vec<_> = parameters
+        .fields()
+        .iter()
+        .map(|field| (field.name().as_str(), field.data_type()))
+        .collect();
     assert_eq!(described, [("$1", &DataType::Int32), ("$2", &DataType::Utf8)]);
     let answer_schema = prepared.dataset_schema().unwrap().clone();
 
@@ -373,7 +383,8 @@ async fn a_signal_ends_the_server_after_its_queries() {
     let mut server = ServeProcess::start(project.path());
     let mut client = connect(&server).await;
     assert_eq!(cents(&ask(&mut client, TOTAL).await.unwrap()), 1751);
-    let signalled = std::process::Command::new("kill").args(["-INT", &server.id().to_string()]).status();
+    let signalled =
+        std::process::Command::new("kill").args(["-INT", &server.id().to_string()]).status();
     assert!(signalled.unwrap().success());
     assert!(server.wait().success(), "stopping on request is no failure");
     assert!(ask(&mut client, TOTAL).await.is_err());

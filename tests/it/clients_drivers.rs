@@ -19,7 +19,7 @@ fn run(command: &mut Command, install: &str) -> String {
     let Output { status, stdout, stderr } =
         command.output().unwrap_or_else(|error| panic!("{command:?}: {error}; {install}"));
     let (stdout, stderr) = (String::from_utf8_lossy(&stdout), String::from_utf8_lossy(&stderr));
-    assert!(status.success(), "{command:?}\n{stdout}\n{stderr}\n{install}");
+    assert!(status.success(), "{command:?}\n{stdout}\n{stderr}\nif it misses something: {install}");
     stdout.into_owned()
 }
 

@@ -101,7 +101,9 @@ impl TinyProject {
         }
         let model = starhouse::model::load(&files).unwrap();
         let project = Self { folder, model };
-        project.publish("2026-01-01T00:00:00Z", &[("dim_store", STORES), ("fact_sales", DAY_ONE)]).await;
+        project
+            .publish("2026-01-01T00:00:00Z", &[("dim_store", STORES), ("fact_sales", DAY_ONE)])
+            .await;
         project
     }
 
@@ -119,7 +121,8 @@ impl TinyProject {
         let now: DateTime<Utc> = at.parse().unwrap();
         let clock: Arc<dyn Clock> = Arc::new(FixedClock(now));
         let warehouse = Warehouse::open(&self.path().join("warehouse"), clock).await.unwrap();
-        let mut load = warehouse.begin(RunId(at.to_owned()), warehouse.latest().await.unwrap());
+        let mut load =
+            warehouse.begin(RunId(at.replace(':', "-")), warehouse.latest().await.unwrap());
         for (table, rows) in tables {
             let spec = self.spec(table);
             let batch = read_rows(&spec, rows);
