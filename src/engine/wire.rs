@@ -1,12 +1,12 @@
 //! The types answers have: what every client reads, not what is quickest inside.
 //!
-//! Text and binary views become plain, dictionaries are hydrated, small decimals widen to 128 bits;
-//! also inside lists and structs.
+//! Text and binary views become plain, dictionaries are hydrated, decimals have 128 bits where they
+//! fit, lists are of one kind; also inside lists, structs and maps.
 
 use crate::error::{Error, Result};
 use arrow::array::{ArrayRef, RecordBatchOptions};
-use arrow::compute::cast;
-use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
+use arrow::compute::{CastOptions, cast_with_options};
+use arrow::datatypes::{DECIMAL128_MAX_PRECISION, DataType, Field, FieldRef, Schema, SchemaRef};
 use arrow::record_batch::RecordBatch;
 use std::sync::Arc;
 
@@ -31,12 +31,18 @@ pub(crate) fn data_type(inside: &DataType) -> DataType {
         DataType::Decimal32(precision, scale) | DataType::Decimal64(precision, scale) => {
             DataType::Decimal128(*precision, *scale)
         }
-        DataType::List(item) | DataType::ListView(item) => DataType::List(field(item)),
-        DataType::LargeList(item) | DataType::LargeListView(item) => {
-            DataType::LargeList(field(item))
+        DataType::Decimal256(precision, scale) if *precision <= DECIMAL128_MAX_PRECISION => {
+            DataType::Decimal128(*precision, *scale)
         }
+        DataType::Float16 => DataType::Float32,
+        // Large lists too: arrow-flight's encoder makes them plain whatever was announced.
+        DataType::List(item)
+        | DataType::ListView(item)
+        | DataType::LargeList(item)
+        | DataType::LargeListView(item) => DataType::List(field(item)),
         DataType::FixedSizeList(item, length) => DataType::FixedSizeList(field(item), *length),
         DataType::Struct(fields) => DataType::Struct(fields.iter().map(field).collect()),
+        DataType::Map(entries, sorted) => DataType::Map(field(entries), *sorted),
         other => other.clone(),
     }
 }
@@ -46,6 +52,8 @@ pub(crate) fn data_type(inside: &DataType) -> DataType {
 /// # Errors
 /// Internal where the batch does not fit: planning promised something else than execution gave.
 pub(crate) fn batch(promised: &SchemaRef, batch: &RecordBatch) -> Result<RecordBatch> {
+    // A value that does not fit is an error, never NULL.
+    let strict = CastOptions { safe: false, ..CastOptions::default() };
     let arrays: Vec<ArrayRef> = batch
         .columns()
         .iter()
@@ -54,7 +62,7 @@ pub(crate) fn batch(promised: &SchemaRef, batch: &RecordBatch) -> Result<RecordB
             if array.data_type() == field.data_type() {
                 Ok(Arc::clone(array))
             } else {
-                cast(array, field.data_type())
+                cast_with_options(array, field.data_type(), &strict)
             }
         })
         .collect::<Result<_, _>>()

@@ -56,10 +56,9 @@ impl Server {
         self.address
     }
 
-    /// The line that says where clients connect, for the program's output: people read it, and
-    /// programs that start a server take what follows `listening on `.
-    pub fn ready_line(&self) -> String {
-        format!("listening on grpc://{}", self.address)
+    /// Where clients connect, as a URI.
+    pub fn uri(&self) -> String {
+        format!("grpc://{}", self.address)
     }
 
     /// Serves until `shutdown` completes, then lets running queries end within the grace period.

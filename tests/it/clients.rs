@@ -118,6 +118,30 @@ fn json_rows(text: &str) -> Vec<serde_json::Value> {
 }
 
 #[tokio::test]
+async fn odd_types_arrive_as_plain_ones() {
+    let project = TinyProject::new().await;
+    let server = ServeProcess::start(project.path());
+    let mut client = connect(&server).await;
+    let list = DataType::new_list(DataType::Int64, true);
+    let cases = [
+        ("arrow_cast('x', 'Utf8View')", DataType::Utf8),
+        ("arrow_cast('x', 'Dictionary(Int32, Utf8)')", DataType::Utf8),
+        ("arrow_cast('x', 'BinaryView')", DataType::Binary),
+        ("arrow_cast(1, 'Decimal64(10, 2)')", DataType::Decimal128(10, 2)),
+        ("arrow_cast(1, 'Decimal256(30, 2)')", DataType::Decimal128(30, 2)),
+        ("arrow_cast(1.5, 'Float16')", DataType::Float32),
+        ("arrow_cast([1, 2], 'List(Int64)')", list.clone()),
+        ("arrow_cast([1, 2], 'LargeList(Int64)')", list),
+    ];
+    for (expression, expected) in cases {
+        // `fetch` checks that the announced schema and the encoder's are the same.
+        let answer = ask(&mut client, &format!("SELECT {expression} AS x")).await.expect(expression);
+        assert_eq!(answer.column(0).data_type(), &expected, "{expression}");
+        assert_eq!(answer.num_rows(), 1);
+    }
+}
+
+#[tokio::test]
 async fn a_client_may_come_with_a_token_a_password_or_nothing() {
     let project = TinyProject::new().await;
     let server = ServeProcess::start(project.path());

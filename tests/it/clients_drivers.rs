@@ -1,6 +1,6 @@
 //! The drivers that people use, each a program of its own: Python's ADBC and Java's JDBC.
 //!
-//! `.ci/clients.sh` installs what they need. Without it these tests fail and say so; they are
+//! `.ci/install/programs.sh` installs what they need. Without it these tests fail and say so; they are
 //! never skipped silently.
 
 use crate::support::{ServeProcess, TinyProject, starhouse};
@@ -24,7 +24,7 @@ fn run(command: &mut Command, install: &str) -> String {
 }
 
 #[tokio::test]
-#[ignore = "needs Python with adbc-driver-flightsql and pyarrow (see .ci/clients.sh)"]
+#[ignore = "needs Python with adbc-driver-flightsql and pyarrow (see .ci/install/programs.sh)"]
 async fn python_adbc_gets_the_same_answers() {
     let project = TinyProject::new().await;
     let folder = project.path().to_str().unwrap();
@@ -38,14 +38,14 @@ async fn python_adbc_gets_the_same_answers() {
         Command::new(python)
             .arg(clients_folder().join("adbc.py"))
             .args([&format!("grpc://{}", server.address), answer]),
-        "the packages of tests/clients/requirements.txt are needed: run .ci/clients.sh and set \
-         STARHOUSE_PYTHON to the Python that has them",
+        "source .ci/install/programs.sh, which sets STARHOUSE_PYTHON to a Python with the packages \
+         of tests/requirements.txt",
     );
     assert!(output.trim_end().ends_with("adbc: ok"), "{output}");
 }
 
 #[tokio::test]
-#[ignore = "needs a JDK (17 or later) and Maven, which fetches the driver (see .ci/clients.sh)"]
+#[ignore = "needs a JDK (17 or later) and Maven, which fetches the driver (see .ci/install/programs.sh)"]
 async fn jdbc_gets_the_same_answers() {
     let project = TinyProject::new().await;
     let server = ServeProcess::start(project.path());
@@ -53,10 +53,10 @@ async fn jdbc_gets_the_same_answers() {
     let jars = project.path().join("jars");
     run(
         Command::new("mvn")
-            .args(["--quiet", "--batch-mode", "dependency:copy-dependencies", "--file"])
+            .args(["--quiet", "--batch-mode", "-Dstyle.color=never", "dependency:copy-dependencies", "--file"])
             .arg(folder.join("pom.xml"))
             .arg(format!("-DoutputDirectory={}", jars.display())),
-        "Maven is needed: run .ci/clients.sh",
+        "source .ci/install/programs.sh, which installs Maven",
     );
     let output = run(
         Command::new("java")
@@ -66,7 +66,7 @@ async fn jdbc_gets_the_same_answers() {
             .args(["-cp", &format!("{}/*", jars.display())])
             .arg(folder.join("JdbcCheck.java"))
             .arg(server.address.port().to_string()),
-        "a JDK of 17 or later is needed: run .ci/clients.sh",
+        "source .ci/install/programs.sh, which installs a JDK",
     );
     let expected = "R1,1,2,19.98,2025-01-31,true,first\n\
                     R1,2,1,5.00,2025-01-31,false,\n\

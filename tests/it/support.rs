@@ -186,7 +186,8 @@ impl ServeProcess {
         // The thread reads to the end, so that the server never blocks on a full pipe.
         std::thread::spawn(move || {
             for line in output.lines().map_while(Result::ok) {
-                if let Some(address) = line.strip_prefix("listening on grpc://") {
+                if let Some(rest) = line.strip_prefix("serving Flight SQL on grpc://") {
+                    let address = rest.split_once(';').map_or(rest, |(address, _)| address);
                     let _ = found.send(address.parse().unwrap());
                 }
             }
