@@ -89,7 +89,7 @@ impl Server {
                     .caused_by(error)
             }),
             () = way_down => {
-                tracing::warn!("queries still running after the grace period were dropped");
+                tracing::warn!("connections still open after the grace period were closed");
                 Ok(())
             }
         }

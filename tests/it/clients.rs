@@ -135,7 +135,8 @@ async fn odd_types_arrive_as_plain_ones() {
     ];
     for (expression, expected) in cases {
         // `fetch` checks that the announced schema and the encoder's are the same.
-        let answer = ask(&mut client, &format!("SELECT {expression} AS x")).await.expect(expression);
+        let answer =
+            ask(&mut client, &format!("SELECT {expression} AS x")).await.expect(expression);
         assert_eq!(answer.column(0).data_type(), &expected, "{expression}");
         assert_eq!(answer.num_rows(), 1);
     }
@@ -410,6 +411,8 @@ async fn a_signal_ends_the_server_after_its_queries() {
     let signalled =
         std::process::Command::new("kill").args(["-INT", &server.id().to_string()]).status();
     assert!(signalled.unwrap().success());
-    assert!(server.wait().success(), "stopping on request is no failure");
+    // Not on this thread: the client's connection lives on it, and must see the goodbye.
+    let ended = tokio::task::spawn_blocking(move || server.wait()).await.unwrap();
+    assert!(ended.success(), "stopping on request is no failure");
     assert!(ask(&mut client, TOTAL).await.is_err());
 }

@@ -53,7 +53,13 @@ async fn jdbc_gets_the_same_answers() {
     let jars = project.path().join("jars");
     run(
         Command::new("mvn")
-            .args(["--quiet", "--batch-mode", "-Dstyle.color=never", "dependency:copy-dependencies", "--file"])
+            .args([
+                "--quiet",
+                "--batch-mode",
+                "-Dstyle.color=never",
+                "dependency:copy-dependencies",
+                "--file",
+            ])
             .arg(folder.join("pom.xml"))
             .arg(format!("-DoutputDirectory={}", jars.display())),
         "source .ci/install/programs.sh, which installs Maven",

@@ -4,10 +4,10 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod cli;
-mod demo;
 mod clients;
 mod clients_drivers;
 mod clients_metadata;
+mod demo;
 mod demo_project;
 mod engine;
 mod engine_fixture;
@@ -23,5 +23,5 @@ mod store_outside;
 mod store_retention;
 mod store_support;
 mod store_write;
-mod truth;
 mod support;
+mod truth;
