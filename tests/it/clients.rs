@@ -1,11 +1,9 @@
 //! Flight SQL against the real server process, with arrow-flight's own client.
 
 use crate::support::{ServeProcess, TinyProject, starhouse, starhouse_output};
-use arrow::array::{
-    ArrayRef, AsArray, Float64Array, Int32Array, Int64Array, RecordBatch, StringArray,
-};
+use arrow::array::{AsArray, RecordBatch};
 use arrow::compute::concat_batches;
-use arrow::datatypes::{DataType, Decimal128Type, Int32Type, Int64Type, Schema};
+use arrow::datatypes::{DataType, Decimal128Type, Int64Type, Schema};
 use arrow_flight::error::FlightError;
 use arrow_flight::sql::client::FlightSqlServiceClient;
 use arrow_flight::sql::{CommandStatementQuery, ProstMessageExt};
@@ -54,7 +52,7 @@ pub(crate) async fn ask(client: &mut Client, sql: &str) -> Result<RecordBatch, F
     fetch(client, info).await
 }
 
-fn status(error: FlightError) -> Status {
+pub(crate) fn status(error: FlightError) -> Status {
     match error {
         FlightError::Tonic(status) => *status,
         other => panic!("not a status: {other}"),
@@ -175,98 +173,6 @@ async fn a_query_sees_the_release_it_was_planned_on() {
     assert_eq!(cents(&fetch(&mut client, info).await.unwrap()), 11751);
     let before = "SELECT SUM(net_amount) AS total FROM fact_sales VERSION AS OF 1";
     assert_eq!(cents(&ask(&mut client, before).await.unwrap()), 1751);
-}
-
-fn one_column(values: ArrayRef) -> RecordBatch {
-    RecordBatch::try_from_iter_with_nullable([("1", values, true)]).unwrap()
-}
-
-async fn bound(
-    client: &mut Client,
-    sql: &str,
-    values: ArrayRef,
-) -> Result<RecordBatch, FlightError> {
-    let mut prepared = client.prepare(sql.to_owned(), None).await.unwrap();
-    prepared.set_parameters(one_column(values)).unwrap();
-    let info = prepared.execute().await?;
-    fetch(client, info).await
-}
-
-#[tokio::test]
-async fn parameters_are_described_and_bound() {
-    let project = TinyProject::new().await;
-    let server = ServeProcess::start(project.path());
-    let mut client = connect(&server).await;
-    let sql = "SELECT receipt_no, line_no FROM fact_sales WHERE quantity >= ? AND receipt_no <> ? \
-               ORDER BY receipt_no, line_no";
-    let mut prepared = client.prepare(sql.to_owned(), None).await.unwrap();
-    let parameters = prepared.parameter_schema().unwrap().clone();
-    let described: Vec<_> = parameters
-        .fields()
-        .iter()
-        .map(|field| (field.name().as_str(), field.data_type()))
-        .collect();
-    assert_eq!(described, [("$1", &DataType::Int32), ("$2", &DataType::Utf8)]);
-    let answer_schema = prepared.dataset_schema().unwrap().clone();
-
-    let values = RecordBatch::try_from_iter([
-        ("1", Arc::new(Int64Array::from(vec![2])) as ArrayRef),
-        ("2", Arc::new(StringArray::from(vec!["R2"]))),
-    ]);
-    prepared.set_parameters(values.unwrap()).unwrap();
-    let info = prepared.execute().await.unwrap();
-    let answer = fetch(&mut client, info).await.unwrap();
-
-    assert_eq!(*answer.schema(), answer_schema);
-    assert_eq!(answer.column(0).as_string::<i32>().iter().flatten().collect::<Vec<_>>(), ["R1"]);
-    assert_eq!(answer.column(1).as_primitive::<Int32Type>().values(), &[1]);
-    prepared.close().await.unwrap();
-}
-
-#[tokio::test]
-async fn values_keep_their_meaning_whatever_their_type() {
-    let project = TinyProject::new().await;
-    let server = ServeProcess::start(project.path());
-    let mut client = connect(&server).await;
-    let count = "SELECT COUNT(*) FROM fact_sales WHERE quantity > $1";
-    let cases: [(ArrayRef, i64); 5] = [
-        (Arc::new(Int32Array::from(vec![1])), 2),
-        (Arc::new(Float64Array::from(vec![2.5])), 1),
-        (Arc::new(StringArray::from(vec!["02"])), 1),
-        (Arc::new(Int64Array::from(vec![5_000_000_000])), 0),
-        (Arc::new(Int32Array::from(vec![None])), 0),
-    ];
-    for (value, expected) in cases {
-        let answer = bound(&mut client, count, Arc::clone(&value)).await.unwrap();
-        let counted = answer.column(0).as_primitive::<Int64Type>().value(0);
-        assert_eq!(counted, expected, "{value:?}");
-    }
-    let text: ArrayRef = Arc::new(StringArray::from(vec!["two"]));
-    let refused = status(bound(&mut client, count, text).await.unwrap_err());
-    assert_eq!(refused.code(), Code::InvalidArgument);
-    assert!(refused.message().contains("parameter $1"), "{refused}");
-}
-
-#[tokio::test]
-async fn each_row_of_values_is_a_run_and_no_row_is_none() {
-    let project = TinyProject::new().await;
-    let server = ServeProcess::start(project.path());
-    let mut client = connect(&server).await;
-    let sql = "SELECT receipt_no, COUNT(*) AS lines FROM fact_sales WHERE receipt_no = $1 \
-               GROUP BY receipt_no";
-    let several: ArrayRef = Arc::new(StringArray::from(vec!["R2", "R1", "none", "R1"]));
-    let answer = bound(&mut client, sql, several).await.unwrap();
-    let receipts: Vec<_> = answer.column(0).as_string::<i32>().iter().flatten().collect();
-    assert_eq!(receipts, ["R2", "R1", "R1"]);
-    assert_eq!(answer.column(1).as_primitive::<Int64Type>().values(), &[1, 2, 2]);
-
-    let none: ArrayRef = Arc::new(StringArray::from(Vec::<&str>::new()));
-    assert_eq!(bound(&mut client, sql, none).await.unwrap().num_rows(), 0);
-
-    let mut unbound = client.prepare(sql.to_owned(), None).await.unwrap();
-    let refused = status(unbound.execute().await.unwrap_err());
-    assert_eq!(refused.code(), Code::InvalidArgument);
-    assert!(refused.message().contains("no value was bound"), "{refused}");
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@ mod cli;
 mod clients;
 mod clients_drivers;
 mod clients_metadata;
+mod clients_prepared;
 mod demo;
 mod demo_project;
 mod engine;

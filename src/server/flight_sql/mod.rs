@@ -1,4 +1,5 @@
-//! The Flight SQL service: every call is dispatched here, and answered by the file of its subject.
+//! The Flight SQL service: every call comes in by [`service`], is dispatched here, and answered by
+//! the file of its subject.
 //!
 //! We implement gRPC's `FlightService` ourselves over `arrow_flight::sql`'s messages. arrow-flight's
 //! own `FlightSqlService` trait answers `GetSchema` and `PollFlightInfo` with "unimplemented",
@@ -14,28 +15,23 @@ mod handles;
 mod metadata;
 mod parameters;
 mod prepared;
+mod service;
 mod statement;
 
 use self::cancel::Running;
 use self::handles::Handles;
 use self::prepared::Prepared;
 use self::statement::Planned;
-use super::sign_in;
 use crate::engine::{Engine, Session};
 use crate::error::{Error, ErrorKind, Result};
 use crate::policy::Principal;
-use arrow_flight::flight_service_server::FlightService;
 use arrow_flight::sql::{Any, Command, DoPutPreparedStatementResult};
-use arrow_flight::{
-    Action, ActionType, Criteria, Empty, FlightData, FlightDescriptor, FlightInfo,
-    HandshakeRequest, HandshakeResponse, PollInfo, PutResult, SchemaResult, Ticket,
-};
+use arrow_flight::{FlightData, FlightDescriptor, FlightInfo, PutResult, SchemaResult, Ticket};
 use futures::stream::{self, BoxStream, StreamExt};
 use prost::Message;
 use std::sync::Arc;
 use std::time::Duration;
-use tonic::metadata::MetadataValue;
-use tonic::{Request, Response, Status, Streaming};
+use tonic::{Status, Streaming};
 
 type Answers<T> = BoxStream<'static, Result<T, Status>>;
 
@@ -168,99 +164,4 @@ fn command(bytes: &[u8]) -> Result<Command> {
 fn unsupported(command: &Command) -> Error {
     let name = command.type_url().rsplit('.').next().unwrap_or_default().to_owned();
     Error::unsupported(format!("the Flight SQL command `{name}` is not supported"))
-}
-
-#[tonic::async_trait]
-impl FlightService for FlightSql {
-    type HandshakeStream = Answers<HandshakeResponse>;
-    type ListFlightsStream = Answers<FlightInfo>;
-    type DoGetStream = Answers<FlightData>;
-    type DoPutStream = Answers<PutResult>;
-    type DoActionStream = Answers<arrow_flight::Result>;
-    type ListActionsStream = Answers<ActionType>;
-    type DoExchangeStream = Answers<FlightData>;
-
-    async fn handshake(
-        &self,
-        request: Request<Streaming<HandshakeRequest>>,
-    ) -> Result<Response<Self::HandshakeStream>, Status> {
-        let token = sign_in::token(request.metadata())?;
-        let header = MetadataValue::try_from(format!("Bearer {token}"))
-            .map_err(|_| Status::unauthenticated("the token is not ASCII"))?;
-        let reply = HandshakeResponse { protocol_version: 0, payload: token.into() };
-        let mut response = Response::new(stream::iter([Ok(reply)]).boxed());
-        response.metadata_mut().insert("authorization", header);
-        Ok(response)
-    }
-
-    async fn get_flight_info(
-        &self,
-        request: Request<FlightDescriptor>,
-    ) -> Result<Response<FlightInfo>, Status> {
-        let principal = sign_in::principal(request.metadata())?;
-        Ok(Response::new(self.flight_info(&principal, request.into_inner()).await?))
-    }
-
-    /// Planning is quick and execution begins when rows are fetched: the first poll is the last.
-    async fn poll_flight_info(
-        &self,
-        request: Request<FlightDescriptor>,
-    ) -> Result<Response<PollInfo>, Status> {
-        let principal = sign_in::principal(request.metadata())?;
-        let info = self.flight_info(&principal, request.into_inner()).await?;
-        Ok(Response::new(PollInfo { info: Some(info), ..PollInfo::default() }))
-    }
-
-    async fn get_schema(
-        &self,
-        request: Request<FlightDescriptor>,
-    ) -> Result<Response<SchemaResult>, Status> {
-        let principal = sign_in::principal(request.metadata())?;
-        Ok(Response::new(self.schema(&principal, request.get_ref()).await?))
-    }
-
-    async fn do_get(
-        &self,
-        request: Request<Ticket>,
-    ) -> Result<Response<Self::DoGetStream>, Status> {
-        let principal = sign_in::principal(request.metadata())?;
-        Ok(Response::new(self.get(&principal, request.get_ref()).await?))
-    }
-
-    async fn do_put(
-        &self,
-        request: Request<Streaming<FlightData>>,
-    ) -> Result<Response<Self::DoPutStream>, Status> {
-        let principal = sign_in::principal(request.metadata())?;
-        Ok(Response::new(self.put(&principal, request.into_inner()).await?))
-    }
-
-    async fn do_action(
-        &self,
-        request: Request<Action>,
-    ) -> Result<Response<Self::DoActionStream>, Status> {
-        let principal = sign_in::principal(request.metadata())?;
-        Ok(Response::new(self.act(&principal, request.get_ref()).await?))
-    }
-
-    async fn list_actions(
-        &self,
-        _request: Request<Empty>,
-    ) -> Result<Response<Self::ListActionsStream>, Status> {
-        Ok(Response::new(stream::iter(actions::list().map(Ok)).boxed()))
-    }
-
-    async fn list_flights(
-        &self,
-        _request: Request<Criteria>,
-    ) -> Result<Response<Self::ListFlightsStream>, Status> {
-        Err(Status::unimplemented("flights are not listed; ask Flight SQL's GetTables"))
-    }
-
-    async fn do_exchange(
-        &self,
-        _request: Request<Streaming<FlightData>>,
-    ) -> Result<Response<Self::DoExchangeStream>, Status> {
-        Err(Status::unimplemented("Flight SQL has no exchange"))
-    }
 }

@@ -116,6 +116,7 @@ pub(super) fn data() -> Result<SqlInfoData> {
     }
     names_and_words(&mut builder);
     choices(&mut builder);
+    masks(&mut builder);
     builder.build().map_err(status::flight)
 }
 
@@ -154,7 +155,11 @@ fn choices(builder: &mut SqlInfoDataBuilder) {
     let outer_joins = SqlOuterJoinsSupportLevel::SqlFullOuterJoins;
     builder.append(Info::SqlOuterJoinsSupportLevel, outer_joins as i32);
     builder.append(Info::SqlSupportsConvert, conversions());
+}
 
+/// Sets of choices, each the place of a bit.
+fn masks(builder: &mut SqlInfoDataBuilder) {
+    use SqlInfo as Info;
     let masks: [(Info, &[i32]); 14] = [
         (
             Info::SqlSupportedGroupBy,
