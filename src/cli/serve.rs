@@ -29,7 +29,7 @@ JDBC `jdbc:arrow-flight-sql://127.0.0.1:31337/?useEncryption=false`.";
 pub(super) async fn run(project: &Path, args: Args) -> Result<(), Failure> {
     let project = Project::open(project).await?;
     let address = args.address.unwrap_or(project.declared.config.flight_address);
-    let options = ServerOptions { address: address.to_string(), ..ServerOptions::default() };
+    let options = ServerOptions { address, ..ServerOptions::default() };
     let server = Server::bind(project.engine, options).await?;
     let mut out = io::stdout();
     writeln!(out, "serving Flight SQL on {}; Ctrl-C stops", server.uri())?;

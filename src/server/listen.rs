@@ -9,7 +9,7 @@ use std::fmt;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::time::Duration;
-use tokio::net::{TcpListener, lookup_host};
+use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tonic::transport::server::TcpIncoming;
 
@@ -35,10 +35,10 @@ impl Server {
     /// Takes the address.
     ///
     /// # Errors
-    /// Usage where the address is malformed or other machines can reach it, unavailable where it
-    /// is taken.
+    /// Usage where other machines could reach the address, unavailable where it is taken.
     pub async fn bind(engine: Engine, options: ServerOptions) -> Result<Self> {
-        let wanted = loopback_address(&options.address).await?;
+        let wanted = options.address;
+        only_loopback(wanted)?;
         let unavailable = |error: std::io::Error| {
             Error::new(ErrorKind::Unavailable, "cannot listen")
                 .with("address", wanted)
@@ -110,42 +110,29 @@ fn builder() -> tonic::transport::Server {
         .http2_max_pending_accept_reset_streams(Some(MAX_PENDING_RESETS))
 }
 
-/// The address to bind, checked: without TLS and sign-in only this machine may connect.
-async fn loopback_address(text: &str) -> Result<SocketAddr> {
-    let malformed = |error: std::io::Error| {
-        Error::new(ErrorKind::Usage, format!("not an address to listen on: `{text}`"))
-            .caused_by(error)
-            .hint("write host:port, for example 127.0.0.1:31337")
-    };
-    let addresses: Vec<SocketAddr> = lookup_host(text).await.map_err(malformed)?.collect();
-    if let Some(open) = addresses.iter().find(|address| !address.ip().is_loopback()) {
-        return Err(Error::new(
-            ErrorKind::Usage,
-            format!("refusing to listen on {open}: other machines could reach it"),
-        )
-        .hint("there is no TLS and no sign-in yet; listen on 127.0.0.1 or [::1]"));
+/// Without TLS and sign-in only this machine may connect.
+fn only_loopback(address: SocketAddr) -> Result<()> {
+    if address.ip().is_loopback() {
+        return Ok(());
     }
-    addresses
-        .first()
-        .copied()
-        .ok_or_else(|| Error::new(ErrorKind::Usage, format!("`{text}` is the name of no address")))
+    let text = format!("refusing to listen on {address}: other machines could reach it");
+    Err(Error::new(ErrorKind::Usage, text)
+        .hint("there is no TLS and no sign-in yet; listen on 127.0.0.1 or [::1]"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[tokio::test]
-    async fn only_loopback_addresses_are_taken() {
+    #[test]
+    fn only_loopback_addresses_are_taken() {
         for good in ["127.0.0.1:0", "[::1]:0", "127.0.0.2:5000"] {
-            assert!(loopback_address(good).await.is_ok(), "{good}");
+            assert!(only_loopback(good.parse().unwrap()).is_ok(), "{good}");
         }
         for open in ["0.0.0.0:0", "[::]:31337", "192.0.2.1:31337"] {
-            let error = loopback_address(open).await.unwrap_err();
+            let error = only_loopback(open.parse().unwrap()).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Usage);
             assert!(error.message().contains("other machines could reach it"), "{error}");
         }
-        let error = loopback_address("31337").await.unwrap_err();
-        assert!(error.message().contains("not an address"), "{error}");
     }
 }

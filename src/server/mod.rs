@@ -21,20 +21,22 @@ pub use listen::Server;
 use crate::engine::Engine;
 use crate::error::Result;
 use std::future::Future;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 /// How to serve.
 #[derive(Debug, Clone)]
 pub struct ServerOptions {
-    /// Host and port to listen on; port 0 takes a free one. Must be a loopback address.
-    pub address: String,
+    /// Where to listen, a loopback address; port 0 takes a free one.
+    pub address: SocketAddr,
     /// How long running queries may go on once the server was told to stop.
     pub shutdown_grace: Duration,
 }
 
 impl Default for ServerOptions {
     fn default() -> Self {
-        Self { address: "127.0.0.1:31337".to_owned(), shutdown_grace: Duration::from_secs(10) }
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 31337));
+        Self { address, shutdown_grace: Duration::from_secs(10) }
     }
 }
 

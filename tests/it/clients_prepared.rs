@@ -101,3 +101,39 @@ async fn each_row_of_values_is_a_run_and_no_row_is_none() {
     assert_eq!(refused.code(), Code::InvalidArgument);
     assert!(refused.message().contains("no value was bound"), "{refused}");
 }
+
+#[tokio::test]
+async fn an_answer_whose_columns_have_changed_must_be_prepared_again() {
+    let project = TinyProject::new().await;
+    let server = ServeProcess::start(project.path());
+    let mut client = connect(&server).await;
+    let mut all = client.prepare("SELECT * FROM fact_sales".to_owned(), None).await.unwrap();
+    let mut some =
+        client.prepare("SELECT quantity FROM fact_sales".to_owned(), None).await.unwrap();
+
+    project.publish_another_column().await;
+
+    let refused = status(all.execute().await.unwrap_err());
+    assert_eq!(refused.code(), Code::InvalidArgument);
+    assert!(refused.message().contains("prepare it again"), "{refused}");
+    let info = some.execute().await.unwrap();
+    assert_eq!(fetch(&mut client, info).await.unwrap().num_rows(), 4);
+    let mut again = client.prepare("SELECT * FROM fact_sales".to_owned(), None).await.unwrap();
+    let info = again.execute().await.unwrap();
+    assert!(fetch(&mut client, info).await.unwrap().column_by_name("till").is_some());
+}
+
+#[tokio::test]
+async fn a_closed_statement_is_gone_and_parameters_want_preparing() {
+    let project = TinyProject::new().await;
+    let server = ServeProcess::start(project.path());
+    let mut client = connect(&server).await;
+    let prepared = client.prepare("SELECT 1".to_owned(), None).await.unwrap();
+    let mut copy = prepared.clone();
+    prepared.close().await.unwrap();
+    assert_eq!(status(copy.execute().await.unwrap_err()).code(), Code::NotFound);
+    let sql = "SELECT receipt_no FROM fact_sales WHERE quantity = ?".to_owned();
+    let refused = status(client.execute(sql, None).await.unwrap_err());
+    assert_eq!(refused.code(), Code::InvalidArgument);
+    assert!(refused.message().contains("bind values"), "{refused}");
+}

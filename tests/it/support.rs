@@ -10,8 +10,8 @@ use chrono::{DateTime, Utc};
 use futures::stream::{self, StreamExt};
 use starhouse::clock::{Clock, FixedClock};
 use starhouse::ids::RunId;
-use starhouse::model::{Model, arrow_schema};
-use starhouse::store::{Change, TableSpec, Warehouse};
+use starhouse::model::{Column, ColumnType, Model, arrow_schema};
+use starhouse::store::{Change, Load, TableSpec, Warehouse};
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::Path;
@@ -117,12 +117,27 @@ impl TinyProject {
         self.publish("2026-01-02T00:00:00Z", &[("fact_sales", DAY_TWO)]).await;
     }
 
-    async fn publish(&self, at: &str, tables: &[(&str, &str)]) {
+    /// Publishes a release in which `fact_sales` has one more column, `till`.
+    pub(crate) async fn publish_another_column(&self) {
+        let mut load = self.begin("2026-01-03T00:00:00Z").await;
+        let mut spec = self.spec("fact_sales");
+        spec.columns.push(Column::new("till", ColumnType::Int32, true));
+        let rows = stream::iter([Ok(read_rows(&spec, DAY_ONE))]).boxed();
+        let files = load.write(&spec, rows).await.unwrap();
+        load.stage(spec, Change::Replace(files)).unwrap();
+        load.publish("another column".to_owned()).await.unwrap();
+    }
+
+    async fn begin(&self, at: &str) -> Load {
         let now: DateTime<Utc> = at.parse().unwrap();
         let clock: Arc<dyn Clock> = Arc::new(FixedClock(now));
         let warehouse = Warehouse::open(&self.path().join("warehouse"), clock).await.unwrap();
-        let mut load =
-            warehouse.begin(RunId(at.replace(':', "-")), warehouse.latest().await.unwrap());
+        let latest = warehouse.latest().await.unwrap();
+        warehouse.begin(RunId(at.replace(':', "-")), latest)
+    }
+
+    async fn publish(&self, at: &str, tables: &[(&str, &str)]) {
+        let mut load = self.begin(at).await;
         for (table, rows) in tables {
             let spec = self.spec(table);
             let batch = read_rows(&spec, rows);

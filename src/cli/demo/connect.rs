@@ -11,7 +11,7 @@ use std::path::Path;
 /// Serves until Ctrl-C.
 pub(super) async fn serve(project: Project, address: Option<SocketAddr>) -> Result<(), Failure> {
     let address = address.unwrap_or(project.declared.config.flight_address);
-    let options = ServerOptions { address: address.to_string(), ..ServerOptions::default() };
+    let options = ServerOptions { address, ..ServerOptions::default() };
     let folder = project.declared.root.join(&project.declared.config.warehouse_dir);
     let server = Server::bind(project.engine, options).await?;
     let mut out = io::stdout();
