@@ -1,12 +1,12 @@
 //! The warehouse on disk: Delta tables, releases, the operational log.
 //!
 //! The only module that knows paths, the Delta log or Parquet writers; everything else sees
-//! tables. Architecture invariant: a release file is the commit. See [`publish`].
+//! tables. Architecture invariant: a release file is the commit.
 //!
-//! In reading order: [`release`] (what a release is), [`load`] and [`warehouse`] (what others
-//! call), [`intent`] and [`next`] (what is to be published and what becomes of it, pure),
-//! [`delta`] (the Delta actions, pure), [`publish`] (the effects), [`durable`] (the disk),
-//! [`locks`], [`releases`] and [`retention`] (who is alive, who reads what, what may go).
+//! In reading order: `release` (what a release is), `warehouse` and `load` (what others call),
+//! `intent` and `next` (what is to be published and what becomes of it, pure), `delta` (the Delta
+//! actions, pure), `publish` (the effects), `writer` (rows into files), `durable` (the disk),
+//! `locks`, `releases` and `retention` (who is alive, who reads what, what may go).
 
 mod check;
 mod checkpoint;

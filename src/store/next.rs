@@ -89,3 +89,6 @@ fn in_order(commits: Vec<DeltaCommit>) -> Vec<DeltaCommit> {
     }
     ranked.into_values().collect()
 }
+
+#[cfg(test)]
+mod tests;
