@@ -1,7 +1,7 @@
 //! `starhouse check`: are the settings, models and jobs right?
 
 use super::failure::Failure;
-use super::project::Declared;
+use super::project::{Declared, jobs};
 use std::io::{self, Write};
 use std::path::Path;
 
@@ -15,14 +15,14 @@ pub(super) struct Args {}
 /// Says what is declared, or what is wrong with it.
 pub(super) fn run(project: &Path) -> Result<(), Failure> {
     let declared = Declared::read(project)?;
-    let model = &declared.model;
+    let (model, jobs) = (&declared.model, jobs(&declared)?);
     let measures: usize = model.cubes.iter().map(|cube| cube.measures.len()).sum();
     let all = [
         amount(model.dimensions.len(), "dimension"),
         amount(model.facts.len(), "fact"),
         amount(model.cubes.len(), "cube"),
         amount(measures, "measure"),
-        amount(declared.jobs.len(), "job"),
+        amount(jobs.len(), "job"),
     ];
     writeln!(io::stdout(), "all right: {}", all.join(", "))?;
     Ok(())
