@@ -93,8 +93,9 @@ pub enum MeasureKind {
         /// The expression.
         sql: String,
     },
-    /// Another measure, so many years before, over the same part of the period. `over` is a role
-    /// of a calendar dimension.
+    /// Another measure, so many years before, over the same part of the period: each past day
+    /// counts as the day so many years later (29 February as 28 February). NULL where nothing was
+    /// there then, counts included. `over` is a role of a calendar dimension.
     YearsBefore {
         /// The other measure.
         measure: String,

@@ -40,7 +40,9 @@ pub struct CubeQuery {
     /// Subtotals.
     #[serde(default)]
     pub totals: Totals,
-    /// How rows are ordered; the row columns, ascending, where not said.
+    /// How rows are ordered. Where not said: under `top` the best first within its `per`, else by
+    /// the row columns, ascending. Equals go by the row columns; a total stands after its members,
+    /// NULL last both ways.
     #[serde(default)]
     pub order: Vec<OrderBy>,
     /// Only the best members.

@@ -51,6 +51,13 @@ pub(super) enum Function {
     SumAtLast(String),
 }
 
+impl Function {
+    /// Whether its value over no rows is 0 and not NULL.
+    pub(super) fn counts(&self) -> bool {
+        matches!(self, Self::Count | Self::CountDistinct)
+    }
+}
+
 /// A measure as an expression over the columns `__a0`, `__a1` ... of its atoms.
 #[derive(Debug, Clone)]
 pub(super) struct Formula {
@@ -128,6 +135,11 @@ impl Expander<'_> {
             }
             MeasureKind::Calculated { sql } => self.calculated(sql, &mut other),
             MeasureKind::YearsBefore { measure, over, years } => {
+                if shift.as_ref().is_some_and(|(role, _)| role != over) {
+                    return Err(Error::unsupported(format!(
+                        "measure `{name}` shifts two calendars at once"
+                    )));
+                }
                 let years = years + shift.as_ref().map_or(0, |(_, years)| *years);
                 self.expand(measure, &Some((over.clone(), years)), total, depth + 1)
             }
@@ -167,13 +179,19 @@ impl Expander<'_> {
             }
             _ => return Err(Error::internal("a derived measure was taken for a base measure")),
         };
-        self.atom(Atom {
+        let counts = function.counts();
+        let atom = self.atom(Atom {
             context: context(fact),
             measure: measure.name.clone(),
             function,
             input: input.cloned(),
             filter: filter.clone(),
-        })
+        })?;
+        if counts && shift.is_some() {
+            // Nothing so many years before is no base to compare with.
+            return when(atom.clone().not_eq(lit(0_i64)), atom).end().map_err(super::defect);
+        }
+        Ok(atom)
     }
 
     /// The column of an atom, which is added unless it is there.
@@ -342,7 +360,7 @@ impl Atom {
     }
 
     fn data_type(&self, model: &Model) -> Result<DataType> {
-        if matches!(self.function, Function::Count | Function::CountDistinct) {
+        if self.function.counts() {
             return Ok(DataType::Int64);
         }
         let schema = fact_schema(self.fact(model)?)?;

@@ -7,8 +7,9 @@
 use super::ask::{Ask, group_name, total_name};
 use super::{CubeQuery, PlanContext, Planned, defect, names, slice};
 use crate::error::{Error, Result};
-use crate::model::Cube;
+use crate::model::{Cube, MeasureKind};
 use datafusion::common::ScalarValue;
+use datafusion::functions::expr_fn::coalesce;
 use datafusion::functions_aggregate::expr_fn::max;
 use datafusion::logical_expr::{Expr, LogicalPlanBuilder, ident, lit, when};
 
@@ -60,10 +61,13 @@ pub(super) struct Across {
     /// Its name: the members, then the measure.
     pub(super) name: String,
     expr: Expr,
+    counts: bool,
 }
 
 /// The columns across: `columns` are positions of groups, `measures` name the measure columns.
+/// Where no row falls into a cell, a count is 0 and any other measure NULL.
 pub(super) fn across(
+    cube: &Cube,
     members: &PivotMembers,
     columns: &[usize],
     measures: &[(String, String)],
@@ -88,10 +92,17 @@ pub(super) fn across(
             shown.push(Across {
                 name: format!("{} {measure}", caption.join(" ")),
                 expr: max(value),
+                counts: counts(cube, measure),
             });
         }
     }
     Ok(shown)
+}
+
+fn counts(cube: &Cube, measure: &str) -> bool {
+    cube.measure(measure).is_some_and(|measure| {
+        matches!(measure.kind, MeasureKind::Count { .. } | MeasureKind::CountDistinct { .. })
+    })
 }
 
 /// The long answer turned: rows stay, members go across.
@@ -105,7 +116,12 @@ pub(super) fn pivot(
     let flags = rows.iter().filter(|_| with_totals).map(|row| total_name(*row));
     let keys: Vec<Expr> = keys.chain(flags).map(ident).collect();
     let values: Vec<Expr> = across.iter().map(|one| one.expr.clone().alias(&one.name)).collect();
-    answer.aggregate(keys, values).map_err(defect)
+    let cells = across.iter().map(|one| match one.counts {
+        true => coalesce(vec![ident(&one.name), lit(0_i64)]).alias(&one.name),
+        false => ident(&one.name),
+    });
+    let columns: Vec<Expr> = keys.iter().cloned().chain(cells).collect();
+    answer.aggregate(keys, values).and_then(|turned| turned.project(columns)).map_err(defect)
 }
 
 fn caption(value: &ScalarValue) -> String {

@@ -46,7 +46,7 @@ pub fn plan_cube_query(
     let mut measures: Vec<(String, String)> =
         asked.map(|(index, name)| (name.clone(), measure_name(index))).collect();
     if !query.columns.is_empty() {
-        let across = pivot::across(members, &axes.columns, &measures)?;
+        let across = pivot::across(cube, members, &axes.columns, &measures)?;
         answer = pivot::pivot(answer, &rows, with_totals, &across)?;
         measures = across.into_iter().map(|one| (one.name.clone(), one.name)).collect();
     }

@@ -32,7 +32,7 @@ pub(super) fn route<'a>(part: &Part<'a>, planning: &PlanContext<'_>) -> Route<'a
     if !planning.use_aggregates {
         return base("base rows, aggregates are switched off".to_owned());
     }
-    if part.context.shift.as_ref().is_some_and(|(role, _)| uses_role(part, role)) {
+    if part.context.shift.is_some() {
         return base("base rows, a period shift moves single days".to_owned());
     }
     let mut refusals = Vec::new();
@@ -84,11 +84,6 @@ fn refusal(
         let kept = super::cuboid::keeps(part.cube, aggregate, &atom.measure);
         (!kept).then(|| format!("does not keep {}", atom.measure))
     })
-}
-
-fn uses_role(part: &Part<'_>, role: &str) -> bool {
-    let mut used = part.columns.iter().filter_map(|name| part.cube.column(name));
-    used.any(|column| column.role == role)
 }
 
 fn describe(context: &Context) -> String {

@@ -1,0 +1,315 @@
+//! Worlds and questions by chance. Values come from small pools, so that groups fill, members tie
+//! and NULLs, orphans and leap days are frequent.
+
+use super::world::{calendar, key_of, nobody, row, version};
+use crate::reference::{Data, Row, Value};
+use chrono::NaiveDate;
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::{select, subsequence};
+use starhouse::query::{CubeQuery, MemberRange, OrderBy, Slice, Top, Totals};
+use std::collections::BTreeMap;
+
+/// Days that lie around month, quarter and year ends and the leap day; `None` is the unknown day.
+const DAYS: [Option<(i32, u32, u32)>; 14] = [
+    None,
+    Some((2023, 1, 1)),
+    Some((2023, 2, 28)),
+    Some((2023, 3, 1)),
+    Some((2023, 6, 30)),
+    Some((2023, 12, 31)),
+    Some((2024, 2, 28)),
+    Some((2024, 2, 29)),
+    Some((2024, 3, 1)),
+    Some((2024, 6, 29)),
+    Some((2024, 12, 31)),
+    Some((2025, 2, 28)),
+    Some((2025, 6, 30)),
+    Some((2025, 12, 31)),
+];
+
+fn day() -> impl Strategy<Value = Value> {
+    select(&DAYS[..]).prop_map(|day| match day {
+        Some((year, month, day)) => key_of(NaiveDate::from_ymd_opt(year, month, day).unwrap()),
+        None => Value::int(-1),
+    })
+}
+
+fn maybe(values: impl Strategy<Value = Value>) -> impl Strategy<Value = Value> {
+    proptest::option::weighted(0.85, values).prop_map(|value| value.unwrap_or(Value::Null))
+}
+
+fn word(words: &'static [&'static str]) -> impl Strategy<Value = Value> {
+    select(words).prop_map(Value::text)
+}
+
+/// Customers of one to three versions.
+fn customers() -> impl Strategy<Value = Vec<Row>> {
+    let segments = vec(maybe(word(&["gold", "silver", "Ünïq"])), 1..=3);
+    let customer = (segments, maybe(word(&["Rome", "Oslo"])));
+    vec(customer, 1..5).prop_map(|customers| {
+        let mut rows = nobody("customer", &["customer_id", "segment", "city"]);
+        let mut key = 0;
+        for (index, (segments, city)) in customers.into_iter().enumerate() {
+            let (first, last) = (key + 1, segments.len() - 1);
+            for (number, segment) in segments.into_iter().enumerate() {
+                key += 1;
+                let from = if number == 0 { 1900 } else { 2023 + i32::try_from(number).unwrap() };
+                let to = if number == last { 9999 } else { 2024 + i32::try_from(number).unwrap() };
+                let id = Value::text(format!("c{index}"));
+                let texts = [("customer_id", id), ("segment", segment), ("city", city.clone())];
+                rows.push(version("customer", key, first, (from, to), &texts));
+            }
+        }
+        rows
+    })
+}
+
+fn stores() -> impl Strategy<Value = Vec<Row>> {
+    let names = [&["Centre", "Harbour"][..], &["Rome", "Oslo"], &["north", "south"], &["IT", "NO"]];
+    let [name, city, region, country] = names.map(|words| maybe(word(words)));
+    vec((name, city, region, country), 1..5).prop_map(|stores| {
+        let columns = ["store_id", "store_name", "city", "region", "country"];
+        let mut rows = nobody("store", &columns);
+        for (index, (name, city, region, country)) in stores.into_iter().enumerate() {
+            let key = i32::try_from(index).unwrap() + 1;
+            let id = Value::text(format!("s{index}"));
+            let texts: Vec<_> =
+                columns.into_iter().zip([id, name, city, region, country]).collect();
+            rows.push(version("store", key, key, (1900, 9999), &texts));
+        }
+        rows
+    })
+}
+
+/// A key among those of a dimension, the unknown one included: a number to be folded into them.
+fn any_key() -> impl Strategy<Value = usize> {
+    0..1000_usize
+}
+
+fn key_in(members: &[Row], column: &str, number: usize) -> Value {
+    // The first member is "not applicable", which these facts do not use.
+    members[1 + number % (members.len() - 1)][column].clone()
+}
+
+fn sales() -> impl Strategy<Value = Vec<(Row, usize, usize)>> {
+    let amounts = || maybe((-2..9_i32).prop_map(|n| Value::cents(n * 450)));
+    let line = (
+        (day(), day(), any_key(), any_key()),
+        (0..6_i32, maybe((0..4_i32).prop_map(Value::int))),
+        (amounts(), amounts(), maybe((0..50_i32).prop_map(|n| Value::Float(f64::from(n) / 7.0)))),
+    );
+    let line = line.prop_map(|(keys, (receipt, quantity), (net, cost, weight))| {
+        let (date, delivered, customer, store) = keys;
+        let own = row([
+            ("date_key", date),
+            ("delivered_key", delivered),
+            ("receipt_no", Value::text(format!("r{receipt}"))),
+            ("quantity", quantity),
+            ("net_amount", net),
+            ("cost", cost),
+            ("weight", weight),
+        ]);
+        (own, customer, store)
+    });
+    vec(line, 0..50).prop_map(|mut rows| {
+        for (line, (row, _, _)) in rows.iter_mut().enumerate() {
+            row.insert("line_no".to_owned(), Value::int(line as i128));
+        }
+        rows
+    })
+}
+
+fn accounts() -> impl Strategy<Value = Vec<(Row, usize, usize)>> {
+    let balance = maybe((-3..20_i32).prop_map(|n| Value::cents(n * 1_025)));
+    let snapshot = (day(), balance, any_key(), any_key());
+    let snapshot = snapshot.prop_map(|(date, balance, customer, store)| {
+        (row([("date_key", date), ("balance", balance)]), customer, store)
+    });
+    vec(snapshot, 0..25)
+}
+
+/// The base rows of a world.
+pub(crate) fn data() -> impl Strategy<Value = Data> {
+    (customers(), stores(), sales(), accounts()).prop_map(|(customers, stores, sales, accounts)| {
+        let facts = [("sales", sales), ("accounts", accounts)].map(|(name, rows)| {
+            let rows = rows.into_iter().map(|(mut row, customer, store)| {
+                let customer = key_in(&customers, "customer_key", customer);
+                row.insert("customer_key".to_owned(), customer);
+                row.insert("store_key".to_owned(), key_in(&stores, "store_key", store));
+                row
+            });
+            (name.to_owned(), rows.collect())
+        });
+        let dimensions = [("date", calendar()), ("customer", customers), ("store", stores)];
+        Data {
+            dimensions: dimensions.map(|(name, rows)| (name.to_owned(), rows)).into(),
+            facts: facts.into(),
+        }
+    })
+}
+
+/// Columns that both facts have, as SQL names, as `role.attribute` or as levels.
+const SHARED: [&str; 12] = [
+    "date_year",
+    "date_quarter",
+    "date.month",
+    "date.date",
+    "date_is_weekend",
+    "segment",
+    "customer.city",
+    "customer_id",
+    "store_city",
+    "region",
+    "store.country",
+    "store.store",
+];
+
+const OF_SALES: [&str; 3] = ["receipt_no", "delivered.year", "delivered_month"];
+
+const SALES: [&str; 24] = [
+    "revenue",
+    "expense",
+    "pieces",
+    "list_value",
+    "big_revenue",
+    "lines",
+    "big_lines",
+    "receipts",
+    "buyers",
+    "big_buyers",
+    "dearest",
+    "cheapest",
+    "average_line",
+    "heaviness",
+    "average_weight",
+    "margin",
+    "margin_rate",
+    "revenue_last_year",
+    "lines_last_year",
+    "buyers_last_year",
+    "margin_rate_last_year",
+    "average_two_years_ago",
+    "growth",
+    "revenue_share",
+];
+
+const OF_ACCOUNTS: [&str; 6] =
+    ["balance", "snapshots", "holders", "balance_last_year", "balance_share", "revenue_a_snapshot"];
+
+/// Measures whose values are exact, by which an order is the same everywhere.
+const EXACT: [&str; 9] = [
+    "revenue",
+    "pieces",
+    "lines",
+    "buyers",
+    "dearest",
+    "balance",
+    "snapshots",
+    "growth",
+    "lines_last_year",
+];
+
+/// Members by column that filters choose from; one of each is nowhere.
+fn members(column: &str) -> Vec<serde_json::Value> {
+    use serde_json::json;
+    match column {
+        "date_year" | "delivered.year" => vec![json!(2023), json!(2024), json!(2025), json!(1999)],
+        "date_quarter" => vec![json!("2023-Q1"), json!("2024-Q1"), json!("2025-Q2"), json!("?")],
+        "date.month" | "delivered_month" => {
+            vec![json!("2023-02"), json!("2024-02"), json!("2024-12"), json!("?")]
+        }
+        "date.date" => vec![json!("2024-02-29"), json!("2025-02-28"), json!("2023-12-31")],
+        "date_is_weekend" => vec![json!(true), json!(false)],
+        "segment" => vec![json!("gold"), json!("silver"), json!("Unknown"), json!(null)],
+        "customer_id" => vec![json!("c0"), json!("c1"), json!("Unknown")],
+        "customer.city" | "store_city" => vec![json!("Rome"), json!("Oslo"), json!(null)],
+        "region" => vec![json!("north"), json!("south"), json!("Unknown"), json!(null)],
+        "store.country" => vec![json!("IT"), json!("NO"), json!(null)],
+        "store.store" => vec![json!("Centre"), json!("Harbour"), json!("it's")],
+        _ => vec![json!("r0"), json!("r1"), json!("r2")],
+    }
+}
+
+fn slice(column: &'static str) -> impl Strategy<Value = Slice> {
+    let member = || select(members(column));
+    let ends = (proptest::option::of(member()), proptest::option::of(member()));
+    prop_oneof![
+        vec(member(), 1..4).prop_map(Slice::Members),
+        ends.prop_map(|(from, to)| {
+            // A range ends at members, not at the missing one.
+            let there = |end: Option<serde_json::Value>| end.filter(|end| !end.is_null());
+            Slice::Range(MemberRange { from: there(from), to: there(to) })
+        }),
+    ]
+}
+
+fn filters(
+    columns: Vec<&'static str>,
+) -> impl Strategy<Value = (BTreeMap<String, serde_json::Value>, BTreeMap<String, Slice>)> {
+    let one = select(columns.clone()).prop_flat_map(|c| (Just(c.to_owned()), select(members(c))));
+    let several = select(columns).prop_flat_map(|c| (Just(c.to_owned()), slice(c)));
+    (vec(one, 0..2), vec(several, 0..2))
+        .prop_map(|(slices, dices)| (slices.into_iter().collect(), dices.into_iter().collect()))
+}
+
+/// A question to the cube.
+pub(crate) fn question() -> impl Strategy<Value = CubeQuery> {
+    prop_oneof![
+        2 => question_over(SHARED.into(), [&SALES[..], &OF_ACCOUNTS].concat()),
+        1 => question_over([&SHARED[..], &OF_SALES].concat(), SALES.into()),
+    ]
+}
+
+fn question_over(
+    columns: Vec<&'static str>,
+    measures: Vec<&'static str>,
+) -> impl Strategy<Value = CubeQuery> {
+    let axes = (0..4_usize, subsequence(columns.clone(), 0..=3)).prop_map(|(rows, mut names)| {
+        let across = names.split_off(rows.min(names.len()));
+        (names, across.into_iter().take(1).collect::<Vec<_>>())
+    });
+    let axes = (axes, any::<bool>()).prop_map(|((rows, across), pivot)| match pivot {
+        true => (rows, across),
+        false => (rows, Vec::new()),
+    });
+    let totals = select(vec![Totals::None, Totals::Grand, Totals::Rollup, Totals::Cube]);
+    let wishes = (any::<u32>(), any::<bool>(), any::<bool>(), 0..4_usize);
+    let measures = vec(select(measures), 1..5);
+    (axes, measures, filters(columns), totals, wishes).prop_map(
+        |((rows, across), measures, (slice, dice), totals, wishes)| {
+            let owned = |names: Vec<&str>| names.into_iter().map(str::to_owned).collect::<Vec<_>>();
+            let mut measures = owned(measures);
+            measures.sort();
+            measures.dedup();
+            let mut query = CubeQuery {
+                cube: "trade".to_owned(),
+                rows: owned(rows),
+                columns: owned(across),
+                measures,
+                slice,
+                dice,
+                totals,
+                ..CubeQuery::default()
+            };
+            arrange(&mut query, wishes);
+            query
+        },
+    )
+}
+
+/// Adds an order and a top to a question, where it has what they go by.
+fn arrange(query: &mut CubeQuery, (bits, descending, with_ties, n): (u32, bool, bool, usize)) {
+    let exact = query.measures.iter().find(|measure| EXACT.contains(&measure.as_str())).cloned();
+    if !query.columns.is_empty() {
+        return;
+    }
+    if bits & 1 == 1 {
+        let by = if bits & 2 == 2 { query.rows.last().cloned() } else { exact.clone() };
+        query.order.extend(by.map(|by| OrderBy { by, descending }));
+    }
+    if let (Some(by), true) = (exact, bits & 4 == 4) {
+        let per = query.rows.iter().take(usize::from(bits & 8 == 8)).cloned().collect();
+        query.top = Some(Top { n, by, per, bottom: descending, with_ties });
+    }
+}

@@ -1,0 +1,74 @@
+//! What holds between the parts of an answer and its total, whatever the data: checked without
+//! the reference.
+
+use super::chance;
+use super::model::model;
+use super::properties::worlds;
+use super::world::load;
+use crate::cube_support::{self, TempWarehouse};
+use crate::reference::{Answer, Data, Value};
+use proptest::test_runner::{Config, TestRunner};
+use starhouse::policy::Principal;
+use starhouse::query::{CubeQuery, Totals};
+
+#[test]
+fn parts_add_up_to_their_total() {
+    let config = Config { cases: worlds(), failure_persistence: None, ..Config::default() };
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    TestRunner::new(config)
+        .run(&chance::data(), |data| {
+            runtime.block_on(check(&data));
+            Ok(())
+        })
+        .unwrap_or_else(|failure| panic!("{failure}"));
+}
+
+async fn check(data: &Data) {
+    let (at, model) = (TempWarehouse::open().await, model());
+    let release = load(&at, &model, data).await;
+    let session = at.engine(&model, 2).session(Principal::local(), release);
+    for column in ["date_year", "date_month", "segment", "customer_id", "region", "store_id"] {
+        let measures = ["revenue", "lines", "snapshots", "buyers", "holders", "revenue_share"];
+        let query = CubeQuery {
+            cube: "trade".to_owned(),
+            rows: vec![column.to_owned()],
+            measures: measures.map(str::to_owned).into(),
+            totals: Totals::Grand,
+            ..CubeQuery::default()
+        };
+        let answer =
+            cube_support::answer(&session.plan_cube_query(&query).await.unwrap()).await.unwrap();
+        for additive in ["revenue", "lines", "snapshots"] {
+            let (parts, total) = parts_and_total(&answer, column, additive);
+            assert_eq!(sum(&parts).unwrap_or(nothing(additive)), total, "{additive}\n{answer}");
+        }
+        for distinct in ["buyers", "holders"] {
+            let (parts, total) = parts_and_total(&answer, column, distinct);
+            assert!(total <= sum(&parts).unwrap_or(Value::int(0)), "{distinct}\n{answer}");
+            assert!(parts.iter().all(|part| *part <= total), "{distinct}\n{answer}");
+        }
+        let (shares, whole) = parts_and_total(&answer, column, "revenue_share");
+        if let (Some(shares), Some(whole)) = (sum(&shares).and_then(|s| s.float()), whole.float()) {
+            assert!((shares - 1.0).abs() < 1e-6 && whole == 1.0, "{answer}");
+        }
+    }
+}
+
+fn nothing(measure: &str) -> Value {
+    if measure == "revenue" { Value::Null } else { Value::int(0) }
+}
+
+/// A measure's parts and its total.
+fn parts_and_total(answer: &Answer, column: &str, measure: &str) -> (Vec<Value>, Value) {
+    let flags = answer.column(&format!("{column}_is_total"));
+    let values = answer.column(measure).into_iter().zip(flags);
+    let (total, parts): (Vec<_>, Vec<_>) = values.partition(|(_, flag)| *flag == Value::int(1));
+    assert_eq!(total.len(), 1, "{answer}");
+    (parts.into_iter().map(|(value, _)| value).collect(), total[0].0.clone())
+}
+
+/// The sum of the values that are there.
+fn sum(values: &[Value]) -> Option<Value> {
+    let there = values.iter().filter(|value| !value.is_null()).cloned();
+    there.reduce(|a, b| a.plus(&b))
+}

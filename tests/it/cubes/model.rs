@@ -1,0 +1,120 @@
+//! The model that cube questions are tested on: two facts that share a calendar, customers with
+//! history and a store geography.
+
+use starhouse::model::{Model, load};
+use std::sync::Arc;
+
+const DIMENSIONS: [&str; 3] = [
+    "
+dimension: date
+description: A day.
+calendar: {from: 2023-01-01, to: 2025-12-31, fiscal_year_start_month: 4}
+",
+    "
+dimension: customer
+description: Who buys.
+natural_key:
+  - {name: customer_id, type: text, description: The customer's number.}
+attributes:
+  - {name: segment, type: text, history: 2, description: Marketing segment.}
+  - {name: city, type: text, history: 1, description: Home town.}
+",
+    "
+dimension: store
+description: Where people buy.
+natural_key:
+  - {name: store_id, type: text, description: The store's number.}
+attributes:
+  - {name: store_name, type: text, description: Its name; stores may share one.}
+  - {name: city, type: text, description: Its town.}
+  - {name: region, type: text, description: Its region.}
+  - {name: country, type: text, description: Its country.}
+hierarchies:
+  - name: geography
+    levels: [country, region, city, {level: store, attribute: store_name, key: store_id}]
+",
+];
+
+const FACTS: [&str; 2] = [
+    "
+fact: sales
+description: What was sold.
+grain: one row a receipt line
+kind: transaction
+dimensions:
+  - date
+  - {role: delivered, dimension: date, description: when the goods arrived}
+  - customer
+  - store
+degenerate:
+  - {name: receipt_no, type: text, description: The receipt.}
+columns:
+  - {name: line_no, type: int32, description: The line.}
+  - {name: quantity, type: int32, description: Pieces.}
+  - {name: net_amount, type: 'decimal(12,2)', unit: EUR, description: What was paid.}
+  - {name: cost, type: 'decimal(12,2)', unit: EUR, description: What it had cost.}
+  - {name: weight, type: float64, unit: kg, description: How heavy it was.}
+key: [receipt_no, line_no]
+partition_by_month_of: date
+sort_by: [date_key]
+",
+    "
+fact: accounts
+description: Balances of customers' cards.
+grain: one row a customer, branch and day
+kind: periodic_snapshot
+dimensions: [date, customer, store]
+columns:
+  - {name: balance, type: 'decimal(14,2)', unit: EUR, description: What is owed.}
+key: [date_key, customer_key, store_key]
+",
+];
+
+const CUBE: &str = "
+cube: trade
+description: Sales beside balances.
+facts: [sales, accounts]
+measures:
+  - {name: revenue, fact: sales, sum: net_amount, unit: EUR, description: Sold.}
+  - {name: expense, fact: sales, sum: cost, unit: EUR, description: Its cost.}
+  - {name: pieces, fact: sales, sum: quantity, description: Pieces.}
+  - {name: list_value, fact: sales, sum: net_amount * quantity, description: A product of columns.}
+  - {name: big_revenue, fact: sales, sum: net_amount, filter: net_amount > 10.5 and quantity is not null, description: Of big lines.}
+  - {name: lines, fact: sales, count: true, description: Lines.}
+  - {name: big_lines, fact: sales, count: true, filter: net_amount > 10.5, description: Big lines.}
+  - {name: receipts, fact: sales, count_distinct: receipt_no, description: Receipts.}
+  - {name: buyers, fact: sales, count_distinct: customer, description: Customers who bought.}
+  - {name: big_buyers, fact: sales, count_distinct: customer, filter: net_amount > 10.5, description: Customers with big lines.}
+  - {name: dearest, fact: sales, max: net_amount, description: The dearest line.}
+  - {name: cheapest, fact: sales, min: net_amount, description: The cheapest line.}
+  - {name: average_line, fact: sales, average: net_amount, description: Revenue a line that has one.}
+  - {name: heaviness, fact: sales, sum: weight, unit: kg, description: Kilos.}
+  - {name: average_weight, fact: sales, average: weight, unit: kg, description: Kilos a line.}
+  - {name: balance, fact: accounts, last: balance, over: date, unit: EUR, description: Owed at the end.}
+  - {name: snapshots, fact: accounts, count: true, description: Snapshots.}
+  - {name: holders, fact: accounts, count_distinct: customer, description: Customers with a card.}
+  - {name: margin, calculated: revenue - expense, unit: EUR, description: What is left.}
+  - {name: margin_rate, ratio: {of: margin, to: revenue}, description: Of each euro.}
+  - {name: revenue_a_snapshot, ratio: {of: revenue, to: snapshots}, description: Across facts.}
+  - {name: revenue_last_year, years_before: {measure: revenue, over: date, years: 1}, description: A year before.}
+  - {name: lines_last_year, years_before: {measure: lines, over: date, years: 1}, description: A year before.}
+  - {name: buyers_last_year, years_before: {measure: buyers, over: date, years: 1}, description: A year before.}
+  - {name: balance_last_year, years_before: {measure: balance, over: date, years: 1}, description: A year before.}
+  - {name: margin_rate_last_year, years_before: {measure: margin_rate, over: date, years: 1}, description: A year before.}
+  - {name: average_two_years_ago, years_before: {measure: average_line, over: date, years: 2}, description: Two years before.}
+  - {name: growth, calculated: revenue - revenue_last_year, unit: EUR, description: On the year before.}
+  - {name: revenue_share, share_of_total: revenue, description: Part of all shown.}
+  - {name: balance_share, share_of_total: balance, description: Part of all shown.}
+aggregates:
+  - {name: by_month_store, fact: sales, columns: [date_year, date_quarter, date_month, country, region, store_id, store_name], measures: [revenue, expense, pieces, lines, big_lines, dearest, cheapest, average_line, margin_rate], description: The monthly report.}
+  - {name: by_year_segment, fact: sales, columns: [date_year, segment], measures: [revenue, lines, big_revenue, heaviness, average_weight, growth], description: Segments.}
+  - {name: snapshots_by_segment, fact: accounts, columns: [segment, customer_city, date_year], measures: [snapshots], description: Snapshots.}
+";
+
+/// The model.
+pub(crate) fn model() -> Arc<Model> {
+    let texts = DIMENSIONS.iter().chain(&FACTS).chain([&CUBE]);
+    let files: Vec<(String, &str)> =
+        texts.enumerate().map(|(index, text)| (format!("{index}.yaml"), *text)).collect();
+    Arc::new(load(&files).unwrap_or_else(|faults| panic!("{faults}")))
+}

@@ -1,0 +1,99 @@
+//! The SQL that asks what a cube query asks, as an analyst would write it.
+
+use serde_json::Value;
+use starhouse::model::{ColumnType, Cube, CubeColumn, Model};
+use starhouse::query::{CubeQuery, Slice, Totals};
+use std::fmt::Write;
+
+/// The same question without what SQL says otherwise: levels as their columns, nothing across, no
+/// top and no order.
+pub(crate) fn plain(query: &CubeQuery, model: &Model) -> CubeQuery {
+    let cube = model.cube(&query.cube).unwrap();
+    let names = query.rows.iter().chain(&query.columns);
+    let rows = names.flat_map(|name| columns(cube, name)).map(|column| column.name.clone());
+    CubeQuery {
+        rows: rows.collect(),
+        columns: Vec::new(),
+        order: Vec::new(),
+        top: None,
+        ..query.clone()
+    }
+}
+
+/// A [`plain`] question as SQL.
+pub(crate) fn sql(query: &CubeQuery, model: &Model) -> String {
+    let cube = model.cube(&query.cube).unwrap();
+    let mut shown = query.rows.clone();
+    if query.totals != Totals::None {
+        shown.extend(query.rows.iter().map(|c| format!("GROUPING({c}) AS {c}_is_total")));
+    }
+    shown.extend(query.measures.iter().map(|m| format!("MEASURE({m}) AS {m}")));
+    let mut sql = format!("SELECT {} FROM cubes.{}", shown.join(", "), query.cube);
+    let conditions = conditions(query, cube);
+    if !conditions.is_empty() {
+        write!(sql, " WHERE {}", conditions.join(" AND ")).unwrap();
+    }
+    let by = query.rows.join(", ");
+    if !query.rows.is_empty() {
+        let by = match query.totals {
+            Totals::None => by,
+            Totals::Grand => format!("GROUPING SETS (({by}), ())"),
+            Totals::Rollup => format!("ROLLUP ({by})"),
+            Totals::Cube => format!("CUBE ({by})"),
+        };
+        write!(sql, " GROUP BY {by}").unwrap();
+    }
+    sql
+}
+
+fn conditions(query: &CubeQuery, cube: &Cube) -> Vec<String> {
+    let shown = |name: &String| columns(cube, name).pop().unwrap();
+    let mut conditions = Vec::new();
+    for (name, member) in &query.slice {
+        conditions.push(is(shown(name), member));
+    }
+    for (name, slice) in &query.dice {
+        let column = shown(name);
+        match slice {
+            Slice::Members(members) => {
+                let any: Vec<String> = members.iter().map(|member| is(column, member)).collect();
+                conditions.push(format!("({})", any.join(" OR ")));
+            }
+            Slice::Range(range) => {
+                let bound = |op: &str, end: &Value| {
+                    format!("{} {op} {}", column.name, literal(column, end))
+                };
+                conditions.extend(range.from.as_ref().map(|end| bound(">=", end)));
+                conditions.extend(range.to.as_ref().map(|end| bound("<=", end)));
+            }
+        }
+    }
+    conditions
+}
+
+fn is(column: &CubeColumn, member: &Value) -> String {
+    match member {
+        Value::Null => format!("{} IS NULL", column.name),
+        member => format!("{} = {}", column.name, literal(column, member)),
+    }
+}
+
+fn literal(column: &CubeColumn, member: &Value) -> String {
+    match (member, column.column.ty) {
+        (Value::String(day), ColumnType::Date) => format!("DATE '{day}'"),
+        (Value::String(text), _) => format!("'{}'", text.replace('\'', "''")),
+        (other, _) => other.to_string(),
+    }
+}
+
+/// The columns of a name; the one level of the test model with a key of its own is `store.store`.
+fn columns<'a>(cube: &'a Cube, name: &str) -> Vec<&'a CubeColumn> {
+    if name == "store.store" {
+        return ["store_id", "store_name"].map(|name| cube.column(name).unwrap()).into();
+    }
+    let column = cube.column(name).or_else(|| {
+        let (role, attribute) = name.split_once('.')?;
+        cube.role_column(role, attribute)
+    });
+    vec![column.unwrap_or_else(|| panic!("no column `{name}`"))]
+}

@@ -1,0 +1,300 @@
+//! The traps of cube questions, one test each, on a world that can be added up in the head.
+
+use super::model::model;
+use super::world::{calendar, key_of, load, nobody, row, version};
+use crate::cube_support::{TempWarehouse, answer};
+use crate::reference::{Data, Row, Value};
+use serde_json::json;
+use starhouse::engine::Session;
+use starhouse::error::{Error, ErrorKind};
+use starhouse::policy::Principal;
+
+/// Day, customer key, store key, receipt, paid, cost.
+const SALES: [(&str, i32, i32, &str, i32, i32); 6] = [
+    ("2023-02-28", 1, 1, "r1", 100, 60),
+    ("2024-02-28", 2, 1, "r2", 50, 20),
+    ("2024-02-29", 2, 1, "r2", 30, 10),
+    ("2024-06-30", 3, 2, "r3", 200, 150),
+    ("2025-02-28", 3, 1, "r4", 80, 80),
+    // An orphan: nobody knows who bought this, nor where.
+    ("2024-12-31", -1, -1, "r5", 40, 10),
+];
+
+/// Day, customer key, store key, balance.
+const ACCOUNTS: [(&str, i32, i32, Option<i32>); 6] = [
+    ("2024-02-15", 2, 1, Some(999)),
+    ("2024-03-31", 2, 1, Some(10)),
+    ("2024-03-31", 3, 2, Some(5)),
+    ("2024-06-29", 2, 1, Some(7)),
+    ("2024-06-30", 3, 2, Some(9)),
+    ("2024-07-15", 2, 1, None),
+];
+
+fn data() -> Data {
+    let text = Value::text;
+    let mut customers = nobody("customer", &["customer_id", "segment", "city"]);
+    for (key, durable, years, id, segment) in [
+        (1, 1, (1900, 2024), "c0", "silver"),
+        (2, 1, (2024, 9999), "c0", "gold"),
+        (3, 3, (1900, 9999), "c1", "gold"),
+    ] {
+        let texts = [("customer_id", text(id)), ("segment", text(segment)), ("city", text("Rome"))];
+        customers.push(version("customer", key, durable, years, &texts));
+    }
+    let mut stores = nobody("store", &["store_id", "store_name", "city", "region", "country"]);
+    for (key, id, region, country) in [(1, "s0", text("north"), "IT"), (2, "s1", Value::Null, "NO")]
+    {
+        let texts = [
+            ("store_id", text(id)),
+            ("store_name", text("Centre")),
+            ("city", text("Town")),
+            ("region", region),
+            ("country", text(country)),
+        ];
+        stores.push(version("store", key, key, (1900, 9999), &texts));
+    }
+    let key = |day: &str| key_of(day.parse().unwrap());
+    let sales =
+        SALES.iter().enumerate().map(|(line, (day, customer, store, receipt, net, cost))| {
+            row([
+                ("date_key", key(day)),
+                ("delivered_key", Value::int(-2)),
+                ("customer_key", Value::int(*customer)),
+                ("store_key", Value::int(*store)),
+                ("receipt_no", text(*receipt)),
+                ("line_no", Value::int(line as i128)),
+                ("quantity", Value::int(1)),
+                ("net_amount", Value::cents(100 * net)),
+                ("cost", Value::cents(100 * cost)),
+                ("weight", Value::Null),
+            ])
+        });
+    let accounts = ACCOUNTS.iter().map(|(day, customer, store, balance)| {
+        row([
+            ("date_key", key(day)),
+            ("customer_key", Value::int(*customer)),
+            ("store_key", Value::int(*store)),
+            ("balance", balance.map_or(Value::Null, |euros| Value::cents(100 * euros))),
+        ])
+    });
+    let named = |name: &str, rows: Vec<Row>| (name.to_owned(), rows);
+    let dimensions =
+        [named("date", calendar()), named("customer", customers), named("store", stores)];
+    let facts = [named("sales", sales.collect()), named("accounts", accounts.collect())];
+    Data { dimensions: dimensions.into(), facts: facts.into() }
+}
+
+/// A session over the world above; the warehouse lives as long as it.
+async fn world() -> (TempWarehouse, Session) {
+    let (at, model) = (TempWarehouse::open().await, model());
+    let release = load(&at, &model, &data()).await;
+    let session = at.engine(&model, 2).session(Principal::local(), release);
+    (at, session)
+}
+
+/// Asks a cube query, written as JSON without its cube, and compares its lines.
+async fn asks(mut query: serde_json::Value, expected: &[&str]) {
+    let (_at, session) = world().await;
+    query["cube"] = json!("trade");
+    let query = serde_json::from_value(query).unwrap();
+    for on in [true, false] {
+        let planned = session.with_aggregates(on).plan_cube_query(&query).await.unwrap();
+        let answer = answer(&planned).await.unwrap().to_string();
+        assert_eq!(answer.lines().collect::<Vec<_>>(), expected);
+    }
+}
+
+/// The refusal of an SQL question, its hint included.
+async fn refused(sql: &str) -> Error {
+    let (_at, session) = world().await;
+    session.plan_sql(sql).await.unwrap_err()
+}
+
+#[tokio::test]
+async fn a_measure_does_not_depend_on_which_other_is_asked() {
+    let alone = ["country | revenue", "IT | 260.00", "NO | 200.00", "Unknown | 40.00"];
+    asks(json!({"rows": ["country"], "measures": ["revenue"]}), &alone).await;
+    let beside = [
+        "country | revenue | snapshots | balance",
+        "IT | 260.00 | 4 | 7.00",
+        "NO | 200.00 | 2 | 9.00",
+        "Unknown | 40.00 | 0 | NULL",
+    ];
+    let measures = ["revenue", "snapshots", "balance"];
+    asks(json!({"rows": ["country"], "measures": measures}), &beside).await;
+}
+
+#[tokio::test]
+async fn a_ratio_is_computed_anew_at_totals() {
+    let query = json!({"rows": ["date.year"], "measures": ["margin_rate"], "totals": "grand"});
+    let expected = [
+        "date_year | date_year_is_total | margin_rate",
+        "2023 | 0 | 0.4",
+        "2024 | 0 | 0.40625",
+        "2025 | 0 | 0",
+        "NULL | 1 | 0.34",
+    ];
+    asks(query, &expected).await;
+}
+
+#[tokio::test]
+async fn a_distinct_count_is_counted_anew_at_totals() {
+    let query = json!({"rows": ["date.year"], "measures": ["buyers"], "totals": "grand"});
+    let expected = [
+        "date_year | date_year_is_total | buyers",
+        "2023 | 0 | 1",
+        "2024 | 0 | 2",
+        "2025 | 0 | 1",
+        "NULL | 1 | 2",
+    ];
+    asks(query, &expected).await;
+}
+
+#[tokio::test]
+async fn customers_count_once_over_their_versions_and_facts_keep_the_segment_they_had() {
+    let query = json!({"rows": ["segment"], "measures": ["buyers", "revenue"], "totals": "grand"});
+    let expected = [
+        "segment | segment_is_total | buyers | revenue",
+        "Unknown | 0 | 0 | 40.00",
+        "gold | 0 | 2 | 360.00",
+        "silver | 0 | 1 | 100.00",
+        "NULL | 1 | 2 | 500.00",
+    ];
+    asks(query, &expected).await;
+}
+
+#[tokio::test]
+async fn a_balance_is_that_of_the_last_day_with_one() {
+    let query = json!({"rows": ["date.quarter"], "measures": ["balance"], "totals": "grand"});
+    let expected = [
+        "date_quarter | date_quarter_is_total | balance",
+        "2024-Q1 | 0 | 15.00",
+        "2024-Q2 | 0 | 9.00",
+        "2024-Q3 | 0 | NULL",
+        "NULL | 1 | 9.00",
+    ];
+    asks(query, &expected).await;
+}
+
+#[tokio::test]
+async fn a_zero_denominator_gives_null() {
+    let query = json!({"rows": ["country"], "measures": ["revenue_a_snapshot"]});
+    let expected = ["country | revenue_a_snapshot", "IT | 65", "NO | 100", "Unknown | NULL"];
+    asks(query, &expected).await;
+}
+
+#[tokio::test]
+async fn a_total_is_told_from_a_missing_member_by_its_flag() {
+    let query = json!({"rows": ["region"], "measures": ["revenue"], "totals": "rollup"});
+    let expected = [
+        "region | region_is_total | revenue",
+        "Unknown | 0 | 40.00",
+        "north | 0 | 260.00",
+        "NULL | 0 | 200.00",
+        "NULL | 1 | 500.00",
+    ];
+    asks(query, &expected).await;
+}
+
+#[tokio::test]
+async fn stores_of_one_name_stay_two() {
+    let query =
+        json!({"rows": ["store.store"], "measures": ["revenue"], "top": {"n": 2, "by": "revenue"}});
+    let expected =
+        ["store_id | store_name | revenue", "s0 | Centre | 260.00", "s1 | Centre | 200.00"];
+    asks(query, &expected).await;
+}
+
+#[tokio::test]
+async fn the_best_with_and_without_ties() {
+    let top = |with_ties: bool| {
+        let top = json!({"n": 3, "by": "revenue", "with_ties": with_ties});
+        json!({"rows": ["receipt_no"], "measures": ["revenue"], "top": top})
+    };
+    let expected =
+        ["receipt_no | revenue", "r3 | 200.00", "r1 | 100.00", "r2 | 80.00", "r4 | 80.00"];
+    asks(top(false), &expected[..4]).await;
+    asks(top(true), &expected).await;
+}
+
+#[tokio::test]
+async fn the_29th_of_february_counts_a_year_later_on_the_28th() {
+    let query = json!({
+        "rows": ["date.date"],
+        "measures": ["revenue", "revenue_last_year"],
+        "dice": {"date.month": ["2024-02", "2025-02"]},
+    });
+    let expected = [
+        "date_date | revenue | revenue_last_year",
+        "2024-02-28 | 50.00 | 100.00",
+        "2024-02-29 | 30.00 | NULL",
+        "2025-02-28 | 80.00 | 80.00",
+    ];
+    asks(query, &expected).await;
+}
+
+#[tokio::test]
+async fn the_total_a_year_before_is_the_same_with_and_without_years() {
+    let measures = ["revenue_last_year", "lines_last_year"];
+    let query = json!({"rows": ["date.year"], "measures": measures, "totals": "grand"});
+    let expected = [
+        "date_year | date_year_is_total | revenue_last_year | lines_last_year",
+        "2024 | 0 | 100.00 | 1",
+        "2025 | 0 | 320.00 | 4",
+        "NULL | 1 | 420.00 | 5",
+    ];
+    asks(query, &expected).await;
+    let expected = ["revenue_last_year | lines_last_year", "420.00 | 5"];
+    asks(json!({"measures": measures}), &expected).await;
+}
+
+#[tokio::test]
+async fn an_empty_cell_of_a_pivot_counts_nothing() {
+    let query = json!({"rows": ["country"], "columns": ["date.year"], "measures": ["lines", "revenue"], "slice": {"date.year": 2025}, "totals": "grand"});
+    let expected = [
+        "country | country_is_total | 2025 lines | 2025 revenue",
+        "IT | 0 | 1 | 80.00",
+        "NULL | 1 | 1 | 80.00",
+    ];
+    asks(query, &expected).await;
+    let query = json!({"rows": ["country"], "columns": ["date.year"], "measures": ["lines", "revenue"], "dice": {"date.year": [2023, 2024]}});
+    let expected = [
+        "country | 2023 lines | 2023 revenue | 2024 lines | 2024 revenue",
+        "IT | 1 | 100.00 | 2 | 80.00",
+        "NO | 0 | NULL | 1 | 200.00",
+        "Unknown | 0 | NULL | 1 | 40.00",
+    ];
+    asks(query, &expected).await;
+}
+
+#[tokio::test]
+async fn a_grand_total_of_nothing_is_a_row() {
+    let query = json!({"rows": ["country"], "measures": ["lines", "revenue"], "slice": {"region": "nowhere"}, "totals": "grand"});
+    let expected = ["country | country_is_total | lines | revenue", "NULL | 1 | 0 | NULL"];
+    asks(query, &expected).await;
+}
+
+#[tokio::test]
+async fn summing_a_ratio_is_refused_with_the_right_form() {
+    let error = refused("SELECT SUM(margin_rate) FROM cubes.trade").await;
+    assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
+    assert!(error.to_string().contains("MEASURE(margin_rate)"), "{error}");
+}
+
+#[tokio::test]
+async fn a_measure_over_a_join_is_refused_with_the_safe_form() {
+    let error = refused(
+        "SELECT s.city, MEASURE(t.revenue) FROM cubes.trade t \
+         JOIN warehouse.dim_store s ON t.store_id = s.store_id GROUP BY s.city",
+    )
+    .await;
+    assert!(error.to_string().contains("subquery"), "{error}");
+}
+
+#[tokio::test]
+async fn a_measure_across_a_dimension_it_does_not_have_is_refused() {
+    let error =
+        refused("SELECT delivered_year, MEASURE(snapshots) FROM cubes.trade GROUP BY 1").await;
+    assert_eq!(error.kind(), ErrorKind::User, "{error}");
+    assert!(error.to_string().contains("`delivered`"), "{error}");
+}

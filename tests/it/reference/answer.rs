@@ -1,0 +1,281 @@
+//! The table that answers a cube query: groups, totals, pivot, top, order.
+
+use super::place::{Filter, Place, columns, filters};
+use super::{Reference, Value, measure};
+use starhouse::model::{Cube, CubeColumn, MeasureKind};
+use starhouse::query::{CubeQuery, Totals};
+use std::cmp::Ordering;
+use std::collections::BTreeSet;
+
+/// A table: names and rows, in order.
+#[derive(Debug, Clone)]
+pub(crate) struct Answer {
+    pub(crate) names: Vec<String>,
+    pub(crate) rows: Vec<Vec<Value>>,
+}
+
+/// A row under way: a member a row column (`None`: aggregated away, a total), and its values.
+#[derive(Clone)]
+struct Line {
+    members: Vec<Option<Value>>,
+    values: Vec<Value>,
+}
+
+impl Line {
+    fn member(&self, index: usize) -> Value {
+        self.members[index].clone().unwrap_or(Value::Null)
+    }
+
+    fn is_total(&self) -> bool {
+        self.members.iter().any(Option::is_none)
+    }
+}
+
+/// The question, its names resolved.
+struct Asked<'a> {
+    reference: &'a Reference<'a>,
+    cube: &'a Cube,
+    query: &'a CubeQuery,
+    filters: Vec<Filter>,
+    /// The columns of each name in `rows`.
+    rows: Vec<Vec<CubeColumn>>,
+    across: Vec<CubeColumn>,
+}
+
+pub(super) fn ask(reference: &Reference<'_>, query: &CubeQuery) -> Answer {
+    let (model, cube) = (reference.model, reference.cube(&query.cube));
+    let resolve = |name: &String| columns(model, cube, name);
+    let asked = Asked {
+        reference,
+        cube,
+        query,
+        filters: filters(model, cube, query),
+        rows: query.rows.iter().map(resolve).collect(),
+        across: query.columns.iter().flat_map(resolve).collect(),
+    };
+    let heads = asked.heads();
+    let mut lines = asked.lines(&heads);
+    asked.keep_top(&mut lines);
+    lines.sort_by(|a, b| asked.order(a, b));
+    asked.table(&heads, lines)
+}
+
+impl Asked<'_> {
+    /// The row columns.
+    fn columns(&self) -> Vec<CubeColumn> {
+        self.rows.concat()
+    }
+
+    /// The members across the top; one empty head where nothing goes across.
+    fn heads(&self) -> Vec<Vec<Value>> {
+        if self.across.is_empty() {
+            return vec![Vec::new()];
+        }
+        self.combinations(&self.across).into_iter().collect()
+    }
+
+    /// Every combination of members that any measure has a row for.
+    fn combinations(&self, of: &[CubeColumn]) -> BTreeSet<Vec<Value>> {
+        let mut found = BTreeSet::new();
+        if of.is_empty() {
+            found.insert(Vec::new());
+        }
+        let place = Place { filters: &self.filters, members: Vec::new(), shift: None };
+        for name in &self.query.measures {
+            for (fact, shift) in measure::contexts(self.cube, name, &None) {
+                let rows = self.reference.rows(&fact, &shift);
+                for row in rows.iter().filter(|row| place.sees(row)) {
+                    found.insert(of.iter().map(|column| row.value(column)).collect());
+                }
+            }
+        }
+        found
+    }
+
+    /// Which names of `rows` each grouping keeps.
+    fn groupings(&self) -> BTreeSet<Vec<bool>> {
+        let n = self.rows.len();
+        let leading = |kept: usize| (0..n).map(|index| index < kept).collect();
+        match self.query.totals {
+            Totals::None => BTreeSet::from([leading(n)]),
+            Totals::Grand => BTreeSet::from([leading(n), leading(0)]),
+            Totals::Rollup => (0..=n).map(leading).collect(),
+            Totals::Cube => {
+                (0..1 << n).map(|mask| (0..n).map(|i| mask >> i & 1 == 1).collect()).collect()
+            }
+        }
+    }
+
+    fn lines(&self, heads: &[Vec<Value>]) -> Vec<Line> {
+        let mut lines = Vec::new();
+        for kept in self.groupings() {
+            let flags = self.rows.iter().zip(&kept);
+            let flags: Vec<bool> = flags.flat_map(|(row, kept)| vec![*kept; row.len()]).collect();
+            let all = self.columns();
+            let shown = all.iter().zip(&flags).filter(|(_, kept)| **kept);
+            let shown: Vec<CubeColumn> = shown.map(|(column, _)| column.clone()).collect();
+            for members in self.combinations(&shown) {
+                let values = self.values(&shown, &members, heads);
+                let mut members = members.into_iter();
+                let members = flags.iter().map(|kept| if *kept { members.next() } else { None });
+                lines.push(Line { members: members.collect(), values });
+            }
+        }
+        lines
+    }
+
+    /// A line's cells. In a pivot, a combination that no measure has a row for holds nothing:
+    /// counts are 0, all else is NULL.
+    fn values(&self, by: &[CubeColumn], members: &[Value], heads: &[Vec<Value>]) -> Vec<Value> {
+        let columns: Vec<CubeColumn> = by.iter().chain(&self.across).cloned().collect();
+        let there = self.combinations(&columns);
+        let mut values = Vec::new();
+        for head in heads {
+            let members: Vec<Value> = members.iter().chain(head).cloned().collect();
+            let exists = there.contains(&members);
+            let members = columns.iter().cloned().zip(members).collect();
+            let place = Place { filters: &self.filters, members, shift: None };
+            for name in &self.query.measures {
+                values.push(match exists {
+                    true => self.reference.value(self.cube, name, &place),
+                    false if self.counts(name) => Value::int(0),
+                    false => Value::Null,
+                });
+            }
+        }
+        values
+    }
+
+    fn counts(&self, measure: &str) -> bool {
+        let kind = &self.cube.measure(measure).unwrap().kind;
+        matches!(kind, MeasureKind::Count { .. } | MeasureKind::CountDistinct { .. })
+    }
+
+    /// What a name in `order` or `top` stands for.
+    fn sort_value(&self, name: &str, line: &Line) -> Value {
+        if let Some(index) = self.query.measures.iter().position(|known| known == name) {
+            return line.values[index].clone();
+        }
+        let wanted = columns(self.reference.model, self.cube, name).pop().unwrap();
+        let index = self.columns().iter().position(|column| *column == wanted).unwrap();
+        line.member(index)
+    }
+
+    /// Keeps the best members; ties fall to the row columns' order unless they are wanted. Totals
+    /// stay.
+    fn keep_top(&self, lines: &mut Vec<Line>) {
+        let Some(top) = &self.query.top else { return };
+        let all = lines.clone();
+        lines.retain(|line| {
+            let place = |line: &Line| -> Vec<Value> {
+                top.per.iter().map(|name| self.sort_value(name, line)).collect()
+            };
+            let better = all.iter().filter(|other| {
+                let ahead = directed(
+                    &self.sort_value(&top.by, other),
+                    &self.sort_value(&top.by, line),
+                    !top.bottom,
+                );
+                let ahead = if top.with_ties { ahead } else { ahead.then(by_rows(other, line)) };
+                !other.is_total() && place(other) == place(line) && ahead == Ordering::Less
+            });
+            line.is_total() || better.count() < top.n
+        });
+    }
+
+    /// The stated order: what the query says, else best first within `top.per`; then the row
+    /// columns, each total after its members.
+    fn order(&self, a: &Line, b: &Line) -> Ordering {
+        let mut order = Ordering::Equal;
+        let by = |name: &str, descending: bool| {
+            directed(&self.sort_value(name, a), &self.sort_value(name, b), descending)
+        };
+        for key in &self.query.order {
+            order = order.then(by(&key.by, key.descending));
+        }
+        if let (Some(top), true) = (&self.query.top, self.query.order.is_empty()) {
+            for name in &top.per {
+                order = order.then(by(name, false));
+            }
+            let totals = |line: &Line| line.members.iter().map(Option::is_none).collect::<Vec<_>>();
+            order = order.then(totals(a).cmp(&totals(b)));
+            order = order.then(by(&top.by, !top.bottom));
+        }
+        order.then(by_rows(a, b))
+    }
+
+    fn table(&self, heads: &[Vec<Value>], lines: Vec<Line>) -> Answer {
+        let with_totals = self.query.totals != Totals::None;
+        let columns = self.columns();
+        let mut names: Vec<String> = columns.iter().map(|column| column.name.clone()).collect();
+        if with_totals {
+            names.extend(columns.iter().map(|column| format!("{}_is_total", column.name)));
+        }
+        for head in heads {
+            for measure in &self.query.measures {
+                let caption = head.iter().map(|member| match member {
+                    Value::Null => "(none)".to_owned(),
+                    member => member.to_string(),
+                });
+                let words: Vec<String> = caption.chain([measure.clone()]).collect();
+                names.push(words.join(" "));
+            }
+        }
+        let rows = lines.into_iter().map(|line| {
+            let mut row: Vec<Value> = (0..columns.len()).map(|index| line.member(index)).collect();
+            if with_totals {
+                let flags = line.members.iter().map(|member| u8::from(member.is_none()));
+                row.extend(flags.map(Value::int));
+            }
+            row.extend(line.values);
+            row
+        });
+        Answer { names, rows: rows.collect() }
+    }
+}
+
+/// NULL comes last both ways.
+fn directed(a: &Value, b: &Value, descending: bool) -> Ordering {
+    match (a.is_null(), b.is_null()) {
+        (false, false) if descending => b.cmp(a),
+        _ => a.cmp(b),
+    }
+}
+
+/// By the row columns in turn, ascending, a total after the members it is of.
+fn by_rows(a: &Line, b: &Line) -> Ordering {
+    let key = |line: &Line| -> Vec<(bool, Value)> {
+        let members = line.members.iter().enumerate();
+        members.map(|(index, member)| (member.is_none(), line.member(index))).collect()
+    };
+    key(a).cmp(&key(b))
+}
+
+impl Answer {
+    /// Equal as answers are: the same names, and the same rows in the same order.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        self.names == other.names
+            && self.rows.len() == other.rows.len()
+            && self.rows.iter().zip(&other.rows).all(|(row, other)| {
+                row.len() == other.len() && row.iter().zip(other).all(|(a, b)| a.answers(b))
+            })
+    }
+
+    /// A column by name.
+    pub(crate) fn column(&self, name: &str) -> Vec<Value> {
+        let index = self.names.iter().position(|known| known == name).unwrap();
+        self.rows.iter().map(|row| row[index].clone()).collect()
+    }
+}
+
+/// As people read it in a test.
+impl std::fmt::Display for Answer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        writeln!(f, "{}", self.names.join(" | "))?;
+        for row in &self.rows {
+            let cells: Vec<String> = row.iter().map(Value::to_string).collect();
+            writeln!(f, "{}", cells.join(" | "))?;
+        }
+        Ok(())
+    }
+}

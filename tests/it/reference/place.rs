@@ -1,0 +1,168 @@
+//! Which rows a cell of an answer sees: filters, members and a shift in time.
+
+use super::Reference;
+use super::value::Value;
+use chrono::Months;
+use starhouse::model::{Cube, CubeColumn, Model};
+use starhouse::query::{CubeQuery, Slice};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+/// A row: values by column.
+pub(crate) type Row = BTreeMap<String, Value>;
+
+/// Base rows: dimensions (keys included) and facts by name.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Data {
+    pub(crate) dimensions: BTreeMap<String, Vec<Row>>,
+    pub(crate) facts: BTreeMap<String, Vec<Row>>,
+}
+
+/// A fact row as a cube shows it.
+#[derive(Debug)]
+pub(crate) struct Seen {
+    /// The fact's own columns.
+    pub(crate) own: Row,
+    /// The members it points to, by role.
+    pub(crate) members: BTreeMap<String, Row>,
+}
+
+impl Seen {
+    /// A cube column's value in this row.
+    pub(crate) fn value(&self, column: &CubeColumn) -> Value {
+        match column.dimension {
+            Some(_) => self.members[&column.role][&column.column.name].clone(),
+            None => self.own[&column.column.name].clone(),
+        }
+    }
+}
+
+/// Where a measure is asked.
+#[derive(Clone)]
+pub(crate) struct Place<'q> {
+    pub(crate) filters: &'q [Filter],
+    /// The members of this row (and column) of the answer.
+    pub(crate) members: Vec<(CubeColumn, Value)>,
+    /// A calendar role whose days stand for so many years before.
+    pub(crate) shift: Option<(String, u32)>,
+}
+
+/// Which members of a column count.
+#[derive(Clone)]
+pub(crate) enum Filter {
+    AnyOf(CubeColumn, Vec<Value>),
+    Between(CubeColumn, Option<Value>, Option<Value>),
+}
+
+impl Filter {
+    fn admits(&self, row: &Seen) -> bool {
+        match self {
+            Self::AnyOf(column, members) => members.contains(&row.value(column)),
+            Self::Between(column, from, to) => {
+                let value = row.value(column);
+                let from = from.as_ref().is_none_or(|from| !value.is_null() && value >= *from);
+                from && to.as_ref().is_none_or(|to| !value.is_null() && value <= *to)
+            }
+        }
+    }
+}
+
+impl Place<'_> {
+    /// Whether the place sees a row, shifted already.
+    pub(crate) fn sees(&self, row: &Seen) -> bool {
+        self.filters.iter().all(|filter| filter.admits(row))
+            && self.members.iter().all(|(column, member)| row.value(column) == *member)
+    }
+}
+
+impl Reference<'_> {
+    /// The rows of a fact with their members. Under a shift a row has the day so many years later
+    /// as its member; a row without such a day (none, or after the calendar's end) is not there.
+    pub(crate) fn rows(&self, fact: &str, shift: &Option<(String, u32)>) -> Rc<Vec<Seen>> {
+        let key = (fact.to_owned(), shift.clone());
+        if let Some(known) = self.seen.borrow().get(&key) {
+            return Rc::clone(known);
+        }
+        let rows = self.data.facts[fact].iter();
+        let rows = Rc::new(rows.filter_map(|row| self.joined(fact, row, shift)).collect());
+        self.seen.borrow_mut().insert(key, Rc::clone(&rows));
+        rows
+    }
+
+    fn joined(&self, fact: &str, row: &Row, shift: &Option<(String, u32)>) -> Option<Seen> {
+        let mut members = BTreeMap::new();
+        for role in &self.model.fact(fact).unwrap().roles {
+            let key = &row[&format!("{}_key", role.role)];
+            let by = format!("{}_key", role.dimension);
+            let mut member = self.member(&role.dimension, &by, key).unwrap();
+            if let Some((_, years)) = shift.as_ref().filter(|(shifted, _)| *shifted == role.role) {
+                let Value::Date(day) = member["date"] else { return None };
+                let later = Value::Date(day + Months::new(12 * years));
+                member = self.member(&role.dimension, "date", &later)?;
+            }
+            members.insert(role.role.clone(), member.clone());
+        }
+        Some(Seen { own: row.clone(), members })
+    }
+
+    fn member(&self, dimension: &str, column: &str, value: &Value) -> Option<&Row> {
+        self.data.dimensions[dimension].iter().find(|member| member[column] == *value)
+    }
+}
+
+/// The columns a name stands for: a column by its SQL name or as `role.attribute`; a level
+/// (`role.level`) whose members are told apart by a key is that key and the attribute shown.
+pub(crate) fn columns(model: &Model, cube: &Cube, name: &str) -> Vec<CubeColumn> {
+    if let Some(column) = cube.column(name) {
+        return vec![column.clone()];
+    }
+    let (role, rest) = name.split_once('.').unwrap();
+    if let Some(column) = cube.role_column(role, rest) {
+        return vec![column.clone()];
+    }
+    let played = cube.dimensions.iter().find(|known| known.role == role).unwrap();
+    let level = model.dimension(played.dimension.as_ref().unwrap()).unwrap().level(rest).unwrap();
+    let names = level.key.iter().chain([&level.attribute]);
+    names.map(|attribute| cube.role_column(role, attribute).unwrap().clone()).collect()
+}
+
+fn shown(model: &Model, cube: &Cube, name: &str) -> CubeColumn {
+    columns(model, cube, name).pop().unwrap()
+}
+
+/// A member as JSON writes it.
+fn member_of(column: &CubeColumn, member: &serde_json::Value) -> Value {
+    use starhouse::model::ColumnType;
+    match (member, column.column.ty) {
+        (serde_json::Value::Null, _) => Value::Null,
+        (serde_json::Value::Bool(value), _) => Value::Bool(*value),
+        (serde_json::Value::Number(number), _) => Value::int(number.as_i64().unwrap()),
+        (serde_json::Value::String(text), ColumnType::Date) => Value::Date(text.parse().unwrap()),
+        (serde_json::Value::String(text), _) => Value::text(text),
+        (other, _) => panic!("{other} is no member"),
+    }
+}
+
+/// The filters of a query.
+pub(crate) fn filters(model: &Model, cube: &Cube, query: &CubeQuery) -> Vec<Filter> {
+    let mut filters = Vec::new();
+    for (name, member) in &query.slice {
+        let column = shown(model, cube, name);
+        let member = member_of(&column, member);
+        filters.push(Filter::AnyOf(column, vec![member]));
+    }
+    for (name, slice) in &query.dice {
+        let column = shown(model, cube, name);
+        let value = |member: &serde_json::Value| member_of(&column, member);
+        filters.push(match slice {
+            Slice::Members(members) => {
+                Filter::AnyOf(column.clone(), members.iter().map(value).collect())
+            }
+            Slice::Range(range) => {
+                let (from, to) = (range.from.as_ref().map(value), range.to.as_ref().map(value));
+                Filter::Between(column.clone(), from, to)
+            }
+        });
+    }
+    filters
+}
