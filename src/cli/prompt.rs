@@ -30,7 +30,7 @@ pub(super) async fn run(
     output: OutputArgs,
 ) -> std::result::Result<(), Failure> {
     let prompt = Prompt { known: session.release().id, project, session, output };
-    if io::stdin().is_terminal() { prompt.interactive().await } else { prompt.from_stdin().await }
+    if io::stdin().is_terminal() { prompt.interactive().await } else { prompt.read_stdin().await }
 }
 
 struct Prompt {
@@ -42,7 +42,7 @@ struct Prompt {
 }
 
 impl Prompt {
-    async fn from_stdin(self) -> std::result::Result<(), Failure> {
+    async fn read_stdin(self) -> std::result::Result<(), Failure> {
         let mut text = String::new();
         io::stdin().read_to_string(&mut text)?;
         for statement in statements::split(&text) {

@@ -69,7 +69,7 @@ fn calendar(fields: &CalendarFields, sheet: &mut Sheet<'_>) -> Calendar {
     {
         sheet.fault(fields.to.place, format!("the calendar ends on {to}, before it begins"));
     }
-    let month = fields.fiscal_year_start_month.unwrap_or(Located::default());
+    let month = fields.fiscal_year_start_month.unwrap_or_default();
     let month = if fields.fiscal_year_start_month.is_none() { 1 } else { month.value };
     if let (false, Some(written)) = ((1..=12).contains(&month), fields.fiscal_year_start_month) {
         sheet.fault(written.place, format!("{month} is no month, expected 1 to 12"));

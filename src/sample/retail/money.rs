@@ -101,7 +101,7 @@ pub(crate) fn localised(cents: Cents, group: char, decimal: char) -> String {
         text.push('-');
     }
     for (place, digit) in units.chars().enumerate() {
-        if place > 0 && (units.len() - place) % 3 == 0 {
+        if place > 0 && (units.len() - place).is_multiple_of(3) {
             text.push(group);
         }
         text.push(digit);

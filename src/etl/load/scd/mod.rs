@@ -66,8 +66,6 @@ pub(crate) struct Loaded {
     pub(crate) log: Option<RecordBatch>,
     /// Rows of the table that are new or differ from before.
     pub(crate) rows_changed: u64,
-    /// Rows of the change log that are new or differ from before.
-    pub(crate) log_rows_changed: u64,
     /// Members closed because they are missing.
     pub(crate) closed: u64,
     /// Members that had a present version before.
@@ -98,10 +96,6 @@ pub(crate) fn load(members: &Members<'_>) -> Result<Loaded> {
     check::check(members.dimension, &table, live(&seen.all))?;
     Ok(Loaded {
         rows_changed: table::rows_changed(members.current, &table)?,
-        log_rows_changed: match &log {
-            Some(log) => table::rows_changed(members.log, log)?,
-            None => 0,
-        },
         table,
         log,
         closed: seen.closed,

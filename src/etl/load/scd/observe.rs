@@ -83,10 +83,12 @@ fn incoming(
     if let Some(last) = last.get(&member) {
         match last.row {
             // The run's time says nothing new of a member whose values are the same.
-            Some(known) if members.effective_us.is_none() && last.at_us <= at_us => {
-                if same_values(pool, known, row) {
-                    return None;
-                }
+            Some(known)
+                if members.effective_us.is_none()
+                    && last.at_us <= at_us
+                    && same_values(pool, known, row) =>
+            {
+                return None;
             }
             // To be in a full snapshot again is to come back, whenever the row was last changed.
             None if members.missing == Missing::Close && at_us <= last.at_us => {
