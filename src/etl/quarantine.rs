@@ -54,11 +54,7 @@ pub struct RejectSummary {
     pub example: Reject,
 }
 
-<<<<<<< HEAD
 /// Why rows are refused: job, source, rule, column.
-=======
-/// Job, source, rule and column.
->>>>>>> 3148f5a (Lints)
 type Cause = (String, String, String, Option<String>);
 
 /// Counts refused rows by cause, keeping the first of each; memory is bounded by the causes.
