@@ -2,6 +2,8 @@
 //!
 //! The directions are those of the map in `src/lib.rs`; a change there is a change here.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -178,10 +178,6 @@ impl Project {
         std::fs::remove_file(self.dir.path().join(file)).unwrap();
     }
 
-    pub(crate) fn root(&self) -> &Path {
-        self.dir.path()
-    }
-
     pub(crate) fn declared(&self) -> Jobs {
         let model = starhouse::model::load(&self.schemas).unwrap();
         Jobs::load(&self.jobs, &model).unwrap_or_else(|faults| panic!("{faults}"))

@@ -106,8 +106,8 @@ measures:
   - {name: revenue_share, share_of_total: revenue, description: Part of all shown.}
   - {name: balance_share, share_of_total: balance, description: Part of all shown.}
 aggregates:
-  - {name: by_month_store, fact: sales, columns: [date_year, date_quarter, date_month, country, region, store_id, store_name], measures: [revenue, expense, pieces, lines, big_lines, dearest, cheapest, average_line, margin_rate], description: The monthly report.}
-  - {name: by_year_segment, fact: sales, columns: [date_year, segment], measures: [revenue, lines, big_revenue, heaviness, average_weight, growth], description: Segments.}
+  - {name: by_month_store, fact: sales, columns: [date_year, date_quarter, date_month, country, region, store_id, store_name], measures: [revenue, expense, pieces, lines, big_lines, dearest, cheapest, average_line], description: The monthly report.}
+  - {name: by_year_segment, fact: sales, columns: [date_year, segment], measures: [revenue, lines, big_revenue, average_weight], description: Segments.}
   - {name: snapshots_by_segment, fact: accounts, columns: [segment, customer_city, date_year], measures: [snapshots], description: Snapshots.}
 ";
 
