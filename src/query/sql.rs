@@ -253,6 +253,14 @@ fn grouping_sets(group_expr: &[Expr], grouped: &[Expr]) -> Option<Vec<Vec<usize>
             let all: Vec<usize> = exprs.iter().filter_map(place).collect();
             Some((0..=all.len()).rev().map(|n| all[..n].to_vec()).collect())
         }
+        [Expr::GroupingSet(GroupingSet::Cube(exprs))] => {
+            let all: Vec<usize> = exprs.iter().filter_map(place).collect();
+            let kept = |mask: usize| {
+                let shown = all.iter().enumerate().filter(move |(bit, _)| mask >> bit & 1 == 1);
+                shown.map(|(_, group)| *group).collect()
+            };
+            Some((0..1_usize << all.len()).rev().map(kept).collect())
+        }
         _ => None,
     }
 }

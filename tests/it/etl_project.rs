@@ -11,7 +11,6 @@ use starhouse::etl::progress::Quiet;
 use starhouse::etl::run::{Request, RunSummary, run};
 use starhouse::policy::Principal;
 use starhouse::store::{Release, Warehouse};
-use std::path::Path;
 use std::sync::Arc;
 use tempfile::TempDir;
 

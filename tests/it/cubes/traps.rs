@@ -277,7 +277,7 @@ async fn a_grand_total_of_nothing_is_a_row() {
 #[tokio::test]
 async fn summing_a_ratio_is_refused_with_the_right_form() {
     let error = refused("SELECT SUM(margin_rate) FROM cubes.trade").await;
-    assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
+    assert_eq!(error.kind(), ErrorKind::User, "{error}");
     assert!(error.to_string().contains("MEASURE(margin_rate)"), "{error}");
 }
 
