@@ -115,6 +115,10 @@ pub(super) fn pivot(
     let keys = rows.iter().map(|row| group_name(*row));
     let flags = rows.iter().filter(|_| with_totals).map(|row| total_name(*row));
     let keys: Vec<Expr> = keys.chain(flags).map(ident).collect();
+    if keys.is_empty() && across.is_empty() {
+        // Neither rows nor members: there is nothing to show.
+        return Ok(LogicalPlanBuilder::empty(false));
+    }
     let values: Vec<Expr> = across.iter().map(|one| one.expr.clone().alias(&one.name)).collect();
     let cells = across.iter().map(|one| match one.counts {
         true => coalesce(vec![ident(&one.name), lit(0_i64)]).alias(&one.name),
