@@ -1,7 +1,7 @@
 //! Integration tests: one binary, a module a subject.
 
 // In a test, to break down is to fail: that is how its helpers report.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::clone_on_ref_ptr)]
 
 mod cli;
 mod clients;

@@ -61,7 +61,7 @@ fn data() -> Data {
                 ("delivered_key", Value::int(-2)),
                 ("customer_key", Value::int(*customer)),
                 ("store_key", Value::int(*store)),
-                ("receipt_no", text(*receipt)),
+                ("receipt_no", text(receipt)),
                 ("line_no", Value::int(line as i128)),
                 ("quantity", Value::int(1)),
                 ("net_amount", Value::cents(100 * net)),

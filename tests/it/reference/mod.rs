@@ -24,12 +24,15 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
 
+/// A fact, and the calendar role and years by which it is shifted.
+type Scan = (String, Option<(String, u32)>);
+
 /// The evaluator over one model's data.
 pub(crate) struct Reference<'a> {
     model: &'a Model,
     data: &'a Data,
     /// Facts as cubes see them, joined to their members, by fact and shift.
-    seen: RefCell<HashMap<(String, Option<(String, u32)>), Rc<Vec<Seen>>>>,
+    seen: RefCell<HashMap<Scan, Rc<Vec<Seen>>>>,
 }
 
 impl<'a> Reference<'a> {
