@@ -1,4 +1,4 @@
-//! The command line: one file a command, and the composition root in [`project`].
+//! The command line: one file a command, and the composition root in `project`.
 //!
 //! Only here is the machine's clock read, and are the engine, the loads and the server put
 //! together. Commands print answers on stdout and everything else on stderr.
