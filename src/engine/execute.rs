@@ -106,7 +106,7 @@ impl Query {
             Ok((plan, answer)) => Ok(self.watched(plan, answer, log)),
             Err(error) => {
                 if let Some(log) = &mut log {
-                    log.end(Some(error.to_string())).await;
+                    log.end(Some(error.to_string()));
                 }
                 Err(error)
             }
@@ -167,7 +167,7 @@ impl Watched {
                     Err(named.await)
                 }
                 None => {
-                    self.end(None).await;
+                    self.end(None);
                     return None;
                 }
             },
@@ -180,7 +180,7 @@ impl Watched {
                 Some((Ok(batch), self))
             }
             Err(error) => {
-                self.end(Some(error.to_string())).await;
+                self.end(Some(error.to_string()));
                 Some((Err(to_datafusion(error)), self))
             }
         }
@@ -197,10 +197,10 @@ impl Watched {
         })
     }
 
-    async fn end(&mut self, error: Option<String>) {
+    fn end(&mut self, error: Option<String>) {
         self.ended = true;
         if let Some(log) = &mut self.log {
-            log.end(error).await;
+            log.end(error);
         }
     }
 }

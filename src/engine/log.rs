@@ -52,10 +52,10 @@ impl LogEntry {
         self.rows += rows as u64;
     }
 
-    /// Writes the entry. A log that cannot be written is warned of and fails no query.
-    pub(crate) async fn end(&mut self, error: Option<String>) {
+    /// Hands the entry to the log, which never waits for the disk and fails no query.
+    pub(crate) fn end(&mut self, error: Option<String>) {
         if let Some(record) = self.complete(error) {
-            write(&self.warehouse, &record).await;
+            self.warehouse.record_query(&record);
         }
     }
 
@@ -69,24 +69,9 @@ impl LogEntry {
     }
 }
 
-async fn write(warehouse: &Warehouse, record: &QueryRecord) {
-    if let Err(error) = warehouse.record_query(record).await {
-        tracing::warn!(%error, "a query could not be logged");
-    }
-}
-
 /// An answer that nobody read to its end was cancelled.
 impl Drop for LogEntry {
     fn drop(&mut self) {
-        let Some(record) = self.complete(Some("cancelled".to_owned())) else {
-            return;
-        };
-        let warehouse = self.warehouse.clone();
-        match tokio::runtime::Handle::try_current() {
-            Ok(runtime) => {
-                runtime.spawn(async move { write(&warehouse, &record).await });
-            }
-            Err(_) => tracing::warn!(text = record.text, "a cancelled query could not be logged"),
-        }
+        self.end(Some("cancelled".to_owned()));
     }
 }

@@ -3,7 +3,8 @@
 use super::EngineSettings;
 use super::errors::from_datafusion;
 use super::object_stores::WarehouseOnly;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
+use crate::store::LiveFolder;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
@@ -14,22 +15,38 @@ use std::sync::Arc;
 /// How many of the largest consumers an out-of-memory error names.
 const NAMED_CONSUMERS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(2);
 
+/// The folder that this process spills into, among those of others; gone with this value, or at
+/// the next engine's start where its process was killed.
+pub(crate) fn spill_folder(settings: &EngineSettings) -> Result<LiveFolder> {
+    let all = &settings.spill_dir;
+    std::fs::create_dir_all(all).map_err(|error| {
+        Error::new(ErrorKind::Unavailable, "the spill folder cannot be made")
+            .with("folder", all.display())
+            .caused_by(error)
+    })?;
+    LiveFolder::sweep(all)?;
+    let mut sequence = 0;
+    loop {
+        let folder = all.join(format!("{}-{sequence}", std::process::id()));
+        match LiveFolder::make(all, folder) {
+            Err(error) if error.kind() == ErrorKind::Conflict => sequence += 1,
+            made => return made,
+        }
+    }
+}
+
 /// The one runtime of an engine.
 ///
 /// Operators that can spill share the pool fairly and go to disk beyond their share; hash joins
 /// cannot, and fail with a limit error that names the largest consumers.
 pub(crate) fn runtime(
     settings: &EngineSettings,
+    spill: &LiveFolder,
     store: Arc<dyn ObjectStore>,
 ) -> Result<Arc<RuntimeEnv>> {
-    std::fs::create_dir_all(&settings.spill_dir).map_err(|error| {
-        Error::new(crate::error::ErrorKind::Unavailable, "the spill folder cannot be made")
-            .with("folder", settings.spill_dir.display())
-            .caused_by(error)
-    })?;
     let pool = FairSpillPool::new(settings.memory_limit_bytes);
     let disk = DiskManagerBuilder::default()
-        .with_mode(DiskManagerMode::Directories(vec![settings.spill_dir.clone()]));
+        .with_mode(DiskManagerMode::Directories(vec![spill.path().to_owned()]));
     RuntimeEnvBuilder::new()
         .with_memory_pool(Arc::new(TrackConsumersPool::new(pool, NAMED_CONSUMERS)))
         .with_disk_manager_builder(disk)

@@ -7,7 +7,7 @@ use crate::error::Result;
 use crate::ids::ReleaseId;
 use crate::model::{Aggregate, Cube, Model};
 use crate::policy::{Policy, Principal};
-use crate::query::CubeQuery;
+use crate::query::{CubeQuery, Fingerprints};
 use crate::store::{Release, Warehouse};
 use chrono::{DateTime, Utc};
 use datafusion::execution::SessionState;
@@ -107,7 +107,7 @@ impl Session {
             }
             Err(error) => {
                 if let Some(mut log) = self.log(&text, started.elapsed()) {
-                    log.end(Some(error.to_string())).await;
+                    log.end(Some(error.to_string()));
                 }
                 Err(error)
             }
@@ -129,6 +129,10 @@ impl Session {
 
     pub(crate) fn model(&self) -> &Model {
         self.engine.model()
+    }
+
+    pub(crate) fn fingerprints(&self) -> &Fingerprints {
+        self.engine.fingerprints()
     }
 
     pub(crate) fn policy(&self) -> &Policy {

@@ -7,7 +7,8 @@ use crate::clock::Clock;
 use crate::error::Result;
 use crate::model::Model;
 use crate::policy::{Policy, Principal};
-use crate::store::{Release, TableState, Warehouse};
+use crate::query::{Fingerprints, fingerprints};
+use crate::store::{LiveFolder, Release, TableState, Warehouse};
 use datafusion::execution::SessionState;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -20,11 +21,15 @@ struct Shared {
     warehouse: Warehouse,
     model: Arc<Model>,
     cubes: Arc<CubeTables>,
+    fingerprints: Fingerprints,
     policy: Policy,
     clock: Arc<dyn Clock>,
     template: Arc<dyn Erased<SessionState>>,
     /// The newest catalog asked for: most sessions are on it.
     recent: Mutex<Option<Arc<ReleaseCatalog>>>,
+    /// Held for its queries: they spill there.
+    #[allow(dead_code, reason = "what it does is to be dropped last")]
+    spill: LiveFolder,
 }
 
 impl Engine {
@@ -39,12 +44,24 @@ impl Engine {
         settings: EngineSettings,
         clock: Arc<dyn Clock>,
     ) -> Result<Self> {
-        let runtime = memory::runtime(&settings, warehouse.object_store())?;
+        let spill = memory::spill_folder(&settings)?;
+        let runtime = memory::runtime(&settings, &spill, warehouse.object_store())?;
         let template = erased(state::template(&settings, runtime));
         let cubes = Arc::new(catalog::cube_tables(&model)?);
+        let fingerprints = fingerprints(&model);
         let policy = Policy::allow_all();
         let recent = Mutex::new(None);
-        let shared = Shared { warehouse, model, cubes, policy, clock, template, recent };
+        let shared = Shared {
+            warehouse,
+            model,
+            cubes,
+            fingerprints,
+            policy,
+            clock,
+            template,
+            recent,
+            spill,
+        };
         Ok(Self(Arc::new(shared)))
     }
 
@@ -96,6 +113,10 @@ impl Engine {
     ) -> Arc<ReleaseCatalog> {
         let Shared { warehouse, model, cubes, .. } = self.0.as_ref();
         Arc::new(ReleaseCatalog::new(warehouse, model, cubes, release, staged))
+    }
+
+    pub(crate) fn fingerprints(&self) -> &Fingerprints {
+        &self.0.fingerprints
     }
 
     pub(crate) fn policy(&self) -> &Policy {

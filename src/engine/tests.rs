@@ -27,7 +27,12 @@ fn state() -> SessionState {
         spill_dir: folder.path().to_owned(),
         batch_size: 1024,
     };
-    let runtime = memory::runtime(&settings, Arc::new(InMemory::new())).unwrap();
+    let runtime = memory::runtime(
+        &settings,
+        &memory::spill_folder(&settings).unwrap(),
+        Arc::new(InMemory::new()),
+    )
+    .unwrap();
     state::template(&settings, runtime)
 }
 

@@ -25,7 +25,7 @@ use crate::clock::Clock;
 use crate::engine::Engine;
 use crate::error::{ErrorKind, Result};
 use crate::ids::{ReleaseId, RunId};
-use crate::store::Load;
+use crate::store::{Load, PUBLISHED_RELEASE};
 use chrono::{DateTime, Utc};
 use record::Record;
 use std::path::Path;
@@ -33,9 +33,6 @@ use std::sync::Arc;
 
 /// How often a run begins again where another was first.
 const ATTEMPTS: usize = 4;
-
-/// The context of a store's error that came after its release was published.
-const PUBLISHED_RELEASE: &str = "published release";
 
 /// What a run needs.
 #[derive(Debug, Clone)]
@@ -87,7 +84,10 @@ async fn attempt(request: &Request<'_>) -> Result<RunSummary> {
             Err(error)
         }
     };
-    record.end(&outcome, done.jobs.iter(), &done.aggregates).await?;
+    if let Err(error) = record.end(&outcome, done.jobs.iter(), &done.aggregates).await {
+        // What was published stands, and why a run failed is worth more than the log's complaint.
+        done.notes.push(format!("how the run ended is not in the operational log: {error}"));
+    }
     Ok(RunSummary {
         run: record.run().clone(),
         release: outcome?,
@@ -155,13 +155,11 @@ async fn finish(request: &Request<'_>, load: Load, done: &mut Done) -> Result<Op
 /// A run's number: the moment it began, and a count where several began at once.
 async fn run_id(warehouse: &crate::store::Warehouse, now: DateTime<Utc>) -> Result<RunId> {
     let moment = now.format("%Y%m%dT%H%M%S%6fZ").to_string();
-    let runs = warehouse.runs().await?;
-    let taken = |id: &str| runs.iter().any(|run| run.run.0 == id);
-    let mut id = moment.clone();
+    let mut id = RunId(moment.clone());
     let mut count = 1;
-    while taken(&id) {
+    while warehouse.knows_run(&id).await? {
         count += 1;
-        id = format!("{moment}-{count}");
+        id = RunId(format!("{moment}-{count}"));
     }
-    Ok(RunId(id))
+    Ok(id)
 }

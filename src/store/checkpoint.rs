@@ -5,15 +5,21 @@ use crate::error::{Error, Result};
 use deltalake_core::DeltaTableBuilder;
 use deltalake_core::protocol::checkpoints::create_checkpoint;
 use object_store::ObjectStore;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use url::Url;
 
 /// A checkpoint stands at every version that this divides.
 const VERSIONS: u64 = 10;
 
-/// Writes the checkpoints that a release makes due; failures are only logged.
-pub(crate) async fn write_due(store: &Arc<dyn ObjectStore>, release: &Release) {
-    for (name, table) in &release.tables {
+/// Writes the checkpoints that a release makes due, among the tables that it changed; failures are
+/// only logged.
+pub(crate) async fn write_due(
+    store: &Arc<dyn ObjectStore>,
+    release: &Release,
+    changed: &BTreeSet<String>,
+) {
+    for (name, table) in release.tables.iter().filter(|(name, _)| changed.contains(*name)) {
         let Some(version) = table.delta_version else { continue };
         if version == 0 || version % VERSIONS != 0 {
             continue;

@@ -14,8 +14,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 #[cfg(debug_assertions)]
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-/// Every fail point: a load with a data file, a publish and a run record hits each of them.
-pub const ALL: &[&str] = &[
+/// The fail points of a load: one with a data file, a publish and a run record hits each of them.
+pub const LOAD: &[&str] = &[
     "data_file.before_put",
     "data_file.after_put",
     "temp.before_write",
@@ -36,6 +36,15 @@ pub const ALL: &[&str] = &[
     "staging.after_cleanup",
     "run_record.before_put",
     "run_record.after_put",
+];
+
+/// The fail points of what keeps a warehouse in order: completing another's release, vacuum.
+pub const UPKEEP: &[&str] = &[
+    "roll_forward.before_apply",
+    "vacuum.before_release",
+    "vacuum.after_releases",
+    "vacuum.before_file",
+    "vacuum.after_files",
 ];
 
 /// Aborts the process if the environment names this step.
@@ -137,10 +146,11 @@ fn hit_environment(name: &'static str) -> Result<()> {
     if asked.name == name && asked.hits.fetch_add(1, Ordering::SeqCst) + 1 == asked.nth {
         std::process::abort();
     }
-    if !ALL.contains(&asked.name.as_str()) {
+    let mut known = LOAD.iter().chain(UPKEEP).copied();
+    if !known.clone().any(|name| name == asked.name) {
         let mut error = Error::new(ErrorKind::Usage, "STARHOUSE_FAILPOINT names no fail point")
             .with("name", &asked.name);
-        if let Some(near) = did_you_mean(&asked.name, ALL.iter().copied()) {
+        if let Some(near) = did_you_mean(&asked.name, known.by_ref()) {
             error = error.hint(format!("did you mean `{near}`"));
         }
         return Err(error);

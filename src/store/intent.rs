@@ -20,6 +20,8 @@ pub(crate) struct Intent {
     pub(crate) inputs: BTreeMap<String, BTreeMap<String, Vec<Input>>>,
     /// Cursors and their new values; `None` forgets the cursor.
     pub(crate) cursors: BTreeMap<String, Option<String>>,
+    /// Whether it says what the whole warehouse becomes, and so fits on its base alone.
+    pub(crate) replaces_everything: bool,
 }
 
 /// What becomes of one table.
@@ -54,6 +56,7 @@ impl Intent {
             reads: BTreeSet::new(),
             inputs: BTreeMap::new(),
             cursors: BTreeMap::new(),
+            replaces_everything: false,
         }
     }
 
@@ -96,6 +99,9 @@ impl Intent {
 pub(crate) fn decide(base: &Release, intent: &Intent, latest: &Release) -> Decision {
     if base.id == latest.id {
         return Decision::Build;
+    }
+    if intent.replaces_everything {
+        return Decision::Conflict(vec!["the whole warehouse".to_owned()]);
     }
     let tables = intent.tables.keys().chain(&intent.reads).collect::<BTreeSet<_>>();
     let touched_tables = tables

@@ -160,18 +160,25 @@ impl Load {
     /// tables' Delta logs.
     pub async fn publish(self, summary: String) -> Result<Arc<Release>> {
         self.live_folder()?;
-        let proposal = Proposal {
+        let warehouse = self.warehouse.clone();
+        let changed: BTreeSet<String> = self.intent.tables.keys().cloned().collect();
+        // The load goes with the work: who stops waiting drops neither files that a release is
+        // about to name nor the lock that keeps them from vacuum.
+        let release = blocking(move || self.publish_blocking(summary)).await?;
+        warehouse.checkpoint(&release, &changed).await;
+        Ok(release)
+    }
+
+    fn publish_blocking(self, summary: String) -> Result<Arc<Release>> {
+        let release = self.warehouse.publisher().publish(&Proposal {
             base: Arc::clone(&self.base),
             intent: self.intent.clone(),
             summary,
             committing: Arc::clone(&self.committing),
             read_back: true,
-        };
-        let release = self.warehouse.publisher().publish(proposal).await?;
-        self.warehouse.checkpoint(&release).await;
+        })?;
         // The release stands: what cannot be tidied now is swept later.
-        let tidied = blocking(move || self.tidy()).await;
-        if let Err(error) = tidied {
+        if let Err(error) = self.tidy() {
             tracing::warn!(%error, "files of a finished load stay until the next vacuum");
         }
         Ok(release)

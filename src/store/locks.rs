@@ -39,6 +39,14 @@ impl LiveFolder {
     pub(crate) fn path(&self) -> &Path {
         &self.folder
     }
+
+    /// Removes the folders under `staging` whose makers are dead.
+    ///
+    /// # Errors
+    /// Unavailable where the disk refuses.
+    pub(crate) fn sweep(staging: &Path) -> Result<()> {
+        sweep(staging).map(drop)
+    }
 }
 
 impl Drop for LiveFolder {

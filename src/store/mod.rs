@@ -38,7 +38,9 @@ mod writer;
 
 pub use crate::model::arrow_schema;
 pub use load::Load;
+pub(crate) use locks::LiveFolder;
 pub use oplog::{QueryRecord, Reject, RunRecord, RunStatus, StepRecord};
+pub use publish::PUBLISHED_RELEASE;
 pub use release::{ColumnStatistics, DataFile, Input, Release, TableState};
 pub use retention::Vacuumed;
 pub use warehouse::Warehouse;

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RunStatus {
-    /// Still running, or killed.
+    /// Still running.
     Running,
     /// Published a release.
     Published,
@@ -18,6 +18,9 @@ pub enum RunStatus {
     NothingNew,
     /// Failed and published nothing.
     Failed,
+    /// Ended without a word, by a signal or with its machine, and published nothing. Never
+    /// recorded: told by the absence of whoever was running it.
+    Interrupted,
 }
 
 /// One run of jobs.

@@ -10,18 +10,22 @@
 //! published. So outside readers of a Delta table may lag behind the release, but never see a row
 //! that was not released.
 
-use super::durable::{Disk, blocking};
+use super::durable::Disk;
 use super::intent::{Decision, Intent, TableIntent, decide};
 use super::next::next_release;
 use super::release::{DataFile, Release};
-use super::release_file::{self, DeltaCommit, ReleaseFile};
+use super::release_file::{self, DeltaCommit, Published, ReleaseFile};
 use super::releases::Releases;
 use super::{parquet_file, paths};
 use crate::clock::Clock;
 use crate::error::{Error, ErrorKind, Result};
+use crate::ids::ReleaseId;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+
+/// The context of an error that came after its release was published: the release stands.
+pub const PUBLISHED_RELEASE: &str = "published release";
 
 /// Where a publish works.
 #[derive(Debug, Clone)]
@@ -44,30 +48,31 @@ pub(crate) struct Proposal {
 }
 
 impl Publisher {
-    /// Publishes, off the async threads: once begun it is not cancelled half-way.
-    pub(crate) async fn publish(&self, proposal: Proposal) -> Result<Arc<Release>> {
-        let publisher = self.clone();
-        blocking(move || publisher.publish_blocking(&proposal)).await
-    }
-
-    /// Applies what is missing of the last release's Delta commits.
-    pub(crate) fn roll_forward(&self) -> Result<()> {
-        let id = self.releases.latest()?.release.id;
-        if id.0 == 0 || self.releases.is_rolled(id) {
-            return Ok(());
+    /// Applies what is missing of the last release's Delta commits, and gives that release.
+    ///
+    /// Only on top of a release that came from here may another be put: so the commits of all
+    /// before the last one are there, and the last one's are the only ones that can be missing.
+    pub(crate) fn roll_forward(&self) -> Result<Arc<Published>> {
+        let latest = self.releases.latest()?;
+        let id = latest.release.id;
+        if id == ReleaseId::EMPTY || self.releases.is_rolled(id) {
+            return Ok(latest);
         }
+        self.disk.points().hit("roll_forward.before_apply")?;
         let file = self.releases.file(id)?;
         // Whoever put the release may have been killed before its name was safe.
         self.disk.sync(&paths::releases())?;
-        self.apply(&file)
+        self.apply(&file)?;
+        Ok(latest)
     }
 
-    fn publish_blocking(&self, proposal: &Proposal) -> Result<Arc<Release>> {
+    /// Publishes. Blocks; once begun it is not cancelled half-way.
+    pub(crate) fn publish(&self, proposal: &Proposal) -> Result<Arc<Release>> {
         self.verify(proposal)?;
         let file = self.commit(proposal)?;
         let id = file.release.id;
         let applied = self.disk.points().hit("release.after_put").and_then(|()| self.apply(&file));
-        applied.map_err(|error| error.with("published release", id))?;
+        applied.map_err(|error| error.with(PUBLISHED_RELEASE, id))?;
         // Read back under its lease; only a vacuum within this moment can be in the way.
         Ok(self.releases.release(id).unwrap_or_else(|_| Arc::new(file.release)))
     }
@@ -76,8 +81,7 @@ impl Publisher {
     fn commit(&self, proposal: &Proposal) -> Result<ReleaseFile> {
         let Proposal { base, intent, summary, committing, .. } = proposal;
         loop {
-            self.roll_forward()?;
-            let latest = self.releases.latest()?;
+            let latest = self.roll_forward()?;
             if let Decision::Conflict(touched) = decide(base, intent, &latest.release) {
                 return Err(conflict(base, &latest.release, &touched));
             }
@@ -96,10 +100,18 @@ impl Publisher {
                 Ok(true) => return Ok(file),
                 // Another load was first: build on its release, if it left our tables alone.
                 Ok(false) => committing.store(false, Ordering::SeqCst),
+                // The name may have been given before the step that failed.
                 Err(error) => {
-                    let nothing_there = matches!(self.disk.exists(&path), Ok(false));
-                    committing.store(!nothing_there, Ordering::SeqCst);
-                    return Err(error);
+                    return Err(match self.disk.read(&path) {
+                        Ok(Some(found)) if found == bytes => {
+                            error.with(PUBLISHED_RELEASE, file.release.id)
+                        }
+                        Ok(_) => {
+                            committing.store(false, Ordering::SeqCst);
+                            error
+                        }
+                        Err(_) => error,
+                    });
                 }
             }
         }
@@ -210,6 +222,7 @@ impl Publisher {
 /// The intent that makes `target`'s tables, inputs and cursors those of the next release.
 pub(crate) fn rollback_intent(latest: &Release, target: &Release, mut intent: Intent) -> Intent {
     let names: BTreeSet<&String> = latest.tables.keys().chain(target.tables.keys()).collect();
+    intent.replaces_everything = true;
     for name in names {
         let wanted = match target.tables.get(name) {
             Some(state) => TableIntent::Become {

@@ -18,11 +18,31 @@ pub(crate) fn record(disk: &Disk, run: &RunId, rejects: &[Reject]) -> Result<()>
         })?;
         bytes.push(b'\n');
     }
-    let mut sequence = disk.names(&paths::rejects_of(run)?)?.len() as u64 + 1;
+    let mut sequence = next_batch(disk, run)?;
     while !disk.put_new(&paths::reject_batch(run, sequence)?, &bytes)? {
         sequence += 1;
     }
     Ok(())
+}
+
+/// A number that is probably free: one more than the largest power of two that is taken, and on by
+/// halves, so that a run of many batches lists its folder for none of them.
+fn next_batch(disk: &Disk, run: &RunId) -> Result<u64> {
+    let taken = |sequence: u64| disk.exists(&paths::reject_batch(run, sequence)?);
+    let (mut free, mut last) = (1, 0);
+    while taken(free)? {
+        last = free;
+        free *= 2;
+    }
+    while free - last > 1 {
+        let middle = last.midpoint(free);
+        if taken(middle)? {
+            last = middle;
+        } else {
+            free = middle;
+        }
+    }
+    Ok(free)
 }
 
 pub(crate) fn read(disk: &Disk, run: Option<&RunId>) -> Result<Vec<Reject>> {

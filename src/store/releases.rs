@@ -15,6 +15,10 @@ use std::fs::File;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
+/// How often the folder is listed before a gap in the numbers counts as damage: a listing is no
+/// snapshot, and a vacuum or a publish in its midst can look like one.
+const LISTINGS: usize = 3;
+
 /// The releases of a warehouse. Calls block.
 #[derive(Debug)]
 pub(crate) struct Releases {
@@ -90,7 +94,12 @@ impl Releases {
         while from < to {
             let middle = from.midpoint(to);
             let Some(id) = ids.get(middle) else { break };
-            if self.file(*id)?.release.created_at <= at {
+            let Some(file) = self.file_if_kept(*id)? else {
+                // Vacuumed since we looked, and so is every one before it.
+                from = middle + 1;
+                continue;
+            };
+            if file.release.created_at <= at {
                 from = middle + 1;
             } else {
                 to = middle;
@@ -104,7 +113,11 @@ impl Releases {
 
     /// All retained releases, oldest first; not leased.
     pub(crate) fn all(&self) -> Result<Vec<Arc<Release>>> {
-        self.ids()?.into_iter().map(|id| Ok(Arc::new(self.file(id)?.release))).collect()
+        let mut all = Vec::new();
+        for id in self.ids()? {
+            all.extend(self.file_if_kept(id)?.map(|file| Arc::new(file.release)));
+        }
+        Ok(all)
     }
 
     /// The numbers of all retained releases, ascending.
@@ -112,17 +125,31 @@ impl Releases {
     /// # Errors
     /// Data where one between them is missing.
     pub(crate) fn ids(&self) -> Result<Vec<ReleaseId>> {
-        let names = self.disk.names(&paths::releases())?;
-        let ids: Vec<ReleaseId> = names.iter().filter_map(|name| paths::release_of(name)).collect();
-        for pair in ids.windows(2) {
-            let [one, other] = pair else { continue };
-            if one.next() != *other {
-                return Err(Error::data("a release file is missing")
-                    .with("file", paths::release(one.next()))
-                    .hint("restore the file from a backup"));
+        let mut missing = None;
+        for _ in 0..LISTINGS {
+            let names = self.disk.names(&paths::releases())?;
+            let ids: Vec<ReleaseId> =
+                names.iter().filter_map(|name| paths::release_of(name)).collect();
+            missing = ids.windows(2).find_map(|pair| match pair {
+                [one, other] if one.next() != *other => Some(one.next()),
+                _ => None,
+            });
+            if missing.is_none() {
+                return Ok(ids);
             }
         }
-        Ok(ids)
+        Err(Error::data("a release file is missing")
+            .with("file", missing.map_or_else(String::new, |id| paths::release(id).to_string()))
+            .hint("restore the file from a backup"))
+    }
+
+    /// Reads a release's file; none where vacuum has taken it since somebody saw its name.
+    fn file_if_kept(&self, id: ReleaseId) -> Result<Option<ReleaseFile>> {
+        match self.disk.read(&paths::release(id))? {
+            Some(bytes) => release_file::decode(id, &bytes).map(Some),
+            None if self.ids()?.first().is_some_and(|oldest| id < *oldest) => Ok(None),
+            None => Err(self.missing(id)?),
+        }
     }
 
     /// Reads a release's file.

@@ -60,10 +60,14 @@ pub(crate) fn vacuum(publisher: &Publisher, keep: usize) -> Result<Vacuumed> {
     let surplus = ids.len().saturating_sub(keep.max(1));
     let (candidates, _) = ids.split_at(surplus);
     let (locked, held) = lock_releases(publisher, candidates)?;
-    let (doomed, kept) = ids.split_at(locked.len());
+    let doomed = &candidates[..locked.len()];
+    // Looked at anew: a rollback names files of an older release without writing any. One that was
+    // under way held its target's lease until its own release was there to be seen here.
+    let kept: Vec<ReleaseId> =
+        releases.ids()?.into_iter().filter(|id| !doomed.contains(id)).collect();
 
     let mut named = BTreeSet::new();
-    for id in kept {
+    for id in &kept {
         for table in releases.file(*id)?.release.tables.values() {
             for file in &table.files {
                 named.insert(paths::table_file(&table.location, &file.path)?);
@@ -72,16 +76,23 @@ pub(crate) fn vacuum(publisher: &Publisher, keep: usize) -> Result<Vacuumed> {
     }
     // Oldest first: a crash leaves an unbroken row.
     for id in doomed {
+        disk.points().hit("vacuum.before_release")?;
         disk.remove(&paths::release(*id))?;
     }
     disk.sync(&paths::releases())?;
+    disk.points().hit("vacuum.after_releases")?;
     let (mut files, mut bytes) = (0, 0);
     for file in found {
-        if !named.contains(&file.path) && !alive.contains(&file.run) && disk.remove(&file.path)? {
+        if named.contains(&file.path) || alive.contains(&file.run) {
+            continue;
+        }
+        disk.points().hit("vacuum.before_file")?;
+        if disk.remove(&file.path)? {
             files += 1;
             bytes += file.size_bytes;
         }
     }
+    disk.points().hit("vacuum.after_files")?;
     for id in doomed {
         disk.remove(&paths::lease(*id))?;
     }

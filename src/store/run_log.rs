@@ -1,8 +1,11 @@
 //! Run records: one small JSON file a run, replaced durably as the run goes on.
 
 use super::durable::Disk;
-use super::{RunRecord, paths};
+use super::releases::Releases;
+use super::{RunRecord, RunStatus, locks, paths};
 use crate::error::{Error, Result};
+use crate::ids::RunId;
+use std::collections::BTreeSet;
 
 pub(crate) fn record(disk: &Disk, run: &RunRecord) -> Result<()> {
     let bytes = serde_json::to_vec_pretty(run).map_err(|error| {
@@ -13,7 +16,38 @@ pub(crate) fn record(disk: &Disk, run: &RunRecord) -> Result<()> {
     disk.points().hit("run_record.after_put")
 }
 
-pub(crate) fn all(disk: &Disk) -> Result<Vec<RunRecord>> {
+/// All runs, oldest first, with what became of those that could not say it themselves.
+pub(crate) fn all(disk: &Disk, releases: &Releases) -> Result<Vec<RunRecord>> {
+    let running = |run: &&RunRecord| run.status == RunStatus::Running;
+    let mut runs = recorded(disk)?;
+    let suspects: BTreeSet<RunId> =
+        runs.iter().filter(running).map(|run| run.run.clone()).collect();
+    if suspects.is_empty() {
+        return Ok(runs);
+    }
+    // A run's record says that it runs from before its load begins until after it ends: a record
+    // that says so before and after nobody was found alive is of one who ended without a word.
+    let alive: BTreeSet<String> = locks::alive(&disk.staging())?.into_iter().collect();
+    runs = recorded(disk)?;
+    let published = releases.all()?;
+    for run in &mut runs {
+        let dead = suspects.contains(&run.run) && !alive.contains(&run.run.0);
+        if run.status != RunStatus::Running || !dead {
+            continue;
+        }
+        match published.iter().find(|release| release.run == run.run) {
+            Some(release) => {
+                run.status = RunStatus::Published;
+                run.release = Some(release.id);
+                run.finished_at = Some(release.created_at);
+            }
+            None => run.status = RunStatus::Interrupted,
+        }
+    }
+    Ok(runs)
+}
+
+fn recorded(disk: &Disk) -> Result<Vec<RunRecord>> {
     let folder = paths::runs();
     let mut runs = Vec::new();
     for name in disk.names(&folder)? {

@@ -4,18 +4,19 @@ use super::durable::{Disk, blocking};
 use super::failpoint::FailPoints;
 use super::intent::Intent;
 use super::local::LocalStore;
-use super::publish::{Proposal, Publisher, rollback_intent};
+use super::publish::{PUBLISHED_RELEASE, Proposal, Publisher, rollback_intent};
 use super::query_log::QueryLog;
 use super::release::Release;
 use super::releases::Releases;
 use super::retention::{self, Vacuumed};
-use super::{Load, checkpoint, reject_log, run_log};
-use super::{QueryRecord, Reject, RunRecord};
+use super::{Load, checkpoint, paths, reject_log, run_log};
+use super::{QueryRecord, Reject, RunRecord, RunStatus};
 use crate::clock::Clock;
 use crate::error::{Error, Result};
 use crate::ids::{ReleaseId, RunId};
 use chrono::{DateTime, Utc};
 use object_store::ObjectStore;
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -112,28 +113,49 @@ impl Warehouse {
         Load::begin(self.clone(), run, base)
     }
 
-    /// Makes a new release with the tables, inputs and cursors of an older one.
+    /// Makes a new release with the tables, inputs and cursors of an older one, and records the
+    /// run that did.
     ///
     /// # Errors
     /// Not found where there is no such release; conflict (retryable) where a load is published
-    /// meanwhile; data where a file of the older release is missing.
+    /// meanwhile; data where a file of the older release is missing. As for
+    /// [`Load::publish`], an error with the context [`PUBLISHED_RELEASE`] came after the release
+    /// was published.
     pub async fn rollback(&self, to: ReleaseId, run: RunId) -> Result<Arc<Release>> {
+        let started_at = self.publisher().clock.now();
         let (target, latest) = (self.release(to).await?, self.latest().await?);
         if target.id == latest.id {
             return Err(Error::user("that release is the latest one already").with("release", to));
         }
-        let intent = rollback_intent(&latest, &target, Intent::nothing(run));
-        let release = self
-            .publisher()
-            .publish(Proposal {
-                base: latest,
-                intent,
-                summary: format!("rollback to release {to}"),
-                committing: Arc::new(AtomicBool::new(false)),
-                read_back: false,
-            })
-            .await?;
-        self.checkpoint(&release).await;
+        let intent = rollback_intent(&latest, &target, Intent::nothing(run.clone()));
+        let changed: BTreeSet<String> = intent.tables.keys().cloned().collect();
+        let proposal = Proposal {
+            base: latest,
+            intent,
+            summary: format!("rollback to release {to}"),
+            committing: Arc::new(AtomicBool::new(false)),
+            read_back: false,
+        };
+        let publisher = self.publisher().clone();
+        // The target goes with the work: it is what keeps the target's files from vacuum.
+        let published = move || {
+            let published = publisher.publish(&proposal);
+            drop(target);
+            published
+        };
+        let release = blocking(published).await?;
+        self.checkpoint(&release, &changed).await;
+        self.record_run(&RunRecord {
+            run,
+            started_at,
+            finished_at: Some(self.publisher().clock.now()),
+            status: RunStatus::Published,
+            release: Some(release.id),
+            error: None,
+            steps: Vec::new(),
+        })
+        .await
+        .map_err(|error| error.with(PUBLISHED_RELEASE, release.id))?;
         Ok(release)
     }
 
@@ -167,13 +189,23 @@ impl Warehouse {
         blocking(move || run_log::record(&disk, &run)).await
     }
 
-    /// All recorded runs, oldest first.
+    /// All recorded runs, oldest first. One that was killed shows as what became of it: published
+    /// where a release names it, else interrupted.
     ///
     /// # Errors
     /// Data where a record is damaged.
     pub async fn runs(&self) -> Result<Vec<RunRecord>> {
-        let disk = Arc::clone(self.disk());
-        blocking(move || run_log::all(&disk)).await
+        let publisher = self.publisher().clone();
+        blocking(move || run_log::all(&publisher.disk, &publisher.releases)).await
+    }
+
+    /// Whether a run of that name is recorded.
+    ///
+    /// # Errors
+    /// Unavailable where the disk refuses.
+    pub async fn knows_run(&self, run: &RunId) -> Result<bool> {
+        let (disk, run) = (Arc::clone(self.disk()), run.clone());
+        blocking(move || disk.exists(&paths::run_record(&run)?)).await
     }
 
     /// Adds rejected rows to the log, durably.
@@ -196,9 +228,8 @@ impl Warehouse {
 
     /// Adds a query to the log. Never waits for the disk and never fails: a record that the log
     /// cannot take is dropped, with a warning in the program's own log.
-    pub async fn record_query(&self, query: &QueryRecord) -> Result<()> {
+    pub fn record_query(&self, query: &QueryRecord) {
         self.shared.queries.record(query);
-        Ok(())
     }
 
     /// The logged queries, oldest first, those of other processes included.
@@ -220,8 +251,8 @@ impl Warehouse {
 
     /// Writes the Delta checkpoints that a release makes due; a failure is only logged, for a
     /// checkpoint only saves outside readers time.
-    pub(crate) async fn checkpoint(&self, release: &Release) {
-        checkpoint::write_due(&self.object_store(), release).await;
+    pub(crate) async fn checkpoint(&self, release: &Release, changed: &BTreeSet<String>) {
+        checkpoint::write_due(&self.object_store(), release, changed).await;
     }
 
     fn releases_handle(&self) -> Arc<Releases> {

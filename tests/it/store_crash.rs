@@ -32,7 +32,7 @@ struct Step {
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let action = prop_oneof![Just(Action::Append), Just(Action::Replace), Just(Action::Exchange)];
     let change = (0..TABLES.len(), action, prop::collection::vec(-1000..1000i128, 0..4));
-    let failure = prop::option::weighted(0.8, (0..failpoint::ALL.len(), 1..6u64));
+    let failure = prop::option::weighted(0.8, (0..failpoint::LOAD.len(), 1..6u64));
     let step = (prop::collection::vec(change, 1..4), failure)
         .prop_map(|(changes, failure)| Step { changes, failure });
     prop::collection::vec(step, 1..7)
@@ -138,7 +138,7 @@ async fn check_steps(steps: &[Step]) {
         if let Some((point, nth)) = step.failure {
             let points = FailPoints::default();
             let warehouse = open_with(dir.path(), &points).await.unwrap();
-            points.arm(failpoint::ALL[point], nth);
+            points.arm(failpoint::LOAD[point], nth);
             let done = load_once(&warehouse, number, 1, step).await;
             drop(warehouse);
             let (now, releases) = seen(dir.path()).await;
@@ -198,9 +198,9 @@ async fn a_publish_hits_every_fail_point_and_each_of_them_fails_cleanly() {
     let hits = points.hits();
     assert_eq!(
         hits.keys().copied().collect::<BTreeSet<_>>(),
-        failpoint::ALL.iter().copied().collect()
+        failpoint::LOAD.iter().copied().collect()
     );
-    for (index, name) in failpoint::ALL.iter().enumerate() {
+    for (index, name) in failpoint::LOAD.iter().enumerate() {
         for nth in 1..=hits[name] {
             let step = Step { failure: Some((index, nth)), ..step.clone() };
             check_steps(&[step]).await;

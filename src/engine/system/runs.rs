@@ -54,5 +54,6 @@ fn status(status: RunStatus) -> &'static str {
         RunStatus::Published => "published",
         RunStatus::NothingNew => "nothing_new",
         RunStatus::Failed => "failed",
+        RunStatus::Interrupted => "interrupted",
     }
 }

@@ -56,9 +56,7 @@ impl Record {
                 self.run.error = Some(error.to_string());
             }
         }
-        let recorded = self.warehouse.record_run(&self.run).await;
-        // A run that failed reports why it failed, even if that cannot be recorded.
-        if outcome.is_err() { Ok(()) } else { recorded }
+        self.warehouse.record_run(&self.run).await
     }
 
     pub(super) fn elapsed_ms(&self) -> u64 {

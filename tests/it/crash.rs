@@ -1,0 +1,147 @@
+//! The real binary killed at every fail point of a load, and run again.
+//!
+//! Every cycle a new month's orders arrive and the catalogue changes. The run that should load them
+//! is killed; a reader must then see all of it or nothing. The run that follows must load it once,
+//! and in the end the tables are those of a project in which nothing was ever killed.
+
+use starhouse::store::failpoint;
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+/// Orders of a month: enough that a load that lands twice or in part is seen in the sum.
+const ORDERS_A_MONTH: usize = 3;
+
+fn starhouse(project: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_starhouse"));
+    command.args(arguments).arg("--project").arg(project);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+fn printed(output: &Output) -> String {
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{:?}: {errors}", output.status);
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+fn new_project() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_starhouse"))
+        .args(["init", "."])
+        .current_dir(folder.path())
+        .output()
+        .unwrap();
+    printed(&output);
+    fs::remove_file(folder.path().join("sources/orders_2025_01.csv")).unwrap();
+    fs::remove_file(folder.path().join("sources/orders_2025_02.csv")).unwrap();
+    folder
+}
+
+/// What arrives in a cycle: a file of orders, and a product more whose name is new each time.
+fn arrive(project: &Path, cycle: usize) {
+    let sources = project.join("sources");
+    let mut orders = String::from("order,date,product,quantity,amount\n");
+    for order in 0..ORDERS_A_MONTH {
+        let day = order + 1;
+        let amount = amount_cents(cycle, order);
+        orders.push_str(&format!(
+            "A{cycle:03}{order},2025-{:02}-{day:02},P{order},1,{}.{:02}\n",
+            cycle % 12 + 1,
+            amount / 100,
+            amount % 100
+        ));
+    }
+    fs::write(sources.join(format!("orders_{cycle:03}.csv")), orders).unwrap();
+    let mut products = String::from("number,name,category\n");
+    for product in 0..=cycle % 7 {
+        products.push_str(&format!("P{product},Product {product} as of {cycle},Things\n"));
+    }
+    fs::write(sources.join("products.csv"), products).unwrap();
+}
+
+fn amount_cents(cycle: usize, order: usize) -> usize {
+    1 + cycle * 1000 + order * 7
+}
+
+/// Orders and their cents after so many cycles, as they must be.
+fn truth(cycles: usize) -> (usize, usize) {
+    let cents =
+        (0..cycles).flat_map(|cycle| (0..ORDERS_A_MONTH).map(move |o| amount_cents(cycle, o)));
+    (cycles * ORDERS_A_MONTH, cents.sum())
+}
+
+/// Orders and their cents as a reader sees them, from the fact and from the aggregate alike.
+fn seen(project: &Path) -> (usize, usize) {
+    const ROWS: &str =
+        "SELECT count(*), CAST(sum(amount) * 100 AS BIGINT) FROM warehouse.fact_orders";
+    const CUBE: &str = "SELECT CAST(MEASURE(revenue) * 100 AS BIGINT) FROM cubes.shop";
+    let ask = |sql| starhouse(project, &["sql", "--format", "csv", sql]).output().unwrap();
+    let output = ask(ROWS);
+    if !output.status.success() {
+        let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(errors.contains("fact_orders"), "{errors}");
+        return (0, 0);
+    }
+    let rows = printed(&output);
+    let (count, cents) = rows.lines().nth(1).unwrap().split_once(',').unwrap();
+    assert_eq!(printed(&ask(CUBE)).lines().nth(1), Some(cents), "the aggregate is of this release");
+    (count.parse().unwrap(), cents.parse().unwrap())
+}
+
+fn tables(project: &Path) -> Vec<Vec<String>> {
+    let rows = |table| {
+        let sql = format!("SELECT * FROM warehouse.{table}");
+        let output = starhouse(project, &["sql", "--format", "csv", &sql]).output().unwrap();
+        let mut rows: Vec<String> = printed(&output).lines().map(str::to_owned).collect();
+        rows.sort_unstable();
+        rows
+    };
+    ["dim_product", "fact_orders", "agg_shop_by_month_category"].map(rows).to_vec()
+}
+
+/// Kills a run at the n-th hit of a fail point; `false` where the run never came so far.
+fn killed(project: &Path, point: &str, nth: usize) -> bool {
+    use std::os::unix::process::ExitStatusExt;
+    const ABORTED: i32 = 6;
+    let output = starhouse(project, &["etl", "run"])
+        .env("STARHOUSE_FAILPOINT", format!("{point}:{nth}"))
+        .output()
+        .unwrap();
+    let killed = output.status.signal() == Some(ABORTED);
+    assert!(killed || output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    killed
+}
+
+#[test]
+fn a_run_killed_at_any_fail_point_changes_nothing_or_everything() {
+    // The long tier kills at every hit of every fail point, not just at the first ones.
+    let hits = if std::env::var_os("STARHOUSE_FULL").is_some() { usize::MAX } else { 2 };
+    let (calm, harried) = (new_project(), new_project());
+    let (mut cycles, mut struck) = (0, BTreeSet::new());
+    for point in failpoint::LOAD {
+        for nth in 1..=hits {
+            for project in [calm.path(), harried.path()] {
+                arrive(project, cycles);
+            }
+            let killed = killed(harried.path(), point, nth);
+            let (now, before, after) = (seen(harried.path()), truth(cycles), truth(cycles + 1));
+            assert!(now == before || now == after, "{point}:{nth}: {now:?} is in between");
+            assert!(killed || now == after, "{point}:{nth}: a run that succeeded is seen");
+            printed(&starhouse(harried.path(), &["etl", "run"]).output().unwrap());
+            assert_eq!(seen(harried.path()), after, "{point}:{nth}: run again");
+            printed(&starhouse(calm.path(), &["etl", "run"]).output().unwrap());
+            cycles += 1;
+            if !killed {
+                break;
+            }
+            struck.insert(*point);
+        }
+    }
+    assert_eq!(struck, failpoint::LOAD.iter().copied().collect(), "every fail point was met");
+    assert!(tables(calm.path()) == tables(harried.path()), "the tables differ");
+    // What the killed runs left behind is no more than a vacuum finds.
+    printed(&starhouse(harried.path(), &["vacuum", "--keep", "1"]).output().unwrap());
+    assert_eq!(seen(harried.path()), truth(cycles));
+}
