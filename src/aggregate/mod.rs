@@ -5,16 +5,14 @@ use crate::engine::{Engine, error_of};
 use crate::error::{Error, Result};
 use crate::model::{Aggregate, Column, Cube, Model};
 use crate::policy::Principal;
-use crate::query::aggregate_columns;
+use crate::query::{
+    AGGREGATE_DEFINITION, aggregate_columns, aggregate_fingerprint, aggregate_sources,
+};
 use crate::store::{Change, Input, Load, Release, Rows, TableSpec};
 use arrow::compute::cast;
 use arrow::record_batch::RecordBatch;
 use futures::StreamExt;
-use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
-
-/// The input that stands for an aggregate's definition among what a release remembers.
-const DEFINITION: &str = "aggregate.definition";
 
 /// A declared aggregate whose table is missing, or not of what its fact and dimensions are now.
 #[derive(Debug, Clone, Copy)]
@@ -41,7 +39,7 @@ pub fn stale<'a>(load: &Load, model: &'a Model) -> Vec<Stale<'a>> {
         .iter()
         .flat_map(|cube| cube.aggregates.iter().map(move |aggregate| Stale { cube, aggregate }));
     let must = |stale: &Stale<'a>| {
-        let sources = sources(stale, model);
+        let sources = aggregate_sources(stale.aggregate, model);
         let changed = |table: &String| base.tables.get(table) != now.tables.get(table);
         sources.iter().all(|table| now.tables.contains_key(table))
             && (!now.tables.contains_key(&stale.table())
@@ -105,39 +103,23 @@ pub async fn build(engine: &Engine, load: &mut Load, stale: &Stale<'_>) -> Resul
     let rows = files.iter().map(|file| file.rows).sum();
     let table = spec.name.clone();
     load.stage(spec, Change::Replace(files))?;
-    load.set_inputs(&table, DEFINITION, vec![definition(stale, model)]);
-    for source in sources(stale, model) {
+    load.set_inputs(&table, AGGREGATE_DEFINITION, vec![definition(stale, model)]);
+    for source in aggregate_sources(stale.aggregate, model) {
         load.depends_on(&source);
     }
     Ok(rows)
 }
 
-/// The tables that an aggregate is computed from: its fact, and the dimensions in its roles.
-fn sources(stale: &Stale<'_>, model: &Model) -> BTreeSet<String> {
-    let Some(fact) = model.fact(&stale.aggregate.fact) else {
-        return BTreeSet::new();
-    };
-    let dimensions = fact.roles.iter().filter_map(|role| model.dimension(&role.dimension));
-    dimensions.map(|dimension| dimension.table()).chain([fact.table()]).collect()
-}
-
 fn remembered<'a>(release: &'a Release, table: &str) -> Option<&'a Input> {
-    release.inputs.get(table)?.get(DEFINITION)?.first()
+    release.inputs.get(table)?.get(AGGREGATE_DEFINITION)?.first()
 }
 
-/// The definition's fingerprint: whatever in the model may change the table.
+/// The definition as a release remembers it.
 fn definition(stale: &Stale<'_>, model: &Model) -> Input {
-    let tables = sources(stale, model);
-    let dimensions = model.dimensions.iter().filter(|d| tables.contains(&d.table()));
-    let dimensions: Vec<_> = dimensions.collect();
-    let Stale { cube, aggregate } = stale;
-    let fact = model.fact(&aggregate.fact);
-    let text = format!("{aggregate:?}\n{:?}\n{fact:?}\n{dimensions:?}", cube.measures);
-    let digest = Sha256::digest(text.as_bytes());
     Input {
-        name: DEFINITION.to_owned(),
-        size_bytes: text.len() as u64,
-        sha256: digest.iter().map(|byte| format!("{byte:02x}")).collect(),
+        name: AGGREGATE_DEFINITION.to_owned(),
+        size_bytes: 0,
+        sha256: aggregate_fingerprint(stale.cube, stale.aggregate, model),
     }
 }
 

@@ -10,7 +10,7 @@ use super::wire;
 use crate::error::Result;
 use crate::ids::ReleaseId;
 use crate::model::Model;
-use crate::query::{CubeTable, StarTables};
+use crate::query::{AGGREGATE_DEFINITION, CubeTable, StarTables};
 use crate::store::{Release, TableState, Warehouse};
 use async_trait::async_trait;
 use datafusion::catalog::{CatalogProvider, CatalogProviderList, SchemaProvider, TableProvider};
@@ -275,6 +275,11 @@ impl StarTables for Catalogs {
     fn table(&self, catalog: Option<&str>, name: &str) -> Option<Arc<dyn TableSource>> {
         let table = self.get(catalog)?.stored.get(name)?;
         Some(provider_as_source(as_provider(table)))
+    }
+
+    fn built_by(&self, catalog: Option<&str>, name: &str) -> Option<&str> {
+        let inputs = self.get(catalog)?.release.inputs.get(name)?;
+        Some(&inputs.get(AGGREGATE_DEFINITION)?.first()?.sha256)
     }
 
     fn rows(&self, catalog: Option<&str>, name: &str) -> Option<u64> {

@@ -141,9 +141,12 @@ pub(crate) fn resolved(plan: &LogicalPlan) -> Result<()> {
         }
         node.apply_expressions(|expr| {
             expr.apply(|part| {
-                if let Expr::AggregateFunction(call) = part
-                    && call.func.name() == measure_function().name()
-                {
+                let called = match part {
+                    Expr::AggregateFunction(call) => Some(call.func.name()),
+                    Expr::WindowFunction(call) => Some(call.fun.name()),
+                    _ => None,
+                };
+                if called == Some(measure_function().name()) {
                     left = Some(format!("{part} has no cube to be measured in here"));
                 }
                 Ok(TreeNodeRecursion::Continue)

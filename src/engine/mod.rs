@@ -6,6 +6,7 @@
 //! * the DataFusion session, bound to a principal and a release: `state`, `scope`
 //! * text to statement: `sql`; names and plans: `names`, `plan`; what may run: `guard`
 //! * what SQL can name: `catalog`, `system`, `table`
+//! * what DataFusion gets wrong: `grouping_sets`
 //! * reading: `scan`, `statistics`, `reader`, `object_stores`; limits: `memory`
 //! * answers: `execute`, `wire`, `explain`, `log`, `errors`, `damage`
 
@@ -16,6 +17,7 @@ mod erased;
 mod errors;
 mod execute;
 mod explain;
+mod grouping_sets;
 mod guard;
 mod log;
 mod memory;

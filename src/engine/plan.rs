@@ -9,6 +9,7 @@
 use super::catalog::{CUBES, Catalogs};
 use super::errors::from_datafusion;
 use super::explain::Explained;
+use super::grouping_sets::forget_order;
 use super::scope::QueryScope;
 use super::sql::{self, AsOf, Versions};
 use super::{Query, Session, guard, names, state, wire};
@@ -109,7 +110,8 @@ fn context<'a>(
     catalogs: &'a Catalogs,
 ) -> Result<PlanContext<'a>> {
     let use_aggregates = QueryScope::of(state)?.aggregates;
-    Ok(PlanContext { model: session.model(), tables: catalogs, use_aggregates })
+    let (model, fingerprints) = (session.model(), session.fingerprints());
+    Ok(PlanContext { model, tables: catalogs, fingerprints, use_aggregates })
 }
 
 fn optimised(
@@ -119,7 +121,11 @@ fn optimised(
     explain: bool,
 ) -> Result<Ready> {
     let unbound = !plan.get_parameter_names().map_err(from_datafusion)?.is_empty();
-    let plan = if unbound { plan } else { state.optimize(&plan).map_err(from_datafusion)? };
+    let plan = if unbound {
+        plan
+    } else {
+        state.optimize(&plan).and_then(forget_order).map_err(from_datafusion)?
+    };
     let schema = wire::schema(plan.schema().as_arrow());
     Ok(Ready { plan, schema, routing, explain, unbound })
 }

@@ -7,7 +7,7 @@
 
 use super::EngineSettings;
 use super::catalog::{CATALOG, Catalogs, WAREHOUSE};
-
+use super::grouping_sets::QueryPlanner;
 use super::scope::QueryScope;
 use crate::query::measure_function;
 use chrono::{DateTime, Utc};
@@ -24,6 +24,12 @@ const COLLECTED_BYTES: std::ops::RangeInclusive<usize> = 1 << 20..=128 << 20;
 /// The same in rows, where bytes are not known.
 const COLLECTED_ROWS: usize = 4_000_000;
 
+/// A sort keeps this share of the memory of its partition for merging what it has spilled ...
+const MERGE_SHARE: usize = 16;
+/// ... and within these bounds, in bytes. DataFusion's fixed 10 MiB would fail sorts under small
+/// limits instead of letting them spill.
+const MERGE_BYTES: std::ops::RangeInclusive<usize> = 256 << 10..=10 << 20;
+
 /// What all sessions of an engine start from: functions and settings, but no tables, no principal.
 pub(crate) fn template(settings: &EngineSettings, runtime: Arc<RuntimeEnv>) -> SessionState {
     let mut aggregates = SessionStateDefaults::default_aggregate_functions();
@@ -31,6 +37,7 @@ pub(crate) fn template(settings: &EngineSettings, runtime: Arc<RuntimeEnv>) -> S
     builder()
         .with_config(config(settings))
         .with_runtime_env(runtime)
+        .with_query_planner(Arc::new(QueryPlanner))
         .with_expr_planners(SessionStateDefaults::default_expr_planners())
         .with_scalar_functions(SessionStateDefaults::default_scalar_functions())
         .with_higher_order_functions(SessionStateDefaults::default_higher_order_functions())
@@ -54,6 +61,10 @@ fn config(settings: &EngineSettings) -> SessionConfig {
         .with_information_schema(true);
     let collected = (settings.memory_limit_bytes / COLLECTED_SHARE)
         .clamp(*COLLECTED_BYTES.start(), *COLLECTED_BYTES.end());
+    let threads = settings.threads.max(1);
+    config.options_mut().execution.sort_spill_reservation_bytes =
+        (settings.memory_limit_bytes / threads / MERGE_SHARE)
+            .clamp(*MERGE_BYTES.start(), *MERGE_BYTES.end());
     let optimizer = &mut config.options_mut().optimizer;
     optimizer.hash_join_single_partition_threshold = collected;
     optimizer.hash_join_single_partition_threshold_rows = COLLECTED_ROWS;

@@ -78,6 +78,11 @@ impl Cube {
 
     /// The table of a declared aggregate.
     pub fn aggregate_table(&self, aggregate: &Aggregate) -> String {
-        format!("agg_{}_{}", self.name, aggregate.name)
+        Self::table_of_aggregate(&self.name, &aggregate.name)
+    }
+
+    /// The table of a cube's aggregate, by their names.
+    pub(crate) fn table_of_aggregate(cube: &str, aggregate: &str) -> String {
+        format!("agg_{cube}_{aggregate}")
     }
 }

@@ -77,14 +77,14 @@ pub struct Level {
     pub attribute: String,
     /// The column that tells members apart, where the shown attribute does not.
     pub key: Option<String>,
-    /// The column that orders members, where it is not the shown attribute.
-    pub order_by: Option<String>,
+    /// What one member of it is, in words, where the shown attribute does not say it.
+    pub description: Option<String>,
 }
 
 impl Level {
     /// The level that shows the attribute of its own name.
     pub fn of_attribute(name: &str) -> Self {
-        Self { name: name.to_owned(), attribute: name.to_owned(), key: None, order_by: None }
+        Self { name: name.to_owned(), attribute: name.to_owned(), key: None, description: None }
     }
 
     /// The column that tells its members apart.

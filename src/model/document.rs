@@ -138,8 +138,8 @@ pub struct LevelFields {
     pub attribute: Option<Text>,
     /// The column that tells members apart.
     pub key: Option<Text>,
-    /// The column that orders members.
-    pub order_by: Option<Text>,
+    /// What one member of it is, in words; as the attribute shown where left out.
+    pub description: Option<Text>,
 }
 
 /// A fact.

@@ -11,7 +11,8 @@ use super::{PlanContext, Planned, defect};
 use crate::error::{Error, Result};
 use crate::model::{Cube, CubeColumn, Model};
 use arrow::datatypes::DataType;
-use datafusion::common::ScalarValue;
+use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::common::{Column, ScalarValue};
 use datafusion::functions::expr_fn::coalesce;
 use datafusion::functions_aggregate::expr_fn::max;
 use datafusion::functions_aggregate::grouping::grouping;
@@ -48,6 +49,22 @@ pub(super) fn total_name(index: usize) -> String {
 /// The name of a measure's column in an [`Ask`]'s answer.
 pub(super) fn measure_name(index: usize) -> String {
     format!("__m{index}")
+}
+
+/// The alias of a context's rows while they are filtered.
+const ROWS: &str = "__rows";
+
+/// A condition over cube columns as one over the columns of [`ROWS`].
+fn of_rows(condition: Expr) -> Result<Expr> {
+    let qualified = condition.transform(|part| {
+        Ok(match part {
+            Expr::Column(column) if column.relation.is_none() => {
+                Transformed::yes(Expr::Column(Column::new(Some(ROWS), column.name)))
+            }
+            other => Transformed::no(other),
+        })
+    });
+    qualified.map(|qualified| qualified.data).map_err(defect)
 }
 
 impl Ask<'_> {
@@ -167,13 +184,16 @@ impl Ask<'_> {
         }
         let mut rows = source.project(columns).map_err(defect)?;
         if let Some(condition) = self.predicates.iter().cloned().reduce(Expr::and) {
-            rows = rows.filter(condition).map_err(|error| {
+            // A subquery in the condition may have columns of the same names.
+            rows = rows.alias(ROWS).map_err(defect)?;
+            rows = rows.filter(of_rows(condition)?).map_err(|error| {
                 Error::user("the question's filter does not fit the cube").caused_by(error)
             })?;
         }
         let groups = self.groups.iter().enumerate().filter(|_| !part.total);
         let groups = groups.map(|(index, group)| group.clone().alias(group_name(index)));
-        let columns: Vec<Expr> = groups.chain(input_names.into_iter().map(ident)).collect();
+        let columns: Vec<Expr> =
+            groups.chain(input_names.into_iter().map(|name| ident(&name).alias(name))).collect();
         // A lone COUNT needs no column but its constant input, which is one.
         Ok((rows.project(columns).map_err(defect)?, aggregated))
     }

@@ -10,6 +10,8 @@ use super::{PlanContext, defect};
 use crate::error::{Error, Result};
 use crate::model::{Aggregate, Column, ColumnType, Cube, MeasureKind, Model};
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, cast, ident};
+use sha2::{Digest, Sha256};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The columns of an aggregate's table: the cube columns it keeps, then its states.
 ///
@@ -81,6 +83,44 @@ pub fn aggregate_plan(
         })
         .and_then(LogicalPlanBuilder::build)
         .map_err(defect)
+}
+
+/// The input that stands for an aggregate's definition among what a release remembers.
+pub const AGGREGATE_DEFINITION: &str = "aggregate.definition";
+
+/// The fingerprints of a model's aggregates, by their tables.
+pub type Fingerprints = BTreeMap<String, String>;
+
+/// The fingerprints of all aggregates of a model.
+pub fn fingerprints(model: &Model) -> Fingerprints {
+    let declared = model.cubes.iter().flat_map(|cube| {
+        cube.aggregates.iter().map(move |aggregate| {
+            (cube.aggregate_table(aggregate), aggregate_fingerprint(cube, aggregate, model))
+        })
+    });
+    declared.collect()
+}
+
+/// A fingerprint of whatever in the model decides what an aggregate's table holds: its own
+/// declaration, the columns it keeps as the cube has them, the measures, fact and dimensions.
+pub fn aggregate_fingerprint(cube: &Cube, aggregate: &Aggregate, model: &Model) -> String {
+    let tables = aggregate_sources(aggregate, model);
+    let dimensions = model.dimensions.iter().filter(|d| tables.contains(&d.table()));
+    let dimensions: Vec<_> = dimensions.collect();
+    let columns: Vec<_> = aggregate.columns.iter().map(|name| cube.column(name)).collect();
+    let fact = model.fact(&aggregate.fact);
+    let measures = &cube.measures;
+    let text = format!("{aggregate:?}\n{columns:?}\n{measures:?}\n{fact:?}\n{dimensions:?}");
+    Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The tables that an aggregate is computed from: its fact, and the dimensions in its roles.
+pub fn aggregate_sources(aggregate: &Aggregate, model: &Model) -> BTreeSet<String> {
+    let Some(fact) = model.fact(&aggregate.fact) else {
+        return BTreeSet::new();
+    };
+    let dimensions = fact.roles.iter().filter_map(|role| model.dimension(&role.dimension));
+    dimensions.map(|dimension| dimension.table()).chain([fact.table()]).collect()
 }
 
 /// Whether an aggregate keeps the state of a base measure, itself or for a measure built on it.

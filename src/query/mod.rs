@@ -11,6 +11,8 @@
 //!                                      +- combined, formulas on top
 //! ```
 //!
+//! SQL over a cube comes through `sql.rs`; what it must not do is in `safe.rs`.
+//!
 //! Where a verb lives: slice and dice in `slice.rs`, roll up (totals) in `roll_up.rs`, pivot in
 //! `pivot.rs`, top and order in `top.rs`; drilling is asking for a finer column in `rows`.
 
@@ -26,6 +28,7 @@ mod plan;
 mod preview;
 mod roll_up;
 mod route;
+mod safe;
 mod scalar_sql;
 mod slice;
 mod sql;
@@ -35,7 +38,10 @@ mod top;
 
 pub use cube_query::{CubeQuery, MemberRange, OrderBy, Slice, Top, Totals};
 pub use cube_table::CubeTable;
-pub use cuboid::{aggregate_columns, aggregate_plan};
+pub use cuboid::{
+    AGGREGATE_DEFINITION, Fingerprints, aggregate_columns, aggregate_fingerprint, aggregate_plan,
+    aggregate_sources, fingerprints,
+};
 pub use marker::measure_function;
 pub use pivot::{PivotMembers, pivot_members};
 pub use plan::plan_cube_query;
@@ -54,6 +60,10 @@ pub trait StarTables {
     /// named in another than the session's own (another release).
     fn table(&self, catalog: Option<&str>, name: &str) -> Option<Arc<dyn TableSource>>;
 
+    /// The fingerprint of the definition that an aggregate's table was built by, if the release
+    /// says so (see [`aggregate_fingerprint`]).
+    fn built_by(&self, catalog: Option<&str>, name: &str) -> Option<&str>;
+
     /// How many rows the table has, where that is known.
     fn rows(&self, _catalog: Option<&str>, _name: &str) -> Option<u64> {
         None
@@ -66,6 +76,8 @@ pub struct PlanContext<'a> {
     pub model: &'a Model,
     /// The release's tables.
     pub tables: &'a dyn StarTables,
+    /// What the model's aggregates are built by.
+    pub fingerprints: &'a Fingerprints,
     /// Whether aggregates may answer.
     pub use_aggregates: bool,
 }

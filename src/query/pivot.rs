@@ -89,8 +89,9 @@ pub(super) fn across(
         let caption: Vec<String> = member.iter().map(caption).collect();
         for (measure, column) in measures {
             let value = when(is_member.clone(), ident(column)).end().map_err(defect)?;
+            let name = format!("{} {measure}", caption.join(" / "));
             shown.push(Across {
-                name: format!("{} {measure}", caption.join(" ")),
+                name: unlike(name, &shown),
                 expr: max(value),
                 counts: counts(cube, measure),
             });
@@ -115,9 +116,8 @@ pub(super) fn pivot(
     let keys = rows.iter().map(|row| group_name(*row));
     let flags = rows.iter().filter(|_| with_totals).map(|row| total_name(*row));
     let keys: Vec<Expr> = keys.chain(flags).map(ident).collect();
-    if keys.is_empty() && across.is_empty() {
-        // Neither rows nor members: there is nothing to show.
-        return Ok(LogicalPlanBuilder::empty(false));
+    if across.is_empty() {
+        return of_nothing(&answer, rows, with_totals);
     }
     let values: Vec<Expr> = across.iter().map(|one| one.expr.clone().alias(&one.name)).collect();
     let cells = across.iter().map(|one| match one.counts {
@@ -126,6 +126,37 @@ pub(super) fn pivot(
     });
     let columns: Vec<Expr> = keys.iter().cloned().chain(cells).collect();
     answer.aggregate(keys, values).and_then(|turned| turned.project(columns)).map_err(defect)
+}
+
+/// A pivot without members: nothing but the grand total, which is there always where totals are
+/// asked, though it has no values to show.
+fn of_nothing(
+    answer: &LogicalPlanBuilder,
+    rows: &[usize],
+    with_totals: bool,
+) -> Result<LogicalPlanBuilder> {
+    if rows.is_empty() {
+        return Ok(LogicalPlanBuilder::empty(false));
+    }
+    let mut columns = Vec::new();
+    for name in rows.iter().map(|row| group_name(*row)) {
+        let field = answer.schema().field_with_unqualified_name(&name).map_err(defect)?;
+        let nothing = ScalarValue::try_from(field.data_type()).map_err(defect)?;
+        columns.push(lit(nothing).alias(name));
+    }
+    let totals = rows.iter().filter(|_| with_totals);
+    columns.extend(totals.map(|row| lit(1_i32).alias(total_name(*row))));
+    LogicalPlanBuilder::empty(with_totals).project(columns).map_err(defect)
+}
+
+/// A name that no column across has yet: different members can read the same.
+fn unlike(name: String, shown: &[Across]) -> String {
+    let taken = |name: &str| shown.iter().any(|other| other.name == name);
+    if !taken(&name) {
+        return name;
+    }
+    let numbered = (2..).map(|number| format!("{name} ({number})"));
+    numbered.into_iter().find(|name| !taken(name)).unwrap_or(name)
 }
 
 fn caption(value: &ScalarValue) -> String {

@@ -132,7 +132,9 @@ impl Axes {
                 totals.extend(with_totals.then(|| total_name(*group)));
             }
         }
-        Shape { rows, totals, measures: measures.to_vec() }
+        let of_row = |row: &Row| row.groups.iter().map(|group| group_name(*group)).collect();
+        let levels = self.rows.iter().map(of_row).collect();
+        Shape { rows, levels, totals, measures: measures.to_vec() }
     }
 
     /// The answer's columns under the names people asked by.

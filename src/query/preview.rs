@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::model::{Cube, Fact};
 use arrow::datatypes::SchemaRef;
 use datafusion::common::ScalarValue;
-use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, cast, ident, lit};
+use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, cast, ident, lit, when};
 use std::collections::{BTreeSet, HashSet};
 
 /// The rows of a cube with the schema of its table. Only roles with a column in `mentioned` are
@@ -70,6 +70,10 @@ fn fact_rows(
             && !atom.context.total
             && atom.function != Function::CountDistinct;
         let value = match atom.inputs(context.model)?.into_iter().next() {
+            // A row counts once or not at all.
+            Some(input) if at_grain && atom.function == Function::Count => {
+                when(input.is_not_null(), lit(1_i64)).otherwise(lit(0_i64)).map_err(defect)?
+            }
             Some(input) if at_grain => input,
             _ => lit(ScalarValue::Null),
         };

@@ -1,6 +1,7 @@
-//! Roll up: which grouping sets the totals of a cube query ask for.
+//! Roll up: which grouping sets the totals of a cube query, or a GROUP BY in SQL, ask for.
 
 use super::Totals;
+use datafusion::logical_expr::{Expr, GroupingSet};
 
 /// The grouping sets over `rows` (each a run of group positions that belong to one row name) and
 /// `columns`, which every set keeps. `None` where no totals are asked.
@@ -34,6 +35,30 @@ pub(super) fn grouping_sets(
         }
     }
     Some(sets)
+}
+
+/// The grouping sets of a GROUP BY, as places in the list of what it groups by; `None` where it is
+/// a plain one.
+pub(super) fn grouping_sets_of(group_expr: &[Expr], grouped: &[Expr]) -> Option<Vec<Vec<usize>>> {
+    let place = |expr: &Expr| grouped.iter().position(|group| group == expr);
+    match group_expr {
+        [Expr::GroupingSet(GroupingSet::GroupingSets(sets))] => {
+            Some(sets.iter().map(|set| set.iter().filter_map(place).collect()).collect())
+        }
+        [Expr::GroupingSet(GroupingSet::Rollup(exprs))] => {
+            let all: Vec<usize> = exprs.iter().filter_map(place).collect();
+            Some((0..=all.len()).rev().map(|n| all[..n].to_vec()).collect())
+        }
+        [Expr::GroupingSet(GroupingSet::Cube(exprs))] => {
+            let all: Vec<usize> = exprs.iter().filter_map(place).collect();
+            let kept = |mask: usize| {
+                let shown = all.iter().enumerate().filter(move |(bit, _)| mask >> bit & 1 == 1);
+                shown.map(|(_, group)| *group).collect()
+            };
+            Some((0..1_usize << all.len()).rev().map(kept).collect())
+        }
+        _ => None,
+    }
 }
 
 #[cfg(test)]

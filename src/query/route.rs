@@ -1,8 +1,9 @@
 //! Routing: which declared aggregate answers a part of a question, and if none, why.
 //!
-//! An aggregate answers if it is in the release, keeps every column that the part groups or
-//! filters by, and keeps a mergeable state of everything aggregated. It was built in the same
-//! release from the same rows, so the answer is the base's.
+//! An aggregate answers if it is in the release, was built by the definition that the model has
+//! now, keeps every column that the part groups or filters by, and keeps a mergeable state of
+//! everything aggregated. It was built in the same release from the same rows, so the answer is
+//! the base's.
 
 use super::PlanContext;
 use super::measure::{Atom, Context};
@@ -67,6 +68,10 @@ fn refusal(
 ) -> Option<String> {
     if planning.tables.table(part.catalog, table).is_none() {
         return Some("is not built in this release".to_owned());
+    }
+    let wanted = planning.fingerprints.get(table).map(String::as_str);
+    if wanted.is_none() || planning.tables.built_by(part.catalog, table) != wanted {
+        return Some("was built by another definition".to_owned());
     }
     let missing: Vec<&str> = part
         .columns

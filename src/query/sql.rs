@@ -5,17 +5,19 @@
 //! may stand between. Where a measure has no right answer, the refusal says what to write.
 
 use super::ask::{Ask, group_name, measure_name, total_name};
-use super::{CubeTable, PlanContext, Planned, defect, marker, preview};
+use super::{CubeTable, PlanContext, Planned, defect, marker, preview, roll_up, safe};
 use crate::error::{Error, Result};
 use crate::model::{Cube, MeasureKind, Model};
 use datafusion::catalog::default_table_source::DefaultTableSource;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{DFSchema, DataFusionError, TableReference};
+use datafusion::logical_expr::expr::{Exists, InSubquery};
 use datafusion::logical_expr::utils::grouping_set_to_exprlist;
 use datafusion::logical_expr::{
-    Aggregate, Expr, GroupingSet, LogicalPlan, LogicalPlanBuilder, TableScan, ident, lit,
+    Aggregate, Expr, LogicalPlan, LogicalPlanBuilder, TableScan, ident, lit,
 };
 use std::collections::HashSet;
+use std::sync::Arc;
 
 /// Replaces every scan of a cube, and every `MEASURE(...)` over it, by plans over stored tables.
 /// A plan without cubes comes back unchanged.
@@ -36,6 +38,14 @@ pub fn resolve_cubes(plan: LogicalPlan, context: &PlanContext<'_>) -> Result<Pla
                 }
                 _ => None,
             };
+            if replaced.is_none() {
+                match &node {
+                    LogicalPlan::Aggregate(rows) => safe::check_aggregate(rows, context),
+                    LogicalPlan::Window(rows) => safe::check_window(rows, context),
+                    _ => Ok(()),
+                }
+                .map_err(outward)?;
+            }
             Ok(match replaced {
                 Some(plan) => Transformed::new(plan, true, TreeNodeRecursion::Jump),
                 None => Transformed::no(node),
@@ -63,7 +73,7 @@ fn inward(error: DataFusionError) -> Error {
 }
 
 /// The cube a scan reads, if it reads one.
-fn cube_of<'a>(scan: &TableScan, model: &'a Model) -> Option<&'a Cube> {
+pub(super) fn cube_of<'a>(scan: &TableScan, model: &'a Model) -> Option<&'a Cube> {
     let source = scan.source.as_ref() as &dyn std::any::Any;
     let provider = &source.downcast_ref::<DefaultTableSource>()?.table_provider;
     let provider = provider.as_ref() as &dyn std::any::Any;
@@ -229,12 +239,16 @@ fn resolve_aggregate(
     for group in &grouped {
         groups.push(input.translate(group, schema)?);
     }
+    let mut predicates = Vec::new();
+    for predicate in &input.predicates {
+        predicates.push(resolve_predicate(predicate, context, routing)?);
+    }
     let ask = Ask {
         cube: input.cube,
         catalog: input.catalog.clone(),
         groups,
-        grouping_sets: grouping_sets(&aggregate.group_expr, &grouped),
-        predicates: input.predicates.clone(),
+        grouping_sets: roll_up::grouping_sets_of(&aggregate.group_expr, &grouped),
+        predicates,
         measures,
     };
     let Planned { plan, routing: reasons } = ask.plan(context)?;
@@ -242,27 +256,39 @@ fn resolve_aggregate(
     renamed(plan, aggregate, &grouped, &outputs, ask.grouping_sets.is_some()).map(Some)
 }
 
-/// The grouping sets as places in the list of groups.
-fn grouping_sets(group_expr: &[Expr], grouped: &[Expr]) -> Option<Vec<Vec<usize>>> {
-    let place = |expr: &Expr| grouped.iter().position(|group| group == expr);
-    match group_expr {
-        [Expr::GroupingSet(GroupingSet::GroupingSets(sets))] => {
-            Some(sets.iter().map(|set| set.iter().filter_map(place).collect()).collect())
+/// A filter of a question whose subqueries are questions of their own, perhaps to a cube.
+fn resolve_predicate(
+    predicate: &Expr,
+    context: &PlanContext<'_>,
+    routing: &mut Vec<String>,
+) -> Result<Expr> {
+    let resolved = predicate.clone().transform(|part| {
+        let mut subquery = match &part {
+            Expr::ScalarSubquery(subquery) => subquery.clone(),
+            Expr::InSubquery(test) => test.subquery.clone(),
+            Expr::Exists(test) => test.subquery.clone(),
+            _ => return Ok(Transformed::no(part)),
+        };
+        if !subquery.outer_ref_columns.is_empty() {
+            return Err(outward(
+                Error::unsupported(
+                    "a subquery that looks at the row outside it cannot filter MEASURE",
+                )
+                .hint("write it with IN (SELECT ...), or join after aggregating"),
+            ));
         }
-        [Expr::GroupingSet(GroupingSet::Rollup(exprs))] => {
-            let all: Vec<usize> = exprs.iter().filter_map(place).collect();
-            Some((0..=all.len()).rev().map(|n| all[..n].to_vec()).collect())
-        }
-        [Expr::GroupingSet(GroupingSet::Cube(exprs))] => {
-            let all: Vec<usize> = exprs.iter().filter_map(place).collect();
-            let kept = |mask: usize| {
-                let shown = all.iter().enumerate().filter(move |(bit, _)| mask >> bit & 1 == 1);
-                shown.map(|(_, group)| *group).collect()
-            };
-            Some((0..1_usize << all.len()).rev().map(kept).collect())
-        }
-        _ => None,
-    }
+        let plan = Arc::unwrap_or_clone(subquery.subquery);
+        let Planned { plan, routing: reasons } = resolve_cubes(plan, context).map_err(outward)?;
+        routing.extend(reasons);
+        subquery.subquery = Arc::new(plan);
+        Ok(Transformed::yes(match part {
+            Expr::ScalarSubquery(_) => Expr::ScalarSubquery(subquery),
+            Expr::InSubquery(test) => Expr::InSubquery(InSubquery { subquery, ..test }),
+            Expr::Exists(test) => Expr::Exists(Exists { subquery, ..test }),
+            other => other,
+        }))
+    });
+    resolved.map(|resolved| resolved.data).map_err(inward)
 }
 
 /// What an aggregate expression asks of the cube; `None` if it is plain aggregation of rows.
@@ -300,13 +326,6 @@ fn output(
                 .hint("declare a filtered measure, or filter in WHERE"));
         }
         ("sum", Some(kind)) if kind.is_additive() && plain => true,
-        ("sum" | "avg" | "count", Some(kind)) if !kind.is_additive() => {
-            return Err(Error::user(format!(
-                "{}({measure}) would be wrong: `{measure}` does not add up over rows",
-                name.to_uppercase()
-            ))
-            .hint(format!("write MEASURE({measure})")));
-        }
         ("min", Some(MeasureKind::Min { .. })) | ("max", Some(MeasureKind::Max { .. })) => plain,
         _ => false,
     };

@@ -6,10 +6,12 @@
 use super::measure::{FACT, fact_column};
 use super::{PlanContext, defect};
 use crate::error::{Error, Result};
-use crate::model::{Cube, CubeColumn, Dimension, Fact};
+use crate::model::{Cube, CubeColumn, Dimension, Fact, FactRole};
 use datafusion::common::{Column, JoinType, ScalarValue, TableReference};
-use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, lit};
+use datafusion::functions_aggregate::expr_fn::max;
+use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, lit, scalar_subquery};
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 /// What a star relation is made of.
 pub(super) struct Star<'a> {
@@ -31,7 +33,7 @@ impl Star<'_> {
             let dimension = self.dimension(&role.dimension)?;
             let members = match self.shift {
                 Some((shifted, years)) if shifted == name => {
-                    self.shifted(name, dimension, *years)?
+                    self.shifted(role, dimension, *years)?
                 }
                 _ => self.scan(&dimension.table(), name)?,
             };
@@ -69,7 +71,10 @@ impl Star<'_> {
 
     /// The days of a calendar relabelled: each day's key stands for the day so many years later
     /// (29 February for 28 February), so that every past day counts in exactly one present day.
-    fn shifted(&self, role: &str, calendar: &Dimension, years: u32) -> Result<LogicalPlan> {
+    ///
+    /// Days after the fact's last one stand for nothing: a year under way is compared with the same
+    /// part of the year before, and there is no future to compare.
+    fn shifted(&self, role: &FactRole, calendar: &Dimension, years: u32) -> Result<LogicalPlan> {
         const PRIOR: &str = "__prior";
         let day = calendar.natural_key.first().map(|column| column.name.as_str());
         let day = day.ok_or_else(|| Error::internal("a calendar has no day column"))?;
@@ -77,6 +82,13 @@ impl Star<'_> {
         let months = i32::try_from(years.saturating_mul(12)).unwrap_or(i32::MAX);
         let later = column(PRIOR, day) + lit(ScalarValue::IntervalYearMonth(Some(months)));
         let key = calendar.key_column();
+        // A calendar's keys are its days in order, the unknown one before them.
+        let last_day = LogicalPlanBuilder::from(self.scan(&self.fact.table(), FACT)?)
+            .aggregate(Vec::<Expr>::new(), [max(fact_column(&role.key_column()))])
+            .and_then(LogicalPlanBuilder::build)
+            .map_err(defect)?;
+        let role = role.role.as_str();
+        let past = column(role, &key).lt_eq(scalar_subquery(Arc::new(last_day)));
         let relabelled = calendar.table_columns().into_iter().map(|own| {
             let of = if own.name == key { PRIOR } else { role };
             column(of, &own.name).alias(own.name)
@@ -87,6 +99,7 @@ impl Star<'_> {
                 JoinType::Inner,
                 [column(role, day).eq(later)],
             )
+            .and_then(|joined| joined.filter(past))
             .and_then(|joined| joined.project(relabelled.collect::<Vec<_>>()))
             .and_then(|days| days.alias(role))
             .and_then(LogicalPlanBuilder::build)

@@ -10,6 +10,8 @@ use datafusion::logical_expr::{Expr, ExprFunctionExt, LogicalPlanBuilder, ident,
 pub(super) struct Shape {
     /// Row columns in order: the names the query may use, and the column.
     pub(super) rows: Vec<(Vec<String>, String)>,
+    /// For each row of the query its columns: a level's key, then what is shown of it.
+    pub(super) levels: Vec<Vec<String>>,
     /// For each row column the flag that is 1 in totals, where there are totals.
     pub(super) totals: Vec<String>,
     /// Measures: the name the query uses, and the column.
@@ -33,6 +35,14 @@ impl Shape {
         })
     }
 
+    /// All columns by which the members of a row's level are told apart: its key, where it has
+    /// one, and what is shown. Two customers may share a name.
+    fn columns(&self, name: &str) -> Result<Vec<&str>> {
+        let shown = self.column(name)?;
+        let level = self.levels.iter().find(|level| level.last().is_some_and(|c| c == shown));
+        Ok(level.map_or(vec![shown], |level| level.iter().map(String::as_str).collect()))
+    }
+
     /// Row columns ascending, each total after its members.
     fn by_rows(&self) -> Vec<Sort> {
         let mut keys = Vec::new();
@@ -54,7 +64,7 @@ pub(super) fn top(
     let by = ident(shape.column(&top.by)?).sort(top.bottom, false);
     let mut per = Vec::new();
     for name in &top.per {
-        per.push(ident(shape.column(name)?));
+        per.extend(shape.columns(name)?.into_iter().map(ident));
     }
     // Totals are ranked among themselves, so that they take no member's place.
     per.extend(shape.totals.iter().map(ident));

@@ -4,6 +4,7 @@ use super::arrays::{boolean, column, optional, optional_count, text};
 use super::{SystemSource, SystemTable};
 use crate::error::Result;
 use crate::model::{Aggregate, Column, ColumnType, Cube};
+use crate::query::{AGGREGATE_DEFINITION, aggregate_fingerprint};
 use crate::store::TableState;
 use arrow::array::ArrayRef;
 use async_trait::async_trait;
@@ -30,7 +31,11 @@ impl SystemTable for Aggregates {
             column("fact", ColumnType::Text, "the fact it summarises"),
             column("columns", ColumnType::Text, "the cube columns it keeps"),
             column("measures", ColumnType::Text, "the measures it keeps"),
-            column("in_release", ColumnType::Boolean, "whether the session's release has it"),
+            column(
+                "in_release",
+                ColumnType::Boolean,
+                "whether the session's release has it, built by its present definition",
+            ),
             optional("rows", ColumnType::Int64, "its rows"),
             optional("size_bytes", ColumnType::Int64, "bytes of its files"),
             column("description", ColumnType::Text, "what it is for"),
@@ -70,7 +75,11 @@ struct Row<'a> {
 impl<'a> Row<'a> {
     fn new(source: &'a SystemSource, cube: &'a Cube, aggregate: &'a Aggregate) -> Self {
         let table = cube.aggregate_table(aggregate);
-        let state = source.release.tables.get(&table);
+        let definition = aggregate_fingerprint(cube, aggregate, &source.model);
+        let built_by =
+            source.release.inputs.get(&table).and_then(|by| by.get(AGGREGATE_DEFINITION));
+        let is_of_now = built_by.and_then(|by| by.first()).is_some_and(|b| b.sha256 == definition);
+        let state = source.release.tables.get(&table).filter(|_| is_of_now);
         Self { cube, aggregate, table, state }
     }
 }

@@ -103,7 +103,7 @@ fn of_column(schema: &'static str, table: &str, name: &str, column: &Column) -> 
         table: table.to_owned(),
         name: name.to_owned(),
         data_type: Some(column.ty.to_string()),
-        unit: None,
+        unit: column.unit.clone(),
         description: column.description.clone(),
     }
 }
@@ -119,7 +119,9 @@ fn levels(dimension: &Dimension, entries: &mut Vec<Entry>) {
                 name: format!("{}.{}", hierarchy.name, level.name),
                 data_type: shown.map(|column| column.ty.to_string()),
                 unit: None,
-                description: shown.map(|c| c.description.clone()).unwrap_or_default(),
+                description: (level.description.clone())
+                    .or_else(|| shown.map(|column| column.description.clone()))
+                    .unwrap_or_default(),
             });
         }
     }

@@ -216,7 +216,7 @@ fn level(
                 name: fields.level.value.clone(),
                 attribute: check(fields.attribute.as_ref().unwrap_or(&fields.level)),
                 key: fields.key.as_ref().map(&mut check),
-                order_by: fields.order_by.as_ref().map(&mut check),
+                description: fields.description.as_ref().map(|text| text.value.clone()),
             };
             sheet.name("level", &fields.level);
             level

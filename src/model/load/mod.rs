@@ -17,6 +17,7 @@ use super::document::{SchemaDocument, Text, kind_of};
 use super::{Cube, Dimension, Fact, Model};
 use crate::yaml::{Document, Fault, Faults};
 use sheet::Sheet;
+use std::collections::BTreeMap;
 
 /// The model that a set of documents declares; each is a file's name and its text.
 ///
@@ -81,6 +82,28 @@ fn duplicates(documents: &[(&str, SchemaDocument)], faults: &mut Faults) {
             faults.push(Fault::new(*file, name.place, message));
         }
         seen.push((file, kind, name));
+    }
+    same_tables(documents, faults);
+}
+
+/// Aggregates of different cubes do not share a table: `a_b` and `c` join to the same name as `a`
+/// and `b_c`.
+fn same_tables(documents: &[(&str, SchemaDocument)], faults: &mut Faults) {
+    let mut seen: BTreeMap<String, (&Text, &Text)> = BTreeMap::new();
+    for (file, document) in documents {
+        let SchemaDocument::Cube(cube) = document else { continue };
+        for aggregate in &cube.aggregates {
+            let table = Cube::table_of_aggregate(&cube.cube, &aggregate.name);
+            let names = (&cube.cube, &aggregate.name);
+            let Some((other, own)) = seen.insert(table.clone(), names) else { continue };
+            if other.value != cube.cube.value {
+                let message = format!(
+                    "aggregate `{}` would be kept in {table}, as is `{}` of cube `{}`; rename one",
+                    aggregate.name.value, own.value, other.value
+                );
+                faults.push(Fault::new(*file, aggregate.name.place, message));
+            }
+        }
     }
 }
 

@@ -5,6 +5,7 @@ mod chance;
 mod metamorphic;
 mod model;
 mod properties;
+mod sql;
 mod sql_text;
 mod traps;
 mod world;

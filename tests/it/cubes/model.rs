@@ -113,8 +113,18 @@ aggregates:
 
 /// The model.
 pub(crate) fn model() -> Arc<Model> {
-    let texts = DIMENSIONS.iter().chain(&FACTS).chain([&CUBE]);
+    model_of(CUBE)
+}
+
+/// The model with something else in its cube.
+pub(crate) fn model_with(was: &str, is: &str) -> Arc<Model> {
+    assert!(CUBE.contains(was));
+    model_of(&CUBE.replacen(was, is, 1))
+}
+
+fn model_of(cube: &str) -> Arc<Model> {
+    let texts = DIMENSIONS.iter().chain(&FACTS).copied().chain([cube]);
     let files: Vec<(String, &str)> =
-        texts.enumerate().map(|(index, text)| (format!("{index}.yaml"), *text)).collect();
+        texts.enumerate().map(|(index, text)| (format!("{index}.yaml"), text)).collect();
     Arc::new(load(&files).unwrap_or_else(|faults| panic!("{faults}")))
 }

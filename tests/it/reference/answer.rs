@@ -54,7 +54,9 @@ pub(super) fn ask(reference: &Reference<'_>, query: &CubeQuery) -> Answer {
         across: query.columns.iter().flat_map(resolve).collect(),
     };
     let heads = asked.heads();
-    let mut lines = asked.lines(&heads);
+    // Neither rows nor members across: there is nothing to show, not even a line.
+    let is_blank = heads.is_empty() && query.rows.is_empty();
+    let mut lines = if is_blank { Vec::new() } else { asked.lines(&heads) };
     asked.keep_top(&mut lines);
     lines.sort_by(|a, b| asked.order(a, b));
     asked.table(&heads, lines)
@@ -161,6 +163,17 @@ impl Asked<'_> {
         line.member(index)
     }
 
+    /// All that tells the members of a row apart: a level's key as well as what is shown.
+    fn member_values(&self, name: &str, line: &Line) -> Vec<Value> {
+        let asked = self.query.rows.iter().find(|row| {
+            let columns = columns(self.reference.model, self.cube, row);
+            *row == name || columns.last().is_some_and(|shown| shown.name == name)
+        });
+        let wanted = columns(self.reference.model, self.cube, asked.map_or(name, String::as_str));
+        let place = |wanted| self.columns().iter().position(|column| column == wanted).unwrap();
+        wanted.iter().map(|wanted| line.member(place(wanted))).collect()
+    }
+
     /// Keeps the best members; ties fall to the row columns' order unless they are wanted. Totals
     /// stay.
     fn keep_top(&self, lines: &mut Vec<Line>) {
@@ -168,7 +181,7 @@ impl Asked<'_> {
         let all = lines.clone();
         lines.retain(|line| {
             let place = |line: &Line| -> Vec<Value> {
-                top.per.iter().map(|name| self.sort_value(name, line)).collect()
+                top.per.iter().flat_map(|name| self.member_values(name, line)).collect()
             };
             let better = all.iter().filter(|other| {
                 let ahead = directed(

@@ -77,7 +77,8 @@ impl Place<'_> {
 
 impl Reference<'_> {
     /// The rows of a fact with their members. Under a shift a row has the day so many years later
-    /// as its member; a row without such a day (none, or after the calendar's end) is not there.
+    /// as its member; a row without such a day (none, after the calendar's end, or after the last
+    /// day that any row of the fact is of) is not there.
     pub(crate) fn rows(&self, fact: &str, shift: &Option<(String, u32)>) -> Rc<Vec<Seen>> {
         let key = (fact.to_owned(), shift.clone());
         if let Some(known) = self.seen.borrow().get(&key) {
@@ -92,17 +93,30 @@ impl Reference<'_> {
     fn joined(&self, fact: &str, row: &Row, shift: &Option<(String, u32)>) -> Option<Seen> {
         let mut members = BTreeMap::new();
         for role in &self.model.fact(fact).unwrap().roles {
-            let key = &row[&format!("{}_key", role.role)];
+            let key_column = &format!("{}_key", role.role);
+            let key = &row[key_column];
             let by = format!("{}_key", role.dimension);
             let mut member = self.member(&role.dimension, &by, key).unwrap();
             if let Some((_, years)) = shift.as_ref().filter(|(shifted, _)| *shifted == role.role) {
                 let Value::Date(day) = member["date"] else { return None };
                 let later = Value::Date(day + Months::new(12 * years));
+                if later > self.last_day(fact, key_column, &by) {
+                    return None;
+                }
                 member = self.member(&role.dimension, "date", &later)?;
             }
             members.insert(role.role.clone(), member.clone());
         }
         Some(Seen { own: row.clone(), members })
+    }
+
+    fn last_day(&self, fact: &str, key_column: &str, by: &str) -> Value {
+        let dimension = by.strip_suffix("_key").unwrap();
+        let days = self.data.facts[fact].iter().filter_map(|row| {
+            let day = self.member(dimension, by, &row[key_column]).unwrap()["date"].clone();
+            (!day.is_null()).then_some(day)
+        });
+        days.max().unwrap()
     }
 
     fn member(&self, dimension: &str, column: &str, value: &Value) -> Option<&Row> {

@@ -69,7 +69,7 @@ fn order_columns(
 ) -> Result<Vec<ArrayRef>> {
     let levels = dimension.hierarchies.first().map(|first| first.levels.as_slice());
     let names = levels.unwrap_or_default().iter();
-    let names = names.map(|level| level.order_by.as_ref().unwrap_or(&level.attribute));
+    let names = names.map(|level| &level.attribute);
     let keys = dimension.natural_key.iter().map(|column| &column.name);
     let pick = |name: &String| {
         let overwritten = dimension

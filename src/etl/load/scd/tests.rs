@@ -49,7 +49,7 @@ fn dimension() -> Dimension {
         name: name.to_owned(),
         attribute: name.to_owned(),
         key: None,
-        order_by: None,
+        description: None,
     };
     Dimension {
         name: "customer".to_owned(),

@@ -1,0 +1,161 @@
+//! Refusals of SQL that would compute a wrong number from a cube read as a table.
+//!
+//! A cube without MEASURE is its rows at the fact's grain (`preview.rs`). Over those rows `SUM` of
+//! an additive measure is the measure. It is not where the measure does not add up, nor where a
+//! join has repeated rows in between; whatever expression, subquery or sort hides the measure. So
+//! each column is followed from the scan of its cube to the aggregation that takes it.
+
+use super::PlanContext;
+use super::marker;
+use super::sql::cube_of;
+use crate::error::{Error, Result};
+use datafusion::common::{DFSchema, JoinType};
+use datafusion::logical_expr::{Aggregate, Expr, LogicalPlan, Window};
+
+/// What a column carries of a cube's measure.
+#[derive(Debug, Clone)]
+struct Carried {
+    measure: String,
+    /// Whether it adds up over the fact's rows.
+    additive: bool,
+    /// Whether a join may have repeated its rows.
+    joined: bool,
+}
+
+/// A plan's columns in order, each with what it carries.
+type Columns = Vec<Option<Carried>>;
+
+/// Refuses an aggregation of rows that would give another number than the measure it takes.
+///
+/// # Errors
+/// User: names the measure and what to write instead.
+pub(super) fn check_aggregate(aggregate: &Aggregate, context: &PlanContext<'_>) -> Result<()> {
+    let input = columns(&aggregate.input, context);
+    let schema = aggregate.input.schema();
+    aggregate.aggr_expr.iter().try_for_each(|expr| check_calls(expr, &input, schema))
+}
+
+/// As [`check_aggregate`], for window functions.
+pub(super) fn check_window(window: &Window, context: &PlanContext<'_>) -> Result<()> {
+    let input = columns(&window.input, context);
+    let schema = window.input.schema();
+    window.window_expr.iter().try_for_each(|expr| check_calls(expr, &input, schema))
+}
+
+fn check_calls(expr: &Expr, input: &Columns, schema: &DFSchema) -> Result<()> {
+    let (name, arguments) = match expr.clone().unalias() {
+        Expr::AggregateFunction(call) => (call.func.name().to_owned(), call.params.args),
+        Expr::WindowFunction(call) => (call.fun.name().to_owned(), call.params.args),
+        _ => return Ok(()),
+    };
+    if picks_a_row(&name) {
+        return Ok(());
+    }
+    arguments
+        .iter()
+        .filter_map(|argument| carried(argument, input, schema))
+        .try_for_each(|carried| refusal(&name, &carried))
+}
+
+/// Functions whose value is that of one row or a list of rows: no measure, and not taken for one.
+fn picks_a_row(name: &str) -> bool {
+    const PICKING: [&str; 9] = [
+        "min",
+        "max",
+        "first_value",
+        "last_value",
+        "nth_value",
+        "lag",
+        "lead",
+        "array_agg",
+        "string_agg",
+    ];
+    PICKING.contains(&name)
+}
+
+fn refusal(function: &str, carried: &Carried) -> Result<()> {
+    let Carried { measure, additive, joined } = carried;
+    let call = match function {
+        marker::NAME => "MEASURE".to_owned(),
+        other => other.to_uppercase(),
+    };
+    if !additive {
+        return Err(Error::user(format!(
+            "{call} over `{measure}` would be wrong: it does not add up over rows"
+        ))
+        .hint(format!("write MEASURE({measure})")));
+    }
+    if *joined {
+        return Err(Error::user(format!(
+            "{call} over `{measure}` would be wrong: the join may repeat the cube's rows"
+        ))
+        .hint(format!(
+            "aggregate first, then join: (SELECT ..., MEASURE({measure}) AS {measure} FROM the cube \
+             GROUP BY ...) AS c JOIN ..."
+        )));
+    }
+    Ok(())
+}
+
+/// What an expression carries: the most dangerous of its columns.
+fn carried(expr: &Expr, input: &Columns, schema: &DFSchema) -> Option<Carried> {
+    let columns = expr.column_refs();
+    let places = columns.into_iter().filter_map(|column| schema.maybe_index_of_column(column));
+    let carried = places.filter_map(|place| input.get(place).cloned().flatten());
+    carried.max_by_key(|carried| (!carried.additive, carried.joined))
+}
+
+/// What each column of a plan carries.
+fn columns(plan: &LogicalPlan, context: &PlanContext<'_>) -> Columns {
+    match plan {
+        LogicalPlan::TableScan(scan) => {
+            let cube = cube_of(scan, context.model);
+            let names = scan.projected_schema.fields().iter().map(|field| field.name());
+            names
+                .map(|name| {
+                    let measure = cube?.measure(name)?;
+                    let additive = measure.kind.is_additive();
+                    Some(Carried { measure: name.clone(), additive, joined: false })
+                })
+                .collect()
+        }
+        LogicalPlan::Projection(projection) => {
+            let (input, schema) = (columns(&projection.input, context), projection.input.schema());
+            projection.expr.iter().map(|expr| carried(expr, &input, schema)).collect()
+        }
+        LogicalPlan::Join(join) => {
+            let (left, right) = (columns(&join.left, context), columns(&join.right, context));
+            match join.join_type {
+                JoinType::LeftSemi | JoinType::LeftAnti => left,
+                JoinType::RightSemi | JoinType::RightAnti => right,
+                JoinType::LeftMark => left.into_iter().chain([None]).collect(),
+                JoinType::RightMark => right.into_iter().chain([None]).collect(),
+                _ => left.into_iter().chain(right).map(|column| column.map(joined)).collect(),
+            }
+        }
+        LogicalPlan::Union(union) => {
+            let mut inputs = union.inputs.iter().map(|input| columns(input, context));
+            let first = inputs.next().unwrap_or_default();
+            inputs.fold(first, |known, next| {
+                known.into_iter().zip(next).map(|(a, b)| a.or(b)).collect()
+            })
+        }
+        LogicalPlan::Window(window) => {
+            let mut known = columns(&window.input, context);
+            known.resize(window.schema.fields().len(), None);
+            known
+        }
+        // Its outputs are values of groups, and what is asked of those is the asker's own.
+        LogicalPlan::Aggregate(aggregate) => vec![None; aggregate.schema.fields().len()],
+        other => match other.inputs().as_slice() {
+            [input] if input.schema().fields().len() == other.schema().fields().len() => {
+                columns(input, context)
+            }
+            _ => vec![None; other.schema().fields().len()],
+        },
+    }
+}
+
+fn joined(carried: Carried) -> Carried {
+    Carried { joined: true, ..carried }
+}
