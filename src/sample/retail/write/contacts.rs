@@ -35,8 +35,12 @@ pub(crate) fn write(day: &Day<'_>) -> Result<Vec<SourceReport>> {
         before.contacts.iter().map(|contact| (contact.number, contact)).collect();
     let fresh: Vec<_> =
         day.now.contacts.iter().filter(|c| known.get(&c.number) != Some(c)).collect();
-    let file = format!("sources/marketing/contacts_{}.csv", crate::sample::retail::day_two());
-    Ok(vec![write_file(day, file, &fresh)?])
+    Ok(vec![write_file(day, second_day_file(), &fresh)?])
+}
+
+/// The file of the second day.
+pub(super) fn second_day_file() -> String {
+    format!("sources/marketing/contacts_{}.csv", super::second_day())
 }
 
 fn write_file(day: &Day<'_>, file: String, contacts: &[&Contact]) -> Result<SourceReport> {

@@ -50,11 +50,16 @@ pub(crate) fn write_balances(day: &Day<'_>) -> Result<Vec<SourceReport>> {
     let known: HashMap<(&str, NaiveDate), &Balance> =
         before.balances.iter().map(|b| (key(b), b)).collect();
     let fresh: Vec<_> = day.now.balances.iter().filter(|b| known.get(&key(b)) != Some(b)).collect();
-    Ok(vec![write_file(day, "sources/finance/balances_2025-12.csv".to_owned(), &fresh)?])
+    Ok(vec![write_file(day, second_day_file(), &fresh)?])
 }
 
 fn key(balance: &Balance) -> (&str, NaiveDate) {
     (&balance.account, balance.month_end)
+}
+
+/// The file of the second day.
+pub(super) fn second_day_file() -> String {
+    format!("sources/finance/balances_{}.csv", super::second_day())
 }
 
 fn write_file(day: &Day<'_>, file: String, balances: &[&Balance]) -> Result<SourceReport> {

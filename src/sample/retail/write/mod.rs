@@ -20,7 +20,7 @@ pub use report::{KnownReject, SourceReport};
 use super::Retail;
 use super::dice::Dice;
 use super::world::World;
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use std::path::Path;
 
 /// A day's files.
@@ -45,11 +45,12 @@ impl Day<'_> {
 
 impl Retail {
     /// Writes the sources as they are at the close of the first day into a project's folder, and
-    /// says what they hold. Files that are there are replaced.
+    /// says what they hold. Files that are there are replaced, those of the second day taken away.
     ///
     /// # Errors
     /// Unavailable where a file cannot be written.
     pub fn write_day_one(&self, folder: &Path) -> Result<Vec<SourceReport>> {
+        take_second_day_away(folder)?;
         let day = Day { folder, before: None, now: &self.day_one, seed: self.seed() };
         let mut reports = finance::write_rates(&day)?;
         reports.extend(finance::write_channels(&day)?);
@@ -66,6 +67,30 @@ impl Retail {
         let before = Some(&self.day_one);
         write_daily(&Day { folder, before, now: &self.day_two, seed: self.seed() })
     }
+}
+
+/// The second day in the names of its files. Files are read in the order of their names, and the
+/// last row of a key counts: `orders_2025_12_31.csv` comes after `orders_2025.csv`, as it must,
+/// where `orders_2025-12-31.csv` would come before it.
+fn second_day() -> String {
+    super::day_two().format("%Y_%m_%d").to_string()
+}
+
+/// A day later the sources stand as they will; on the first day nobody has seen that yet.
+fn take_second_day_away(folder: &Path) -> Result<()> {
+    let files =
+        [web_orders::second_day_file(), contacts::second_day_file(), finance::second_day_file()];
+    for file in files.into_iter().chain([tickets::second_day_file()]) {
+        match std::fs::remove_file(folder.join(&file)) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(Error::new(ErrorKind::Unavailable, "cannot take an old file away")
+                    .with("file", file)
+                    .caused_by(error));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 fn write_daily(day: &Day<'_>) -> Result<Vec<SourceReport>> {

@@ -5,20 +5,20 @@ use super::{Day, Dice, dirt};
 use crate::error::Result;
 use crate::sample::project::write_whole;
 use crate::sample::retail::world::Ticket;
-use chrono::NaiveDateTime;
+use chrono::{NaiveDate, NaiveDateTime};
 use serde_json::{Value, json};
 use std::collections::HashMap;
 
 /// Writes all tickets on the first day; on the second those that are new or have moved on.
 pub(crate) fn write(day: &Day<'_>) -> Result<Vec<SourceReport>> {
-    let date = match day.before {
-        None => crate::sample::retail::day_one(),
-        Some(_) => crate::sample::retail::day_two(),
+    let file = match day.before {
+        None => file_of(crate::sample::retail::day_one()),
+        Some(_) => second_day_file(),
     };
     let known: HashMap<&str, &Ticket> = (day.before.into_iter())
         .flat_map(|world| world.tickets.iter().map(|ticket| (ticket.number.as_str(), ticket)))
         .collect();
-    let mut file = Lines::new(format!("sources/service/tickets_{date}.jsonl"));
+    let mut file = Lines::new(file);
     let mut dice = day.dice(&file.report.file);
     let fresh = day.now.tickets.iter().filter(|t| known.get(t.number.as_str()) != Some(t));
     for (place, ticket) in fresh.enumerate() {
@@ -35,6 +35,15 @@ pub(crate) fn write(day: &Day<'_>) -> Result<Vec<SourceReport>> {
     }
     write_whole(&day.folder.join(&file.report.file), file.text.as_bytes())?;
     Ok(vec![file.report])
+}
+
+/// The file of the second day.
+pub(super) fn second_day_file() -> String {
+    file_of(crate::sample::retail::day_two())
+}
+
+fn file_of(date: NaiveDate) -> String {
+    format!("sources/service/tickets_{date}.jsonl")
 }
 
 /// Lines under way.

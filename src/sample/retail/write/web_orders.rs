@@ -53,8 +53,12 @@ pub(crate) fn write(day: &Day<'_>) -> Result<Vec<SourceReport>> {
     let gone = withdrawn(day).into_iter().filter(|sale| sale.is_web());
     let sales: Vec<_> =
         fresh.map(|sale| (sale, false)).chain(gone.map(|sale| (sale, true))).collect();
-    let file = format!("sources/webshop/orders_{}.csv", crate::sample::retail::day_two());
-    Ok(vec![write_file(day, file, &sales)?])
+    Ok(vec![write_file(day, second_day_file(), &sales)?])
+}
+
+/// The file of the second day.
+pub(super) fn second_day_file() -> String {
+    format!("sources/webshop/orders_{}.csv", super::second_day())
 }
 
 fn write_file(day: &Day<'_>, file: String, sales: &[(&SaleLine, bool)]) -> Result<SourceReport> {
