@@ -7,8 +7,9 @@
 //! 2. [`extract`] reads what the plan says, cleans it, stages the good rows under the source's
 //!    name and puts the bad ones in quarantine.
 //!
-//! Reading and cleaning run on a blocking thread, a few batches ahead of the writer: memory is
-//! bounded whatever the source's size. Dropping the future stops the thread.
+//! Reading and cleaning run on a blocking thread, a few batches ahead of the writer: memory does
+//! not grow with the source but for what `deduplicate` must remember, a key and a moment for each
+//! distinct one. Dropping the future stops the thread.
 //!
 //! Architecture invariant: no row is lost. Rows read = rows staged + rejected + duplicates.
 
@@ -47,6 +48,8 @@ pub struct Plan {
     found: Vec<Found>,
     unread: Vec<Found>,
     before: Option<Vec<Input>>,
+    anew: bool,
+    keep_refused: bool,
 }
 
 /// What an extraction did.
@@ -54,6 +57,9 @@ pub struct Plan {
 pub struct Extracted {
     /// The good rows, under the source's name.
     pub staged: TableState,
+    /// The refused rows that could be read, with NULL for what is wrong in them; none where none
+    /// was to be kept ([`Plan::keeping_refused`]).
+    pub refused: Option<TableState>,
     /// What the source has read by now, for [`Load::set_inputs`].
     pub inputs: Vec<Input>,
     /// Rows by what became of them.
@@ -62,24 +68,41 @@ pub struct Extracted {
     pub rejects: Vec<RejectSummary>,
 }
 
+/// The part of a source's description that is at fault.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// The place.
+    From,
+    /// The columns together.
+    Columns,
+    /// A column, by its place among them.
+    Column(usize),
+    /// What is said of duplicates.
+    Deduplicate,
+}
+
 /// Faults of a source's description that can be found without reading it: its place, its rules,
 /// its names. All of them, none if it is right.
-pub fn check(project: &Path, spec: &SourceSpec) -> Vec<Error> {
+pub fn faults(project: &Path, spec: &SourceSpec) -> Vec<(Part, Error)> {
     let mut faults = Vec::new();
     let mut names = HashSet::new();
-    let twice = spec.columns.iter().filter(|column| !names.insert(column.name.as_str()));
-    faults.extend(twice.map(|column| Error::user(format!("two columns named `{}`", column.name))));
     if spec.columns.is_empty() {
-        faults.push(Error::user("a source needs at least one column"));
+        faults.push((Part::Columns, Error::user("a source needs at least one column")));
     }
-    faults.extend(source::open(project, spec).err());
-    for column in &spec.columns {
-        faults.extend(Cleaner::new(std::slice::from_ref(column)).err());
+    faults.extend(source::open(project, spec).err().map(|fault| (Part::From, fault)));
+    for (place, column) in spec.columns.iter().enumerate() {
+        if !names.insert(column.name.as_str()) {
+            let message = format!("the source has two columns `{}`", column.name);
+            faults.push((Part::Column(place), Error::user(message)));
+        }
+        let wrong = Cleaner::new(std::slice::from_ref(column)).err();
+        faults.extend(wrong.map(|fault| (Part::Column(place), fault)));
     }
     if let (Ok(cleaner), Some(deduplicate)) = (Cleaner::new(&spec.columns), &spec.deduplicate) {
-        faults.extend(Deduplicator::new(deduplicate, cleaner.schema()).err());
+        let wrong = Deduplicator::new(deduplicate, cleaner.schema()).err();
+        faults.extend(wrong.map(|fault| (Part::Deduplicate, fault)));
     }
-    faults.into_iter().map(|fault| fault.with("source", &spec.name)).collect()
+    faults
 }
 
 /// Looks at what there is to read; `before` is what published runs have read, if any has.
@@ -95,8 +118,8 @@ pub async fn plan(project: &Path, spec: &SourceSpec, before: Option<&[Input]>) -
 }
 
 fn plan_blocking(project: &Path, spec: SourceSpec, before: Option<Vec<Input>>) -> Result<Plan> {
-    if let Some(fault) = check(project, &spec).into_iter().next() {
-        return Err(fault);
+    if let Some((_, fault)) = faults(project, &spec).into_iter().next() {
+        return Err(fault.with("source", &spec.name));
     }
     let place = |error: Error| error.with("source", &spec.name);
     let source: Arc<dyn Source> = Arc::from(source::open(project, &spec).map_err(place)?);
@@ -110,10 +133,24 @@ fn plan_blocking(project: &Path, spec: SourceSpec, before: Option<Vec<Input>>) -
         Strategy::NewFiles => !before.iter().flatten().any(|input| *input == found.input),
     };
     let unread = found.iter().filter(is_new).cloned().collect();
-    Ok(Plan { spec, source, found, unread, before })
+    let (anew, keep_refused) = (false, false);
+    Ok(Plan { spec, source, found, unread, before, anew, keep_refused })
 }
 
 impl Plan {
+    /// The same plan, reading all there is, read before or not.
+    #[must_use]
+    pub fn anew(self) -> Self {
+        Self { unread: self.found.clone(), anew: true, ..self }
+    }
+
+    /// The same plan, giving back the refused rows that could be read ([`Extracted::refused`]),
+    /// for who must know which keys were among them. They are kept in memory meanwhile.
+    #[must_use]
+    pub fn keeping_refused(self) -> Self {
+        Self { keep_refused: true, ..self }
+    }
+
     /// Whether published runs have read exactly what there is: reading it again changes nothing.
     pub fn is_unchanged(&self) -> bool {
         let Some(before) = &self.before else { return false };
@@ -123,6 +160,18 @@ impl Plan {
                 let now: HashSet<_> = self.found.iter().map(|found| key(&found.input)).collect();
                 now == before.iter().map(key).collect()
             }
+        }
+    }
+
+    /// How many inputs that are to be read anew are not there any more.
+    pub fn gone(&self) -> usize {
+        let is_gone =
+            |input: &&Input| !self.found.iter().any(|found| found.input.name == input.name);
+        let before = self.before.iter().flatten();
+        if self.anew && self.spec.strategy == Strategy::NewFiles {
+            before.filter(is_gone).count()
+        } else {
+            0
         }
     }
 
@@ -170,15 +219,18 @@ pub async fn extract(
     let (sender, receiver) = mpsc::channel(QUEUED_BATCHES);
     let spec = &plan.spec;
     let origin = Origin { run: load.run().clone(), job: job.to_owned(), source: spec.name.clone() };
-    let reader = Reader::new(spec, Arc::clone(&plan.source), &plan.unread, origin, on_progress)?;
+    let mut reader =
+        Reader::new(spec, Arc::clone(&plan.source), &plan.unread, origin, on_progress)?;
+    reader.keep_refused(plan.keep_refused);
     let thread = tokio::task::spawn_blocking(move || {
         reader.read(&mut |batch, rejects| {
             sender.blocking_send((batch, rejects)).map_err(|_| cancelled())
         })
     });
     let rows = rows(receiver, warehouse.clone(), load.run().clone());
-    let columns = spec.columns.iter().map(|c| Column::new(&c.name, c.ty, true)).collect();
-    let staged = load.write_staged(&spec.name, columns, rows).await;
+    let columns: Vec<Column> =
+        spec.columns.iter().map(|c| Column::new(&c.name, c.ty, true)).collect();
+    let staged = load.write_staged(&spec.name, columns.clone(), rows).await;
     // the reader's error is the cause, the writer's only its consequence
     let place = |error: Error| error.with("source", &spec.name).with("job", job);
     let read = match (thread.await.map_err(stopped)?, &staged) {
@@ -187,8 +239,16 @@ pub async fn extract(
     };
     let staged = staged.map_err(place)?;
     let read = read.ok_or_else(cancelled)?;
+    let refused = match read.refused.is_empty() {
+        true => None,
+        false => {
+            let rows = futures::stream::iter(read.refused.into_iter().map(Ok)).boxed();
+            Some(load.write_staged(&spec.name, columns, rows).await.map_err(place)?)
+        }
+    };
     Ok(Extracted {
         staged,
+        refused,
         inputs: plan.inputs_after(read.inputs),
         counts: read.counts,
         rejects: read.tally.summary(),

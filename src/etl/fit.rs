@@ -82,7 +82,11 @@ impl Fitting {
     pub(crate) fn apply(&self, batch: &RecordBatch) -> Result<RecordBatch> {
         let pairs = self.picks.iter().zip(&self.columns);
         let arrays = pairs
-            .map(|((index, checked), column)| convert(batch.column(*index), *checked, column))
+            .map(|((index, checked), column)| {
+                let array = batch.column(*index);
+                no_nulls(array, column, batch)?;
+                convert(array, *checked, column)
+            })
             .collect::<Result<Vec<_>>>()?;
         let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
         RecordBatch::try_new_with_options(arrow_schema(&self.columns), arrays, &options)
@@ -126,12 +130,30 @@ fn fits(from: &DataType, to: ColumnType) -> Option<bool> {
     })
 }
 
-fn convert(array: &ArrayRef, checked: bool, column: &Column) -> Result<ArrayRef> {
-    if !column.nullable && array.logical_null_count() > 0 {
-        let count = array.logical_null_count();
-        return Err(Error::data(format!("a column that may not be NULL is, in {count} rows"))
-            .with("column", &column.name));
+/// Refuses NULL in a column that may not hold it, and shows a row that has it.
+fn no_nulls(array: &ArrayRef, column: &Column, batch: &RecordBatch) -> Result<()> {
+    /// Columns shown of the row.
+    const SHOWN: usize = 5;
+    let Some(nulls) = array.logical_nulls().filter(|nulls| nulls.null_count() > 0) else {
+        return Ok(());
+    };
+    if column.nullable {
+        return Ok(());
     }
+    let row = (0..nulls.len()).find(|row| nulls.is_null(*row)).unwrap_or_default();
+    let schema = batch.schema();
+    let cells = schema.fields().iter().zip(batch.columns()).filter(|(_, cell)| cell.is_valid(row));
+    let cells = cells.take(SHOWN).map(|(field, cell)| {
+        let value = array_value_to_string(cell, row).unwrap_or_default();
+        format!("{} = {value}", field.name())
+    });
+    Err(Error::data(format!("`{}` may not be NULL, but is", column.name))
+        .with("rows of this batch", nulls.null_count())
+        .with("one of them", cells.collect::<Vec<_>>().join(", "))
+        .hint("fill or reject it in the source's rules, or handle it in the transformation"))
+}
+
+fn convert(array: &ArrayRef, checked: bool, column: &Column) -> Result<ArrayRef> {
     let target = column.ty.arrow();
     let strict = CastOptions { safe: false, ..CastOptions::default() };
     let unfit = |error: ArrowError| {

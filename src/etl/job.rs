@@ -288,6 +288,10 @@ pub struct FactLoad {
     /// their key instead (upsert only).
     #[serde(default)]
     pub delete_when: Option<String>,
+    /// Whether no rows at all may take the place of those there (replace only). A source that
+    /// holds nothing is more often broken than true.
+    #[serde(default)]
+    pub may_be_empty: bool,
 }
 
 /// How rows meet those already in the fact.

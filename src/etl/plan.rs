@@ -1,4 +1,4 @@
-//! What a run would do: looks at sources and the latest release, reads no rows, writes nothing.
+//! What a run would do: looks at sources and the latest release, loads no rows, writes nothing.
 
 use super::job::{FactMode, Job, LoadSpec, Missing};
 use super::jobs::{Jobs, tables_used, target_table};
@@ -51,7 +51,7 @@ pub async fn plan(
     // Tables that jobs before would load; whether rows change is known only when they have run.
     let mut loaded: BTreeSet<String> = BTreeSet::new();
     for job in jobs.select(only)? {
-        let sources = plans(project, job, &release).await?;
+        let sources = plans(project, job, model, &release).await?;
         let mut reasons = reasons(&sources, job, model, &release);
         if super::upstream::follows_upstream(job) {
             let used = tables_used(job, model);

@@ -3,7 +3,8 @@
 //! ```text
 //! begin on the latest release
 //!   -> calendars
-//!   -> each job: plan -> (skip | extract and clean -> transform -> load)
+//!   -> what there is to read, of all jobs
+//!   -> each job: skip | extract and clean -> transform -> load
 //!   -> the aggregates of what changed
 //!   -> publish once, or nothing where nothing changed
 //! ```
@@ -109,9 +110,14 @@ struct Done {
 async fn work(request: &Request<'_>, load: &mut Load, done: &mut Done) -> Result<()> {
     super::load::calendar::load(load, request.engine.model()).await?;
     let jobs = request.jobs.select(request.only)?;
-    for (index, job) in jobs.iter().enumerate() {
+    // All sources are looked at before any is read: a missing file is told at once.
+    let mut plans = Vec::with_capacity(jobs.len());
+    for job in &jobs {
+        plans.push(job::plans(request.project, job, request.engine.model(), load.base()).await?);
+    }
+    for (index, (job, plans)) in jobs.iter().zip(&plans).enumerate() {
         request.progress.job_started(&job.job, index + 1, jobs.len());
-        let summary = job::run(request, load, job).await?;
+        let summary = job::run(request, load, job, plans).await?;
         request.progress.job_finished(&summary);
         done.jobs.push(summary);
     }

@@ -1,5 +1,6 @@
 //! Whether what a job depends on, beside its sources, has changed since it last ran: its own text,
-//! the model of its table, and the tables it uses.
+//! the model of its table (and of the dimensions whose members a fact's rows find), and the tables
+//! it uses.
 //!
 //! A release remembers these beside the job's sources, as inputs whose names no source can have.
 
@@ -41,6 +42,12 @@ pub(crate) fn changed(job: &Job, model: &Model, release: &Release) -> Vec<String
     words.collect()
 }
 
+/// Whether the job, or the model of its table, is another than when the job last ran.
+pub(crate) fn is_redefined(job: &Job, model: &Model, release: &Release) -> bool {
+    let before = release.inputs.get(&job.job).and_then(|inputs| inputs.get(DEFINITION));
+    before.is_some_and(|seen| seen.first() != Some(&definition(job, model)))
+}
+
 /// Whether a job runs again for what has changed beside its sources. One that appends does not:
 /// the rows it has read are in the fact already. Without sources, the warehouse is its source.
 pub(crate) fn follows_upstream(job: &Job) -> bool {
@@ -51,7 +58,12 @@ pub(crate) fn follows_upstream(job: &Job) -> bool {
 fn definition(job: &Job, model: &Model) -> Input {
     let table = match &job.load {
         LoadSpec::Dimension(load) => format!("{:?}", model.dimension(&load.dimension)),
-        LoadSpec::Fact(load) => format!("{:?}", model.fact(&load.fact)),
+        LoadSpec::Fact(load) => {
+            let fact = model.fact(&load.fact);
+            let roles = fact.into_iter().flat_map(|fact| &fact.roles);
+            let dimensions = roles.map(|role| model.dimension(&role.dimension));
+            format!("{fact:?}{:?}", dimensions.collect::<Vec<_>>())
+        }
     };
     let text = format!("{job:?}\n{table}");
     Input {

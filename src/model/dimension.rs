@@ -114,6 +114,11 @@ impl Dimension {
         self.kind == DimensionKind::Loaded
     }
 
+    /// Whether a member may have several versions that differ: what it was is not what it is.
+    pub fn keeps_history(&self) -> bool {
+        self.attributes.iter().any(|attribute| attribute.history == History::NewVersion)
+    }
+
     /// The level of that name, in whichever hierarchy.
     pub fn level(&self, name: &str) -> Option<&Level> {
         self.hierarchies.iter().flat_map(|hierarchy| &hierarchy.levels).find(|l| l.name == name)

@@ -18,6 +18,7 @@ mod engine_fixture;
 mod engine_operations;
 mod etl;
 mod etl_project;
+mod etl_traps;
 mod extract;
 mod model;
 mod reference;

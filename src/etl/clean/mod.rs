@@ -91,6 +91,8 @@ pub(crate) struct Cleaned {
     pub(crate) batch: RecordBatch,
     /// The rows that are not, in the order read.
     pub(crate) refused: Vec<Refused>,
+    /// The values of those that could be read, with NULL for what is wrong.
+    pub(crate) refused_rows: RecordBatch,
     /// Values made NULL by `on_error: null`: column and rule -> count.
     pub(crate) nulled: BTreeMap<(String, &'static str), u64>,
 }
@@ -164,7 +166,8 @@ impl Cleaner {
         let options = RecordBatchOptions::new().with_row_count(Some(raw.rows));
         let batch = RecordBatch::try_new_with_options(Arc::clone(&self.schema), arrays, &options)
             .map_err(internal)?;
-        Ok(Cleaned { batch: keep(&batch, &first)?, refused: self.refused(raw, first), nulled })
+        let (batch, refused_rows) = (keep(&batch, &first, false)?, keep(&batch, &first, true)?);
+        Ok(Cleaned { batch, refused: self.refused(raw, first), refused_rows, nulled })
     }
 
     fn refused(&self, raw: &RawBatch, faults: BTreeMap<usize, (usize, Fault)>) -> Vec<Refused> {
@@ -188,13 +191,18 @@ impl Cleaner {
     }
 }
 
-/// The rows without a fault. A row that on_error nulled and another column refused is refused.
-fn keep(batch: &RecordBatch, faults: &BTreeMap<usize, (usize, Fault)>) -> Result<RecordBatch> {
+/// The rows with a fault, or those without. A row that on_error nulled and another column refused
+/// has one.
+fn keep(
+    batch: &RecordBatch,
+    faults: &BTreeMap<usize, (usize, Fault)>,
+    faulty: bool,
+) -> Result<RecordBatch> {
     if faults.is_empty() {
-        return Ok(batch.clone());
+        return Ok(if faulty { batch.slice(0, 0) } else { batch.clone() });
     }
     let mask: BooleanArray =
-        (0..batch.num_rows()).map(|row| Some(!faults.contains_key(&row))).collect();
+        (0..batch.num_rows()).map(|row| Some(faults.contains_key(&row) == faulty)).collect();
     filter_record_batch(batch, &mask).map_err(internal)
 }
 

@@ -43,6 +43,8 @@ pub(super) struct Read {
     pub(super) inputs: Vec<Input>,
     pub(super) counts: Counts,
     pub(super) tally: Tally,
+    /// The refused rows, where they were to be kept.
+    pub(super) refused: Vec<RecordBatch>,
 }
 
 /// Takes good rows and the rejects between them; an error stops the reader.
@@ -56,6 +58,7 @@ pub(super) struct Reader {
     deduplicator: Option<Deduplicator>,
     origin: Origin,
     on_progress: super::OnProgress,
+    keep_refused: bool,
 }
 
 impl Reader {
@@ -70,7 +73,13 @@ impl Reader {
         let deduplicator = spec.deduplicate.as_ref();
         let deduplicator =
             deduplicator.map(|spec| Deduplicator::new(spec, cleaner.schema())).transpose()?;
-        Ok(Self { source, inputs: inputs.to_vec(), cleaner, deduplicator, origin, on_progress })
+        let (inputs, keep_refused) = (inputs.to_vec(), false);
+        Ok(Self { source, inputs, cleaner, deduplicator, origin, on_progress, keep_refused })
+    }
+
+    /// Whether refused rows are given back at the end.
+    pub(super) fn keep_refused(&mut self, keep: bool) {
+        self.keep_refused = keep;
     }
 
     /// Reads everything. With deduplication it reads twice: once to find the latest rows, once
@@ -84,8 +93,12 @@ impl Reader {
             Some((losers, inputs)) => (Some(losers), Some(inputs)),
             None => (None, None),
         };
-        let mut read =
-            Read { inputs: Vec::new(), counts: Counts::default(), tally: Tally::default() };
+        let mut read = Read {
+            inputs: Vec::new(),
+            counts: Counts::default(),
+            tally: Tally::default(),
+            refused: Vec::new(),
+        };
         for found in &self.inputs {
             let done: u64 = read.inputs.iter().map(|input| input.size_bytes).sum();
             let mut sink = |raw: RawBatch| {
@@ -139,6 +152,9 @@ impl Reader {
         counts.duplicates += (cleaned.batch.num_rows() - kept.num_rows()) as u64;
         for ((column, rule), values) in cleaned.nulled {
             *counts.nulled.entry((column, rule.to_owned())).or_insert(0) += values;
+        }
+        if self.keep_refused && cleaned.refused_rows.num_rows() > 0 {
+            read.refused.push(cleaned.refused_rows);
         }
         let rejects: Vec<Reject> =
             cleaned.refused.into_iter().map(|row| self.origin.reject(&raw.file, row)).collect();

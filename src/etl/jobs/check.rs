@@ -3,10 +3,12 @@
 use super::columns::check_columns;
 use super::references::check_expression;
 use super::{Written, references};
+use crate::etl::extract::{self, Part};
 use crate::etl::job::{DimensionLoad, FactLoad, FactMode, LoadSpec, Missing, Strategy};
 use crate::model::{Dimension, DimensionKind, Fact, Model};
 use crate::yaml::{Fault, Faults};
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 /// Checks one job.
 pub(super) fn check(written: &Written, model: &Model) -> Faults {
@@ -71,26 +73,23 @@ fn sources(written: &Written, faults: &mut Faults) {
             let message = format!("the job has two sources `{}`", source.name);
             faults.push(written.fault(&path("name"), message));
         }
-        if source.columns.is_empty() {
-            faults.push(written.fault(&path("columns"), "a source needs at least one column"));
-        }
-        let mut columns: BTreeSet<&str> = BTreeSet::new();
         for (position, column) in source.columns.iter().enumerate() {
             let position = position.to_string();
             let path = ["sources", &index, "columns", &position, "name"];
             name(written, "column", &path, &column.name, faults);
-            if !columns.insert(&column.name) {
-                let message = format!("the source has two columns `{}`", column.name);
-                faults.push(written.fault(&path, message));
-            }
         }
-        let rule = source.deduplicate.iter();
-        for column in rule.flat_map(|rule| rule.key.iter().chain(&rule.latest_by)) {
-            if !columns.contains(column.as_str()) {
-                let message = format!("the source has no column `{column}`");
-                let fault = written.fault(&path("deduplicate"), message);
-                faults.push(fault.suggest(column, columns.iter().copied()));
-            }
+        for (part, error) in extract::faults(Path::new(""), source) {
+            let column = match part {
+                Part::Column(position) => position.to_string(),
+                _ => String::new(),
+            };
+            let path: &[&str] = match part {
+                Part::From => &path("from"),
+                Part::Columns => &path("columns"),
+                Part::Column(_) => &["sources", &index, "columns", &column],
+                Part::Deduplicate => &path("deduplicate"),
+            };
+            faults.push(written.fault(path, error.to_string()));
         }
     }
 }
@@ -176,6 +175,24 @@ fn fact(written: &Written, load: &FactLoad, model: &Model, faults: &mut Faults) 
     if load.mode == FactMode::Upsert && fact.key.is_empty() {
         let message = format!("`mode: upsert` needs the fact `{}` to have a key", fact.name);
         faults.push(written.fault(&["load", "fact", "mode"], message));
+    }
+    if load.mode == FactMode::Upsert {
+        for role in fact.roles.iter().filter(|role| fact.key.contains(&role.key_column())) {
+            let loaded = |d: &&Dimension| d.kind == DimensionKind::Loaded;
+            let Some(dimension) = model.dimension(&role.dimension).filter(loaded) else { continue };
+            let natural: Vec<&str> =
+                dimension.natural_key.iter().map(|column| column.name.as_str()).collect();
+            let message = format!(
+                "`mode: upsert` finds rows by the fact's key, and `{}` is another one when the \
+                 member gets a new version or is known at last",
+                role.key_column()
+            );
+            let hint = format!(
+                "keep the natural key ({}) in `degenerate` of the fact, and use that in its `key`",
+                natural.join(", ")
+            );
+            faults.push(written.fault(&["load", "fact", "mode"], message).hint(hint));
+        }
     }
     if let Some(condition) = &load.delete_when {
         let path = ["load", "fact", "delete_when"];

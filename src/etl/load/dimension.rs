@@ -1,15 +1,16 @@
 //! A job's rows into a dimension: reads the table as it stands, runs the kernel, stages the rest.
 
-use super::scd::{self, BEGINNING_US, Members, OPEN_END_US};
+use super::scd::{self, BEGINNING_US, Members, OPEN_END_US, Refused};
 use super::{Loaded, Loading, stage};
-use crate::error::{Error, Result};
+use crate::engine::Session;
+use crate::error::{Error, ErrorKind, Result};
 use crate::etl::fit::{Fitting, Wanted};
-use crate::etl::job::{DimensionLoad, Missing};
+use crate::etl::job::{DimensionLoad, Job, Missing};
 use crate::etl::{rows, transform};
 use crate::model::{Column, ColumnType, Dimension, arrow_schema};
 use crate::store::{TableSpec, TableState};
 use arrow::array::{AsArray, UInt32Array, new_null_array};
-use arrow::compute::take_record_batch;
+use arrow::compute::{concat_batches, take_record_batch};
 use arrow::datatypes::TimestampMicrosecondType;
 use arrow::record_batch::RecordBatch;
 use chrono::{DateTime, Utc};
@@ -32,6 +33,7 @@ pub(super) async fn load(loading: &mut Loading<'_>, spec: &DimensionLoad) -> Res
     let unknown = || Error::internal("the job's dimension is not in the model");
     let dimension = model.dimension(&spec.dimension).ok_or_else(unknown)?;
     let (incoming, effective_us) = incoming(loading, spec, dimension).await?;
+    let refused = refused(loading, dimension).await?;
     let preview = loading.load.preview();
     let current = match preview.tables.get(&dimension.table()) {
         Some(table) => {
@@ -55,6 +57,7 @@ pub(super) async fn load(loading: &mut Loading<'_>, spec: &DimensionLoad) -> Res
         effective_us: effective_us.as_deref(),
         as_of_us: loading.as_of.timestamp_micros(),
         missing: spec.missing,
+        refused: &refused,
         keep_log,
     })
     .map_err(|error| error.with("dimension", &dimension.name))?;
@@ -64,7 +67,7 @@ pub(super) async fn load(loading: &mut Loading<'_>, spec: &DimensionLoad) -> Res
         rows_in: incoming.num_rows() as u64,
         rows_written: loaded.rows_changed,
         rows_deleted: loaded.closed,
-        notes: notes(dimension, &loaded, loading.rows_rejected),
+        notes: notes(dimension, &loaded, &refused, loading),
     })
 }
 
@@ -107,6 +110,42 @@ async fn incoming(
         .hint("clean it in the source's rules or the transformation"));
     }
     Ok((batch, effective))
+}
+
+/// Who the refused rows are of, by the job's own transformation: each source's refused rows in
+/// place of its good ones. They are not missing, whatever else is wrong with them.
+async fn refused(loading: &Loading<'_>, dimension: &Dimension) -> Result<Refused> {
+    let mut wanted: Vec<Wanted> = dimension.natural_key.iter().map(Wanted::same).collect();
+    wanted.iter_mut().for_each(|key| key.column.nullable = true);
+    let mut batches = Vec::new();
+    for (name, rows) in loading.refused {
+        let sources = loading.sources.iter().map(|(source, good)| {
+            let rows = if source == name { rows } else { good };
+            (source.clone(), rows.clone())
+        });
+        let preview = loading.load.preview();
+        let session = transform::session(loading.engine, preview, sources.collect());
+        let keys = match keys_of(&session, loading.job, &wanted).await {
+            Ok(keys) => keys,
+            // What is wrong in them is wrong for the transformation as well.
+            Err(error) if error.kind() == ErrorKind::Internal => return Err(error),
+            Err(_) => return Ok(Refused::Anybody),
+        };
+        batches.push(keys);
+    }
+    match batches.first() {
+        None => Ok(Refused::Nobody),
+        Some(first) => concat_batches(&first.schema(), &batches)
+            .map(Refused::These)
+            .map_err(|error| Error::internal("keys do not fit together").caused_by(error)),
+    }
+}
+
+async fn keys_of(session: &Session, job: &Job, wanted: &[Wanted]) -> Result<RecordBatch> {
+    let query = transform::plan(session, job, &[]).await?;
+    let fitting = Fitting::new(&query.schema(), wanted)?;
+    let columns = fitting.columns().to_vec();
+    rows::collect(rows::fitted(&query, fitting).await?, &columns).await
 }
 
 /// A stored table as the columns wanted now; a column that it does not have yet is NULL.
@@ -202,13 +241,27 @@ async fn put(loading: &mut Loading<'_>, spec: TableSpec, batch: &RecordBatch) ->
     Ok(())
 }
 
-fn notes(dimension: &Dimension, loaded: &scd::Loaded, rows_rejected: u64) -> Vec<String> {
+fn notes(
+    dimension: &Dimension,
+    loaded: &scd::Loaded,
+    refused: &Refused,
+    loading: &Loading<'_>,
+) -> Vec<String> {
     let mut notes = Vec::new();
-    if loaded.closed > 0 && rows_rejected > 0 {
+    let readable: u64 = loading.refused.iter().map(|(_, rows)| rows.rows()).sum();
+    let unreadable = loading.rows_rejected.saturating_sub(readable);
+    if loaded.closed > 0 && unreadable > 0 {
         notes.push(format!(
             "{} members of `{}` were closed as missing; rows of theirs may be among the \
-             {rows_rejected} that were rejected",
+             {unreadable} that could not be read",
             loaded.closed, dimension.name
+        ));
+    }
+    if matches!(refused, Refused::Anybody) {
+        notes.push(format!(
+            "nobody of `{}` was closed as missing: the transformation does not say who the \
+             rejected rows are of",
+            dimension.name
         ));
     }
     if loaded.contradictions > 0 {

@@ -27,9 +27,10 @@ pub(super) async fn load(loading: &mut Loading<'_>, spec: &FactLoad) -> Result<L
     let fact = model.fact(&spec.fact).ok_or_else(unknown)?;
     check_dimensions(loading, fact)?;
     let staged = stage_rows(loading, spec, fact, &model).await?;
+    check_grain(loading, fact, &staged).await?;
     let notes = missing_events(loading, fact, &model, &staged).await?;
     let mut loaded = match spec.mode {
-        FactMode::Append | FactMode::Replace => whole(loading, spec.mode, fact, &staged).await?,
+        FactMode::Append | FactMode::Replace => whole(loading, spec, fact, &staged).await?,
         FactMode::Upsert => upsert::load(loading, spec, fact, &staged).await?,
     };
     loaded.rows_in = staged.rows();
@@ -97,10 +98,10 @@ async fn missing_events(
     model: &Model,
     staged: &TableState,
 ) -> Result<Vec<String>> {
-    let versioned = |role: &crate::model::FactRole| {
-        model.dimension(&role.dimension).is_some_and(|dimension| dimension.is_versioned())
+    let with_history = |role: &crate::model::FactRole| {
+        model.dimension(&role.dimension).is_some_and(|dimension| dimension.keeps_history())
     };
-    if !fact.roles.iter().any(versioned) {
+    if !fact.roles.iter().any(with_history) {
         return Ok(Vec::new());
     }
     let session = loading.session(&[(ROWS, staged)]);
@@ -116,12 +117,19 @@ async fn missing_events(
 /// Append or replace: all rows are written as they come.
 async fn whole(
     loading: &mut Loading<'_>,
-    mode: FactMode,
+    job: &FactLoad,
     fact: &Fact,
     staged: &TableState,
 ) -> Result<Loaded> {
-    let spec = spec(fact);
+    let (spec, mode) = (spec(fact), job.mode);
     let before = loading.load.preview().tables.get(&spec.name).cloned();
+    let rows_before = before.as_ref().map_or(0, TableState::rows);
+    if mode == FactMode::Replace && staged.rows() == 0 && rows_before > 0 && !job.may_be_empty {
+        let message = format!("{rows_before} rows would be replaced by none");
+        return Err(Error::data(message).with("fact", &fact.name).hint(
+            "look whether the sources are complete; `may_be_empty: true` in the job allows it",
+        ));
+    }
     if let Some(before) = before.as_ref().filter(|_| mode == FactMode::Append) {
         stage::check_partitions(before, &spec)?;
     }
@@ -145,7 +153,6 @@ async fn whole(
         );
     };
     let written = stage::only(&table, &files);
-    check_grain(loading, fact, &written).await?;
     if let Some(before) = before.as_ref().filter(|_| mode == FactMode::Append) {
         check_new(loading, fact, before, &written).await?;
     }
@@ -170,27 +177,24 @@ pub(super) fn check_rows(fact: &Fact, expected: u64, found: u64) -> Result<()> {
     Err(Error::internal(message).with("fact", &fact.name))
 }
 
-/// No key comes twice among these rows.
-pub(super) async fn check_grain(
-    loading: &Loading<'_>,
-    fact: &Fact,
-    table: &TableState,
-) -> Result<()> {
-    if fact.key.is_empty() || table.files.is_empty() {
+/// No key comes twice among the staged rows.
+async fn check_grain(loading: &Loading<'_>, fact: &Fact, staged: &TableState) -> Result<()> {
+    if fact.key.is_empty() || staged.files.is_empty() {
         return Ok(());
     }
-    let keys = fact_sql::list("", &fact.key);
+    let keys = fact_sql::natural_key(fact, loading.engine.model())?;
+    let keys = fact_sql::list("", &keys);
     let sql = format!(
-        "SELECT {keys} FROM {WRITTEN} GROUP BY {keys} HAVING count(*) > 1 ORDER BY {keys} LIMIT 3"
+        "SELECT {keys} FROM {ROWS} GROUP BY {keys} HAVING count(*) > 1 ORDER BY {keys} LIMIT 3"
     );
-    let session = loading.session(&[(WRITTEN, table)]);
+    let session = loading.session(&[(ROWS, staged)]);
     let twice = rows::answer(&session, &sql).await?;
     refuse(fact, &twice, "more than once in the rows of this job", |error| {
         error.hint("`deduplicate` in a source says which row stays; or mend the transformation")
     })
 }
 
-/// No key is in the fact already.
+/// No key is in the fact already. A member whom nobody knows may be another one each time.
 async fn check_new(
     loading: &Loading<'_>,
     fact: &Fact,
@@ -201,8 +205,12 @@ async fn check_new(
         return Ok(());
     }
     let keys = fact_sql::list("n.", &fact.key);
+    let roles = fact.roles.iter().map(crate::model::FactRole::key_column);
+    let known = roles.filter(|key| fact.key.contains(key));
+    let known = known.map(|key| format!("n.{} > 0 AND ", fact_sql::quoted(&key)));
     let sql = format!(
-        "SELECT {keys} FROM {WRITTEN} AS n JOIN rows_before AS b ON {} ORDER BY {keys} LIMIT 3",
+        "SELECT {keys} FROM {WRITTEN} AS n JOIN rows_before AS b ON {}{} ORDER BY {keys} LIMIT 3",
+        known.collect::<String>(),
         fact_sql::equal("n", "b", &fact.key)
     );
     let session = loading.session(&[(WRITTEN, written), ("rows_before", before)]);

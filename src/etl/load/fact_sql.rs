@@ -30,6 +30,22 @@ pub(super) fn equal(a: &str, b: &str, names: &[String]) -> String {
     pairs.collect::<Vec<_>>().join(" AND ")
 }
 
+/// The columns of the staged rows that tell the fact's rows apart: its key, with natural keys in
+/// place of surrogate ones. Two members whom nobody knows are two.
+pub(super) fn natural_key(fact: &Fact, model: &Model) -> Result<Vec<String>> {
+    let mut columns = Vec::new();
+    for name in &fact.key {
+        match fact.roles.iter().find(|role| role.key_column() == *name) {
+            Some(role) => {
+                let keys = dimension(model, role)?.natural_key.len();
+                columns.extend((0..keys).map(|position| key_name(role, position)));
+            }
+            None => columns.push(name.clone()),
+        }
+    }
+    Ok(columns)
+}
+
 /// The natural key column of a role, by position, among the staged rows.
 fn key_name(role: &FactRole, position: usize) -> String {
     format!("__{}_{position}", role.role)
@@ -125,9 +141,14 @@ fn join(role: &FactRole, dimension: &Dimension) -> String {
         format!("r.{} = {alias}.{}", quoted(&key_name(role, position)), quoted(&column.name))
     });
     let keys: Vec<String> = keys.collect();
+    let then = format!("r.{EVENT} >= {alias}.valid_from AND r.{EVENT} < {alias}.valid_to");
+    // Without history a member is the same at any moment, known or not.
+    let then = match dimension.keeps_history() {
+        true => then,
+        false => format!("(r.{EVENT} IS NULL AND {alias}.is_current OR {then})"),
+    };
     format!(
-        "LEFT JOIN warehouse.{} AS {alias} ON {} AND r.{EVENT} >= {alias}.valid_from \
-         AND r.{EVENT} < {alias}.valid_to",
+        "LEFT JOIN warehouse.{} AS {alias} ON {} AND {then}",
         quoted(&dimension.table()),
         keys.join(" AND "),
     )

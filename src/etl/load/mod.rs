@@ -27,6 +27,9 @@ pub(crate) struct Loading<'a> {
     pub(crate) job: &'a Job,
     /// Its staged sources.
     pub(crate) sources: &'a [(String, TableState)],
+    /// Of sources with refused rows those rows, with NULL for what is wrong in them; only where
+    /// members that are missing are closed.
+    pub(crate) refused: &'a [(String, TableState)],
     /// Rows of those sources that were refused.
     pub(crate) rows_rejected: u64,
     /// The run's business time.

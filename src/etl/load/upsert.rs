@@ -1,11 +1,12 @@
 //! Upsert: rows replace those with the same key, and only partitions that held one are rewritten.
 
-use super::fact::{check_grain, check_rows, count, spec, stored_columns, unknown_members};
+use super::fact::{check_rows, count, spec, stored_columns, unknown_members};
 use super::fact_sql::{DELETE, ROWS, equal, list, look_up, order_by, quoted};
 use super::{Loaded, Loading, stage};
 use crate::error::{Error, Result};
 use crate::etl::job::FactLoad;
 use crate::etl::rows;
+use crate::ids::SurrogateKey;
 use crate::model::{Column, ColumnType, Fact};
 use crate::store::{Change, DataFile, TableSpec, TableState};
 use arrow::array::AsArray;
@@ -33,11 +34,12 @@ pub(super) async fn load(
     let spec = spec(fact);
     let keyed = keyed(loading, job, fact, staged).await?;
     check_rows(fact, staged.rows(), keyed.rows())?;
-    check_grain(loading, fact, &keyed).await?;
+    check_days(loading, fact, &keyed).await?;
     let before = loading.load.preview().tables.get(&spec.name).cloned();
     if let Some(before) = &before {
         stage::check_partitions(before, &spec)?;
     }
+    let stored = before.clone();
     let before = before.map(|before| stage::as_specified(&before, &spec));
     let changed = changed(loading, fact, &keyed, before.as_ref()).await?;
     let session = loading.session(&[(CHANGED, &changed)]);
@@ -50,6 +52,10 @@ pub(super) async fn load(
         return Err(Error::internal("counting changed rows did not answer"));
     };
     if *all == 0 && before.is_some() {
+        if stored.is_some_and(|stored| stored.columns != spec.columns) {
+            // No row has anything in the new columns yet, but they can be asked for.
+            loading.load.stage(spec, Change::Append(Vec::new()))?;
+        }
         return Ok(Loaded::default());
     }
     let old = old_files(loading, fact, &changed, before.as_ref(), *found).await?;
@@ -70,6 +76,27 @@ pub(super) async fn load(
         notes: unknown_members(loading, fact, &changed).await?,
         ..Loaded::default()
     })
+}
+
+/// A day that identifies rows is in its calendar: all others would be the same unknown day.
+async fn check_days(loading: &Loading<'_>, fact: &Fact, keyed: &TableState) -> Result<()> {
+    for role in fact.roles.iter().filter(|role| fact.key.contains(&role.key_column())) {
+        let session = loading.session(&[(KEYED, keyed)]);
+        let unknown = SurrogateKey::UNKNOWN.0;
+        let key = quoted(&role.key_column());
+        let sql = format!("SELECT count(*) FROM {KEYED} WHERE {key} = {unknown}");
+        let Some(count) = rows::counts(&session, &sql).await?.first().copied() else { continue };
+        if count > 0 {
+            let message = format!(
+                "{count} rows have a day outside the calendar, and the day is part of the key"
+            );
+            return Err(Error::data(message)
+                .with("fact", &fact.name)
+                .with("role", &role.role)
+                .hint("widen `calendar` of its dimension, or clean such days with `range`"));
+        }
+    }
+    Ok(())
 }
 
 /// Looks the rows' surrogate keys up, once.

@@ -3,21 +3,25 @@
 use super::record::since;
 use super::{JobSummary, Request, SourceSummary};
 use crate::error::Result;
-use crate::etl::extract::{self, Plan};
-use crate::etl::job::Job;
+use crate::etl::extract::{self, Extracted, Plan};
+use crate::etl::job::{Job, LoadSpec, Missing};
 use crate::etl::jobs::{tables_used, target_table};
 use crate::etl::load::{self, Loading};
 use crate::etl::upstream;
-use crate::store::{Load, Release, TableState};
+use crate::store::{Load, Release};
 use std::path::Path;
 use std::sync::Arc;
 
 /// Runs a job, or says why it need not run.
-pub(super) async fn run(request: &Request<'_>, load: &mut Load, job: &Job) -> Result<JobSummary> {
+pub(super) async fn run(
+    request: &Request<'_>,
+    load: &mut Load,
+    job: &Job,
+    plans: &[Plan],
+) -> Result<JobSummary> {
     let started = request.clock.now();
     let model = Arc::clone(request.engine.model());
-    let plans = plans(request.project, job, load.base()).await?;
-    let reasons = reasons(&plans, job, &model, &load.preview());
+    let reasons = reasons(plans, job, &model, &load.preview());
     let mut summary = JobSummary {
         job: job.job.clone(),
         table: target_table(job),
@@ -38,10 +42,12 @@ pub(super) async fn run(request: &Request<'_>, load: &mut Load, job: &Job) -> Re
         load.depends_on(&table);
     }
     let upstream = upstream::upstream(job, &model, &load.preview());
-    let mut sources = Vec::new();
-    for plan in &plans {
-        let (table, source) = source(request, load, job, plan).await?;
-        sources.push((source.source.clone(), table));
+    let (mut sources, mut refused) = (Vec::new(), Vec::new());
+    for plan in plans {
+        let (extracted, source) = source(request, load, job, plan).await?;
+        sources.push((source.source.clone(), extracted.staged));
+        refused.extend(extracted.refused.map(|table| (source.source.clone(), table)));
+        summary.notes.extend(gone(plan));
         summary.sources.push(source);
     }
     request.progress.loading(&job.job, &summary.table);
@@ -50,6 +56,7 @@ pub(super) async fn run(request: &Request<'_>, load: &mut Load, job: &Job) -> Re
         load,
         job,
         sources: &sources,
+        refused: &refused,
         rows_rejected: summary.sources.iter().map(|source| source.counts.rejected).sum(),
         as_of: request.as_of,
     };
@@ -60,19 +67,35 @@ pub(super) async fn run(request: &Request<'_>, load: &mut Load, job: &Job) -> Re
     summary.rows_in = loaded.rows_in;
     summary.rows_written = loaded.rows_written;
     summary.rows_deleted = loaded.rows_deleted;
-    summary.notes = loaded.notes;
+    summary.notes.extend(loaded.notes);
     summary.elapsed_ms = since(&request.clock, started);
     Ok(summary)
 }
 
-/// What there is to read of each source of a job.
-pub(crate) async fn plans(project: &Path, job: &Job, base: &Release) -> Result<Vec<Plan>> {
+/// What there is to read of each source of a job. Files that were read once are read anew where
+/// the job or its model has changed since, unless the job only ever adds rows.
+pub(crate) async fn plans(
+    project: &Path,
+    job: &Job,
+    model: &crate::model::Model,
+    base: &Release,
+) -> Result<Vec<Plan>> {
     let read = base.inputs.get(&job.job);
+    let anew = upstream::follows_upstream(job) && upstream::is_redefined(job, model, base);
+    // Who is missing among all members is known only with those who were refused.
+    let closes = matches!(&job.load, LoadSpec::Dimension(load) if load.missing == Missing::Close);
     let mut plans = Vec::with_capacity(job.sources.len());
     for source in &job.sources {
         let before = read.and_then(|read| read.get(&source.name)).map(Vec::as_slice);
         let plan = extract::plan(project, source, before).await;
-        plans.push(plan.map_err(|error| error.with("job", &job.job))?);
+        let mut plan = plan.map_err(|error| error.with("job", &job.job))?;
+        if anew {
+            plan = plan.anew();
+        }
+        if closes {
+            plan = plan.keeping_refused();
+        }
+        plans.push(plan);
     }
     Ok(plans)
 }
@@ -100,13 +123,24 @@ pub(crate) fn reasons(
     reasons
 }
 
+/// What a person should know of files that are to be read anew and are not there any more.
+fn gone(plan: &Plan) -> Option<String> {
+    let gone = plan.gone();
+    (gone > 0).then(|| {
+        format!(
+            "{gone} files of `{}` that were read before are gone: their rows stay as they were",
+            plan.spec().name
+        )
+    })
+}
+
 /// Extracts and cleans one source.
 async fn source(
     request: &Request<'_>,
     load: &mut Load,
     job: &Job,
     plan: &Plan,
-) -> Result<(TableState, SourceSummary)> {
+) -> Result<(Extracted, SourceSummary)> {
     let started = request.clock.now();
     let progress = Arc::clone(&request.progress);
     let (job_name, source_name) = (job.job.clone(), plan.spec().name.clone());
@@ -116,12 +150,12 @@ async fn source(
     };
     let warehouse = request.engine.warehouse();
     let extracted = extract::extract(plan, &job_name, load, warehouse, on_progress).await?;
-    load.set_inputs(&job_name, &source_name, extracted.inputs);
+    load.set_inputs(&job_name, &source_name, extracted.inputs.clone());
     let summary = SourceSummary {
         source: source_name,
-        counts: extracted.counts,
-        rejects: extracted.rejects,
+        counts: extracted.counts.clone(),
+        rejects: extracted.rejects.clone(),
         elapsed_ms: since(&request.clock, started),
     };
-    Ok((extracted.staged, summary))
+    Ok((extracted, summary))
 }

@@ -11,6 +11,7 @@ use starhouse::engine::{Engine, EngineSettings, Query};
 use starhouse::etl::jobs::Jobs;
 use starhouse::etl::progress::Quiet;
 use starhouse::etl::run::{Request, RunSummary, run};
+use starhouse::ids::ReleaseId;
 use starhouse::model;
 use starhouse::policy::Principal;
 use starhouse::query::CubeQuery;
@@ -27,9 +28,12 @@ pub(crate) struct Built {
     pub(crate) known_rejects: [Vec<String>; 2],
     /// The second run's business time.
     pub(crate) second_run_us: i64,
+    /// The release that holds the first day alone.
+    after_day_one: ReleaseId,
     engine: Engine,
+    jobs: Jobs,
     runs: Vec<RunSummary>,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 fn close_of(day: NaiveDate) -> DateTime<Utc> {
@@ -37,7 +41,39 @@ fn close_of(day: NaiveDate) -> DateTime<Utc> {
 }
 
 impl Built {
+    /// Two days, two runs, and a third that finds nothing new.
     pub(crate) async fn new(retail: &Retail) -> Self {
+        let mut built = Self::empty().await;
+        let one = retail.write_day_one(built.folder.path()).unwrap();
+        let first = built.run(day_one()).await;
+        built.runs.push(first);
+        built.after_day_one = built.engine.warehouse().latest().await.unwrap().id;
+        let two = retail.write_day_two(built.folder.path()).unwrap();
+        let second = built.run(day_two()).await;
+        built.runs.push(second);
+        let third = built.run(day_two()).await;
+        let releases: Vec<_> =
+            built.runs.iter().chain([&third]).map(|run| run.release.map(|id| id.0)).collect();
+        assert_eq!(releases, [Some(1), Some(2), None], "releases");
+        rows_are_counted(&one, &built.runs[0]);
+        // the rates have not changed, and are read again by the jobs that run
+        let rates = one.iter().filter(|report| report.source == "rate").cloned();
+        let two: Vec<_> = two.into_iter().chain(rates).collect();
+        built.known_rejects = [known_rejects(&one, &built.jobs), known_rejects(&two, &built.jobs)];
+        built
+    }
+
+    /// One run that finds the files of both days.
+    pub(crate) async fn at_once(retail: &Retail) -> Self {
+        let mut built = Self::empty().await;
+        retail.write_day_one(built.folder.path()).unwrap();
+        retail.write_day_two(built.folder.path()).unwrap();
+        let run = built.run(day_two()).await;
+        built.runs.push(run);
+        built
+    }
+
+    async fn empty() -> Self {
         let folder = tempfile::tempdir().unwrap();
         Sample::Retail.write(folder.path()).unwrap();
         let schemas = texts(&folder.path().join("schemas"));
@@ -52,34 +88,30 @@ impl Built {
             spill_dir: folder.path().join("spill"),
             batch_size: 8192,
         };
-        let engine = Engine::new(warehouse, model, settings, Arc::clone(&clock)).unwrap();
-        let run_at = async |as_of| {
-            let progress = Arc::new(Quiet);
-            let (project, engine, jobs) = (folder.path(), &engine, &jobs);
-            let clock = Arc::clone(&clock);
-            run(&Request { project, engine, jobs, only: &[], as_of, clock, progress })
-                .await
-                .unwrap()
-        };
-        let one = retail.write_day_one(folder.path()).unwrap();
-        let first = run_at(close_of(day_one())).await;
-        let two = retail.write_day_two(folder.path()).unwrap();
-        let second = run_at(close_of(day_two())).await;
-        let third = run_at(close_of(day_two())).await;
-        let releases: Vec<_> =
-            [&first, &second, &third].iter().map(|run| run.release.map(|id| id.0)).collect();
-        assert_eq!(releases, [Some(1), Some(2), None], "releases");
-        rows_are_counted(&one, &first);
-        // the rates have not changed, and are read again by the jobs that run
-        let rates = one.iter().filter(|report| report.source == "rate").cloned();
-        let two: Vec<_> = two.into_iter().chain(rates).collect();
+        let engine = Engine::new(warehouse, model, settings, clock).unwrap();
         Self {
-            known_rejects: [known_rejects(&one, &jobs), known_rejects(&two, &jobs)],
+            known_rejects: Default::default(),
             second_run_us: close_of(day_two()).timestamp_micros(),
+            after_day_one: ReleaseId::EMPTY,
             engine,
-            runs: vec![first, second],
-            _folder: folder,
+            jobs,
+            runs: Vec::new(),
+            folder,
         }
+    }
+
+    async fn run(&self, day: NaiveDate) -> RunSummary {
+        run(&Request {
+            project: self.folder.path(),
+            engine: &self.engine,
+            jobs: &self.jobs,
+            only: &[],
+            as_of: close_of(day),
+            clock: Arc::new(FixedClock(close_of(day_two()))),
+            progress: Arc::new(Quiet),
+        })
+        .await
+        .unwrap()
     }
 
     /// Rejected rows of a day's run, as [`known_rejects`] shows them.

@@ -53,8 +53,22 @@ pub(crate) struct Members<'a> {
     pub(crate) as_of_us: i64,
     /// What a member missing from the incoming rows means.
     pub(crate) missing: Missing,
+    /// Who was in the source all the same.
+    pub(crate) refused: &'a Refused,
     /// Whether the dimension keeps a change log from now on.
     pub(crate) keep_log: bool,
+}
+
+/// Members whose rows were refused: they are not missing.
+#[derive(Debug, Clone, Default)]
+pub(crate) enum Refused {
+    /// There are none.
+    #[default]
+    Nobody,
+    /// These, by the columns of their natural key.
+    These(RecordBatch),
+    /// Nobody can tell who they are: it may be anyone.
+    Anybody,
 }
 
 /// A dimension after a load.
@@ -82,7 +96,7 @@ pub(crate) struct Loaded {
 /// Data errors name the rows that cannot be loaded; a broken invariant is an internal error.
 pub(crate) fn load(members: &Members<'_>) -> Result<Loaded> {
     let pool = Pool::new(members)?;
-    let seen = observe::observe(members, &pool);
+    let seen = observe::observe(members, &pool)?;
     let given = keys::given(&pool, &seen.before);
     let mut versions = history::versions(&seen.all, &pool.tracked_value, &given);
     keys::assign(members.dimension, &pool, &mut versions)?;

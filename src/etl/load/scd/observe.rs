@@ -1,9 +1,12 @@
 //! What was said of members: before this load, and by it.
 
-use super::Members;
 use super::history::{Observation, settle};
+use super::intern::encode;
 use super::pool::Pool;
+use super::{Members, Refused};
+use crate::error::Result;
 use crate::etl::job::Missing;
+use arrow::row::Rows;
 use std::collections::{HashMap, HashSet};
 
 /// Settled observations.
@@ -20,30 +23,77 @@ pub(super) struct Seen {
 }
 
 /// Gathers what was said.
-pub(super) fn observe(members: &Members<'_>, pool: &Pool) -> Seen {
+pub(super) fn observe(members: &Members<'_>, pool: &Pool) -> Result<Seen> {
     let before = match members.log {
         Some(_) => settle(from_log(pool)),
         None => settle(from_table(pool)),
     };
     let last: HashMap<u32, Observation> = before.iter().map(|seen| (seen.member, *seen)).collect();
     let mut all = before.clone();
-    let new = pool.incoming.clone().filter_map(|row| incoming(members, pool, &last, row));
+    let newest = newest(members, pool);
+    let new = pool.incoming.clone().filter_map(|row| incoming(members, pool, &last, &newest, row));
     let new: Vec<Observation> = new.collect();
     let contradictions = contradictions(pool, new.clone());
     all.extend(new);
     let mut closed = 0;
     if members.missing == Missing::Close {
-        let present: HashSet<u32> =
-            pool.incoming.clone().map(|row| pool.member[row as usize]).collect();
-        let gone =
-            last.values().filter(|seen| seen.row.is_some() && !present.contains(&seen.member));
+        let refused = RefusedMembers::new(members.refused, pool)?;
+        let gone = last.values().filter(|seen| {
+            let row = seen.row.filter(|_| !newest.contains_key(&seen.member));
+            row.is_some_and(|row| !refused.has(row))
+        });
         for seen in gone {
             let at_us = members.as_of_us.max(seen.at_us + 1);
             all.push(Observation { member: seen.member, at_us, row: None });
             closed += 1;
         }
     }
-    Seen { before, all: settle(all), closed, contradictions }
+    Ok(Seen { before, all: settle(all), closed, contradictions })
+}
+
+/// Each incoming member's latest moment; the run's where rows do not say since when they hold.
+fn newest(members: &Members<'_>, pool: &Pool) -> HashMap<u32, i64> {
+    let mut newest: HashMap<u32, i64> = HashMap::new();
+    for row in pool.incoming.clone() {
+        let at_us = effective_us(members, pool, row);
+        let latest = newest.entry(pool.member[row as usize]).or_insert(at_us);
+        *latest = at_us.max(*latest);
+    }
+    newest
+}
+
+fn effective_us(members: &Members<'_>, pool: &Pool, row: u32) -> i64 {
+    match members.effective_us {
+        Some(effective) => effective[(row - pool.incoming.start) as usize],
+        None => members.as_of_us,
+    }
+}
+
+/// Who was refused, by natural key.
+enum RefusedMembers {
+    /// These keys, beside those of the pool's rows.
+    These(HashSet<Box<[u8]>>, Rows),
+    Anybody,
+}
+
+impl RefusedMembers {
+    fn new(refused: &Refused, pool: &Pool) -> Result<Self> {
+        let keys = match refused {
+            Refused::Nobody => HashSet::new(),
+            Refused::These(keys) => {
+                encode(keys.columns())?.iter().map(|key| key.as_ref().into()).collect()
+            }
+            Refused::Anybody => return Ok(Self::Anybody),
+        };
+        Ok(Self::These(keys, encode(&pool.rows.columns()[..pool.keys])?))
+    }
+
+    fn has(&self, row: u32) -> bool {
+        match self {
+            Self::These(keys, rows) => keys.contains(rows.row(row as usize).as_ref()),
+            Self::Anybody => true,
+        }
+    }
 }
 
 fn from_log(pool: &Pool) -> Vec<Observation> {
@@ -73,13 +123,12 @@ fn incoming(
     members: &Members<'_>,
     pool: &Pool,
     last: &HashMap<u32, Observation>,
+    newest: &HashMap<u32, i64>,
     row: u32,
 ) -> Option<Observation> {
     let member = pool.member[row as usize];
-    let mut at_us = match members.effective_us {
-        Some(effective) => effective[(row - pool.incoming.start) as usize],
-        None => members.as_of_us,
-    };
+    let mut at_us = effective_us(members, pool, row);
+    let is_newest = newest.get(&member) == Some(&at_us);
     if let Some(last) = last.get(&member) {
         match last.row {
             // The run's time says nothing new of a member whose values are the same.
@@ -91,7 +140,8 @@ fn incoming(
                 return None;
             }
             // To be in a full snapshot again is to come back, whenever the row was last changed.
-            None if members.missing == Missing::Close && at_us <= last.at_us => {
+            // What else the snapshot says of the member is its past.
+            None if members.missing == Missing::Close && is_newest && at_us <= last.at_us => {
                 at_us = members.as_of_us.max(last.at_us + 1);
             }
             _ => {}

@@ -37,6 +37,8 @@ pub(super) struct Logged {
 pub(super) struct Pool {
     /// The described columns of every row.
     pub(super) rows: RecordBatch,
+    /// How many of them, from the first, are the natural key.
+    pub(super) keys: usize,
     /// The member that each row is about.
     pub(super) member: Vec<u32>,
     /// The number of each row's values with history.
@@ -81,6 +83,7 @@ impl Pool {
             )?,
             incoming: total - members.incoming.num_rows() as u32..total,
             logged: logged.unwrap_or_default(),
+            keys,
             stored,
             member,
             rows,

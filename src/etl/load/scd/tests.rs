@@ -90,11 +90,12 @@ fn batch(dimension: &Dimension, changes: &[Change]) -> RecordBatch {
 struct Warehouse {
     dimension: Dimension,
     loaded: Option<Loaded>,
+    refused: Refused,
 }
 
 impl Warehouse {
     fn new() -> Self {
-        Self { dimension: dimension(), loaded: None }
+        Self { dimension: dimension(), loaded: None, refused: Refused::Nobody }
     }
 
     /// Loads rows that say since when they hold.
@@ -119,6 +120,7 @@ impl Warehouse {
             effective_us: dated.then_some(&effective),
             as_of_us: as_of,
             missing,
+            refused: &self.refused,
             keep_log: dated || log.is_some(),
         });
         self.loaded.insert(loaded.unwrap())
@@ -443,6 +445,45 @@ fn a_dated_row_that_returns_unchanged_is_live_again() {
 }
 
 #[test]
+fn of_a_member_that_returns_only_the_newest_row_is_what_it_is_now() {
+    let mut warehouse = Warehouse::new();
+    // The snapshot holds a member's past as well; in order of its values the past comes last.
+    let ada = [change("x", "1", "Ada", "Rome", 500), change("x", "1", "Ada", "Bonn", 900)];
+    let bob = change("x", "2", "Bob", "Rome", 500);
+    let all: Vec<Change> = ada.into_iter().chain([bob.clone()]).collect();
+    warehouse.load(&all, true, 1_000, Missing::Close);
+    warehouse.load(std::slice::from_ref(&bob), true, 2_000, Missing::Close);
+    let loaded = warehouse.load(&all, true, 3_000, Missing::Close);
+    assert_eq!(loaded.contradictions, 0);
+    let rows = warehouse.rows().into_iter().filter(|row| row.member.1 == "1");
+    let history: BTreeSet<_> = rows.map(|row| (row.from, row.to, row.city.unwrap())).collect();
+    let expected = [
+        (BEGINNING_US, 900, "Rome".to_owned()),
+        (900, 2_000, "Bonn".to_owned()),
+        (3_000, OPEN_END_US, "Bonn".to_owned()),
+    ];
+    assert_eq!(history, BTreeSet::from(expected));
+}
+
+#[test]
+fn a_member_whose_row_was_refused_is_not_missing() {
+    let mut warehouse = Warehouse::new();
+    let ada = change("x", "1", "Ada", "Rome", 0);
+    let bob = change("x", "2", "Bob", "Rome", 0);
+    let cyd = change("x", "3", "Cyd", "Rome", 0);
+    warehouse.snapshot(&[ada.clone(), bob.clone(), cyd], 1_000, Missing::Close);
+    let keys = batch(&warehouse.dimension, std::slice::from_ref(&ada)).project(&[0, 1]).unwrap();
+    warehouse.refused = Refused::These(keys);
+    let loaded = warehouse.snapshot(std::slice::from_ref(&bob), 2_000, Missing::Close);
+    assert_eq!(loaded.closed, 1);
+    let current = warehouse.rows().into_iter().filter(|row| row.is_current);
+    assert_eq!(current.map(|row| row.member.1).collect::<Vec<_>>(), ["1", "2"]);
+    warehouse.refused = Refused::Anybody;
+    let loaded = warehouse.snapshot(std::slice::from_ref(&ada), 3_000, Missing::Close);
+    assert_eq!(loaded.closed, 0);
+}
+
+#[test]
 fn the_natural_key_of_the_unknown_member_is_refused() {
     let dimension = dimension();
     let incoming = batch(&dimension, &[change("Unknown", "Unknown", "?", "", 0)]);
@@ -454,6 +495,7 @@ fn the_natural_key_of_the_unknown_member_is_refused() {
         effective_us: None,
         as_of_us: 0,
         missing: Missing::Keep,
+        refused: &Refused::Nobody,
         keep_log: false,
     };
     let error = load(&members).unwrap_err();
