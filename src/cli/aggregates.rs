@@ -9,6 +9,9 @@ use std::path::Path;
 
 /// The summaries that cubes declare
 #[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  starhouse aggregates list\n  starhouse aggregates list --release 1"
+)]
 pub(super) struct Args {
     #[command(subcommand)]
     command: Command,
@@ -17,7 +20,6 @@ pub(super) struct Args {
 #[derive(Debug, clap::Subcommand)]
 enum Command {
     /// What is declared, and what the release holds of it
-    #[command(after_help = "Examples:\n  starhouse aggregates list")]
     List {
         #[command(flatten)]
         at: At,
@@ -32,7 +34,8 @@ pub(super) async fn run(project: &Path, args: Args) -> Result<(), Failure> {
     let mut list = headed(["cube", "aggregate", "keeps", "by", "rows", "size"]);
     for cube in &project.declared.model.cubes {
         for aggregate in &cube.aggregates {
-            let stored = release.tables.get(&cube.aggregate_table(aggregate));
+            let table = cube.aggregate_table(aggregate);
+            let stored = release.tables.get(&table);
             let (rows, size) = match stored {
                 Some(table) => (table::count(table.rows()), table::bytes(table.size_bytes())),
                 None => ("not built".to_owned(), String::new()),

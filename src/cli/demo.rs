@@ -47,6 +47,15 @@ enum Dataset {
     CompleteJourney,
 }
 
+impl Dataset {
+    fn sample(self) -> Sample {
+        match self {
+            Self::Retail => Sample::Retail,
+            Self::CompleteJourney => Sample::CompleteJourney,
+        }
+    }
+}
+
 const EXAMPLES: &str = "\
 Examples:
   starhouse demo
@@ -63,13 +72,15 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
     if args.no_serve {
         return Ok(());
     }
-    connect::serve(project, args.address).await
+    let sample = args.dataset.sample();
+    connect::serve(project, args.address, sample).await
 }
 
 async fn build_and_answer(args: &Args) -> Result<Project, Failure> {
-    let (sample, default_dir) = match args.dataset {
-        Dataset::Retail => (Sample::Retail, "starhouse-demo"),
-        Dataset::CompleteJourney => (Sample::CompleteJourney, "starhouse-complete-journey"),
+    let sample = args.dataset.sample();
+    let default_dir = match sample {
+        Sample::Retail => "starhouse-demo",
+        Sample::CompleteJourney => "starhouse-complete-journey",
     };
     if sample == Sample::Retail && args.from.is_some() {
         return Err(Error::new(

@@ -5,9 +5,14 @@ pub(super) mod bars;
 use super::failure::Failure;
 use super::project::{Project, jobs};
 use super::table::{self, headed, number};
+use crate::error::{Error, Result};
+use crate::etl::extract::Counts;
 use crate::etl::plan::{JobPlan, plan};
 use crate::etl::progress::{Progress, Quiet};
-use crate::etl::run::{JobSummary, Request, RunSummary, run as run_jobs};
+use crate::etl::quarantine::{RejectSummary, summarise};
+use crate::etl::run::{Request, RunSummary, run as run_jobs};
+use crate::ids::RunId;
+use crate::store::Reject;
 use bars::Bars;
 use chrono::{DateTime, Utc};
 use comfy_table::Cell;
@@ -28,7 +33,9 @@ Examples:
   starhouse etl plan
   starhouse etl run
   starhouse etl run customers sales
-  starhouse etl run --as-of 2025-03-31";
+  starhouse etl run --as-of 2025-03-31
+  starhouse etl rejects
+  starhouse etl rejects --run 20250331T235900000000Z sales";
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
@@ -47,10 +54,20 @@ enum Command {
         #[arg(long, value_name = "TIME", value_parser = super::project::moment)]
         as_of: Option<DateTime<Utc>>,
     },
+    /// The rows in quarantine by cause, the first of each as an example
+    ///
+    /// Every row with its text is in the table system.rejects.
+    Rejects {
+        /// The jobs; all where none is named
+        jobs: Vec<String>,
+        /// Of one run only; system.runs lists them
+        #[arg(long, value_name = "RUN")]
+        run: Option<String>,
+    },
 }
 
-/// Plans or runs.
-pub(super) async fn run(folder: &Path, args: Args) -> Result<(), Failure> {
+/// Plans, runs, or shows what was refused.
+pub(super) async fn run(folder: &Path, args: Args) -> std::result::Result<(), Failure> {
     let project = Project::open(folder).await?;
     let all = jobs(&project.declared)?;
     match args.command {
@@ -75,8 +92,31 @@ pub(super) async fn run(folder: &Path, args: Args) -> Result<(), Failure> {
             let summary = run_jobs(&request).await?;
             write!(io::stdout(), "{}", in_words(&summary))?;
         }
+        Command::Rejects { jobs: only, run } => {
+            all.select(&only)?;
+            write!(io::stdout(), "{}", rejects(&project, &only, run).await?)?;
+        }
     }
     Ok(())
+}
+
+/// What is in quarantine, of all runs or one.
+async fn rejects(project: &Project, only: &[String], run: Option<String>) -> Result<String> {
+    let run = run.map(RunId);
+    if let Some(run) = &run
+        && !project.warehouse.knows_run(run).await?
+    {
+        return Err(Error::not_found("there is no such run")
+            .with("run", run)
+            .hint("`starhouse sql 'SELECT run, status FROM system.runs'` lists them"));
+    }
+    let rejects = project.warehouse.rejects(run.as_ref()).await?;
+    let of_jobs = |reject: &&Reject| only.is_empty() || only.contains(&reject.job);
+    let summary = summarise(rejects.iter().filter(of_jobs));
+    Ok(match rejects_in_words(summary.iter()) {
+        nothing if nothing.is_empty() => "nothing was rejected\n".to_owned(),
+        list => list,
+    })
 }
 
 fn planned_in_words(planned: &[JobPlan]) -> String {
@@ -102,10 +142,12 @@ fn planned_in_words(planned: &[JobPlan]) -> String {
 
 /// What a run did, for people.
 pub(crate) fn in_words(summary: &RunSummary) -> String {
-    let mut list = headed(["job", "table", "read", "rejected", "written", "deleted", "seconds"]);
+    let mut list =
+        headed(["job", "table", "read", "doubled", "rejected", "written", "deleted", "seconds"]);
     for job in &summary.jobs {
-        let read: u64 = job.sources.iter().map(|source| source.counts.read).sum();
-        let rejected: u64 = job.sources.iter().map(|source| source.counts.rejected).sum();
+        let sum = |of: fn(&Counts) -> u64| job.sources.iter().map(|s| of(&s.counts)).sum();
+        let (read, doubled): (u64, u64) = (sum(|c| c.read), sum(|c| c.duplicates));
+        let rejected: u64 = sum(|c| c.rejected);
         let written = match &job.skipped {
             Some(why) => Cell::new(why),
             None => number(table::count(job.rows_written)),
@@ -114,6 +156,7 @@ pub(crate) fn in_words(summary: &RunSummary) -> String {
             Cell::new(&job.job),
             Cell::new(&job.table),
             number(table::count(read)),
+            number(table::count(doubled)),
             number(table::count(rejected)),
             written,
             number(table::count(job.rows_deleted)),
@@ -126,6 +169,7 @@ pub(crate) fn in_words(summary: &RunSummary) -> String {
             Cell::new(&aggregate.table),
             Cell::new(""),
             Cell::new(""),
+            Cell::new(""),
             number(table::count(aggregate.rows)),
             Cell::new(""),
             number(seconds(aggregate.elapsed_ms)),
@@ -135,7 +179,8 @@ pub(crate) fn in_words(summary: &RunSummary) -> String {
         Some(release) => format!("published release {release}"),
         None => "nothing new; nothing published".to_owned(),
     };
-    let (rejects, notes) = (rejects_in_words(&summary.jobs), notes_in_words(&summary.jobs));
+    let rejects = summary.jobs.iter().flat_map(|job| &job.sources).flat_map(|s| &s.rejects);
+    let (rejects, notes) = (rejects_in_words(rejects), notes_in_words(summary));
     format!(
         "{list}\n{rejects}{notes}{outcome} in {} s (run {})\n",
         seconds(summary.elapsed_ms),
@@ -143,9 +188,8 @@ pub(crate) fn in_words(summary: &RunSummary) -> String {
     )
 }
 
-fn rejects_in_words(jobs: &[JobSummary]) -> String {
+fn rejects_in_words<'a>(rejects: impl Iterator<Item = &'a RejectSummary>) -> String {
     let mut list = headed(["rejected", "source", "column", "rule", "first of them"]);
-    let rejects = jobs.iter().flat_map(|job| &job.sources).flat_map(|source| &source.rejects);
     for reject in rejects {
         let example = &reject.example;
         list.add_row([
@@ -159,9 +203,20 @@ fn rejects_in_words(jobs: &[JobSummary]) -> String {
     if list.is_empty() { String::new() } else { format!("{list}\n") }
 }
 
-fn notes_in_words(jobs: &[JobSummary]) -> String {
-    let notes = jobs.iter().flat_map(|job| job.notes.iter().map(move |note| (job, note)));
-    notes.map(|(job, note)| format!("{}: {note}\n", job.job)).collect()
+fn notes_in_words(summary: &RunSummary) -> String {
+    let mut notes = String::new();
+    for job in &summary.jobs {
+        for source in &job.sources {
+            for ((column, rule), values) in &source.counts.nulled {
+                let values = table::count(*values);
+                let of = format!("{}.{}", job.job, source.source);
+                notes += &format!("{of}: {values} values of `{column}` became NULL ({rule})\n");
+            }
+        }
+        notes.extend(job.notes.iter().map(|note| format!("{}: {note}\n", job.job)));
+    }
+    notes.extend(summary.notes.iter().map(|note| format!("{note}\n")));
+    notes
 }
 
 fn seconds(elapsed_ms: u64) -> String {

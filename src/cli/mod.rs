@@ -23,6 +23,7 @@ mod statements;
 mod table;
 mod vacuum;
 
+use crate::error::{Error, ErrorKind};
 use clap::{Parser, Subcommand};
 use failure::Failure;
 use std::path::PathBuf;
@@ -32,9 +33,9 @@ use std::process::ExitCode;
 #[derive(Debug, Parser)]
 #[command(name = "starhouse", version, max_term_width = 100, after_help = EXAMPLES)]
 struct Cli {
-    /// The project's folder
-    #[arg(long, global = true, default_value = ".", value_name = "D")]
-    project: PathBuf,
+    /// The project's folder; the current one where left out
+    #[arg(long, global = true, value_name = "D")]
+    project: Option<PathBuf>,
     #[command(subcommand)]
     command: Command,
 }
@@ -75,7 +76,15 @@ impl Command {
         }
     }
 
-    async fn run(self, project: PathBuf) -> Result<(), Failure> {
+    async fn run(self, project: Option<PathBuf>) -> Result<(), Failure> {
+        if let (Self::Init(_) | Self::Demo(_), Some(folder)) = (&self, &project) {
+            let error = Error::new(ErrorKind::Usage, "--project is for projects that are there");
+            return Err(error
+                .with("folder", folder.display())
+                .hint("`starhouse init D` and `starhouse demo --dir D` name the folder they make")
+                .into());
+        }
+        let project = project.unwrap_or_else(|| PathBuf::from("."));
         match self {
             Self::Init(args) => init::run(&args),
             Self::Check(_) => check::run(&project),

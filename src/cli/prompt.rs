@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::ids::ReleaseId;
 use comfy_table::Cell;
 use editor::{Editor, Line};
-use std::io::{self, IsTerminal, Read, Write};
+use std::io::{self, Write};
 use std::time::Instant;
 
 const HELP: &str = "\
@@ -23,14 +23,13 @@ Statements end with a semicolon; Ctrl-C stops one, Tab completes names.
   \\x FORMAT   write answers as table, csv or json
   \\q          leave";
 
-/// Runs the prompt; without a terminal, the statements of stdin.
+/// Runs the prompt.
 pub(super) async fn run(
     project: Project,
     session: Session,
     output: OutputArgs,
 ) -> std::result::Result<(), Failure> {
-    let prompt = Prompt { known: session.release().id, project, session, output };
-    if io::stdin().is_terminal() { prompt.interactive().await } else { prompt.read_stdin().await }
+    Prompt { known: session.release().id, project, session, output }.interactive().await
 }
 
 struct Prompt {
@@ -42,21 +41,16 @@ struct Prompt {
 }
 
 impl Prompt {
-    async fn read_stdin(self) -> std::result::Result<(), Failure> {
-        let mut text = String::new();
-        io::stdin().read_to_string(&mut text)?;
-        for statement in statements::split(&text) {
-            self.answer(statement).await?;
-        }
-        Ok(())
-    }
-
     async fn interactive(mut self) -> std::result::Result<(), Failure> {
         self.tell(&format!("release {}; \\? helps, \\q leaves", self.session.release().id))?;
         let mut editor = Editor::new(self.names())?;
         loop {
             self.mention_newer().await?;
-            let (line, returned) = editor.read().await?;
+            // Ctrl-C comes as a line while one is typed; any other signal ends the prompt.
+            let (line, returned) = tokio::select! {
+                read = editor.read() => read?,
+                () = asked_to_stop() => return Err(interrupted().into()),
+            };
             editor = returned;
             let outcome = match line {
                 Line::Interrupted => continue,

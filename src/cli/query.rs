@@ -42,7 +42,7 @@ A query in full:
 
 /// Answers.
 pub(super) async fn run(project: &Path, args: Args) -> std::result::Result<(), Failure> {
-    let query = read(&args.file)?;
+    let query = read(&args.file).await?;
     let project = Project::open(project).await?;
     let session = project.session(&args.at).await?;
     let planned = session.plan_cube_query(&query).await?;
@@ -55,9 +55,9 @@ pub(super) async fn run(project: &Path, args: Args) -> std::result::Result<(), F
 }
 
 /// JSON is YAML as well.
-fn read(file: &Path) -> Result<CubeQuery> {
+async fn read(file: &Path) -> Result<CubeQuery> {
     let name = if file == Path::new("-") { "stdin".into() } else { file.to_string_lossy() };
-    Ok(yaml::parse(&name, &sql::text(file)?)?)
+    Ok(yaml::parse(&name, &sql::text(file.to_owned()).await?)?)
 }
 
 fn tell(sentence: &str) -> std::io::Result<()> {

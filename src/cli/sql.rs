@@ -6,10 +6,10 @@ use super::project::{At, Project};
 use super::prompt;
 use super::statements;
 use crate::error::{Error, ErrorKind, Result};
-use std::io::Read;
+use std::io::{self, IsTerminal, Read};
 use std::path::{Path, PathBuf};
 
-/// Ask in SQL; without a QUERY, at a prompt
+/// Ask in SQL; without a QUERY, at a prompt or from stdin
 ///
 /// Schemas: warehouse (dim_* and fact_* tables; the default), cubes (one table a cube, with
 /// MEASURE(name) for its measures), system (releases, runs, rejects ...), information_schema.
@@ -39,16 +39,16 @@ Examples:
 impl Args {
     /// Whether it will be a prompt.
     pub(super) fn is_prompt(&self) -> bool {
-        self.query.is_none() && self.file.is_none()
+        self.query.is_none() && self.file.is_none() && io::stdin().is_terminal()
     }
 }
 
 /// Answers.
 pub(super) async fn run(project: &Path, args: Args) -> std::result::Result<(), Failure> {
-    let query = match (args.query, &args.file) {
-        (Some(query), _) => Some(query),
-        (None, Some(file)) => Some(text(file)?),
-        (None, None) => None,
+    let query = match (args.is_prompt(), args.query, args.file) {
+        (true, ..) => None,
+        (_, Some(query), _) => Some(query),
+        (_, None, file) => Some(text(file.unwrap_or_else(|| PathBuf::from("-"))).await?),
     };
     let project = Project::open(project).await?;
     let session = project.session(&args.at).await?;
@@ -73,18 +73,24 @@ pub(super) async fn run(project: &Path, args: Args) -> std::result::Result<(), F
     }
 }
 
-/// The text of a file, or of stdin for `-`.
-pub(super) fn text(file: &Path) -> Result<String> {
+/// The text of a file, or of stdin for `-`. Read on a thread of its own: whoever waits for stdin
+/// can be interrupted.
+pub(super) async fn text(file: PathBuf) -> Result<String> {
+    let reading = tokio::task::spawn_blocking(move || read(&file));
+    reading.await.map_err(|error| Error::internal("reading stopped").caused_by(error))?
+}
+
+fn read(file: &Path) -> Result<String> {
     let read = if file == Path::new("-") {
         let mut text = String::new();
-        std::io::stdin().read_to_string(&mut text).map(|_| text)
+        io::stdin().read_to_string(&mut text).map(|_| text)
     } else {
         std::fs::read_to_string(file)
     };
     read.map_err(|error| {
         let kind = match error.kind() {
-            std::io::ErrorKind::NotFound => ErrorKind::NotFound,
-            std::io::ErrorKind::InvalidData => ErrorKind::Data,
+            io::ErrorKind::NotFound => ErrorKind::NotFound,
+            io::ErrorKind::InvalidData => ErrorKind::Data,
             _ => ErrorKind::Unavailable,
         };
         Error::new(kind, "cannot read").with("file", file.display()).caused_by(error)

@@ -32,7 +32,7 @@ const FILES: [&str; 8] = [
     "transactions.parquet",
 ];
 
-/// Puts the data set's files into `sources/` of a project; those that are there stay.
+/// Puts the data set's files into `sources/` of a project, unless all of them are there.
 ///
 /// # Errors
 /// Not found where `from` lacks a file; unavailable where pip is missing or fails.

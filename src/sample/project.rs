@@ -1,6 +1,7 @@
 //! The sample projects: models, jobs and questions, embedded in the binary.
 
 use super::questions::{self, Question};
+use crate::config::FILE;
 use crate::error::{Error, ErrorKind, Result};
 use include_dir::{Dir, include_dir};
 use std::path::Path;
@@ -64,13 +65,28 @@ impl Sample {
     /// stay as they are: whoever plays with the sample keeps their changes.
     ///
     /// # Errors
-    /// Unavailable where the folder cannot be written.
+    /// User where the folder is another project; unavailable where it cannot be written.
     pub fn write(self, folder: &Path) -> Result<()> {
         let files = self.files();
-        write_new(&folder.join("starhouse.yaml"), files.settings.as_bytes())?;
+        self.check_folder(folder)?;
+        write_new(&folder.join(FILE), files.settings.as_bytes())?;
         write_tree(&files.schemas, &folder.join("schemas"))?;
         write_tree(&files.jobs, &folder.join("etl"))?;
         write_tree(&files.questions, &folder.join("questions"))
+    }
+}
+
+impl Sample {
+    /// Refuses a folder that holds another project: the settings, which come first, say whose it
+    /// is.
+    fn check_folder(self, folder: &Path) -> Result<()> {
+        let Ok(settings) = std::fs::read_to_string(folder.join(FILE)) else { return Ok(()) };
+        if settings.lines().next() == self.files().settings.lines().next() {
+            return Ok(());
+        }
+        Err(Error::user("the folder holds another project")
+            .with("file", folder.join(FILE).display())
+            .hint("name another folder with --dir"))
     }
 }
 

@@ -52,7 +52,18 @@ fn project() -> TempDir {
 #[test]
 fn help_has_examples_and_wrong_usage_is_two() {
     let folder = TempDir::new().unwrap();
-    for command in ["init", "check", "sql", "query", "releases", "vacuum", "serve"] {
+    for command in [
+        "init",
+        "check",
+        "demo",
+        "etl",
+        "sql",
+        "query",
+        "releases",
+        "aggregates",
+        "vacuum",
+        "serve",
+    ] {
         let help = printed(folder.path(), &[command, "--help"]);
         assert!(help.contains("Examples:"), "{command}: {help}");
         assert!(help.contains("--project"), "{command}: {help}");
@@ -142,6 +153,13 @@ fn statements_come_from_files_and_stdin() {
     for arguments in [["sql", "-f", "-"].as_slice(), &["sql"]] {
         let output = starhouse_reading(folder.path(), arguments, two);
         assert_eq!(text(&output.stdout), answers);
+        // Only tables on stdout can be several.
+        let csv = [arguments, &["-F", "csv"]].concat();
+        assert_eq!(starhouse_reading(folder.path(), &csv, two).status.code(), Some(2));
+        assert_eq!(
+            starhouse_reading(folder.path(), arguments, "-- nothing").status.code(),
+            Some(2)
+        );
     }
     let (code, message) = failed(folder.path(), &["sql", "-F", "csv", "-f", "two.sql"]);
     assert_eq!(code, 2, "{message}");
@@ -187,7 +205,126 @@ fn a_reader_that_has_seen_enough_is_no_error() {
     assert_eq!(output.status.code(), Some(0));
 }
 
-/// Sends Ctrl-C's signal with the system's `kill`.
+#[test]
+fn a_run_is_planned_told_and_told_again() {
+    let folder = project();
+    let planned = printed(folder.path(), &["etl", "plan"]);
+    assert!(planned.contains("it has never run") && planned.contains("append"), "{planned}");
+    let run = printed(folder.path(), &["etl", "run"]);
+    // One row has an impossible date; of the rest one is of a product nobody knows.
+    for expected in ["published release 1", "2025-01-32", "1 rows have an unknown product"] {
+        assert!(run.contains(expected), "`{expected}` is missing in\n{run}");
+    }
+    assert!(printed(folder.path(), &["etl", "plan"]).contains("nothing new"));
+    assert!(printed(folder.path(), &["etl", "run"]).contains("nothing published"));
+    let rejects = printed(folder.path(), &["etl", "rejects", "orders"]);
+    assert!(rejects.contains("orders.orders") && rejects.contains("2025-01-32"), "{rejects}");
+    assert_eq!(printed(folder.path(), &["etl", "rejects", "products"]), "nothing was rejected\n");
+    let (code, message) = failed(folder.path(), &["etl", "rejects", "order"]);
+    assert!(code == 2 && message.contains("did you mean `orders`?"), "{message}");
+    assert_eq!(failed(folder.path(), &["etl", "rejects", "--run", "never"]).0, 1);
+}
+
+#[test]
+fn sources_that_are_wrong_stop_a_run_before_it_begins() {
+    let folder = project();
+    let orders = folder.path().join("etl/orders.yaml");
+    let text = fs::read_to_string(&orders).unwrap();
+    fs::write(&orders, text.replace("sources/orders_*.csv", "sources/order.csv")).unwrap();
+    let (code, message) = failed(folder.path(), &["etl", "run"]);
+    assert!(code == 1 && message.contains("orders_2025_01.csv"), "{message}");
+    fs::write(&orders, text.replace("from: date, ", "from: day, ")).unwrap();
+    let (code, message) = failed(folder.path(), &["etl", "run"]);
+    assert!(code == 1 && message.contains("`day`"), "{message}");
+    fs::write(&orders, &text).unwrap();
+    printed(folder.path(), &["etl", "run"]);
+    // A damaged data file: named, and the exit code of a failure.
+    let data = folder.path().join("warehouse/tables/fact_orders");
+    let is_data = |path: &std::path::PathBuf| path.extension().is_some_and(|e| e == "parquet");
+    let file = fs::read_dir(data).unwrap().map(|e| e.unwrap().path()).find(is_data).unwrap();
+    fs::write(&file, b"PAR1 not at all PAR1").unwrap();
+    let (code, message) = failed(folder.path(), &["sql", "SELECT * FROM fact_orders"]);
+    let name = file.file_name().unwrap().to_string_lossy();
+    assert!(code == 1 && message.contains(&*name), "{message}");
+}
+
+#[test]
+fn a_folder_that_is_another_project_is_left_alone() {
+    let folder = project();
+    let (code, message) = failed(folder.path(), &["demo", "--no-serve", "--dir", "."]);
+    assert!(code == 1 && message.contains("another project"), "{message}");
+    assert!(!folder.path().join("questions").exists());
+    assert_eq!(failed(folder.path(), &["demo", "--project", "."]).0, 2);
+    assert_eq!(failed(folder.path(), &["init", "--project", ".", "new"]).0, 2);
+}
+
+/// Sends a signal with the system's `kill`.
+#[cfg(unix)]
+fn signal(child: &std::process::Child, name: &str) {
+    let kill = Command::new("kill").args([name, &child.id().to_string()]).status().unwrap();
+    assert!(kill.success());
+}
+
+/// A load that is interrupted publishes nothing and says that it was; the next one loads it all.
+#[cfg(unix)]
+#[test]
+fn ctrl_c_ends_a_load() {
+    const ROWS: usize = 400_000;
+    let folder = project();
+    let mut orders = String::from("order,date,product,quantity,amount\n");
+    for order in 0..ROWS {
+        orders.push_str(&format!("X{order},2025-03-01,T-01,1,1.00\n"));
+    }
+    fs::write(folder.path().join("sources/orders_2025_03.csv"), orders).unwrap();
+    let child = Command::new(env!("CARGO_BIN_EXE_starhouse"))
+        .args(["etl", "run"])
+        .current_dir(folder.path())
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // Until the load has written something.
+    let staging = folder.path().join("warehouse/staging");
+    let has_begun = || {
+        let entries = fs::read_dir(&staging).into_iter().flatten().flatten();
+        entries.filter(|entry| entry.path().is_dir()).count() > 1
+    };
+    while !has_begun() {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    signal(&child, "-INT");
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(text(&output.stderr), "error: interrupted\n");
+    assert_eq!((output.status.code(), text(&output.stdout).as_str()), (Some(130), ""));
+    let runs = ["sql", "-F", "csv", "SELECT status, release FROM system.runs"];
+    assert_eq!(printed(folder.path(), &runs), "status,release\ninterrupted,\n");
+    printed(folder.path(), &["etl", "run"]);
+    let count = ["sql", "-F", "csv", "SELECT count(*) FROM fact_orders WHERE order_no LIKE 'X%'"];
+    assert_eq!(printed(folder.path(), &count), format!("count(*)\n{ROWS}\n"));
+}
+
+#[cfg(unix)]
+#[test]
+fn waiting_for_stdin_can_be_ended() {
+    let folder = project();
+    for name in ["-INT", "-TERM"] {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_starhouse"))
+            .arg("sql")
+            .current_dir(folder.path())
+            .stdin(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let stdin = child.stdin.take();
+        std::thread::sleep(std::time::Duration::from_secs(1));
+        signal(&child, name);
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(130), "{name}");
+        drop(stdin);
+    }
+}
+
 #[cfg(unix)]
 #[test]
 fn ctrl_c_ends_a_long_query() {
@@ -203,8 +340,7 @@ fn ctrl_c_ends_a_long_query() {
         .unwrap();
     std::thread::sleep(std::time::Duration::from_secs(3));
     let asked = std::time::Instant::now();
-    let kill = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
-    assert!(kill.success());
+    signal(&child, "-INT");
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(130));
     assert_eq!(text(&output.stderr), "error: interrupted\n");

@@ -1,4 +1,4 @@
-//! The sample project's own files.
+//! The sample projects' own files.
 
 use starhouse::model;
 use starhouse::sample::project::Sample;
@@ -36,7 +36,7 @@ fn described(name: &str, description: &str) {
 }
 
 /// The texts of the YAML files below a folder, by name.
-fn texts(folder: &Path) -> Vec<(String, String)> {
+pub(crate) fn texts(folder: &Path) -> Vec<(String, String)> {
     let mut files = Vec::new();
     let mut folders: Vec<PathBuf> = vec![folder.to_owned()];
     while let Some(next) = folders.pop() {

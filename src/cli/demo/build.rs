@@ -1,7 +1,7 @@
 //! Two days of loading: each day's sources, then its release.
 //!
-//! What is there says what is missing: release 1 holds the first day, release 2 the second. A day
-//! whose release is missing gets its sources written again (the same bytes) and is loaded.
+//! What the latest release has read says what is missing. A day whose files it has not read gets
+//! them written again (the same bytes) and is loaded.
 
 use crate::cli::etl::{bars::Bars, in_words};
 use crate::cli::failure::Failure;
@@ -11,6 +11,7 @@ use crate::etl::progress::{Progress, Quiet};
 use crate::etl::run::{Request, RunSummary, run};
 use crate::sample::complete_journey;
 use crate::sample::retail::{self, Retail, SEED};
+use crate::store::Release;
 use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
@@ -18,14 +19,15 @@ use std::sync::Arc;
 
 /// Loads the days that no release holds yet.
 pub(super) async fn missing_days(project: &Project, out: &mut impl Write) -> Result<(), Failure> {
-    let latest = project.warehouse.latest().await?.id.0;
-    if latest >= 2 {
+    let latest = project.warehouse.latest().await?;
+    let day_one_is_loaded = has_read(&latest, retail::FIRST_DAY_FILE);
+    if day_one_is_loaded && has_read(&latest, &retail::second_day_file()) {
         writeln!(out, "Both days are loaded; nothing is missing, so nothing is published.\n")?;
         return Ok(());
     }
     let folder = project.declared.root.clone();
     let retail = Arc::new(blocking(|| Ok(Retail::generate(SEED))).await?);
-    if latest == 0 {
+    if !day_one_is_loaded {
         let (sources, folder) = (Arc::clone(&retail), folder.clone());
         blocking(move || sources.write_day_one(&folder)).await?;
         let summary = load(project, retail::day_one()).await?;
@@ -43,7 +45,7 @@ pub(super) async fn journey(
     from: Option<PathBuf>,
     out: &mut impl Write,
 ) -> Result<(), Failure> {
-    if project.warehouse.latest().await?.id.0 >= 1 {
+    if has_read(&*project.warehouse.latest().await?, "sources/transactions.parquet") {
         writeln!(out, "It is loaded; nothing is missing, so nothing is published.\n")?;
         return Ok(());
     }
@@ -52,6 +54,12 @@ pub(super) async fn journey(
     let summary = load(project, complete_journey::LAST_DAY).await?;
     writeln!(out, "The Complete Journey\n{}", in_words(&summary))?;
     Ok(())
+}
+
+/// Whether a job has read a file for that release.
+fn has_read(release: &Release, file: &str) -> bool {
+    let inputs = release.inputs.values().flat_map(|job| job.values()).flatten();
+    inputs.into_iter().any(|input| input.name == file)
 }
 
 async fn load(project: &Project, day: NaiveDate) -> Result<RunSummary> {

@@ -114,9 +114,23 @@ impl Files {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
             Err(error) => return Err(unreadable(folder, error)),
         };
-        let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
         let hidden = part.starts_with('.');
-        Ok(names.filter(|name| (hidden || !name.starts_with('.')) && fits(part, name)).collect())
+        let mut matching = Vec::new();
+        for entry in entries {
+            let name = entry.map_err(|error| unreadable(folder, error))?.file_name();
+            let text = name.to_string_lossy();
+            if !(hidden || !text.starts_with('.')) || !fits(part, &text) {
+                continue;
+            }
+            // A release remembers a file by its name, and could not tell this one from others.
+            let Some(name) = name.to_str() else {
+                return Err(Error::data("the name of a file is not UTF-8")
+                    .with("file", format!("{folder}/{text}"))
+                    .hint("rename it, or leave it out of the pattern"));
+            };
+            matching.push(name.to_owned());
+        }
+        Ok(matching)
     }
 
     fn found(&self, name: &str) -> Result<Found> {

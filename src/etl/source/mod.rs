@@ -11,7 +11,7 @@
 //! 1. Add its place to [`crate::etl::job::From`].
 //! 2. Copy `json_lines.rs`, the smallest: it finds its files with [`Files`](files::Files), turns each row into
 //!    cells with a [`BatchBuilder`], and says which rows it could not read.
-//! 3. Add it to [`open`] below, and to the conformance suite in `tests/it/extract_sources.rs`,
+//! 3. Add it to [`open`] below, and to the conformance suite in `tests/it/extract/conformance.rs`,
 //!    which every source passes.
 
 mod batch;

@@ -68,6 +68,15 @@ pub fn day_two() -> NaiveDate {
     date(2025, 12, 31)
 }
 
+/// A file that only the first day brings: who has read it has loaded that day.
+pub const FIRST_DAY_FILE: &str = "sources/webshop/orders_2023.csv";
+
+/// A file that only the second day brings.
+#[must_use]
+pub fn second_day_file() -> String {
+    write::second_day_file()
+}
+
 fn first_day(seed: u64) -> World {
     let dice = |stream: &str| Dice::new(seed, stream);
     let mut world = World {

@@ -29,7 +29,7 @@ pub(crate) struct Built {
     /// The second run's business time.
     pub(crate) second_run_us: i64,
     /// The release that holds the first day alone.
-    after_day_one: ReleaseId,
+    pub(crate) after_day_one: ReleaseId,
     engine: Engine,
     jobs: Jobs,
     runs: Vec<RunSummary>,
@@ -128,8 +128,19 @@ impl Built {
             .collect()
     }
 
+    pub(crate) async fn latest(&self) -> ReleaseId {
+        self.engine.warehouse().latest().await.unwrap().id
+    }
+
     pub(crate) async fn rows(&self, sql: &str) -> Vec<Vec<String>> {
-        let answer = self.ask_sql(sql, true).await;
+        self.rows_at(self.latest().await, sql).await
+    }
+
+    pub(crate) async fn rows_at(&self, release: ReleaseId, sql: &str) -> Vec<Vec<String>> {
+        let release = self.engine.warehouse().release(release).await.unwrap();
+        let session = self.engine.session(Principal::local(), release);
+        let query = session.plan_sql(sql).await.unwrap_or_else(|e| panic!("{e}\nin {sql}"));
+        let answer = cells(&query, sql).await;
         let text = |cell: Given| cell.text.unwrap_or("∅".to_owned());
         answer.into_iter().map(|row| row.into_iter().map(text).collect()).collect()
     }

@@ -76,6 +76,11 @@ fn second_day() -> String {
     super::day_two().format("%Y_%m_%d").to_string()
 }
 
+/// A file that only the second day brings.
+pub(super) fn second_day_file() -> String {
+    web_orders::second_day_file()
+}
+
 /// A day later the sources stand as they will; on the first day nobody has seen that yet.
 fn take_second_day_away(folder: &Path) -> Result<()> {
     let files =
