@@ -288,6 +288,23 @@ fn the_pure_modules_do_no_io() {
 }
 
 #[test]
+fn paths_are_made_in_the_store() {
+    let mut report = String::new();
+    for (file, text) in sources() {
+        if module(&file) == "store" || !text.contains("object_store::path::Path") {
+            continue;
+        }
+        let made = code(&text).into_iter();
+        let made =
+            made.filter(|(_, line)| line.replace("PathBuf::from(", "").contains("Path::from("));
+        for (number, _) in made {
+            write!(report, "\n  {file}:{number}: a storage path is made here").unwrap();
+        }
+    }
+    assert!(report.is_empty(), "paths are made in src/store/paths.rs:{report}");
+}
+
+#[test]
 fn the_project_stands_alone() {
     // Spelt in parts, so that this file does not find itself.
     let foreign = [

@@ -9,11 +9,14 @@ use crate::error::{Error, Result};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::record_batch::RecordBatch;
 use datafusion::common::ScalarValue;
+use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::error::DataFusionError;
 use datafusion::execution::SendableRecordBatchStream;
+use datafusion::logical_expr::{Expr, LogicalPlan};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use futures::{StreamExt, stream};
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -65,12 +68,17 @@ impl Query {
     /// User errors where the use of a parameter contradicts itself.
     pub fn parameters(&self) -> Result<Schema> {
         let plan = &self.0.parsed.plan;
+        let counted = row_counts(plan)?;
         let mut fields: Vec<(usize, Field)> = plan
             .get_parameter_fields()
             .map_err(from_datafusion)?
             .into_iter()
             .map(|(name, field)| {
-                let ty = field.map_or(DataType::Utf8, |field| wire::data_type(field.data_type()));
+                let ty = match field {
+                    Some(field) => parameter_type(field.data_type()),
+                    None if counted.contains(&name) => DataType::Int64,
+                    None => DataType::Utf8,
+                };
                 let number = name.trim_start_matches('$').parse().unwrap_or(usize::MAX);
                 (number, Field::new(name, ty, true))
             })
@@ -140,6 +148,32 @@ impl Query {
         let batches = stream::unfold(state, Watched::next);
         Box::pin(RecordBatchStreamAdapter::new(self.schema(), batches.boxed()))
     }
+}
+
+/// The type that a client is asked to send for a parameter: of integers always the widest, for
+/// drivers cut a value down to the type announced without a word.
+fn parameter_type(inside: &DataType) -> DataType {
+    match inside {
+        DataType::Int8 | DataType::Int16 | DataType::Int32 => DataType::Int64,
+        other => wire::data_type(other),
+    }
+}
+
+/// The parameters that say how many rows: those of LIMIT and OFFSET.
+fn row_counts(plan: &LogicalPlan) -> Result<HashSet<String>> {
+    let mut counts = HashSet::new();
+    plan.apply_with_subqueries(|node| {
+        if let LogicalPlan::Limit(limit) = node {
+            for expr in limit.skip.iter().chain(&limit.fetch) {
+                if let Expr::Placeholder(placeholder) = expr.as_ref() {
+                    counts.insert(placeholder.id.clone());
+                }
+            }
+        }
+        Ok(TreeNodeRecursion::Continue)
+    })
+    .map_err(from_datafusion)?;
+    Ok(counts)
 }
 
 /// An answer under way. Dropping it drops the operators, which cancels them, and the log entry,

@@ -3,6 +3,7 @@
 use super::catalog::{Catalogs, ReleaseCatalog};
 use super::errors::from_datafusion;
 use crate::error::{Error, Result, did_you_mean};
+use crate::policy::Access;
 use datafusion::common::TableReference;
 use datafusion::sql::parser::Statement;
 use datafusion::sql::resolve::resolve_table_references;
@@ -10,7 +11,8 @@ use datafusion::sql::sqlparser::ast::{TableFactor, Visit, Visitor};
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
-/// Checks that every table a statement names exists.
+/// Checks that every table a statement names exists, and gives them all: of some statements
+/// (`DESCRIBE`) the plan does not show what they read.
 ///
 /// # Errors
 /// Not found, with what may have been meant.
@@ -18,15 +20,18 @@ pub(crate) fn check(
     statement: &Statement,
     catalogs: &Catalogs,
     default_schema: &str,
-) -> Result<()> {
+) -> Result<Vec<Access>> {
     let (tables, _) = resolve_table_references(statement, true).map_err(from_datafusion)?;
     let functions = functions(statement);
+    let mut named = Vec::new();
     for table in tables {
         if !functions.contains(&table.to_string().to_lowercase()) {
             check_table(&table, catalogs, default_schema)?;
+            let schema = table.schema().unwrap_or(default_schema).to_owned();
+            named.push(Access { schema, table: table.table().to_owned() });
         }
     }
-    Ok(())
+    Ok(named)
 }
 
 /// What is called with arguments in a FROM clause.

@@ -22,9 +22,10 @@ use crate::query::{
     resolve_cubes,
 };
 use arrow::datatypes::SchemaRef;
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::common::{ParamValues, ScalarValue};
 use datafusion::execution::SessionState;
-use datafusion::logical_expr::LogicalPlan;
+use datafusion::logical_expr::{Expr, LogicalPlan, Volatility};
 use datafusion::physical_plan::collect;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -62,7 +63,8 @@ pub(crate) async fn parse(session: &Session, text: &str) -> Result<Parsed> {
     let versions = releases(session, Versions::find(&statement)?).await?;
     let catalogs = session.catalogs(versions.values().copied().collect()).await?;
     Versions::rename(&mut statement, versions, session.default_schema())?;
-    names::check(&statement, &catalogs, session.default_schema())?;
+    let named = names::check(&statement, &catalogs, session.default_schema())?;
+    session.policy().authorize(session.principal(), &named)?;
     let state = bound_state(session, &catalogs);
     let plan = state.statement_to_plan(statement).await.map_err(from_datafusion)?;
     guard::only_questions(&plan)?;
@@ -194,10 +196,46 @@ pub(crate) async fn aggregate(
     Ok((Parsed { state, catalogs, plan }, ready))
 }
 
+/// A parsed question at the present moment.
+fn renewed(session: &Session, parsed: &Parsed) -> Parsed {
+    let state = state::at(parsed.state.as_ref().clone(), session.now());
+    Parsed { state: Arc::new(state), ..parsed.clone() }
+}
+
+/// Whether a question's answer depends on when it is asked (`now()`, `current_date` ...).
+fn asks_the_time(plan: &LogicalPlan) -> Result<bool> {
+    let mut asks = false;
+    plan.apply_with_subqueries(|node| {
+        node.apply_expressions(|expr| {
+            expr.apply(|part| {
+                if let Expr::ScalarFunction(call) = part {
+                    asks |= call.func.signature().volatility == Volatility::Stable;
+                }
+                Ok(TreeNodeRecursion::Continue)
+            })
+        })
+    })
+    .map_err(from_datafusion)?;
+    Ok(asks)
+}
+
 impl Query {
     /// The same question over the same session, planned again with other parameters.
     pub(crate) fn rebound(&self, values: Vec<ScalarValue>) -> Result<Self> {
-        let parsed = bind(self.parsed(), values)?;
+        let parsed = bind(&renewed(self.session(), self.parsed()), values)?;
+        let ready = ready(self.session(), &parsed)?;
+        Ok(self.with(parsed, ready))
+    }
+
+    /// The same question as asked now: planned again if it asks what time it is.
+    ///
+    /// # Errors
+    /// As for planning it first.
+    pub fn asked_again(&self) -> Result<Self> {
+        if !asks_the_time(&self.parsed().plan)? {
+            return Ok(self.clone());
+        }
+        let parsed = renewed(self.session(), self.parsed());
         let ready = ready(self.session(), &parsed)?;
         Ok(self.with(parsed, ready))
     }

@@ -29,7 +29,6 @@ use datafusion::physical_expr::{LexOrdering, PhysicalSortExpr};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
 use object_store::ObjectMeta;
-use object_store::path::Path;
 use std::sync::Arc;
 
 /// What all scans of a table have in common.
@@ -164,11 +163,7 @@ fn partitioned_file(
     file: &DataFile,
     in_file: &[Column],
 ) -> Result<PartitionedFile> {
-    let location = Path::parse(format!("{}/{}", state.location, file.path)).map_err(|error| {
-        Error::data("a stored file has an impossible path")
-            .with("file", &file.path)
-            .caused_by(error)
-    })?;
+    let location = state.place_of(file)?;
     let partition = match (&state.partition_by, file.partition) {
         (None, _) => Vec::new(),
         (Some(_), Some(value)) => vec![ScalarValue::Int32(Some(value))],

@@ -6,7 +6,7 @@ use super::{Engine, Query, TableInfo, plan, sql};
 use crate::error::Result;
 use crate::ids::ReleaseId;
 use crate::model::{Aggregate, Cube, Model};
-use crate::policy::{Policy, Principal};
+use crate::policy::{Access, Policy, Principal};
 use crate::query::{CubeQuery, Fingerprints};
 use crate::store::{Release, Warehouse};
 use chrono::{DateTime, Utc};
@@ -117,10 +117,17 @@ impl Session {
     /// The tables of the session: schema, name, type (`TABLE`, `VIEW`, `SYSTEM TABLE`), Arrow
     /// schema, description; in order of schema and name.
     ///
+    /// Those that the policy denies are not there.
+    ///
     /// # Errors
-    /// None today; listing may have to ask a policy.
+    /// None today.
     pub fn tables(&self) -> Result<Vec<TableInfo>> {
-        Ok(self.catalog.listed())
+        let mut listed = self.catalog.listed();
+        listed.retain(|info| {
+            let access = Access { schema: info.schema_name.clone(), table: info.name.clone() };
+            self.policy().authorize(&self.principal, &[access]).is_ok()
+        });
+        Ok(listed)
     }
 
     pub(crate) fn warehouse(&self) -> &Warehouse {

@@ -44,12 +44,25 @@ impl Engine {
         settings: EngineSettings,
         clock: Arc<dyn Clock>,
     ) -> Result<Self> {
+        Self::with_policy(warehouse, model, settings, clock, Policy::allow_all())
+    }
+
+    /// An engine that asks a policy of its own what may be read.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn with_policy(
+        warehouse: Warehouse,
+        model: Arc<Model>,
+        settings: EngineSettings,
+        clock: Arc<dyn Clock>,
+        policy: Policy,
+    ) -> Result<Self> {
         let spill = memory::spill_folder(&settings)?;
         let runtime = memory::runtime(&settings, &spill, warehouse.object_store())?;
         let template = erased(state::template(&settings, runtime));
         let cubes = Arc::new(catalog::cube_tables(&model)?);
         let fingerprints = fingerprints(&model);
-        let policy = Policy::allow_all();
         let recent = Mutex::new(None);
         let shared = Shared {
             warehouse,

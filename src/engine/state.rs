@@ -84,6 +84,11 @@ pub(crate) fn bound(
     let config = state.config_mut();
     config.set_extension(Arc::new(scope));
     default_schema.clone_into(&mut config.options_mut().catalog.default_schema);
+    at(state, now)
+}
+
+/// The session of the same plan at another moment.
+pub(crate) fn at(mut state: SessionState, now: DateTime<Utc>) -> SessionState {
     let options = Arc::clone(state.config_options());
     let props = state.execution_props_mut();
     props.query_execution_start_time = Some(now);

@@ -1,9 +1,10 @@
 //! Who asks, and what they may see.
 //!
 //! Pure. Every session and every plan carries a [`Principal`]; a [`Policy`] decides on the parsed
-//! plan, never on text. The first policy allows everything to the one local user.
+//! plan, never on text. The one in force allows everything to the one local user.
 
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
+use std::collections::BTreeSet;
 
 /// Who a session acts for.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -28,8 +29,8 @@ impl Principal {
     }
 }
 
-/// What a plan wants to read: a table as SQL names it, and the columns it uses.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What a plan wants to read: a table as SQL names it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Access {
     /// Schema name (`warehouse`, `cubes`, `system` ...).
     pub schema: String,
@@ -39,19 +40,34 @@ pub struct Access {
 
 /// Decides which tables a principal's plan may read.
 #[derive(Debug, Clone, Default)]
-pub struct Policy {}
+pub struct Policy {
+    denied: BTreeSet<Access>,
+}
 
 impl Policy {
     /// Everything is allowed to everyone.
     pub fn allow_all() -> Self {
-        Self {}
+        Self::default()
+    }
+
+    /// The same policy, but a table is denied to everyone.
+    #[must_use]
+    pub fn denying(mut self, schema: &str, table: &str) -> Self {
+        self.denied.insert(Access { schema: schema.to_owned(), table: table.to_owned() });
+        self
     }
 
     /// Whether the principal may read what a plan wants to read.
     ///
     /// # Errors
-    /// [`ErrorKind::Denied`](crate::error::ErrorKind::Denied) names the table refused.
-    pub fn authorize(&self, _principal: &Principal, _wanted: &[Access]) -> Result<()> {
-        Ok(())
+    /// [`ErrorKind::Denied`] names the table refused.
+    pub fn authorize(&self, principal: &Principal, wanted: &[Access]) -> Result<()> {
+        match wanted.iter().find(|access| self.denied.contains(access)) {
+            None => Ok(()),
+            Some(Access { schema, table }) => {
+                Err(Error::new(ErrorKind::Denied, format!("`{schema}.{table}` is not for you"))
+                    .with("principal", principal.name()))
+            }
+        }
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! Debug builds only; elsewhere a hit costs nothing. `STARHOUSE_FAILPOINT=name` aborts the process
 //! at the first hit of that name, `name:3` at the third. Within a process, a test arms the
-//! [`FailPoints`] it opened the warehouse with, and the step returns an error instead.
+//! [`FailPoints`] it opened the warehouse with, and the step returns an error instead; or it holds
+//! the step, and looks what others do meanwhile.
 
 use crate::error::Result;
 #[cfg(debug_assertions)]
@@ -12,7 +13,7 @@ use std::collections::BTreeMap;
 #[cfg(debug_assertions)]
 use std::sync::atomic::{AtomicU64, Ordering};
 #[cfg(debug_assertions)]
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
 
 /// The fail points of a load: one with a data file, a publish and a run record hits each of them.
 pub const LOAD: &[&str] = &[
@@ -41,6 +42,7 @@ pub const LOAD: &[&str] = &[
 /// The fail points of what keeps a warehouse in order: completing another's release, vacuum.
 pub const UPKEEP: &[&str] = &[
     "roll_forward.before_apply",
+    "vacuum.before_lock",
     "vacuum.before_release",
     "vacuum.after_releases",
     "vacuum.before_file",
@@ -74,13 +76,60 @@ struct State {
     /// How often each step was reached since the last arming.
     hits: BTreeMap<&'static str, u64>,
     armed: Option<(String, u64)>,
+    held: Option<(String, Arc<Gate>)>,
+}
+
+/// Where a step waits until a test lets it go on.
+#[cfg(debug_assertions)]
+#[derive(Debug, Default)]
+struct Gate {
+    /// Whether somebody waits, and whether the gate is open.
+    state: Mutex<(bool, bool)>,
+    changed: Condvar,
+}
+
+/// A step that is held; it goes on when this is dropped.
+#[cfg(debug_assertions)]
+#[derive(Debug)]
+pub struct Held(Arc<Gate>);
+
+#[cfg(debug_assertions)]
+impl Held {
+    /// Blocks until the step is reached.
+    pub fn wait(&self) {
+        let state = self.0.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let waited = self.0.changed.wait_while(state, |(reached, _)| !*reached);
+        drop(waited.unwrap_or_else(PoisonError::into_inner));
+    }
+}
+
+#[cfg(debug_assertions)]
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner).1 = true;
+        self.0.changed.notify_all();
+    }
+}
+
+#[cfg(debug_assertions)]
+impl Gate {
+    fn pass(&self) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.0 = true;
+        self.changed.notify_all();
+        let passed = self.changed.wait_while(state, |(_, open)| !*open);
+        drop(passed.unwrap_or_else(PoisonError::into_inner));
+    }
 }
 
 impl FailPoints {
     pub(crate) fn hit(&self, name: &'static str) -> Result<()> {
         hit(name)?;
         #[cfg(debug_assertions)]
-        self.hit_armed(name)?;
+        {
+            self.hit_held(name);
+            self.hit_armed(name)?;
+        }
         Ok(())
     }
 }
@@ -94,6 +143,14 @@ impl FailPoints {
         state.armed = Some((name.to_owned(), nth));
     }
 
+    /// Makes the next hit of a step wait, until what is returned is dropped.
+    pub fn hold(&self, name: &str) -> Held {
+        let gate = Arc::new(Gate::default());
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.held = Some((name.to_owned(), Arc::clone(&gate)));
+        Held(gate)
+    }
+
     /// Lets every step pass again.
     pub fn disarm(&self) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
@@ -105,6 +162,15 @@ impl FailPoints {
     /// [`disarm`](Self::disarm).
     pub fn hits(&self) -> BTreeMap<&'static str, u64> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner).hits.clone()
+    }
+
+    fn hit_held(&self, name: &'static str) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let held = state.held.take_if(|(held, _)| held == name);
+        drop(state);
+        if let Some((_, gate)) = held {
+            gate.pass();
+        }
     }
 
     fn hit_armed(&self, name: &'static str) -> Result<()> {

@@ -55,6 +55,7 @@ pub(crate) fn table(name: &str) -> Result<Path> {
 }
 
 /// A location out of a release file.
+#[allow(clippy::disallowed_methods, reason = "the one place")]
 pub(crate) fn location(written: &str) -> Result<Path> {
     Path::parse(written).map_err(|error| {
         Error::data("a release names a location that is no path")

@@ -1,5 +1,6 @@
 //! What a release is: one exact list of files for every table.
 
+use crate::error::Result;
 use crate::ids::{ReleaseId, RunId};
 use crate::model::Column;
 use chrono::{DateTime, Utc};
@@ -65,6 +66,14 @@ impl TableState {
     /// Bytes in all files.
     pub fn size_bytes(&self) -> u64 {
         self.files.iter().map(|file| file.size_bytes).sum()
+    }
+
+    /// Where a file of the table is, in the warehouse's store.
+    ///
+    /// # Errors
+    /// Data where the release names what is no path.
+    pub fn place_of(&self, file: &DataFile) -> Result<object_store::path::Path> {
+        super::paths::table_file(&self.location, &file.path)
     }
 }
 

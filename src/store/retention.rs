@@ -59,6 +59,7 @@ pub(crate) fn vacuum(publisher: &Publisher, keep: usize) -> Result<Vacuumed> {
     let ids = releases.ids()?;
     let surplus = ids.len().saturating_sub(keep.max(1));
     let (candidates, _) = ids.split_at(surplus);
+    disk.points().hit("vacuum.before_lock")?;
     let (locked, held) = lock_releases(publisher, candidates)?;
     let doomed = &candidates[..locked.len()];
     // Looked at anew: a rollback names files of an older release without writing any. One that was

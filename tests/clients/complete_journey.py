@@ -31,7 +31,7 @@ DUCKDB = {
         WITH offered AS (SELECT campaign_id, count(DISTINCT coupon_upc) n FROM coupons GROUP BY ALL),
         redeemed AS (SELECT campaign_id, count(DISTINCT coupon_upc) n, count(*) times
                      FROM coupon_redemptions GROUP BY ALL)
-        SELECT d.campaign_type, d.campaign_id, o.n, r.n, coalesce(r.times, 0), r.n / o.n
+        SELECT d.campaign_type, d.campaign_id, o.n, coalesce(r.n, 0), coalesce(r.times, 0), coalesce(r.n, 0) / o.n
         FROM campaign_descriptions d LEFT JOIN offered o USING (campaign_id)
         LEFT JOIN redeemed r USING (campaign_id)
         ORDER BY 1, 2""",

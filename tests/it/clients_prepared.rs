@@ -39,7 +39,7 @@ async fn parameters_are_described_and_bound() {
         .iter()
         .map(|field| (field.name().as_str(), field.data_type()))
         .collect();
-    assert_eq!(described, [("$1", &DataType::Int32), ("$2", &DataType::Utf8)]);
+    assert_eq!(described, [("$1", &DataType::Int64), ("$2", &DataType::Utf8)]);
     let answer_schema = prepared.dataset_schema().unwrap().clone();
 
     let values = RecordBatch::try_from_iter([

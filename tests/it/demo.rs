@@ -102,7 +102,26 @@ fn a_demo_resumes_and_ends_in_the_same_tables() {
     }
 }
 
-/// The folder is a project like any other.
+/// Outsiders read the demo's Delta tables: every type, partitions, rewritten files, histories.
+#[test]
+#[ignore = "needs Python with deltalake, duckdb 1.5.5 and its delta extension (see .ci/install/programs.sh)"]
+fn duckdb_and_deltalake_find_the_same_rows() {
+    let folder = tempfile::tempdir().unwrap();
+    text(&demo(folder.path()).output().unwrap());
+    let python = std::env::var("STARHOUSE_PYTHON").unwrap_or_else(|_| "python3".to_owned());
+    let output = Command::new(python)
+        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients/delta_tables.py"))
+        .arg(env!("CARGO_BIN_EXE_starhouse"))
+        .arg(folder.path())
+        .args(std::env::var_os("STARHOUSE_DUCKDB_DELTA"))
+        .output()
+        .unwrap();
+    let found = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{found}\n{}", String::from_utf8_lossy(&output.stderr));
+    assert!(found.contains("fact_sales: "), "{found}");
+}
+
+/// A file is no folder for a project.
 #[test]
 fn a_demo_refuses_a_folder_that_is_a_file() {
     let folder = tempfile::tempdir().unwrap();

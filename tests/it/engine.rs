@@ -146,7 +146,7 @@ async fn parameters_are_named_typed_and_bound() {
     let parameters = query.parameters().unwrap();
     let named: Vec<(&str, &DataType)> =
         parameters.fields().iter().map(|f| (f.name().as_str(), f.data_type())).collect();
-    assert_eq!(named, [("$1", &DataType::Int32), ("$2", &DataType::Utf8)]);
+    assert_eq!(named, [("$1", &DataType::Int64), ("$2", &DataType::Utf8)]);
     let unbound = query.execute().await.err().unwrap();
     assert_eq!(unbound.kind(), ErrorKind::User);
     for (store, expected) in [(1_i64, "55"), (3, "165")] {
@@ -154,6 +154,12 @@ async fn parameters_are_named_typed_and_bound() {
         let bound = query.bind(values).unwrap();
         assert_eq!(text(&answer(&bound).await.unwrap()), expected);
     }
+    let some = "SELECT receipt_no FROM fact_sales ORDER BY 1 LIMIT ? OFFSET ?";
+    let some = session.plan_sql(some).await.unwrap();
+    let types = some.parameters().unwrap();
+    assert!(types.fields().iter().all(|field| *field.data_type() == DataType::Int64), "{types:?}");
+    let bound = some.bind(vec![ScalarValue::from(2_i64), ScalarValue::from(1_i64)]).unwrap();
+    assert_eq!(answer(&bound).await.unwrap().len(), 1);
     let short = query.bind(vec![ScalarValue::from(1)]).err().unwrap();
     assert_eq!(short.kind(), ErrorKind::User);
     let unknown = session.plan_sql("SELECT $1 AS x").await.unwrap();

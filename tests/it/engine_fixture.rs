@@ -13,7 +13,7 @@ use starhouse::engine::{Engine, EngineSettings, Query, Session, error_of};
 use starhouse::error::{Error, Result};
 use starhouse::ids::RunId;
 use starhouse::model::{Model, arrow_schema, load};
-use starhouse::policy::Principal;
+use starhouse::policy::{Policy, Principal};
 use starhouse::store::{Change, Load, Release, TableSpec, Warehouse};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -107,15 +107,18 @@ impl Fixture {
         let model = Arc::new(model());
         publish_first(&warehouse, &model).await;
         publish_march(&warehouse, &model).await;
-        let settings = EngineSettings {
-            memory_limit_bytes,
-            threads: 2,
-            spill_dir: folder.path().join("spill"),
-            batch_size: 8192,
-        };
+        let settings = settings(&folder, memory_limit_bytes);
         let now = Arc::clone(&clock) as Arc<dyn Clock>;
         let engine = Engine::new(warehouse.clone(), model, settings, now).unwrap();
         Self { folder, warehouse, engine, clock }
+    }
+
+    /// Another engine over the same warehouse, with a policy of its own.
+    pub(crate) fn guarded_by(&self, policy: Policy) -> Engine {
+        let (warehouse, model) = (self.warehouse.clone(), Arc::clone(self.engine.model()));
+        let now = Arc::clone(&self.clock) as Arc<dyn Clock>;
+        Engine::with_policy(warehouse, model, settings(&self.folder, 256 << 20), now, policy)
+            .unwrap()
     }
 
     pub(crate) fn root(&self) -> PathBuf {
@@ -134,6 +137,11 @@ impl Fixture {
         let state = &release.tables[table];
         self.root().join(Path::new(&state.location)).join(&state.files[0].path)
     }
+}
+
+fn settings(folder: &TempDir, memory_limit_bytes: usize) -> EngineSettings {
+    let spill_dir = folder.path().join("spill");
+    EngineSettings { memory_limit_bytes, threads: 2, spill_dir, batch_size: 8192 }
 }
 
 /// All batches of an answer; each has the schema that was promised.

@@ -1,13 +1,15 @@
 //! The engine when things go wrong, and what it tells afterwards: damage, loads, the log, memory.
 
-use super::engine_fixture::{Fixture, ask, refusal};
+use super::engine_fixture::{Fixture, answer, ask, refusal, text};
 use arrow::array::{ArrayRef, Int64Array, StringArray};
 use arrow::record_batch::RecordBatch;
+use datafusion::scalar::ScalarValue;
 use futures::{StreamExt, stream};
 use starhouse::error::ErrorKind;
 use starhouse::ids::{ReleaseId, RunId};
 use starhouse::model::{Column, ColumnType, arrow_schema};
-use starhouse::policy::Principal;
+use starhouse::policy::{Policy, Principal};
+use starhouse::query::CubeQuery;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -94,9 +96,19 @@ async fn questions_are_logged_with_their_end() {
 async fn memory_has_a_limit_and_sorting_spills_below_it() {
     let fixture = Fixture::with_memory(24 << 20).await;
     let session = fixture.session().await;
-    let sorted = "SELECT count(*), max(n) FROM (SELECT value AS n, row_number() OVER \
+    // Of the sorted rows every one is used: their places alternate with their parity.
+    let sorted = "SELECT count(*), sum(r * (n % 2)) FROM (SELECT value AS n, row_number() OVER \
                   (ORDER BY value % 1000, value) AS r FROM generate_series(1, 1000000))";
-    assert_eq!(ask(&session, sorted).await.unwrap(), "1000000|1000000");
+    let odd: i64 = (0..1000)
+        .filter(|i| i % 2 == 1)
+        .map(|i| (1..=1000).map(|j| i * 1000 + j).sum::<i64>())
+        .sum();
+    assert_eq!(ask(&session, sorted).await.unwrap(), format!("1000000|{odd}"));
+    let analysed = ask(&session, &format!("EXPLAIN ANALYZE {sorted}")).await.unwrap();
+    let spills = analysed.split("spill_count=").skip(1);
+    let spills: u64 =
+        spills.map(|rest| rest.split(',').next().unwrap().parse::<u64>().unwrap()).sum();
+    assert!(spills > 0, "nothing was spilled:\n{analysed}");
     let join = "SELECT count(*) FROM generate_series(1, 4000000) a(x) \
                 JOIN generate_series(1, 4000000) b(y) ON a.x = b.y WHERE a.x + b.y > 0";
     let error = refusal(&session, join).await;
@@ -110,4 +122,57 @@ async fn now_is_the_injected_clock() {
     let before = starhouse::clock::Clock::now(fixture.clock.as_ref());
     let shown = ask(&fixture.session().await, "SELECT CAST(now() AS DATE)").await.unwrap();
     assert_eq!(shown, before.format("%Y-%m-%d").to_string());
+}
+
+/// A statement that is kept and run again asks the time again, though nothing else has changed.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_kept_question_is_asked_at_the_moment_it_runs() {
+    let fixture = Fixture::new().await;
+    let session = fixture.session().await;
+    let now = session.plan_sql("SELECT to_unixtime(now())").await.unwrap();
+    let seconds = |text: String| text.parse::<i64>().unwrap();
+    let first = seconds(text(&answer(&now).await.unwrap()));
+    let again = now.asked_again().unwrap();
+    assert!(seconds(text(&answer(&again).await.unwrap())) > first);
+    let bound = session.plan_sql("SELECT to_unixtime(now()) + $1").await.unwrap();
+    let bind = || bound.bind(vec![ScalarValue::from(0_i64)]).unwrap();
+    let (one, other) = (bind(), bind());
+    let one = seconds(text(&answer(&one).await.unwrap()));
+    assert!(seconds(text(&answer(&other).await.unwrap())) > one);
+}
+
+/// What a policy denies is denied however it is asked, and not listed either.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_denied_table_is_denied_in_every_way() {
+    let fixture = Fixture::new().await;
+    let policy = Policy::allow_all().denying("warehouse", "dim_store").denying("cubes", "sales");
+    let engine = fixture.guarded_by(policy);
+    let release = fixture.warehouse.latest().await.unwrap();
+    let session = engine.session(Principal::local(), release);
+    for sql in [
+        "SELECT store_name FROM dim_store",
+        "SELECT 1 FROM fact_sales WHERE store_key IN (SELECT store_key FROM dim_store)",
+        "WITH s AS (SELECT * FROM warehouse.dim_store) SELECT count(*) FROM s",
+        "SELECT * FROM dim_store VERSION AS OF 1",
+        "EXPLAIN SELECT * FROM dim_store",
+        "EXPLAIN ANALYZE SELECT * FROM dim_store",
+        "DESCRIBE dim_store",
+        "SELECT MEASURE(revenue) FROM cubes.sales",
+        "SELECT * FROM cubes.sales",
+    ] {
+        assert_eq!(refusal(&session, sql).await.kind(), ErrorKind::Denied, "{sql}");
+    }
+    let query = CubeQuery {
+        cube: "sales".into(),
+        columns: vec!["region".into()],
+        measures: vec!["revenue".into()],
+        ..CubeQuery::default()
+    };
+    let error = session.plan_cube_query(&query).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Denied);
+    let tables = session.tables().unwrap();
+    let listed: Vec<&str> = tables.iter().map(|table| table.name.as_str()).collect();
+    assert!(listed.contains(&"fact_sales"), "{listed:?}");
+    assert!(!listed.contains(&"dim_store") && !listed.contains(&"sales"), "{listed:?}");
+    assert_eq!(ask(&session, "SELECT count(*) FROM fact_sales").await.unwrap(), "90");
 }

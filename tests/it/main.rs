@@ -27,6 +27,7 @@ mod slt;
 mod store;
 mod store_crash;
 mod store_outside;
+mod store_races;
 mod store_retention;
 mod store_support;
 mod store_write;

@@ -119,7 +119,7 @@ impl Files {
         for entry in entries {
             let name = entry.map_err(|error| unreadable(folder, error))?.file_name();
             let text = name.to_string_lossy();
-            if !(hidden || !text.starts_with('.')) || !fits(part, &text) {
+            if (!hidden && text.starts_with('.')) || !fits(part, &text) {
                 continue;
             }
             // A release remembers a file by its name, and could not tell this one from others.

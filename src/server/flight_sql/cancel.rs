@@ -7,6 +7,7 @@ use crate::policy::Principal;
 use bytes::Bytes;
 use futures::stream::{self, BoxStream, StreamExt};
 use std::collections::HashMap;
+use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::oneshot;
 use tonic::Status;
@@ -28,33 +29,56 @@ impl Running {
         stop.is_some_and(|(_, stop)| stop.send(()).is_ok())
     }
 
-    /// The same answer, but cancellable: once stopped it ends in an error, never as if complete.
-    pub(super) fn watch<T: Send + 'static>(
-        self: &Arc<Self>,
-        owner: &Principal,
-        handle: Bytes,
-        answers: BoxStream<'static, Result<T, Status>>,
-    ) -> BoxStream<'static, Result<T, Status>> {
+    /// Makes a query cancellable from now on, until the watch or what it watches over is dropped.
+    pub(super) fn watch(self: &Arc<Self>, owner: &Principal, handle: Bytes) -> Watch {
         let (stop, stopped) = oneshot::channel();
         self.stops().insert(handle.clone(), (owner.clone(), stop));
-        let entry = RunningEntry { running: Arc::clone(self), handle };
-        stream::unfold(Some((answers, stopped, entry)), |state| async move {
-            let (mut answers, mut stopped, entry) = state?;
-            tokio::select! {
-                biased;
-                Ok(()) = &mut stopped => {
-                    let error = Error::new(ErrorKind::Cancelled, "the query was cancelled");
-                    Some((Err(error.into()), None))
-                }
-                next = answers.next() => next.map(|next| (next, Some((answers, stopped, entry)))),
-            }
-        })
-        .boxed()
+        Watch { stopped, _entry: RunningEntry { running: Arc::clone(self), handle } }
     }
 
     fn stops(&self) -> MutexGuard<'_, Stops> {
         self.stops.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// A query that can be cancelled.
+pub(super) struct Watch {
+    stopped: oneshot::Receiver<()>,
+    _entry: RunningEntry,
+}
+
+impl Watch {
+    /// What the work comes to, or that the query was cancelled meanwhile.
+    pub(super) async fn unless_stopped<T>(
+        &mut self,
+        work: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, Error> {
+        tokio::select! {
+            biased;
+            Ok(()) = &mut self.stopped => Err(cancelled()),
+            done = work => done,
+        }
+    }
+
+    /// The same answer, but cancellable: once stopped it ends in an error, never as if complete.
+    pub(super) fn over<T: Send + 'static>(
+        self,
+        answers: BoxStream<'static, Result<T, Status>>,
+    ) -> BoxStream<'static, Result<T, Status>> {
+        stream::unfold(Some((answers, self)), |state| async move {
+            let (mut answers, mut watch) = state?;
+            tokio::select! {
+                biased;
+                Ok(()) = &mut watch.stopped => Some((Err(cancelled().into()), None)),
+                next = answers.next() => next.map(|next| (next, Some((answers, watch)))),
+            }
+        })
+        .boxed()
+    }
+}
+
+fn cancelled() -> Error {
+    Error::new(ErrorKind::Cancelled, "the query was cancelled")
 }
 
 /// Forgets the query when its stream ends or is dropped.
@@ -78,7 +102,7 @@ mod tests {
         let running = Arc::new(Running::default());
         let handle = Bytes::from_static(b"one");
         let endless = stream::iter([Ok(1)]).chain(stream::pending()).boxed();
-        let mut answers = running.watch(&Principal::local(), handle.clone(), endless);
+        let mut answers = running.watch(&Principal::local(), handle.clone()).over(endless);
         assert_eq!(answers.next().await.unwrap().unwrap(), 1);
         assert!(running.cancel(&Principal::local(), &handle));
         let status = answers.next().await.unwrap().unwrap_err();
@@ -91,15 +115,22 @@ mod tests {
     async fn an_answer_that_ended_or_was_dropped_runs_no_more() {
         let running = Arc::new(Running::default());
         let handle = Bytes::from_static(b"one");
-        let mut answers =
-            running.watch(&Principal::local(), handle.clone(), stream::iter([Ok(1)]).boxed());
+        let watch = running.watch(&Principal::local(), handle.clone());
+        let mut answers = watch.over(stream::iter([Ok(1)]).boxed());
         while answers.next().await.is_some() {}
         assert!(running.stops().is_empty());
-        drop(running.watch(
-            &Principal::local(),
-            handle,
-            stream::pending::<Result<u8, Status>>().boxed(),
-        ));
+        let watch = running.watch(&Principal::local(), handle);
+        drop(watch.over(stream::pending::<Result<u8, Status>>().boxed()));
         assert!(running.stops().is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_query_can_be_cancelled_before_it_answers() {
+        let running = Arc::new(Running::default());
+        let handle = Bytes::from_static(b"one");
+        let mut watch = running.watch(&Principal::local(), handle.clone());
+        assert!(running.cancel(&Principal::local(), &handle));
+        let starting = watch.unless_stopped(std::future::pending::<Result<(), Error>>());
+        assert_eq!(starting.await.unwrap_err().kind(), ErrorKind::Cancelled);
     }
 }

@@ -109,7 +109,7 @@ impl Prepared {
                     "the statement has {expected} parameter(s) and no value was bound"
                 )));
             }
-            return Planned::new(self.query.schema(), vec![self.query.clone()]);
+            return Planned::new(self.query.schema(), vec![self.query.asked_again()?]);
         };
         let queries: Vec<Query> =
             rows.iter().map(|row| self.query.bind(row.clone())).collect::<Result<_>>()?;

@@ -86,8 +86,11 @@ impl FlightSql {
         principal: &Principal,
         handle: &Bytes,
     ) -> Result<Answers<FlightData>> {
+        // From here on a cancel finds it, wherever it is.
+        let mut watch = self.running.watch(principal, handle.clone());
         let planned = self.waiting.take(principal, handle, Instant::now())?;
-        Ok(self.running.watch(principal, handle.clone(), planned.execute().await?))
+        let answers = watch.unless_stopped(planned.execute()).await?;
+        Ok(watch.over(answers))
     }
 }
 
