@@ -1,0 +1,40 @@
+//! A child process, its time and its memory.
+
+use super::Outcome;
+use std::process::{Child, Command};
+use std::time::{Duration, Instant};
+
+/// What a process took.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Cost {
+    pub(crate) seconds: f64,
+    /// The most memory it held at once.
+    pub(crate) peak_bytes: u64,
+}
+
+/// Runs a command to its end, which must be good.
+pub(crate) fn run(command: &mut Command) -> Outcome<Cost> {
+    let started = Instant::now();
+    let mut child = command.spawn()?;
+    let mut peak_bytes = 0;
+    let status = loop {
+        peak_bytes = peak_bytes.max(peak(&child));
+        if let Some(status) = child.try_wait()? {
+            break status;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    };
+    if !status.success() {
+        return Err(format!("{command:?}: {status}").into());
+    }
+    Ok(Cost { seconds: started.elapsed().as_secs_f64(), peak_bytes })
+}
+
+/// The most memory a process has held so far; 0 where the system does not say.
+fn peak(child: &Child) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", child.id()));
+    let status = status.unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kibibytes = line.and_then(|rest| rest.split_whitespace().next()?.parse::<u64>().ok());
+    kibibytes.unwrap_or_default() * 1024
+}

@@ -1,0 +1,183 @@
+//! What was measured: compared, and written as a table for people and as JSON for programs.
+
+use super::ours::Load;
+use super::{Args, Outcome};
+use serde_json::json;
+use std::fmt::Write;
+use std::path::Path;
+
+/// One query of one engine.
+#[derive(Debug, Clone)]
+pub(crate) struct Measured {
+    pub(crate) query: String,
+    pub(crate) times_ms: Vec<f64>,
+    pub(crate) rows: Vec<Vec<String>>,
+}
+
+/// One engine.
+#[derive(Debug, Clone)]
+pub(crate) struct Column {
+    pub(crate) title: String,
+    pub(crate) measured: Vec<Measured>,
+    /// Seconds of loading its own storage, where it has one.
+    pub(crate) load: Option<f64>,
+}
+
+/// Everything.
+pub(crate) struct Results {
+    pub(crate) args: Args,
+    pub(crate) load: Load,
+    pub(crate) columns: Vec<Column>,
+}
+
+impl Measured {
+    fn median_ms(&self) -> f64 {
+        let mut times = self.times_ms.clone();
+        times.sort_by(f64::total_cmp);
+        match times.len() {
+            0 => f64::NAN,
+            n if n % 2 == 1 => times[n / 2],
+            n => f64::midpoint(times[n / 2 - 1], times[n / 2]),
+        }
+    }
+
+    /// The rows with what is the same everywhere: no padding, and the sum of nothing as nothing.
+    fn plain(&self) -> Vec<Vec<&str>> {
+        let cells = self.rows.iter().map(|row| row.iter().map(|cell| cell.trim_end()).collect());
+        let rows: Vec<Vec<&str>> = cells.collect();
+        let is_nothing = rows.len() == 1 && rows[0].iter().all(|cell| cell.is_empty());
+        if is_nothing { Vec::new() } else { rows }
+    }
+}
+
+impl Column {
+    fn sum_ms(&self) -> f64 {
+        self.measured.iter().map(Measured::median_ms).sum()
+    }
+
+    fn geometric_mean_ms(&self) -> f64 {
+        let logs: f64 = self.measured.iter().map(|one| one.median_ms().ln()).sum();
+        (logs / self.measured.len() as f64).exp()
+    }
+}
+
+impl Results {
+    /// Every engine's answers are the first one's.
+    pub(crate) fn compare(&self) -> Outcome<()> {
+        let Some((first, others)) = self.columns.split_first() else { return Ok(()) };
+        for other in others {
+            for (ours, theirs) in first.measured.iter().zip(&other.measured) {
+                if ours.plain() != theirs.plain() {
+                    return Err(format!(
+                        "{} of {}: {:?} ..., not {:?} ...",
+                        ours.query,
+                        other.title,
+                        theirs.rows.first(),
+                        ours.rows.first()
+                    )
+                    .into());
+                }
+            }
+        }
+        eprintln!("all answers are equal");
+        Ok(())
+    }
+
+    /// Writes `benches/results/` and the table in the README.
+    pub(crate) fn write(&self, root: &Path) -> Outcome<()> {
+        let name = format!("ssb-{}", self.args.scale);
+        let folder = root.join("benches/results");
+        std::fs::create_dir_all(&folder)?;
+        let text = self.text()?;
+        std::fs::write(folder.join(format!("{name}.md")), &text)?;
+        let json = serde_json::to_string_pretty(&self.json())?;
+        std::fs::write(folder.join(format!("{name}.json")), json + "\n")?;
+        println!("{text}");
+        Ok(())
+    }
+
+    fn text(&self) -> Outcome<String> {
+        let mut text = String::new();
+        let Args { scale, runs, threads, memory_gib, .. } = &self.args;
+        let Load { rows, bytes, text_bytes, cost } = self.load;
+        writeln!(text, "# Star Schema Benchmark, scale {scale}\n")?;
+        writeln!(
+            text,
+            "{rows} lines of orders; medians of {runs} runs after a first one that does not count, in \
+             milliseconds; {threads} threads and {memory_gib} GiB an engine; {}. Every answer is the \
+             same in every column.\n",
+            machine()
+        )?;
+        write!(text, "| |")?;
+        self.columns.iter().try_for_each(|column| write!(text, " {} |", column.title))?;
+        writeln!(text, "\n|---|{}", "---:|".repeat(self.columns.len()))?;
+        let count = self.columns.first().map_or(0, |column| column.measured.len());
+        for query in 0..count {
+            write!(text, "| {} |", self.columns[0].measured[query].query)?;
+            for column in &self.columns {
+                write!(text, " {:.1} |", column.measured[query].median_ms())?;
+            }
+            writeln!(text)?;
+        }
+        write!(text, "| sum |")?;
+        self.columns.iter().try_for_each(|column| write!(text, " {:.0} |", column.sum_ms()))?;
+        write!(text, "\n| geometric mean |")?;
+        let mut columns = self.columns.iter();
+        columns.try_for_each(|column| write!(text, " {:.1} |", column.geometric_mean_ms()))?;
+        writeln!(text, "\n")?;
+        if let Some(cost) = cost {
+            writeln!(
+                text,
+                "`starhouse etl run` made {:.0} MB of Parquet from {:.0} MB of text in {:.1} s ({:.2} \
+                 million lines a second), with {:.1} GB of memory at most.",
+                megabytes(bytes),
+                megabytes(text_bytes),
+                cost.seconds,
+                rows as f64 / 1e6 / cost.seconds,
+                megabytes(cost.peak_bytes) / 1000.0
+            )?;
+        }
+        for column in &self.columns {
+            if let Some(seconds) = column.load {
+                writeln!(text, "{} took in that Parquet in {seconds:.1} s.", column.title)?;
+            }
+        }
+        Ok(text)
+    }
+
+    fn json(&self) -> serde_json::Value {
+        let columns = self.columns.iter().map(|column| {
+            let queries =
+                column.measured.iter().map(|one| (one.query.clone(), json!(one.times_ms)));
+            json!({
+                "engine": column.title,
+                "times_ms": queries.collect::<serde_json::Map<_, _>>(),
+                "load_seconds": column.load,
+            })
+        });
+        json!({
+            "benchmark": "ssb",
+            "scale": self.args.scale,
+            "threads": self.args.threads,
+            "memory_gib": self.args.memory_gib,
+            "machine": machine(),
+            "rows": self.load.rows,
+            "bytes": self.load.bytes,
+            "text_bytes": self.load.text_bytes,
+            "load_seconds": self.load.cost.map(|cost| cost.seconds),
+            "load_peak_bytes": self.load.cost.map(|cost| cost.peak_bytes),
+            "engines": columns.collect::<Vec<_>>(),
+        })
+    }
+}
+
+fn megabytes(bytes: u64) -> f64 {
+    bytes as f64 / 1e6
+}
+
+/// The processor, as far as the system tells.
+fn machine() -> String {
+    let info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model = info.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
+    model.map_or_else(|| "an unknown processor".to_owned(), |(_, name)| name.to_owned())
+}
