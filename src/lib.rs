@@ -76,7 +76,7 @@
 //! * *slice, dice, roll-up, pivot, top*: [`query`], a file a verb; their form is
 //!   [`query::CubeQuery`].
 //! * *`MEASURE(...)` in SQL*: parsed by the dialect in [`engine`], resolved by
-//!   [`query::resolve_cubes`].
+//!   [`query::resolve_cubes`]; what would be a wrong number is refused in `query/safe.rs`.
 //! * *a setting*: an entry of [`config::SETTINGS`].
 //! * *a key in a model's YAML*: [`model::document`] for its form, the file of its kind beside
 //!   [`model::load`] for its rules, a case in `tests/model/` for its faults.
@@ -85,7 +85,9 @@
 //! * *a cleaning rule*: a file in `etl/clean/` and a variant of [`etl::job::Rule`].
 //! * *a system table*: a file in `engine/system/`.
 //! * *a command*: a file in `cli/` and a variant of its `Command`.
-//! * *the moment of commit*: [`store::Load::publish`].
+//! * *the moment of commit*: [`store::Load::publish`]; the steps at which tests kill it:
+//!   [`store::failpoint`].
+//! * *a benchmark*: a folder in `benches/`, with its peers.
 
 pub mod aggregate;
 pub mod cli;

@@ -6,6 +6,9 @@ use serde_json::json;
 use std::fmt::Write;
 use std::path::Path;
 
+/// What stands around the table in the README.
+const MARKS: [&str; 2] = ["<!-- ssb: begin -->", "<!-- ssb: end -->"];
+
 /// One query of one engine.
 #[derive(Debug, Clone)]
 pub(crate) struct Measured {
@@ -93,7 +96,29 @@ impl Results {
         let json = serde_json::to_string_pretty(&self.json())?;
         std::fs::write(folder.join(format!("{name}.json")), json + "\n")?;
         println!("{text}");
-        Ok(())
+        self.write_readme(&root.join("README.md"))
+    }
+
+    /// Puts sums and means between the README's marks.
+    fn write_readme(&self, readme: &Path) -> Outcome<()> {
+        let mut table = format!(
+            "\n| scale {}, {} million facts | sum of 13 queries, ms | geometric mean, ms |\n|---|---:|---:|\n",
+            self.args.scale,
+            self.load.rows / 1_000_000
+        );
+        for column in &self.columns {
+            let (sum, mean) = (column.sum_ms(), column.geometric_mean_ms());
+            writeln!(table, "| {} | {sum:.0} | {mean:.1} |", column.title)?;
+        }
+        table.push('\n');
+        let text = std::fs::read_to_string(readme)?;
+        let [begin, end] = MARKS;
+        let marked = text.split_once(begin).and_then(|(before, rest)| {
+            let (_, after) = rest.split_once(end)?;
+            Some(format!("{before}{begin}\n{table}{end}{after}"))
+        });
+        let text = marked.ok_or_else(|| format!("README.md lacks {begin} and {end}"))?;
+        Ok(std::fs::write(readme, text)?)
     }
 
     fn text(&self) -> Outcome<String> {

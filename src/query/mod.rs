@@ -8,7 +8,7 @@
 //! CubeQuery --+                        +- one sub-plan a context (fact, period shift, total):
 //!             +-> Ask -> measures -----+    route.rs  an aggregate that answers, or
 //! cube SQL ---+   (into atoms)         |    star.rs   the fact joined to the roles it needs
-//!                                      +- combined, formulas on top
+//!                                      +- combined (combine.rs), formulas on top
 //! ```
 //!
 //! SQL over a cube comes through `sql.rs`; what it must not do is in `safe.rs`.
@@ -17,6 +17,7 @@
 //! `pivot.rs`, top and order in `top.rs`; drilling is asking for a finer column in `rows`.
 
 mod ask;
+mod combine;
 mod cube_query;
 mod cube_table;
 mod cuboid;

@@ -230,8 +230,9 @@ impl Asked<'_> {
                     Value::Null => "(none)".to_owned(),
                     member => member.to_string(),
                 });
-                let words: Vec<String> = caption.chain([measure.clone()]).collect();
-                names.push(words.join(" "));
+                let name = format!("{} {measure}", caption.collect::<Vec<_>>().join(" / "));
+                let again = names.iter().filter(|known| known.starts_with(&name)).count();
+                names.push(if again == 0 { name } else { format!("{name} ({})", again + 1) });
             }
         }
         let rows = lines.into_iter().map(|line| {
