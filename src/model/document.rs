@@ -238,7 +238,7 @@ pub struct MeasureFields {
     pub max: Option<Text>,
     /// Mean of the values that are not NULL.
     pub average: Option<Text>,
-    /// Sum at the last date of the context; with `over`.
+    /// Sum at the last date of each period, one for everybody; with `over`.
     pub last: Option<Text>,
     /// The calendar role of `last`.
     pub over: Option<Text>,

@@ -70,7 +70,9 @@ pub enum MeasureKind {
         /// Only rows for which this SQL condition holds.
         filter: Option<String>,
     },
-    /// Semi-additive: the sum over all else at the last key of the role present in the context.
+    /// Semi-additive: the sum over all else at the last key of the role with a value in the period.
+    /// The period is what the question groups and filters by of that role; its last key is the same
+    /// for everybody, so that the parts of a period add up, and what ended earlier has no value.
     Last {
         /// The fact aggregated.
         fact: String,

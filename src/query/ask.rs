@@ -4,14 +4,15 @@
 //! stored tables. Each context (a fact, a period shift, a total) is aggregated on its own before
 //! anything is combined, so neither fan-out nor a chasm trap can touch a measure.
 
+use super::last::Aggregated;
 use super::measure::{Atom, Context, Expansion, Function, atom_name};
 use super::route::{Part, route};
 use super::star::{Star, scan};
 use super::{PlanContext, Planned, defect};
 use crate::error::{Error, Result};
 use crate::model::{Cube, CubeColumn, Model};
-use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::Column;
+use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::functions::expr_fn::coalesce;
 use datafusion::functions_aggregate::grouping::grouping;
 use datafusion::logical_expr::{
@@ -50,10 +51,10 @@ pub(super) fn measure_name(index: usize) -> String {
 }
 
 /// The alias of a context's rows while they are filtered.
-const ROWS: &str = "__rows";
+pub(super) const ROWS: &str = "__rows";
 
 /// A condition over cube columns as one over the columns of [`ROWS`].
-fn of_rows(condition: Expr) -> Result<Expr> {
+pub(super) fn of_rows(condition: Expr) -> Result<Expr> {
     let qualified = condition.transform(|part| {
         Ok(match part {
             Expr::Column(column) if column.relation.is_none() => {
@@ -162,7 +163,7 @@ impl Ask<'_> {
         atoms: &[(usize, &Atom)],
         mut inputs_of: impl FnMut(&Atom) -> Vec<Expr>,
         aggregate: impl Fn(&Atom, Vec<Expr>) -> Option<Expr>,
-    ) -> Result<(LogicalPlanBuilder, Vec<Expr>)> {
+    ) -> Result<(LogicalPlanBuilder, Vec<Aggregated>)> {
         let mut columns: Vec<Expr> =
             needed.iter().map(|own| column(own).alias(&own.name)).collect();
         let mut aggregated = Vec::new();
@@ -175,12 +176,12 @@ impl Ask<'_> {
                 inputs.push(ident(&name));
                 input_names.push(name);
             }
-            aggregated.push(
-                aggregate(atom, inputs)
-                    .ok_or_else(|| Error::internal("an aggregate was taken that cannot answer"))?,
-            );
+            let value = aggregate(atom, inputs)
+                .ok_or_else(|| Error::internal("an aggregate was taken that cannot answer"))?;
+            aggregated.push(Aggregated::once(value));
         }
         let mut rows = source.project(columns).map_err(defect)?;
+        let all = rows.clone();
         if let Some(condition) = self.predicates.iter().cloned().reduce(Expr::and) {
             // A subquery in the condition may have columns of the same names.
             rows = rows.alias(ROWS).map_err(defect)?;
@@ -193,14 +194,20 @@ impl Ask<'_> {
         let columns: Vec<Expr> =
             groups.chain(input_names.into_iter().map(|name| ident(&name).alias(name))).collect();
         // A lone COUNT needs no column but its constant input, which is one.
-        Ok((rows.project(columns).map_err(defect)?, aggregated))
+        let mut rows = rows.project(columns).map_err(defect)?;
+        for (place, (index, atom)) in atoms.iter().enumerate() {
+            if matches!(atom.function, Function::SumAtLast(_)) {
+                (rows, aggregated[place]) = self.at_last(rows, &all, (*index, atom), part.total)?;
+            }
+        }
+        Ok((rows, aggregated))
     }
 
     /// Rows aggregated: key columns, then `__a<index>` of the context's atoms.
     fn aggregate(
         &self,
         rows: LogicalPlanBuilder,
-        aggregated: Vec<Expr>,
+        aggregated: Vec<Aggregated>,
         part: &Context,
         atoms: &[(usize, &Atom)],
     ) -> Result<LogicalPlan> {
@@ -220,8 +227,8 @@ impl Ask<'_> {
         for (index, total) in totals.iter().enumerate() {
             columns.push(ident(total.schema_name().to_string()).alias(total_name(index)));
         }
-        for ((index, atom), expr) in atoms.iter().zip(&aggregated) {
-            let value = ident(expr.schema_name().to_string());
+        for ((index, atom), aggregated) in atoms.iter().zip(&aggregated) {
+            let value = aggregated.value(&totals)?;
             // A sum of kept counts over no rows is no count; a count is 0.
             let value = match atom.function {
                 Function::Count => coalesce(vec![value, lit(0_i64)]),
@@ -229,7 +236,8 @@ impl Ask<'_> {
             };
             columns.push(value.alias(atom_name(*index)));
         }
-        let aggregated: Vec<Expr> = unique(totals.into_iter().chain(aggregated));
+        let values = aggregated.into_iter().flat_map(|aggregated| aggregated.values);
+        let aggregated: Vec<Expr> = unique(totals.into_iter().chain(values));
         rows.aggregate(by, aggregated)
             .and_then(|grouped| grouped.project(columns))
             .and_then(LogicalPlanBuilder::build)

@@ -5,7 +5,6 @@
 //! total and never summed.
 
 use super::scalar_sql;
-use super::sum_at_last::sum_at_last;
 use crate::error::{Error, Result, did_you_mean};
 use crate::model::{Cube, Fact, Measure, MeasureKind, Model, plan_schema};
 use arrow::datatypes::{DataType, Field, Schema};
@@ -47,7 +46,7 @@ pub(super) enum Function {
     CountDistinct,
     Min,
     Max,
-    /// Sum at the last key of this role.
+    /// Sum at the last key of each period, by this role of a calendar.
     SumAtLast(String),
 }
 
@@ -325,7 +324,7 @@ impl Atom {
 
     /// The aggregation over columns that hold the inputs.
     pub(super) fn aggregate(&self, mut inputs: Vec<Expr>) -> Expr {
-        let key = if inputs.len() > 1 { inputs.pop() } else { None };
+        inputs.truncate(1);
         let value = inputs.pop().unwrap_or_else(|| lit(ScalarValue::Null));
         match &self.function {
             Function::Sum => sum(value),
@@ -333,7 +332,8 @@ impl Atom {
             Function::CountDistinct => count_distinct(value),
             Function::Min => min(value),
             Function::Max => max(value),
-            Function::SumAtLast(_) => sum_at_last(value, key.unwrap_or_else(|| lit(0_i32))),
+            // Of the values at the last key of each period: see `last.rs`.
+            Function::SumAtLast(_) => sum(value),
         }
     }
 

@@ -21,6 +21,7 @@ mod combine;
 mod cube_query;
 mod cube_table;
 mod cuboid;
+mod last;
 mod marker;
 mod measure;
 mod names;
@@ -34,7 +35,6 @@ mod scalar_sql;
 mod slice;
 mod sql;
 mod star;
-mod sum_at_last;
 mod top;
 
 pub use cube_query::{CubeQuery, MemberRange, OrderBy, Slice, Top, Totals};

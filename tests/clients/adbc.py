@@ -64,6 +64,9 @@ def check_aggregates(connection):
             4, Decimal("17.51"), (0.5 + 0.001 + 2.25) / 3, dt.date(2024, 2, 29))
         cursor.execute("SELECT MEASURE(revenue) FROM cubes.sales WHERE city = 'Paris'")
         assert cursor.fetchone() == (Decimal("0.03"),)
+        cursor.execute("SELECT city, MEASURE(revenue) FROM cubes.sales GROUP BY city ORDER BY city")
+        assert [row[1] for row in cursor.fetchall()] == [
+            Decimal("24.98"), Decimal("0.03"), Decimal("-7.50")]
 
 
 def check_parameters(connection):

@@ -45,6 +45,8 @@ public class JdbcCheck {
       checkKeys(connection.getMetaData());
       checkPlainQuestions(connection.getMetaData());
       checkParameters(connection);
+      checkWideParameters(connection);
+      checkCube(connection);
       checkErrors(connection);
       printAnswer(connection);
     }
@@ -145,6 +147,31 @@ public class JdbcCheck {
     try (PreparedStatement statement = connection.prepareStatement(receipts + condition)) {
       statement.setString(1, "Düsseldorf");
       same(List.of("R1", "R1"), column(statement.executeQuery(), "receipt_no"));
+    }
+  }
+
+  /** Values the driver must not cut down, and a parameter that only LIMIT gives a type. */
+  static void checkWideParameters(Connection connection) throws SQLException {
+    String receipts = "SELECT receipt_no FROM fact_sales ";
+    try (PreparedStatement statement =
+        connection.prepareStatement(receipts + "WHERE quantity > ?")) {
+      statement.setLong(1, 5_000_000_000L);
+      same(List.of(), column(statement.executeQuery(), "receipt_no"));
+    }
+    String limited = receipts + "ORDER BY receipt_no, line_no LIMIT ? OFFSET ?";
+    try (PreparedStatement statement = connection.prepareStatement(limited)) {
+      statement.setInt(1, 2);
+      statement.setLong(2, 1);
+      same(List.of("R1", "R2"), column(statement.executeQuery(), "receipt_no"));
+    }
+  }
+
+  static void checkCube(Connection connection) throws SQLException {
+    String question =
+        "SELECT city, MEASURE(revenue) AS revenue FROM cubes.sales GROUP BY city ORDER BY city";
+    try (Statement statement = connection.createStatement()) {
+      ResultSet rows = statement.executeQuery(question);
+      same(List.of("24.98", "0.03", "-7.50"), column(rows, "revenue"));
     }
   }
 

@@ -28,7 +28,8 @@ async fn check(data: &Data) {
     let release = load(&at, &model, data).await;
     let session = at.engine(&model, 2).session(Principal::local(), release);
     for column in ["date_year", "date_month", "segment", "customer_id", "region", "store_id"] {
-        let measures = ["revenue", "lines", "snapshots", "buyers", "holders", "revenue_share"];
+        let measures =
+            ["revenue", "lines", "snapshots", "balance", "buyers", "holders", "revenue_share"];
         let query = CubeQuery {
             cube: "trade".to_owned(),
             rows: vec![column.to_owned()],
@@ -41,6 +42,11 @@ async fn check(data: &Data) {
         for additive in ["revenue", "lines", "snapshots"] {
             let (parts, total) = parts_and_total(&answer, column, additive);
             assert_eq!(sum(&parts).unwrap_or(nothing(additive)), total, "{additive}\n{answer}");
+        }
+        // A balance adds up over all but time.
+        if !column.starts_with("date") {
+            let (parts, total) = parts_and_total(&answer, column, "balance");
+            assert_eq!(sum(&parts).unwrap_or(Value::Null), total, "balance\n{answer}");
         }
         for distinct in ["buyers", "holders"] {
             let (parts, total) = parts_and_total(&answer, column, distinct);

@@ -116,7 +116,7 @@ async fn a_measure_does_not_depend_on_which_other_is_asked() {
     asks(json!({"rows": ["country"], "measures": ["revenue"]}), &alone).await;
     let beside = [
         "country | revenue | snapshots | balance",
-        "IT | 260.00 | 4 | 7.00",
+        "IT | 260.00 | 4 | NULL",
         "NO | 200.00 | 2 | 9.00",
         "Unknown | 40.00 | 0 | NULL",
     ];
@@ -172,6 +172,25 @@ async fn a_balance_is_that_of_the_last_day_with_one() {
         "2024-Q2 | 0 | 9.00",
         "2024-Q3 | 0 | NULL",
         "NULL | 1 | 9.00",
+    ];
+    asks(query, &expected).await;
+}
+
+#[tokio::test]
+async fn balances_add_up_over_all_but_time_though_one_ended_earlier() {
+    // Customer c0's card has its last balance on 29 June, the day before the quarter's last.
+    let query = json!({"rows": ["customer_id", "date.quarter"], "measures": ["balance"], "totals": "cube", "dice": {"date.quarter": ["2024-Q1", "2024-Q2"]}});
+    let expected = [
+        "customer_id | date_quarter | customer_id_is_total | date_quarter_is_total | balance",
+        "c0 | 2024-Q1 | 0 | 0 | 10.00",
+        "c0 | 2024-Q2 | 0 | 0 | NULL",
+        "c0 | NULL | 0 | 1 | NULL",
+        "c1 | 2024-Q1 | 0 | 0 | 5.00",
+        "c1 | 2024-Q2 | 0 | 0 | 9.00",
+        "c1 | NULL | 0 | 1 | 9.00",
+        "NULL | 2024-Q1 | 1 | 0 | 15.00",
+        "NULL | 2024-Q2 | 1 | 0 | 9.00",
+        "NULL | NULL | 1 | 1 | 9.00",
     ];
     asks(query, &expected).await;
 }

@@ -230,7 +230,8 @@ impl Asked<'_> {
                     Value::Null => "(none)".to_owned(),
                     member => member.to_string(),
                 });
-                let name = format!("{} {measure}", caption.collect::<Vec<_>>().join(" / "));
+                let caption = caption.collect::<Vec<_>>().join(" / ");
+                let name = format!("{caption} {measure}").trim_start().to_owned();
                 let again = names.iter().filter(|known| known.starts_with(&name)).count();
                 names.push(if again == 0 { name } else { format!("{name} ({})", again + 1) });
             }

@@ -1,6 +1,6 @@
 //! A measure's value at a place: one cell of an answer.
 
-use super::place::{Place, Seen};
+use super::place::{Filter, Place, Seen};
 use super::{Reference, Value, expression};
 use starhouse::model::{Cube, MeasureKind};
 use std::collections::BTreeSet;
@@ -36,11 +36,16 @@ impl Reference<'_> {
             }
             MeasureKind::Last { fact, sql, over, filter } => {
                 let key = format!("{over}_key");
-                let values = self.inputs(fact, sql, filter, place);
-                let keyed = values.into_iter().map(|(own, value)| (own[&key].clone(), value));
-                let keyed: Vec<(Value, Value)> = keyed.collect();
-                let last = keyed.iter().map(|(key, _)| key.clone()).max();
-                sum(keyed.into_iter().filter(|(key, _)| Some(key) == last.as_ref()).map(|(_, v)| v))
+                // The period's last day with a value is the same for everybody.
+                let filters = place.filters.iter().filter(|filter| filter.column().role == *over);
+                let filters: Vec<Filter> = filters.cloned().collect();
+                let members = place.members.iter().filter(|(column, _)| column.role == *over);
+                let members = members.cloned().collect();
+                let period = Place { filters: &filters, members, shift: place.shift.clone() };
+                let all = self.inputs(fact, sql, filter, &period);
+                let last = all.iter().map(|(own, _)| own[&key].clone()).max();
+                let values = self.inputs(fact, sql, filter, place).into_iter();
+                sum(values.filter(|(own, _)| Some(&own[&key]) == last.as_ref()).map(|(_, v)| v))
             }
             MeasureKind::Ratio { numerator, denominator } => of(numerator).over(&of(denominator)),
             MeasureKind::Calculated { sql } => expression::evaluate(sql, &of),

@@ -55,6 +55,12 @@ pub(crate) enum Filter {
 }
 
 impl Filter {
+    pub(crate) fn column(&self) -> &CubeColumn {
+        match self {
+            Self::AnyOf(column, _) | Self::Between(column, ..) => column,
+        }
+    }
+
     fn admits(&self, row: &Seen) -> bool {
         match self {
             Self::AnyOf(column, members) => members.contains(&row.value(column)),
