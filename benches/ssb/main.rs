@@ -10,6 +10,7 @@
 
 mod data;
 mod generate;
+mod measured;
 mod ours;
 mod peers;
 mod process;

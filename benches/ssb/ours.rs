@@ -1,8 +1,8 @@
 //! Starhouse: loading with the real binary, asking in three ways; and DataFusion as it comes.
 
-use super::process::{self, Cost};
+use super::measured::{Column, Load, Measured};
+use super::process;
 use super::queries::{QUERIES, Query};
-use super::report::{Column, Measured};
 use super::{Args, Outcome};
 use arrow::record_batch::RecordBatch;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
@@ -18,16 +18,6 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 use std::time::Instant;
-
-/// What loading took, and what it made.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Load {
-    /// None where the warehouse was there already.
-    pub(crate) cost: Option<Cost>,
-    pub(crate) rows: u64,
-    pub(crate) bytes: u64,
-    pub(crate) text_bytes: u64,
-}
 
 /// Loads the warehouse with `starhouse etl run`, unless it is there.
 pub(crate) fn load(dir: &Path, again: bool) -> Outcome<Load> {

@@ -1,7 +1,7 @@
 //! The peers that are Python packages: `peers.py` runs them, in an environment of its own.
 
+use super::measured::{Column, Measured};
 use super::queries::QUERIES;
-use super::report::{Column, Measured};
 use super::{Args, Outcome};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;

@@ -1,6 +1,6 @@
 //! What was measured: compared, and written as a table for people and as JSON for programs.
 
-use super::ours::Load;
+use super::measured::{Column, Load};
 use super::{Args, Outcome};
 use serde_json::json;
 use std::fmt::Write;
@@ -9,59 +9,11 @@ use std::path::Path;
 /// What stands around the table in the README.
 const MARKS: [&str; 2] = ["<!-- ssb: begin -->", "<!-- ssb: end -->"];
 
-/// One query of one engine.
-#[derive(Debug, Clone)]
-pub(crate) struct Measured {
-    pub(crate) query: String,
-    pub(crate) times_ms: Vec<f64>,
-    pub(crate) rows: Vec<Vec<String>>,
-}
-
-/// One engine.
-#[derive(Debug, Clone)]
-pub(crate) struct Column {
-    pub(crate) title: String,
-    pub(crate) measured: Vec<Measured>,
-    /// Seconds of loading its own storage, where it has one.
-    pub(crate) load: Option<f64>,
-}
-
 /// Everything.
 pub(crate) struct Results {
     pub(crate) args: Args,
     pub(crate) load: Load,
     pub(crate) columns: Vec<Column>,
-}
-
-impl Measured {
-    fn median_ms(&self) -> f64 {
-        let mut times = self.times_ms.clone();
-        times.sort_by(f64::total_cmp);
-        match times.len() {
-            0 => f64::NAN,
-            n if n % 2 == 1 => times[n / 2],
-            n => f64::midpoint(times[n / 2 - 1], times[n / 2]),
-        }
-    }
-
-    /// The rows with what is the same everywhere: no padding, and the sum of nothing as nothing.
-    fn plain(&self) -> Vec<Vec<&str>> {
-        let cells = self.rows.iter().map(|row| row.iter().map(|cell| cell.trim_end()).collect());
-        let rows: Vec<Vec<&str>> = cells.collect();
-        let is_nothing = rows.len() == 1 && rows[0].iter().all(|cell| cell.is_empty());
-        if is_nothing { Vec::new() } else { rows }
-    }
-}
-
-impl Column {
-    fn sum_ms(&self) -> f64 {
-        self.measured.iter().map(Measured::median_ms).sum()
-    }
-
-    fn geometric_mean_ms(&self) -> f64 {
-        let logs: f64 = self.measured.iter().map(|one| one.median_ms().ln()).sum();
-        (logs / self.measured.len() as f64).exp()
-    }
 }
 
 impl Results {

@@ -18,7 +18,7 @@ use std::path::PathBuf;
 ///
 /// The folder it makes is a project like any other: `starhouse sql --project starhouse-demo`.
 /// Stopped or killed anywhere, it goes on where it was when it is started again.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Clone, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Args {
     /// Which sample to build
@@ -65,9 +65,16 @@ Examples:
 
 /// Builds, answers and serves.
 pub(super) async fn run(args: Args) -> Result<(), Failure> {
+    // On a task of its own, so that Ctrl-C is seen however busy it is.
+    let mut building = tokio::spawn(build_and_answer(args.clone()));
     let project = tokio::select! {
-        project = build_and_answer(&args) => project?,
-        () = asked_to_stop() => return Err(interrupted().into()),
+        built = &mut building => {
+            built.map_err(|error| Error::internal("the demo died").caused_by(error))??
+        }
+        () = asked_to_stop() => {
+            building.abort();
+            return Err(interrupted().into());
+        }
     };
     if args.no_serve {
         return Ok(());
@@ -76,7 +83,7 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
     connect::serve(project, args.address, sample).await
 }
 
-async fn build_and_answer(args: &Args) -> Result<Project, Failure> {
+async fn build_and_answer(args: Args) -> Result<Project, Failure> {
     let sample = args.dataset.sample();
     let default_dir = match sample {
         Sample::Retail => "starhouse-demo",

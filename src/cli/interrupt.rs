@@ -1,7 +1,7 @@
 //! Running a command so that Ctrl-C stops it at once, with nothing half published.
 //!
-//! Signals are awaited on a thread of their own: while queries keep every worker of the runtime
-//! busy, nobody there would notice one.
+//! Signals are awaited on a thread of their own, and waited for on the main one: while queries keep
+//! every worker of the runtime busy, nobody there would notice one.
 
 use super::failure::Failure;
 use crate::error::{Error, ErrorKind};
@@ -33,10 +33,11 @@ pub(super) fn run(
         .map_err(no_threads)?;
     listen()?;
     let outcome = runtime.block_on(async {
-        let mut task = tokio::spawn(command);
         if owns_interrupt {
-            return task.await.unwrap_or_else(died);
+            // On this thread, which no query keeps busy: only so can it notice a signal.
+            return command.await;
         }
+        let mut task = tokio::spawn(command);
         tokio::select! {
             outcome = &mut task => outcome.unwrap_or_else(died),
             () = asked_to_stop() => {

@@ -73,18 +73,24 @@ impl Prompt {
     async fn statements(&self, text: &str) -> std::result::Result<(), Failure> {
         for statement in statements::split(text) {
             let started = Instant::now();
+            let (session, output) = (self.session.clone(), self.output.clone());
+            let statement = statement.to_owned();
+            // On a task of its own: an operator that is busy for long would not let Ctrl-C be seen.
+            let mut answering = tokio::spawn(async move {
+                let query = session.plan_sql(&statement).await?;
+                output::answer(&query, &output).await
+            });
             tokio::select! {
-                outcome = self.answer(statement) => outcome?,
-                () = asked_to_stop() => return Err(interrupted().into()),
+                answered = &mut answering => answered
+                    .map_err(|error| Error::internal("the statement died").caused_by(error))??,
+                () = asked_to_stop() => {
+                    answering.abort();
+                    return Err(interrupted().into());
+                }
             }
             self.tell(&format!("{:.3} s", started.elapsed().as_secs_f64()))?;
         }
         Ok(())
-    }
-
-    async fn answer(&self, statement: &str) -> std::result::Result<(), Failure> {
-        let query = self.session.plan_sql(statement).await?;
-        output::answer(&query, &self.output).await
     }
 
     async fn command(
@@ -174,9 +180,8 @@ fn describe(tables: &[TableInfo], name: &str) -> Result<String> {
         });
     };
     let mut columns = headed(["column", "type", "what it means"]);
-    for field in table.schema.fields() {
-        let about = field.metadata().get("description").cloned().unwrap_or_default();
-        columns.add_row([Cell::new(field.name()), Cell::new(field.data_type()), Cell::new(about)]);
+    for (field, remark) in table.schema.fields().iter().zip(&table.remarks) {
+        columns.add_row([Cell::new(field.name()), Cell::new(field.data_type()), Cell::new(remark)]);
     }
     Ok(format!("{}\n{columns}", table.description))
 }

@@ -121,25 +121,30 @@ impl ReleaseCatalog {
 
     /// The tables as clients list them, in order of schema and name.
     pub(crate) fn listed(&self) -> Vec<TableInfo> {
-        let info =
-            |schema: &str, name: &str, kind, table: &dyn TableProvider, text: &str| TableInfo {
-                schema_name: schema.to_owned(),
-                name: name.to_owned(),
-                table_type: kind,
-                schema: wire::schema(&table.schema()),
-                description: text.to_owned(),
-            };
-        let cubes = self.cubes.iter();
-        let mut listed: Vec<TableInfo> =
-            cubes.map(|(n, (t, text))| info(CUBES, n, "VIEW", t.as_ref(), text)).collect();
-        let stored = self.staged.iter().chain(&self.stored);
-        listed.extend(
-            stored.map(|(n, t)| info(t.schema_name(), n, "TABLE", t.as_ref(), t.description())),
-        );
-        let system = self.system.iter();
-        listed.extend(
-            system.map(|(n, t)| info(SYSTEM, n, "SYSTEM TABLE", t.as_ref(), t.description())),
-        );
+        let info = |schema: &str, name: &str, table_type, table: &dyn TableProvider| TableInfo {
+            schema_name: schema.to_owned(),
+            name: name.to_owned(),
+            table_type,
+            schema: wire::schema(&table.schema()),
+            remarks: Vec::new(),
+            description: String::new(),
+        };
+        let cubes = self.cubes.iter().map(|(name, (table, description))| TableInfo {
+            remarks: table.remarks().to_vec(),
+            description: description.clone(),
+            ..info(CUBES, name, "VIEW", table.as_ref())
+        });
+        let stored = self.staged.iter().chain(&self.stored).map(|(name, table)| TableInfo {
+            remarks: table.remarks(),
+            description: table.description().to_owned(),
+            ..info(table.schema_name(), name, "TABLE", table.as_ref())
+        });
+        let system = self.system.iter().map(|(name, table)| TableInfo {
+            remarks: table.remarks(),
+            description: table.description().to_owned(),
+            ..info(SYSTEM, name, "SYSTEM TABLE", table.as_ref())
+        });
+        let mut listed: Vec<TableInfo> = cubes.chain(stored).chain(system).collect();
         listed.sort_by(|a, b| (&a.schema_name, &a.name).cmp(&(&b.schema_name, &b.name)));
         listed
     }

@@ -6,7 +6,7 @@
 //! * the DataFusion session, bound to a principal and a release: `state`, `scope`
 //! * text to statement: `sql`; names and plans: `names`, `plan`; what may run: `guard`
 //! * what SQL can name: `catalog`, `system`, `table`
-//! * what DataFusion gets wrong: `grouping_sets`
+//! * what DataFusion gets wrong: `grouping_sets`, `yielding`
 //! * reading: `scan`, `statistics`, `reader`, `object_stores`; limits: `memory`
 //! * answers: `execute`, `wire`, `explain`, `log`, `errors`, `damage`
 
@@ -35,6 +35,7 @@ mod statistics;
 mod system;
 mod table;
 mod wire;
+mod yielding;
 
 #[cfg(test)]
 mod tests;
@@ -75,6 +76,8 @@ pub struct TableInfo {
     pub table_type: &'static str,
     /// Columns, as they go over the wire.
     pub schema: SchemaRef,
+    /// What each of them means, in words.
+    pub remarks: Vec<String>,
     /// What it holds, in words.
     pub description: String,
 }

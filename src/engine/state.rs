@@ -9,6 +9,7 @@ use super::EngineSettings;
 use super::catalog::{CATALOG, Catalogs, WAREHOUSE};
 use super::grouping_sets::QueryPlanner;
 use super::scope::QueryScope;
+use super::yielding::Yielding;
 use crate::query::measure_function;
 use chrono::{DateTime, Utc};
 use datafusion::execution::runtime_env::RuntimeEnv;
@@ -38,6 +39,7 @@ pub(crate) fn template(settings: &EngineSettings, runtime: Arc<RuntimeEnv>) -> S
         .with_config(config(settings))
         .with_runtime_env(runtime)
         .with_query_planner(Arc::new(QueryPlanner))
+        .with_physical_optimizer_rule(Arc::new(Yielding))
         .with_expr_planners(SessionStateDefaults::default_expr_planners())
         .with_scalar_functions(SessionStateDefaults::default_scalar_functions())
         .with_higher_order_functions(SessionStateDefaults::default_higher_order_functions())

@@ -50,6 +50,11 @@ impl StoredTable {
         &self.name
     }
 
+    /// What each of its columns means, in words.
+    pub(crate) fn remarks(&self) -> Vec<String> {
+        self.state.columns.iter().map(|column| column.description.clone()).collect()
+    }
+
     /// What it holds, in words.
     pub(crate) fn description(&self) -> &str {
         &self.description

@@ -17,6 +17,7 @@ use std::sync::Arc;
 pub struct CubeTable {
     name: String,
     schema: SchemaRef,
+    remarks: Vec<String>,
 }
 
 impl CubeTable {
@@ -34,7 +35,15 @@ impl CubeTable {
             let expansion = Expansion::new(cube, model, [measure.name.as_str()])?;
             fields.push(Field::new(&measure.name, expansion.formulas[0].ty.clone(), true));
         }
-        Ok(Self { name: cube.name.clone(), schema: Arc::new(Schema::new(fields)) })
+        let columns = cube.columns.iter().map(|column| column.column.description.clone());
+        let measures = cube.measures.iter().map(|measure| measure.description.clone());
+        let remarks = columns.chain(measures).collect();
+        Ok(Self { name: cube.name.clone(), schema: Arc::new(Schema::new(fields)), remarks })
+    }
+
+    /// What each of its columns means, in words.
+    pub fn remarks(&self) -> &[String] {
+        &self.remarks
     }
 
     /// The cube's name.

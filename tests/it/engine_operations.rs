@@ -124,6 +124,31 @@ async fn now_is_the_injected_clock() {
     assert_eq!(shown, before.format("%Y-%m-%d").to_string());
 }
 
+/// A query that multiplies rows without end gives its threads back once nobody waits for it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_dropped_query_frees_its_threads() {
+    let fixture = Fixture::new().await;
+    let session = fixture.session().await;
+    for sql in [
+        "SELECT count(*) FROM generate_series(1, 10000000) a, generate_series(1, 10000000) b",
+        "SELECT count(*) FROM generate_series(1, 10000000) a(x) JOIN generate_series(1, 10000000) \
+         b(y) ON a.x % 2 = b.y % 2",
+        "SELECT count(*) FROM generate_series(1, 10000000) a(x) JOIN generate_series(1, 10000000) \
+         b(y) ON a.x < b.y",
+    ] {
+        let endless = session.plan_sql(sql).await.unwrap();
+        let running = tokio::spawn(async move { answer(&endless).await.is_ok() });
+        tokio::time::sleep(Duration::from_millis(700)).await;
+        running.abort();
+        let next = tokio::spawn({
+            let session = session.clone();
+            async move { ask(&session, "SELECT count(*) FROM fact_sales").await.unwrap() }
+        });
+        let answered = tokio::time::timeout(Duration::from_secs(60), next).await;
+        assert_eq!(answered.expect(sql).unwrap(), "90", "{sql}");
+    }
+}
+
 /// A statement that is kept and run again asks the time again, though nothing else has changed.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_kept_question_is_asked_at_the_moment_it_runs() {

@@ -81,6 +81,11 @@ impl SystemProvider {
         Self { table, source, schema }
     }
 
+    /// What each of its columns means, in words.
+    pub(crate) fn remarks(&self) -> Vec<String> {
+        self.table.columns().into_iter().map(|column| column.description).collect()
+    }
+
     /// What a row is, in words.
     pub(crate) fn description(&self) -> &'static str {
         self.table.description()

@@ -1,14 +1,13 @@
 //! Catalogs, schemas, tables and their columns.
 
-use super::{CATALOG, CUBES, WAREHOUSE};
+use super::CATALOG;
 use crate::engine::{Session, TableInfo};
 use crate::error::Result;
-use crate::model::{Column, Model};
 use crate::server::status;
 use arrow::array::{RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Schema};
 use arrow_flight::sql::{CommandGetCatalogs, CommandGetDbSchemas, CommandGetTables};
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// The types of tables there may be, sorted.
@@ -35,15 +34,11 @@ pub(super) fn schemas(command: CommandGetDbSchemas, session: &Session) -> Result
     builder.build().map_err(status::flight)
 }
 
-pub(super) fn tables(
-    command: CommandGetTables,
-    model: &Model,
-    session: &Session,
-) -> Result<RecordBatch> {
+pub(super) fn tables(command: CommandGetTables, session: &Session) -> Result<RecordBatch> {
     let mut builder = command.into_builder();
     for table in session.tables()? {
         let TableInfo { schema_name, name, table_type, .. } = &table;
-        let columns = columns(&table, &remarks(&table, model, session));
+        let columns = columns(&table);
         builder.append(CATALOG, schema_name, name, table_type, &columns).map_err(status::flight)?;
     }
     builder.build().map_err(status::flight)
@@ -55,39 +50,18 @@ pub(super) fn table_types() -> Result<RecordBatch> {
     RecordBatch::try_new(Arc::new(schema), vec![Arc::new(types)]).map_err(status::encoding)
 }
 
-/// What the columns of a table mean, in words, as far as the model says.
-fn remarks<'a>(
-    table: &TableInfo,
-    model: &'a Model,
-    session: &'a Session,
-) -> HashMap<&'a str, &'a str> {
-    fn described(column: &Column) -> (&str, &str) {
-        (&column.name, &column.description)
-    }
-    if table.schema_name == WAREHOUSE {
-        let stored = session.release().tables.get(&table.name);
-        return stored.into_iter().flat_map(|table| &table.columns).map(described).collect();
-    }
-    let cube = model.cube(&table.name).filter(|_| table.schema_name == CUBES);
-    let columns = cube.into_iter().flat_map(|cube| &cube.columns);
-    let levels = columns.map(|level| (level.name.as_str(), level.column.description.as_str()));
-    let measures = cube.into_iter().flat_map(|cube| &cube.measures);
-    levels.chain(measures.map(|m| (m.name.as_str(), m.description.as_str()))).collect()
-}
-
 /// A table's columns as clients see them, with what JDBC asks beside the type.
-fn columns(table: &TableInfo, remarks: &HashMap<&str, &str>) -> Schema {
+fn columns(table: &TableInfo) -> Schema {
     let fields: Vec<Field> = table
         .schema
         .fields()
         .iter()
-        .map(|field| {
+        .zip(&table.remarks)
+        .map(|(field, remark)| {
             let mut metadata = field.metadata().clone();
             metadata.insert(TYPE_NAME.to_owned(), type_name(field.data_type()));
             metadata.insert(IS_READ_ONLY.to_owned(), "1".to_owned());
-            if let Some(remark) = remarks.get(field.name().as_str()) {
-                metadata.insert(REMARKS.to_owned(), (*remark).to_owned());
-            }
+            metadata.insert(REMARKS.to_owned(), remark.clone());
             field.as_ref().clone().with_metadata(metadata)
         })
         .collect();

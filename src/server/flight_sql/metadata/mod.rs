@@ -17,8 +17,6 @@ use arrow_flight::sql::metadata::{SqlInfoData, XdbcTypeInfoData};
 const CATALOG: &str = "starhouse";
 /// The schema of stored tables.
 const WAREHOUSE: &str = "warehouse";
-/// The schema of cubes.
-const CUBES: &str = "cubes";
 
 /// What the server says of itself; the same for everybody.
 pub(super) struct ServerFacts {
@@ -44,7 +42,7 @@ impl FlightSql {
         match command {
             Command::CommandGetCatalogs(command) => catalog::catalogs(command),
             Command::CommandGetDbSchemas(command) => catalog::schemas(command, &session),
-            Command::CommandGetTables(command) => catalog::tables(command, model, &session),
+            Command::CommandGetTables(command) => catalog::tables(command, &session),
             Command::CommandGetTableTypes(_) => catalog::table_types(),
             Command::CommandGetPrimaryKeys(command) => keys::primary(&command, model, &session),
             Command::CommandGetImportedKeys(command) => keys::imported(&command, model, &session),
