@@ -4,6 +4,7 @@ use super::ServerOptions;
 use super::flight_sql::FlightSql;
 use crate::engine::Engine;
 use crate::error::{Error, ErrorKind, Result};
+use crate::policy::Principal;
 use arrow_flight::flight_service_server::FlightServiceServer;
 use std::fmt;
 use std::future::Future;
@@ -29,6 +30,8 @@ pub struct Server {
     address: SocketAddr,
     service: FlightSql,
     shutdown_grace: Duration,
+    engine: Engine,
+    look_interval: Duration,
 }
 
 impl Server {
@@ -47,8 +50,9 @@ impl Server {
         };
         let listener = TcpListener::bind(wanted).await.map_err(unavailable)?;
         let address = listener.local_addr().map_err(unavailable)?;
-        let service = FlightSql::new(engine)?;
-        Ok(Self { listener, address, service, shutdown_grace: options.shutdown_grace })
+        let service = FlightSql::new(engine.clone())?;
+        let ServerOptions { shutdown_grace, look_interval, .. } = options;
+        Ok(Self { listener, address, service, shutdown_grace, engine, look_interval })
     }
 
     /// The address taken, with the real port.
@@ -92,6 +96,19 @@ impl Server {
                 tracing::warn!("connections still open after the grace period were closed");
                 Ok(())
             }
+            () = follow(self.engine, self.look_interval) => Ok(()),
+        }
+    }
+}
+
+/// Moves on to newer releases for ever: a server that nobody asks would keep an old one, and all
+/// that came after it, from vacuum; and the first question would wait for the catalog.
+async fn follow(engine: Engine, interval: Duration) {
+    loop {
+        tokio::time::sleep(interval).await;
+        match engine.warehouse().latest().await {
+            Ok(release) => drop(engine.session(Principal::local(), release)),
+            Err(error) => tracing::warn!(%error, "cannot look for a newer release"),
         }
     }
 }

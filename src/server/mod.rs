@@ -31,12 +31,15 @@ pub struct ServerOptions {
     pub address: SocketAddr,
     /// How long running queries may go on once the server was told to stop.
     pub shutdown_grace: Duration,
+    /// How often the server looks for a newer release while nobody asks anything.
+    pub look_interval: Duration,
 }
 
 impl Default for ServerOptions {
     fn default() -> Self {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 31337));
-        Self { address, shutdown_grace: Duration::from_secs(10) }
+        let shutdown_grace = Duration::from_secs(10);
+        Self { address, shutdown_grace, look_interval: Duration::from_secs(10) }
     }
 }
 

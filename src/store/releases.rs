@@ -58,7 +58,11 @@ impl Releases {
                 id = id.next();
             }
             match known {
-                Some(known) if known.release.id == id => return Ok(known),
+                Some(known) if known.release.id == id => {
+                    // Whoever held the one before has let go of it by now.
+                    self.prune();
+                    return Ok(known);
+                }
                 _ if id == ReleaseId::EMPTY => return Ok(Arc::new(Published::empty())),
                 // Vacuumed since we looked: there is a newer one.
                 _ => match self.lease(id)? {
