@@ -137,7 +137,7 @@ impl Ask<'_> {
                 let mut roles = needed_roles(&needed, &only, context.model)?;
                 // Which days have a later day is a matter of the calendar, asked by it or not.
                 roles.extend(part.shift.iter().map(|(role, _)| role.clone()));
-                let base = star.relation(&roles)?;
+                let base = star.relation(&roles, &self.held_roles())?;
                 let mut inputs = Vec::new();
                 for (_, atom) in atoms {
                     inputs.push(atom.inputs(context.model)?);
@@ -244,6 +244,13 @@ impl Ask<'_> {
             .map_err(|error| {
                 Error::user("the question's grouping does not fit the cube").caused_by(error)
             })
+    }
+
+    /// The roles that predicates hold to some of their members.
+    fn held_roles(&self) -> BTreeSet<String> {
+        let columns = self.predicates.iter().flat_map(Expr::column_refs);
+        let roles = columns.filter_map(|column| Some(self.cube.column(&column.name)?.role.clone()));
+        roles.collect()
     }
 
     /// The cube columns that predicates and (unless removed) groups use.

@@ -74,7 +74,7 @@ pub fn aggregate_plan(
             cast(ident(atom_name(index)), ty.clone()).alias(atoms[index].state_column(cube))
         },
     ));
-    star.relation(&roles)?
+    star.relation(&roles, &BTreeSet::new())?
         .project(inputs)
         .and_then(|rows| rows.aggregate(aggregate.columns.iter().map(ident), aggregated))
         .and_then(|grouped| grouped.project(stored.collect::<Vec<_>>()))

@@ -13,6 +13,7 @@ use crate::error::{Error, Result};
 use datafusion::common::tree_node::TreeNode;
 use datafusion::common::{JoinType, NullEquality};
 use datafusion::functions_aggregate::expr_fn::{max, sum};
+use datafusion::logical_expr::utils::split_conjunction;
 use datafusion::logical_expr::{Expr, LogicalPlanBuilder, cast, ident, lit, when};
 
 /// How an atom is aggregated: once, or, where it is semi-additive and totals remove groups of its
@@ -143,7 +144,8 @@ impl Ask<'_> {
         name: &str,
     ) -> Result<LogicalPlanBuilder> {
         let mut rows = all.clone().alias(ROWS).map_err(defect)?;
-        let on_time = self.predicates.iter().filter(|condition| self.is_about(role, condition));
+        let conditions = self.predicates.iter().flat_map(split_conjunction);
+        let on_time = conditions.filter(|condition| self.is_about(role, condition));
         for condition in on_time {
             rows = rows.filter(of_rows(condition.clone())?).map_err(defect)?;
         }

@@ -85,7 +85,7 @@ fn fact_rows(
         cast(value, field.data_type().clone()).alias(field.name())
     });
     let shown: Vec<Expr> = shown.collect();
-    star.relation(&roles)?
+    star.relation(&roles, &BTreeSet::new())?
         .project(columns)
         .and_then(|rows| rows.project(shown))
         .and_then(LogicalPlanBuilder::build)

@@ -25,10 +25,17 @@ pub(super) struct Star<'a> {
 }
 
 impl Star<'_> {
-    /// The fact joined to roles. Fact columns are qualified by [`FACT`], a role's by its name.
-    pub(super) fn relation(&self, roles: &BTreeSet<String>) -> Result<LogicalPlanBuilder> {
+    /// The fact joined to roles, first to those that a question holds to some members: the others
+    /// are then looked up for fewer rows. Fact columns are qualified by [`FACT`], a role's by its
+    /// name.
+    pub(super) fn relation(
+        &self,
+        roles: &BTreeSet<String>,
+        held: &BTreeSet<String>,
+    ) -> Result<LogicalPlanBuilder> {
         let fact = self.scan(&self.fact.table(), FACT)?;
-        roles.iter().try_fold(LogicalPlanBuilder::from(fact), |joined, name| {
+        let (first, then): (Vec<_>, Vec<_>) = roles.iter().partition(|role| held.contains(*role));
+        first.into_iter().chain(then).try_fold(LogicalPlanBuilder::from(fact), |joined, name| {
             let role = self.fact.role(name).ok_or_else(|| self.unrelated(name))?;
             let dimension = self.dimension(&role.dimension)?;
             let members = match self.shift {

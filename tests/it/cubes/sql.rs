@@ -145,6 +145,23 @@ async fn measures_stand_in_every_clause() {
     assert_eq!(error.kind(), ErrorKind::User, "{error}");
 }
 
+/// The last day of a period is that of the conditions on time, wherever they stand in WHERE.
+#[tokio::test]
+async fn a_balance_in_sql_is_that_of_the_last_day_of_its_period() {
+    answers(
+        "SELECT country, MEASURE(balance) FROM cubes.trade \
+         WHERE date_quarter = '2024-Q1' AND country <> 'Unknown' GROUP BY country",
+        &["IT | 10.00", "NO | 5.00"],
+    )
+    .await;
+    // Of the whole time the last day with balances is 30 June, and nobody in Italy has one then.
+    answers(
+        "SELECT country, MEASURE(balance) FROM cubes.trade WHERE country <> 'Unknown' GROUP BY 1",
+        &["IT | NULL", "NO | 9.00"],
+    )
+    .await;
+}
+
 #[tokio::test]
 async fn aggregates_answer_what_they_keep_and_say_why_not() {
     let (_at, session) = world().await;
