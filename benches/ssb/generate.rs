@@ -35,6 +35,7 @@ pub(crate) fn project(dir: &Path, scale: u32) -> Outcome<()> {
     eprintln!("generating scale {scale} in {}", dir.display());
     let rows = Rows::at(scale);
     let sources = dir.join("sources");
+    fs::create_dir_all(&sources)?;
     members(
         &sources.join("customer.tbl"),
         "number|name|city|nation|region|segment",

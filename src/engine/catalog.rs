@@ -3,10 +3,10 @@
 
 use super::TableInfo;
 
-use super::describe;
 use super::system::{self, SystemProvider, SystemSource};
 use super::table::StoredTable;
 use super::wire;
+use super::{describe, statistics};
 use crate::error::Result;
 use crate::ids::ReleaseId;
 use crate::model::Model;
@@ -61,13 +61,14 @@ impl ReleaseCatalog {
         });
         let stored = release.tables.iter().map(|(name, state)| {
             let description = describe::table(model, name);
-            let state = state.clone();
-            (name.clone(), stored_table(WAREHOUSE, name, description, release.id, state))
+            let table = StoredTable::new(WAREHOUSE, name, description, release.id, state.clone());
+            let keys = statistics::keys(model, release, name);
+            (name.clone(), Arc::new(table.with_keys(keys)))
         });
         let staged = staged.into_iter().map(|(name, state)| {
             let description = "staged rows of a load".to_owned();
-            let table = stored_table(STAGING, &name, description, release.id, state);
-            (name, table)
+            let table = StoredTable::new(STAGING, &name, description, release.id, state);
+            (name, Arc::new(table))
         });
         let system = system::all().into_iter().map(|table| {
             (table.name().to_owned(), Arc::new(SystemProvider::new(table, Arc::clone(&source))))
@@ -148,16 +149,6 @@ impl ReleaseCatalog {
         listed.sort_by(|a, b| (&a.schema_name, &a.name).cmp(&(&b.schema_name, &b.name)));
         listed
     }
-}
-
-fn stored_table(
-    schema: &'static str,
-    name: &str,
-    description: String,
-    release: ReleaseId,
-    state: TableState,
-) -> Arc<StoredTable> {
-    Arc::new(StoredTable::new(schema, name, description, release, state))
 }
 
 /// The tables of a model's cubes.

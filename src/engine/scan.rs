@@ -7,7 +7,7 @@
 use super::errors::to_datafusion;
 use super::object_stores::WarehouseOnly;
 use super::reader::NamingReaders;
-use super::statistics;
+use super::statistics::{self, Keys};
 use crate::error::{Error, Result};
 use crate::model::{Column, plan_schema};
 use crate::store::{DataFile, TableState};
@@ -54,7 +54,7 @@ pub(crate) struct ScanRequest<'a> {
 
 impl Scan {
     /// Works out files, statistics and order of a table.
-    pub(crate) fn prepare(table: &str, state: &TableState) -> Result<Self> {
+    pub(crate) fn prepare(table: &str, state: &TableState, keys: &Keys) -> Result<Self> {
         let in_file = file_columns(state);
         let mut table_schema = TableSchema::builder(plan_schema(&in_file));
         if let Some(partition) = partition_column(state) {
@@ -73,7 +73,7 @@ impl Scan {
         Ok(Self {
             table: table.to_owned(),
             schema: Arc::clone(table_schema.table_schema()),
-            statistics: statistics::of_table(state, &each),
+            statistics: statistics::of_table(state, &each, keys),
             ordering: declared_order(state),
             table_schema,
             files,

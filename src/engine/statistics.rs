@@ -1,10 +1,11 @@
 //! A file's recorded statistics as DataFusion reads them.
 
-use crate::model::{Column, ColumnType, plan_schema};
-use crate::store::{ColumnStatistics as Recorded, DataFile, TableState};
+use crate::model::{Column, ColumnType, Dimension, Model, plan_schema};
+use crate::store::{ColumnStatistics as Recorded, DataFile, Release, TableState};
 use arrow::datatypes::DataType;
 use datafusion::common::stats::Precision;
 use datafusion::common::{ColumnStatistics, ScalarValue, Statistics};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// How many bytes a text value is taken to need, where nobody knows.
@@ -73,8 +74,36 @@ fn parse(text: &str, ty: ColumnType) -> Option<ScalarValue> {
 }
 
 /// The statistics of a whole table, the partition column included.
-pub(crate) fn of_table(state: &TableState, files: &[Arc<Statistics>]) -> Statistics {
+pub(crate) fn of_table(state: &TableState, files: &[Arc<Statistics>], keys: &Keys) -> Statistics {
     let schema = plan_schema(&state.columns);
-    Statistics::try_merge_iter(files.iter().map(AsRef::as_ref), &schema)
-        .unwrap_or_else(|_| Statistics::new_unknown(&schema))
+    let mut statistics = Statistics::try_merge_iter(files.iter().map(AsRef::as_ref), &schema)
+        .unwrap_or_else(|_| Statistics::new_unknown(&schema));
+    for (column, known) in state.columns.iter().zip(&mut statistics.column_statistics) {
+        if let Some(members) = keys.get(&column.name) {
+            let members = usize::try_from((*members).min(state.rows())).unwrap_or(usize::MAX);
+            known.distinct_count = Precision::Inexact(members);
+        }
+    }
+    statistics
+}
+
+/// How many different values surrogate key columns have at most: the rows of their dimensions.
+///
+/// Without that DataFusion takes a key for as many values as lie between its smallest and its
+/// largest. The keys of days are `yyyymmdd`, so that it took the join of a fact with its calendar
+/// for next to nothing, and built hash tables of the fact.
+pub(crate) type Keys = BTreeMap<String, u64>;
+
+/// The surrogate keys in a stored table of a release.
+pub(crate) fn keys(model: &Model, release: &Release, table: &str) -> Keys {
+    let members =
+        |dimension: &Dimension| release.tables.get(&dimension.table()).map(TableState::rows);
+    if let Some(dimension) = model.dimensions.iter().find(|d| d.table() == table) {
+        return members(dimension).map(|rows| (dimension.key_column(), rows)).into_iter().collect();
+    }
+    let fact = model.facts.iter().find(|fact| fact.table() == table);
+    let roles = fact.into_iter().flat_map(|fact| &fact.roles);
+    let keys = roles
+        .filter_map(|role| Some((role.key_column(), members(model.dimension(&role.dimension)?)?)));
+    keys.collect()
 }

@@ -3,6 +3,7 @@
 use super::errors::to_datafusion;
 use super::scan::{Scan, ScanRequest};
 use super::scope::QueryScope;
+use super::statistics::Keys;
 use crate::error::Result;
 use crate::ids::ReleaseId;
 use crate::model::plan_schema;
@@ -24,6 +25,7 @@ pub(crate) struct StoredTable {
     description: String,
     schema: SchemaRef,
     state: TableState,
+    keys: Keys,
     scan: OnceLock<Arc<Scan>>,
 }
 
@@ -36,8 +38,13 @@ impl StoredTable {
         state: TableState,
     ) -> Self {
         let schema = plan_schema(&state.columns);
-        let name = name.to_owned();
-        Self { schema_name, name, release, description, schema, state, scan: OnceLock::new() }
+        let (name, keys, scan) = (name.to_owned(), Keys::new(), OnceLock::new());
+        Self { schema_name, name, release, description, schema, state, keys, scan }
+    }
+
+    /// The same table, knowing how many values its surrogate keys have.
+    pub(crate) fn with_keys(self, keys: Keys) -> Self {
+        Self { keys, ..self }
     }
 
     /// The SQL schema it is in.
@@ -70,7 +77,7 @@ impl StoredTable {
         if let Some(scan) = self.scan.get() {
             return Ok(Arc::clone(scan));
         }
-        let scan = Arc::new(Scan::prepare(&self.name, &self.state)?);
+        let scan = Arc::new(Scan::prepare(&self.name, &self.state, &self.keys)?);
         Ok(Arc::clone(self.scan.get_or_init(|| scan)))
     }
 }
