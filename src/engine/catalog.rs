@@ -2,7 +2,6 @@
 //! `staging`.
 
 use super::TableInfo;
-
 use super::system::{self, SystemProvider, SystemSource};
 use super::table::StoredTable;
 use super::wire;

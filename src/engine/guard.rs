@@ -1,9 +1,7 @@
 //! What may run: decided on the parsed plan, never on text.
 
 use super::catalog::{CUBES, SYSTEM};
-
 use super::errors::from_datafusion;
-
 use super::system::SystemProvider;
 use super::table::StoredTable;
 use crate::error::{Error, ErrorKind, Result};

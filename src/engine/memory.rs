@@ -12,13 +12,17 @@ use object_store::ObjectStore;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
+/// The folder within the spill folder that holds nothing but ours.
+const OWN_FOLDER: &str = "starhouse-spill";
+
 /// How many of the largest consumers an out-of-memory error names.
 const NAMED_CONSUMERS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(2);
 
 /// The folder that this process spills into, among those of others; gone with this value, or at
 /// the next engine's start where its process was killed.
 pub(crate) fn spill_folder(settings: &EngineSettings) -> Result<LiveFolder> {
-    let all = &settings.spill_dir;
+    // A folder of our own: what is swept may be anything to whom the other belongs.
+    let all = &settings.spill_dir.join(OWN_FOLDER);
     std::fs::create_dir_all(all).map_err(|error| {
         Error::new(ErrorKind::Unavailable, "the spill folder cannot be made")
             .with("folder", all.display())

@@ -10,7 +10,6 @@ use super::ask::{Ask, ROWS, group_name, of_rows};
 use super::defect;
 use super::measure::{Atom, Function};
 use crate::error::{Error, Result};
-use datafusion::common::tree_node::TreeNode;
 use datafusion::common::{JoinType, NullEquality};
 use datafusion::functions_aggregate::expr_fn::{max, sum};
 use datafusion::logical_expr::utils::split_conjunction;
@@ -74,6 +73,7 @@ impl Ask<'_> {
         let Function::SumAtLast(role) = &atom.function else {
             return Err(Error::internal("an additive measure was taken for a semi-additive one"));
         };
+        self.check_periods(role, atom, total)?;
         let calendar = self.groups_of(role, total);
         let (value, key) = (format!("__x{index}_0"), format!("__x{index}_1"));
         let (mut rows, mut values) = (rows, Vec::new());
@@ -103,21 +103,41 @@ impl Ask<'_> {
         Ok((rows, Aggregated { values, periods, calendar }))
     }
 
+    /// Refuses what makes no period: a condition or group that looks at the calendar and at
+    /// something else at once has another last day for every member of the other.
+    fn check_periods(&self, role: &str, atom: &Atom, total: bool) -> Result<()> {
+        let groups = self.groups.iter().filter(|_| !total);
+        let conditions = self.predicates.iter().flat_map(split_conjunction);
+        let mixed = |expr: &&Expr| {
+            let columns = expr.column_refs();
+            let mut of_role = columns.iter().map(|column| self.is_of(role, &column.name));
+            of_role.clone().any(|own| own) && !of_role.all(|own| own)
+        };
+        match conditions.chain(groups).find(mixed) {
+            None => Ok(()),
+            Some(expr) => Err(Error::unsupported(format!(
+                "`{}` has no one last day where {expr} mixes `{role}` with other columns",
+                atom.measure
+            ))
+            .hint("ask for each period in a question of its own, or by separate conditions")),
+        }
+    }
+
     /// The groups that are made of the role's columns alone.
     fn groups_of(&self, role: &str, total: bool) -> Vec<usize> {
         let groups = self.groups.iter().enumerate().filter(|_| !total);
-        let is_of = |group: &Expr| !group.column_refs().is_empty() && self.is_about(role, group);
-        groups.filter(|(_, group)| is_of(group)).map(|(index, _)| index).collect()
+        groups.filter(|(_, group)| self.is_about(role, group)).map(|(index, _)| index).collect()
     }
 
-    /// Whether an expression looks at the role's columns only, and at no other question.
+    /// Whether an expression looks at columns of the role, and at no others. What a subquery in it
+    /// looks at is that question's own: by now it stands alone.
     fn is_about(&self, role: &str, expr: &Expr) -> bool {
-        let mut columns = expr.column_refs().into_iter();
-        let of_role = |name: &str| self.cube.column(name).is_some_and(|column| column.role == role);
-        let asks = expr.exists(|part| {
-            Ok(matches!(part, Expr::ScalarSubquery(_) | Expr::InSubquery(_) | Expr::Exists(_)))
-        });
-        columns.all(|column| of_role(&column.name)) && asks.is_ok_and(|asks| !asks)
+        let columns = expr.column_refs();
+        !columns.is_empty() && columns.iter().all(|column| self.is_of(role, &column.name))
+    }
+
+    fn is_of(&self, role: &str, column: &str) -> bool {
+        self.cube.column(column).is_some_and(|column| column.role == role)
     }
 
     /// Which of the calendar's groups the grouping sets keep together.

@@ -35,6 +35,7 @@ mod scalar_sql;
 mod slice;
 mod sql;
 mod star;
+mod subquery;
 mod top;
 
 pub use cube_query::{CubeQuery, MemberRange, OrderBy, Slice, Top, Totals};

@@ -9,8 +9,12 @@ use super::PlanContext;
 use super::marker;
 use super::sql::cube_of;
 use crate::error::{Error, Result};
-use datafusion::common::{DFSchema, JoinType};
-use datafusion::logical_expr::{Aggregate, Expr, LogicalPlan, Window};
+use arrow::datatypes::FieldRef;
+use datafusion::common::{DFSchema, Dependency, JoinType, TableReference};
+use datafusion::logical_expr::utils::split_conjunction;
+use datafusion::logical_expr::{
+    Aggregate, BinaryExpr, Expr, FetchType, Join, LogicalPlan, Operator, Window,
+};
 
 /// What a column carries of a cube's measure.
 #[derive(Debug, Clone)]
@@ -101,7 +105,11 @@ fn refusal(function: &str, carried: &Carried) -> Result<()> {
 fn carried(expr: &Expr, input: &Columns, schema: &DFSchema) -> Option<Carried> {
     let columns = expr.column_refs();
     let places = columns.into_iter().filter_map(|column| schema.maybe_index_of_column(column));
-    let carried = places.filter_map(|place| input.get(place).cloned().flatten());
+    worst(places.filter_map(|place| input.get(place).cloned().flatten()))
+}
+
+/// The most dangerous of several.
+fn worst(carried: impl Iterator<Item = Carried>) -> Option<Carried> {
     carried.max_by_key(|carried| (!carried.additive, carried.joined))
 }
 
@@ -125,25 +133,41 @@ fn columns(plan: &LogicalPlan, context: &PlanContext<'_>) -> Columns {
         }
         LogicalPlan::Join(join) => {
             let (left, right) = (columns(&join.left, context), columns(&join.right, context));
+            let repeated = |side: Columns, by: Side| match may_repeat(join, by) {
+                true => side.into_iter().map(|column| column.map(joined)).collect(),
+                false => side,
+            };
             match join.join_type {
                 JoinType::LeftSemi | JoinType::LeftAnti => left,
                 JoinType::RightSemi | JoinType::RightAnti => right,
                 JoinType::LeftMark => left.into_iter().chain([None]).collect(),
                 JoinType::RightMark => right.into_iter().chain([None]).collect(),
-                _ => left.into_iter().chain(right).map(|column| column.map(joined)).collect(),
+                _ => {
+                    let (left, right) = (repeated(left, Side::Right), repeated(right, Side::Left));
+                    left.into_iter().chain(right).collect()
+                }
             }
         }
         LogicalPlan::Union(union) => {
             let mut inputs = union.inputs.iter().map(|input| columns(input, context));
             let first = inputs.next().unwrap_or_default();
             inputs.fold(first, |known, next| {
-                known.into_iter().zip(next).map(|(a, b)| a.or(b)).collect()
+                known.into_iter().zip(next).map(|(a, b)| worst(a.into_iter().chain(b))).collect()
             })
         }
         LogicalPlan::Window(window) => {
             let mut known = columns(&window.input, context);
             known.resize(window.schema.fields().len(), None);
             known
+        }
+        LogicalPlan::Unnest(unnest) => {
+            let input = columns(&unnest.input, context);
+            let schema = unnest.input.schema();
+            let column = |(qualifier, field): (Option<&TableReference>, &FieldRef)| {
+                let place = schema.index_of_column_by_name(qualifier, field.name())?;
+                input.get(place).cloned().flatten().map(joined)
+            };
+            unnest.schema.iter().map(column).collect()
         }
         // Its outputs are values of groups, and what is asked of those is the asker's own.
         LogicalPlan::Aggregate(aggregate) => vec![None; aggregate.schema.fields().len()],
@@ -158,4 +182,59 @@ fn columns(plan: &LogicalPlan, context: &PlanContext<'_>) -> Columns {
 
 fn joined(carried: Carried) -> Carried {
     Carried { joined: true, ..carried }
+}
+
+/// A side of a join.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Side {
+    Left,
+    Right,
+}
+
+/// Whether a row may meet several rows of that side: not if the side has one row, or if the
+/// columns it is joined by are a key of it, as the groups of an aggregation are.
+fn may_repeat(join: &Join, side: Side) -> bool {
+    let plan = if side == Side::Left { &join.left } else { &join.right };
+    if is_one_row(plan) {
+        return false;
+    }
+    let filter = join.filter.iter().flat_map(split_conjunction).filter_map(|part| match part {
+        Expr::BinaryExpr(BinaryExpr { left, op: Operator::Eq, right }) => {
+            Some((left.as_ref(), right.as_ref()))
+        }
+        _ => None,
+    });
+    let pairs = join.on.iter().map(|(left, right)| (left, right)).chain(filter);
+    let place = |expr: &Expr| match expr {
+        Expr::Column(column) => plan.schema().maybe_index_of_column(column),
+        _ => None,
+    };
+    // Of `a = b` one is of this side; of `a = a` both, which says nothing.
+    let keys: Vec<usize> = pairs
+        .filter_map(|(left, right)| match (place(left), place(right)) {
+            (Some(place), None) | (None, Some(place)) => Some(place),
+            _ => None,
+        })
+        .collect();
+    let known = plan.schema().functional_dependencies();
+    !known.iter().any(|known| {
+        known.mode == Dependency::Single
+            && !known.source_indices.is_empty()
+            && known.source_indices.iter().all(|source| keys.contains(source))
+    })
+}
+
+/// Whether a plan surely has one row at most.
+fn is_one_row(plan: &LogicalPlan) -> bool {
+    match plan {
+        LogicalPlan::Aggregate(aggregate) => aggregate.group_expr.is_empty(),
+        LogicalPlan::Projection(_)
+        | LogicalPlan::Filter(_)
+        | LogicalPlan::Sort(_)
+        | LogicalPlan::SubqueryAlias(_) => plan.inputs().iter().all(|input| is_one_row(input)),
+        LogicalPlan::Limit(limit) => {
+            matches!(limit.get_fetch_type(), Ok(FetchType::Literal(Some(0 | 1))))
+        }
+        _ => false,
+    }
 }

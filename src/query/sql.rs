@@ -5,19 +5,17 @@
 //! may stand between. Where a measure has no right answer, the refusal says what to write.
 
 use super::ask::{Ask, group_name, measure_name, total_name};
-use super::{CubeTable, PlanContext, Planned, defect, marker, preview, roll_up, safe};
+use super::{CubeTable, PlanContext, Planned, defect, marker, preview, roll_up, safe, subquery};
 use crate::error::{Error, Result};
 use crate::model::{Cube, MeasureKind, Model};
 use datafusion::catalog::default_table_source::DefaultTableSource;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{DFSchema, DataFusionError, TableReference};
-use datafusion::logical_expr::expr::{Exists, InSubquery};
 use datafusion::logical_expr::utils::grouping_set_to_exprlist;
 use datafusion::logical_expr::{
     Aggregate, Expr, LogicalPlan, LogicalPlanBuilder, TableScan, ident, lit,
 };
 use std::collections::HashSet;
-use std::sync::Arc;
 
 /// Replaces every scan of a cube, and every `MEASURE(...)` over it, by plans over stored tables.
 /// A plan without cubes comes back unchanged.
@@ -57,11 +55,11 @@ pub fn resolve_cubes(plan: LogicalPlan, context: &PlanContext<'_>) -> Result<Pla
 }
 
 /// Our error through DataFusion's tree walk and back.
-fn outward(error: Error) -> DataFusionError {
+pub(super) fn outward(error: Error) -> DataFusionError {
     DataFusionError::External(Box::new(error))
 }
 
-fn inward(error: DataFusionError) -> Error {
+pub(super) fn inward(error: DataFusionError) -> Error {
     match error {
         DataFusionError::External(inner) => match inner.downcast::<Error>() {
             Ok(own) => *own,
@@ -235,13 +233,17 @@ fn resolve_aggregate(
     if measures.is_empty() {
         return Ok(None);
     }
+    if !marked && input.predicates.iter().any(subquery::looks_outside) {
+        // Nobody wrote MEASURE: the rows answer it.
+        return Ok(None);
+    }
     let mut groups = Vec::new();
     for group in &grouped {
         groups.push(input.translate(group, schema)?);
     }
     let mut predicates = Vec::new();
     for predicate in &input.predicates {
-        predicates.push(resolve_predicate(predicate, context, routing)?);
+        predicates.push(subquery::resolved(predicate, context, routing)?);
     }
     let ask = Ask {
         cube: input.cube,
@@ -254,41 +256,6 @@ fn resolve_aggregate(
     let Planned { plan, routing: reasons } = ask.plan(context)?;
     routing.extend(reasons);
     renamed(plan, aggregate, &grouped, &outputs, ask.grouping_sets.is_some()).map(Some)
-}
-
-/// A filter of a question whose subqueries are questions of their own, perhaps to a cube.
-fn resolve_predicate(
-    predicate: &Expr,
-    context: &PlanContext<'_>,
-    routing: &mut Vec<String>,
-) -> Result<Expr> {
-    let resolved = predicate.clone().transform(|part| {
-        let mut subquery = match &part {
-            Expr::ScalarSubquery(subquery) => subquery.clone(),
-            Expr::InSubquery(test) => test.subquery.clone(),
-            Expr::Exists(test) => test.subquery.clone(),
-            _ => return Ok(Transformed::no(part)),
-        };
-        if !subquery.outer_ref_columns.is_empty() {
-            return Err(outward(
-                Error::unsupported(
-                    "a subquery that looks at the row outside it cannot filter MEASURE",
-                )
-                .hint("write it with IN (SELECT ...), or join after aggregating"),
-            ));
-        }
-        let plan = Arc::unwrap_or_clone(subquery.subquery);
-        let Planned { plan, routing: reasons } = resolve_cubes(plan, context).map_err(outward)?;
-        routing.extend(reasons);
-        subquery.subquery = Arc::new(plan);
-        Ok(Transformed::yes(match part {
-            Expr::ScalarSubquery(_) => Expr::ScalarSubquery(subquery),
-            Expr::InSubquery(test) => Expr::InSubquery(InSubquery { subquery, ..test }),
-            Expr::Exists(test) => Expr::Exists(Exists { subquery, ..test }),
-            other => other,
-        }))
-    });
-    resolved.map(|resolved| resolved.data).map_err(inward)
 }
 
 /// What an aggregate expression asks of the cube; `None` if it is plain aggregation of rows.

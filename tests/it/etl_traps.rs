@@ -68,8 +68,16 @@ async fn a_fact_is_not_replaced_by_nothing() {
 #[tokio::test]
 async fn a_job_that_has_changed_reads_its_files_anew() {
     let mut project = project(CUSTOMERS_DATED, &sales_job("new_files", "upsert", ""));
-    project.write("sales_1.csv", &sales("R1,1,2024-02-29,crm,1,1,10.00,false\n"));
+    project.edit_jobs(
+        "      - {name: gone, type: boolean}\n",
+        "      - {name: gone, type: boolean}\n    deduplicate: {key: [receipt_no, line_no]}\n",
+    );
+    project.write(
+        "sales_1.csv",
+        &sales("R1,1,2024-02-29,crm,1,1,10.00,false\nR2,1,2024-03-01,crm,2,1,4.00,false\n"),
+    );
     project.run("2024-06-01").await.unwrap();
+    // A correction: read together with what it corrects, it is still the later one.
     project.write("sales_2.csv", &sales("R2,1,2024-03-01,crm,2,1,5.00,false\n"));
     project.run("2024-06-02").await.unwrap();
     const SQL: &str = "SELECT receipt_no, net_amount FROM fact_sales ORDER BY 1";
@@ -97,6 +105,21 @@ async fn a_job_that_has_changed_reads_its_files_anew() {
         .edit_jobs("AS net_amount FROM", "AS net_amount, CAST(NULL AS DECIMAL(12,2)) AS tip FROM");
     project.run("2024-06-06").await.unwrap();
     assert_eq!(project.sql("SELECT count(*), count(tip) FROM fact_sales").await, ["2|0"]);
+}
+
+/// Without a word on which row of a key stays, what was read in two runs cannot be read in one.
+#[tokio::test]
+async fn a_job_that_has_changed_says_what_it_leaves_as_it_is() {
+    let mut project = project(CUSTOMERS_DATED, &sales_job("new_files", "upsert", ""));
+    project.write("sales_1.csv", &sales("R1,1,2024-02-29,crm,1,1,10.00,false\n"));
+    project.run("2024-06-01").await.unwrap();
+    project.write("sales_2.csv", &sales("R1,1,2024-02-29,crm,1,1,12.00,false\n"));
+    project.run("2024-06-02").await.unwrap();
+    project.edit_jobs("description: sales\n", "description: sold\n");
+    let summary = project.run("2024-06-03").await.unwrap();
+    assert!(summary.jobs[1].notes[0].contains("2 files"), "{:?}", summary.jobs[1].notes);
+    assert_eq!(project.sql("SELECT net_amount FROM fact_sales").await, ["12.00"]);
+    assert_eq!(project.run("2024-06-04").await.unwrap().release, None);
 }
 
 /// A member of a key that nobody knows is not the same as another one nobody knows.

@@ -9,7 +9,7 @@ use crate::etl::job::{DimensionLoad, Job, Missing};
 use crate::etl::{rows, transform};
 use crate::model::{Column, ColumnType, Dimension, arrow_schema};
 use crate::store::{TableSpec, TableState};
-use arrow::array::{AsArray, UInt32Array, new_null_array};
+use arrow::array::{Array, AsArray, UInt32Array, new_null_array};
 use arrow::compute::{concat_batches, take_record_batch};
 use arrow::datatypes::TimestampMicrosecondType;
 use arrow::record_batch::RecordBatch;
@@ -249,11 +249,18 @@ fn notes(
 ) -> Vec<String> {
     let mut notes = Vec::new();
     let readable: u64 = loading.refused.iter().map(|(_, rows)| rows.rows()).sum();
-    let unreadable = loading.rows_rejected.saturating_sub(readable);
+    // Neither a row that could not be read nor one without its key tells whose it is.
+    let keyless = match refused {
+        Refused::These(keys) => (0..keys.num_rows())
+            .filter(|row| keys.columns().iter().any(|key| key.is_null(*row)))
+            .count() as u64,
+        Refused::Nobody | Refused::Anybody => 0,
+    };
+    let unreadable = loading.rows_rejected.saturating_sub(readable) + keyless;
     if loaded.closed > 0 && unreadable > 0 {
         notes.push(format!(
             "{} members of `{}` were closed as missing; rows of theirs may be among the \
-             {unreadable} that could not be read",
+             {unreadable} that do not say whose they are",
             loaded.closed, dimension.name
         ));
     }

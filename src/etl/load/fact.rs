@@ -194,7 +194,8 @@ async fn check_grain(loading: &Loading<'_>, fact: &Fact, staged: &TableState) ->
     })
 }
 
-/// No key is in the fact already. A member whom nobody knows may be another one each time.
+/// No key is in the fact already. A member whom nobody knows may be another one each time; what is
+/// not applicable is the same each time.
 async fn check_new(
     loading: &Loading<'_>,
     fact: &Fact,
@@ -206,8 +207,9 @@ async fn check_new(
     }
     let keys = fact_sql::list("n.", &fact.key);
     let roles = fact.roles.iter().map(crate::model::FactRole::key_column);
+    let unknown = crate::ids::SurrogateKey::UNKNOWN.0;
     let known = roles.filter(|key| fact.key.contains(key));
-    let known = known.map(|key| format!("n.{} > 0 AND ", fact_sql::quoted(&key)));
+    let known = known.map(|key| format!("n.{} <> {unknown} AND ", fact_sql::quoted(&key)));
     let sql = format!(
         "SELECT {keys} FROM {WRITTEN} AS n JOIN rows_before AS b ON {}{} ORDER BY {keys} LIMIT 3",
         known.collect::<String>(),

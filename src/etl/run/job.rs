@@ -4,7 +4,7 @@ use super::record::since;
 use super::{JobSummary, Request, SourceSummary};
 use crate::error::Result;
 use crate::etl::extract::{self, Extracted, Plan};
-use crate::etl::job::{Job, LoadSpec, Missing};
+use crate::etl::job::{Job, LoadSpec, Missing, SourceSpec, Strategy};
 use crate::etl::jobs::{tables_used, target_table};
 use crate::etl::load::{self, Loading};
 use crate::etl::upstream;
@@ -41,6 +41,7 @@ pub(super) async fn run(
     for table in tables_used(job, &model) {
         load.depends_on(&table);
     }
+    summary.notes.extend(kept(job, &model, load.base()));
     let upstream = upstream::upstream(job, &model, &load.preview());
     let (mut sources, mut refused) = (Vec::new(), Vec::new());
     for plan in plans {
@@ -72,8 +73,34 @@ pub(super) async fn run(
     Ok(summary)
 }
 
-/// What there is to read of each source of a job. Files that were read once are read anew where
-/// the job or its model has changed since, unless the job only ever adds rows.
+/// Whether files that were read once are read anew, because the job or its model has changed
+/// since. Not where the job only ever adds rows; and only where its sources say which of several
+/// rows of a key stays: read together, what came later would not be told from what came before.
+fn reads_anew(job: &Job, model: &crate::model::Model, base: &Release) -> bool {
+    upstream::follows_upstream(job)
+        && upstream::is_redefined(job, model, base)
+        && job.sources.iter().all(|source| !is_read_once(source) || source.deduplicate.is_some())
+}
+
+fn is_read_once(source: &SourceSpec) -> bool {
+    source.strategy == Strategy::NewFiles
+}
+
+/// What a person should know of files that are not read anew though the job has changed.
+fn kept(job: &Job, model: &crate::model::Model, base: &Release) -> Option<String> {
+    let changed = upstream::is_redefined(job, model, base) && !reads_anew(job, model, base);
+    let read = base.inputs.get(&job.job)?;
+    let once = job.sources.iter().filter(|source| is_read_once(source));
+    let files: usize = once.filter_map(|source| read.get(&source.name)).map(Vec::len).sum();
+    (changed && files > 0).then(|| {
+        format!(
+            "the job or its model has changed, and the rows of {files} files that were read before \
+             stay as they are; an upsert reads them anew where its sources say `deduplicate`"
+        )
+    })
+}
+
+/// What there is to read of each source of a job.
 pub(crate) async fn plans(
     project: &Path,
     job: &Job,
@@ -81,7 +108,7 @@ pub(crate) async fn plans(
     base: &Release,
 ) -> Result<Vec<Plan>> {
     let read = base.inputs.get(&job.job);
-    let anew = upstream::follows_upstream(job) && upstream::is_redefined(job, model, base);
+    let anew = reads_anew(job, model, base);
     // Who is missing among all members is known only with those who were refused.
     let closes = matches!(&job.load, LoadSpec::Dimension(load) if load.missing == Missing::Close);
     let mut plans = Vec::with_capacity(job.sources.len());

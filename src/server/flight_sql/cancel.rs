@@ -7,6 +7,7 @@ use crate::policy::Principal;
 use bytes::Bytes;
 use futures::stream::{self, BoxStream, StreamExt};
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::oneshot;
@@ -30,10 +31,25 @@ impl Running {
     }
 
     /// Makes a query cancellable from now on, until the watch or what it watches over is dropped.
-    pub(super) fn watch(self: &Arc<Self>, owner: &Principal, handle: Bytes) -> Watch {
+    ///
+    /// # Errors
+    /// User where it is being fetched already.
+    pub(super) fn watch(
+        self: &Arc<Self>,
+        owner: &Principal,
+        handle: Bytes,
+    ) -> Result<Watch, Error> {
         let (stop, stopped) = oneshot::channel();
-        self.stops().insert(handle.clone(), (owner.clone(), stop));
-        Watch { stopped, _entry: RunningEntry { running: Arc::clone(self), handle } }
+        match self.stops().entry(handle.clone()) {
+            Entry::Occupied(_) => {
+                return Err(Error::user("that answer is being fetched already")
+                    .hint("ask again: an answer can be fetched once"));
+            }
+            Entry::Vacant(entry) => {
+                entry.insert((owner.clone(), stop));
+            }
+        }
+        Ok(Watch { stopped, _entry: RunningEntry { running: Arc::clone(self), handle } })
     }
 
     fn stops(&self) -> MutexGuard<'_, Stops> {
@@ -102,7 +118,7 @@ mod tests {
         let running = Arc::new(Running::default());
         let handle = Bytes::from_static(b"one");
         let endless = stream::iter([Ok(1)]).chain(stream::pending()).boxed();
-        let mut answers = running.watch(&Principal::local(), handle.clone()).over(endless);
+        let mut answers = running.watch(&Principal::local(), handle.clone()).unwrap().over(endless);
         assert_eq!(answers.next().await.unwrap().unwrap(), 1);
         assert!(running.cancel(&Principal::local(), &handle));
         let status = answers.next().await.unwrap().unwrap_err();
@@ -115,11 +131,11 @@ mod tests {
     async fn an_answer_that_ended_or_was_dropped_runs_no_more() {
         let running = Arc::new(Running::default());
         let handle = Bytes::from_static(b"one");
-        let watch = running.watch(&Principal::local(), handle.clone());
+        let watch = running.watch(&Principal::local(), handle.clone()).unwrap();
         let mut answers = watch.over(stream::iter([Ok(1)]).boxed());
         while answers.next().await.is_some() {}
         assert!(running.stops().is_empty());
-        let watch = running.watch(&Principal::local(), handle);
+        let watch = running.watch(&Principal::local(), handle).unwrap();
         drop(watch.over(stream::pending::<Result<u8, Status>>().boxed()));
         assert!(running.stops().is_empty());
     }
@@ -128,9 +144,18 @@ mod tests {
     async fn a_query_can_be_cancelled_before_it_answers() {
         let running = Arc::new(Running::default());
         let handle = Bytes::from_static(b"one");
-        let mut watch = running.watch(&Principal::local(), handle.clone());
+        let mut watch = running.watch(&Principal::local(), handle.clone()).unwrap();
         assert!(running.cancel(&Principal::local(), &handle));
         let starting = watch.unless_stopped(std::future::pending::<Result<(), Error>>());
         assert_eq!(starting.await.unwrap_err().kind(), ErrorKind::Cancelled);
+    }
+
+    #[tokio::test]
+    async fn a_second_fetch_leaves_the_first_cancellable() {
+        let running = Arc::new(Running::default());
+        let handle = Bytes::from_static(b"one");
+        let _watch = running.watch(&Principal::local(), handle.clone()).unwrap();
+        assert!(running.watch(&Principal::local(), handle.clone()).is_err());
+        assert!(running.cancel(&Principal::local(), &handle));
     }
 }

@@ -87,7 +87,7 @@ impl FlightSql {
         handle: &Bytes,
     ) -> Result<Answers<FlightData>> {
         // From here on a cancel finds it, wherever it is.
-        let mut watch = self.running.watch(principal, handle.clone());
+        let mut watch = self.running.watch(principal, handle.clone())?;
         let planned = self.waiting.take(principal, handle, Instant::now())?;
         let answers = watch.unless_stopped(planned.execute()).await?;
         Ok(watch.over(answers))

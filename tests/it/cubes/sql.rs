@@ -42,6 +42,8 @@ async fn what_does_not_add_up_is_never_summed_however_it_is_hidden() {
         "SELECT SUM(b) FROM (SELECT balance AS b FROM cubes.trade ORDER BY 1 LIMIT 9)",
         "SELECT SUM(b) FROM (SELECT balance AS b FROM cubes.trade UNION ALL SELECT 1)",
         "SELECT SUM(balance) OVER () FROM cubes.trade",
+        "SELECT SUM(x) FROM (SELECT revenue AS x FROM cubes.trade UNION ALL \
+         SELECT balance FROM cubes.trade)",
         "WITH t AS (SELECT country, balance + 1 AS b FROM cubes.trade) \
          SELECT country, SUM(b) FROM t GROUP BY country",
     ] {
@@ -72,6 +74,26 @@ async fn a_join_repeats_no_measure() {
          (SELECT customer_id, MEASURE(revenue) AS revenue FROM cubes.trade GROUP BY customer_id) c \
          ON c.customer_id = d.customer_id WHERE d.customer_key > 0",
         &["gold | 180.00", "gold | 280.00", "silver | 180.00"],
+    )
+    .await;
+    // The other side has each customer once, or one row: nothing is repeated.
+    answers(
+        "SELECT t.country, SUM(t.revenue) FROM cubes.trade t JOIN (SELECT customer_id, \
+         SUM(revenue) AS r FROM cubes.trade GROUP BY customer_id ORDER BY 2 DESC LIMIT 1) best \
+         ON t.customer_id = best.customer_id GROUP BY t.country",
+        &["IT | 80.00", "NO | 200.00"],
+    )
+    .await;
+    answers(
+        "SELECT SUM(t.revenue) FROM cubes.trade t CROSS JOIN (SELECT MAX(quantity) FROM \
+         warehouse.fact_sales) m",
+        &["500.00"],
+    )
+    .await;
+    answers(
+        "SELECT SUM(revenue) FROM cubes.trade t WHERE EXISTS \
+         (SELECT 1 FROM warehouse.dim_store s WHERE s.store_id = t.store_id AND s.store_key > 0)",
+        &["460.00"],
     )
     .await;
     answers(
@@ -154,6 +176,17 @@ async fn a_balance_in_sql_is_that_of_the_last_day_of_its_period() {
         &["IT | 10.00", "NO | 5.00"],
     )
     .await;
+    answers(
+        "SELECT country, MEASURE(balance) FROM cubes.trade WHERE country <> 'Unknown' AND \
+         date_quarter = (SELECT MIN(date_quarter) FROM cubes.trade WHERE date_year = 2024) \
+         GROUP BY country",
+        &["IT | 10.00", "NO | 5.00"],
+    )
+    .await;
+    let mixed = "SELECT MEASURE(balance) FROM cubes.trade WHERE (date_quarter = '2024-Q1' AND \
+                 country = 'IT') OR (date_quarter = '2024-Q2' AND country = 'NO')";
+    let error = refused(mixed).await;
+    assert!(error.to_string().contains("last day"), "{error}");
     // Of the whole time the last day with balances is 30 June, and nobody in Italy has one then.
     answers(
         "SELECT country, MEASURE(balance) FROM cubes.trade WHERE country <> 'Unknown' GROUP BY 1",
