@@ -217,16 +217,50 @@ impl std::error::Error for Error {
     }
 }
 
-/// The candidate nearest to what was written, for "did you mean"; none if nothing is near.
+/// The candidate nearest to what was written, for "did you mean": in its letters, else by whole
+/// words (`country`, `store_country`); none if nothing is near.
 pub fn did_you_mean<'a>(
     written: &str,
     candidates: impl IntoIterator<Item = &'a str>,
 ) -> Option<&'a str> {
     let written = written.to_lowercase();
-    candidates
-        .into_iter()
-        .map(|candidate| (strsim::jaro_winkler(&written, &candidate.to_lowercase()), candidate))
+    let candidates: Vec<&str> = candidates.into_iter().collect();
+    let near = candidates
+        .iter()
+        .map(|candidate| (strsim::jaro_winkler(&written, &candidate.to_lowercase()), *candidate))
         .filter(|(score, _)| *score >= 0.8)
         .max_by(|a, b| a.0.total_cmp(&b.0))
-        .map(|(_, candidate)| candidate)
+        .map(|(_, candidate)| candidate);
+    near.or_else(|| {
+        candidates
+            .into_iter()
+            .filter_map(|candidate| Some((words_apart(&written, candidate)?, candidate)))
+            .min_by_key(|(words, _)| *words)
+            .map(|(_, candidate)| candidate)
+    })
+}
+
+/// How many words one name has beyond the other, if it has all of the other's.
+fn words_apart(written: &str, candidate: &str) -> Option<usize> {
+    let candidate = candidate.to_lowercase();
+    let a: Vec<&str> = written.split('_').collect();
+    let b: Vec<&str> = candidate.split('_').collect();
+    let within = |few: &[&str], many: &[&str]| few.iter().all(|word| many.contains(word));
+    (within(&a, &b) || within(&b, &a)).then(|| a.len().abs_diff(b.len()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::did_you_mean;
+
+    #[test]
+    fn what_is_near_in_letters_or_words_is_meant() {
+        let names = ["fiscal_year", "year", "customer_home_country", "store_country", "revenue"];
+        let meant = |written| did_you_mean(written, names);
+        assert_eq!(meant("revenu"), Some("revenue"));
+        assert_eq!(meant("country"), Some("store_country"));
+        assert_eq!(meant("Calendar_Year"), Some("year"));
+        assert_eq!(meant("margin"), None);
+        assert_eq!(meant(""), None);
+    }
 }
