@@ -145,6 +145,7 @@ pub(crate) fn resolved(plan: &LogicalPlan) -> Result<()> {
                     _ => None,
                 };
                 if called == Some(measure_function().name()) {
+                    let part = part.human_display();
                     left = Some(format!("{part} has no cube to be measured in here"));
                 }
                 Ok(TreeNodeRecursion::Continue)

@@ -116,8 +116,9 @@ impl Ask<'_> {
         match conditions.chain(groups).find(mixed) {
             None => Ok(()),
             Some(expr) => Err(Error::unsupported(format!(
-                "`{}` has no one last day where {expr} mixes `{role}` with other columns",
-                atom.measure
+                "`{}` has no one last day where {} mixes `{role}` with other columns",
+                atom.measure,
+                expr.human_display()
             ))
             .hint("ask for each period in a question of its own, or by separate conditions")),
         }

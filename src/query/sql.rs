@@ -223,7 +223,8 @@ fn resolve_aggregate(
             Some(output) => outputs.push(output),
             None if marked => {
                 return Err(Error::unsupported(format!(
-                    "{expr} cannot stand beside MEASURE in one SELECT"
+                    "{} cannot stand beside MEASURE in one SELECT",
+                    expr.human_display()
                 ))
                 .hint("declare it as a measure of the cube, or ask it in a subquery of its own"));
             }
@@ -308,7 +309,7 @@ fn output(
 
 fn not_a_measure(expr: &Expr, cube: &Cube) -> Error {
     let known: Vec<&str> = cube.measures.iter().map(|measure| measure.name.as_str()).collect();
-    Error::user(format!("MEASURE({expr}) is not a measure of cube {}", cube.name))
+    Error::user(format!("MEASURE({}) is not a measure of cube {}", expr.human_display(), cube.name))
         .hint(format!("its measures are {}", known.join(", ")))
 }
 
