@@ -3,7 +3,7 @@
 
 use super::TableInfo;
 use super::system::{self, SystemProvider, SystemSource};
-use super::table::StoredTable;
+use super::table::{Place, StoredTable};
 use super::wire;
 use super::{describe, statistics};
 use crate::error::Result;
@@ -62,7 +62,8 @@ impl ReleaseCatalog {
             let description = describe::table(model, name);
             let table = StoredTable::new(WAREHOUSE, name, description, release.id, state.clone());
             let keys = statistics::keys(model, release, name);
-            (name.clone(), Arc::new(table.with_keys(keys)))
+            let place = Place::of(model, name);
+            (name.clone(), Arc::new(table.with_keys(keys).at(place)))
         });
         let staged = staged.into_iter().map(|(name, state)| {
             let description = "staged rows of a load".to_owned();

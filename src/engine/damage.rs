@@ -4,6 +4,7 @@
 //! checksum, so the files of the failed plan are read again and the first that differs is named.
 
 use super::catalog::Catalogs;
+use super::star;
 use crate::error::{Error, ErrorKind};
 use datafusion::datasource::physical_plan::FileScanConfig;
 use datafusion::datasource::source::DataSourceExec;
@@ -49,6 +50,7 @@ fn scanned(plan: &Arc<dyn ExecutionPlan>) -> Vec<Path> {
         let files = config.file_groups.iter().flat_map(|group| group.iter());
         paths.extend(files.map(|file| file.object_meta.location.clone()));
     }
+    paths.extend(star::files(plan).iter().map(|file| file.object_meta.location.clone()));
     for child in plan.children() {
         paths.extend(scanned(child));
     }

@@ -6,6 +6,7 @@
 //! CUBE (region, city)` gave wrong distinct counts. So an [`Unordered`] stands below every
 //! aggregation with grouping sets: its rows are its input's, of which nothing is known.
 
+use super::star;
 use datafusion::catalog::Session;
 use datafusion::common::tree_node::{Transformed, TreeNodeRecursion};
 use datafusion::common::{DFSchemaRef, Result, Statistics, internal_err};
@@ -112,17 +113,17 @@ struct Planner;
 impl ExtensionPlanner for Planner {
     async fn plan_extension(
         &self,
-        _planner: &dyn PhysicalPlanner,
+        planner: &dyn PhysicalPlanner,
         node: &dyn UserDefinedLogicalNode,
         _logical_inputs: &[&LogicalPlan],
         inputs: &[Arc<dyn ExecutionPlan>],
-        _session: &dyn Session,
-        _context: &PhysicalPlanningContext,
+        session: &dyn Session,
+        context: &PhysicalPlanningContext,
     ) -> Result<Option<Arc<dyn ExecutionPlan>>> {
-        Ok(match inputs {
-            [input] if node.name() == NAME => Some(Arc::new(UnorderedExec::new(input))),
-            _ => None,
-        })
+        match inputs {
+            [input] if node.name() == NAME => Ok(Some(Arc::new(UnorderedExec::new(input)))),
+            _ => star::plan_extension(planner, node, inputs, session, context),
+        }
     }
 }
 

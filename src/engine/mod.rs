@@ -8,6 +8,7 @@
 //! * what SQL can name: `catalog`, `system`, `table`
 //! * what DataFusion gets wrong: `grouping_sets`, `yielding`
 //! * reading: `scan`, `statistics`, `reader`, `object_stores`; limits: `memory`
+//! * star joins: `star`
 //! * answers: `execute`, `wire`, `explain`, `log`, `errors`, `damage`
 
 mod catalog;
@@ -30,6 +31,7 @@ mod scope;
 mod session;
 mod shared;
 mod sql;
+mod star;
 mod state;
 mod statistics;
 mod system;

@@ -12,7 +12,7 @@ use super::explain::Explained;
 use super::grouping_sets::forget_order;
 use super::scope::QueryScope;
 use super::sql::{self, AsOf, Versions};
-use super::{Query, Session, guard, names, state, wire};
+use super::{Query, Session, guard, names, star, state, wire};
 use crate::error::{Error, Result};
 use crate::ids::ReleaseId;
 use crate::model::{Aggregate, Cube};
@@ -126,7 +126,11 @@ fn optimised(
     let plan = if unbound {
         plan
     } else {
-        state.optimize(&plan).and_then(forget_order).map_err(from_datafusion)?
+        state
+            .optimize(&plan)
+            .and_then(star::find)
+            .and_then(forget_order)
+            .map_err(from_datafusion)?
     };
     let schema = wire::schema(plan.schema().as_arrow());
     Ok(Ready { plan, schema, routing, explain, unbound })

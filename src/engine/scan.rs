@@ -7,6 +7,7 @@
 use super::errors::to_datafusion;
 use super::object_stores::WarehouseOnly;
 use super::reader::NamingReaders;
+use super::star::Facts;
 use super::statistics::{self, Keys};
 use crate::error::{Error, Result};
 use crate::model::{Column, plan_schema};
@@ -110,6 +111,18 @@ impl Scan {
             .with_limit(request.limit)
             .build();
         Ok(DataSourceExec::from_data_source(config))
+    }
+
+    /// What the star scan reads.
+    pub(crate) fn facts(&self, session: &dyn Session) -> datafusion::error::Result<Facts> {
+        let url = WarehouseOnly::url().map_err(to_datafusion)?;
+        Ok(Facts {
+            table: self.table.clone(),
+            schema: Arc::clone(&self.schema),
+            is_partitioned: !self.table_schema.table_partition_cols().is_empty(),
+            files: self.files.clone(),
+            readers: NamingReaders::new(&self.table, session.runtime_env(), &url)?,
+        })
     }
 
     /// The files in at most so many groups, each read in order by one partition. Files of a group

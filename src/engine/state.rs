@@ -9,6 +9,7 @@ use super::EngineSettings;
 use super::catalog::{CATALOG, Catalogs, WAREHOUSE};
 use super::grouping_sets::QueryPlanner;
 use super::scope::QueryScope;
+use super::star::FuseStars;
 use super::yielding::Yielding;
 use crate::query::measure_function;
 use chrono::{DateTime, Utc};
@@ -39,6 +40,7 @@ pub(crate) fn template(settings: &EngineSettings, runtime: Arc<RuntimeEnv>) -> S
         .with_config(config(settings))
         .with_runtime_env(runtime)
         .with_query_planner(Arc::new(QueryPlanner))
+        .with_physical_optimizer_rule(Arc::new(FuseStars))
         .with_physical_optimizer_rule(Arc::new(Yielding))
         .with_expr_planners(SessionStateDefaults::default_expr_planners())
         .with_scalar_functions(SessionStateDefaults::default_scalar_functions())

@@ -3,10 +3,11 @@
 use super::errors::to_datafusion;
 use super::scan::{Scan, ScanRequest};
 use super::scope::QueryScope;
+use super::star::Facts;
 use super::statistics::Keys;
 use crate::error::Result;
 use crate::ids::ReleaseId;
-use crate::model::plan_schema;
+use crate::model::{Model, plan_schema};
 use crate::store::TableState;
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
@@ -26,6 +27,7 @@ pub(crate) struct StoredTable {
     schema: SchemaRef,
     state: TableState,
     keys: Keys,
+    place: Place,
     scan: OnceLock<Arc<Scan>>,
 }
 
@@ -39,7 +41,37 @@ impl StoredTable {
     ) -> Self {
         let schema = plan_schema(&state.columns);
         let (name, keys, scan) = (name.to_owned(), Keys::new(), OnceLock::new());
-        Self { schema_name, name, release, description, schema, state, keys, scan }
+        let place = Place::default();
+        Self { schema_name, name, release, description, schema, state, keys, place, scan }
+    }
+
+    /// The same table at its place in a star.
+    pub(crate) fn at(self, place: Place) -> Self {
+        Self { place, ..self }
+    }
+
+    /// Whether it is a fact's table.
+    pub(crate) fn is_fact(&self) -> bool {
+        self.place == Place::Fact
+    }
+
+    /// Sets of its columns of which no two rows have the same values.
+    pub(crate) fn unique(&self) -> &[Vec<String>] {
+        match &self.place {
+            Place::Dimension { unique } => unique,
+            Place::Fact | Place::Other => &[],
+        }
+    }
+
+    /// Its release.
+    pub(crate) fn release(&self) -> ReleaseId {
+        self.release
+    }
+
+    /// What the star scan reads, for a fact's table.
+    pub(crate) fn facts(&self, session: &dyn Session) -> datafusion::error::Result<Arc<Facts>> {
+        let scan = self.prepared().map_err(to_datafusion)?;
+        scan.facts(session).map(Arc::new)
     }
 
     /// The same table, knowing how many values its surrogate keys have.
@@ -79,6 +111,39 @@ impl StoredTable {
         }
         let scan = Arc::new(Scan::prepare(&self.name, &self.state, &self.keys)?);
         Ok(Arc::clone(self.scan.get_or_init(|| scan)))
+    }
+}
+
+/// What a table is in a star.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// A fact's table.
+    Fact,
+    /// A dimension's, and the sets of columns that say which of its rows is meant.
+    Dimension {
+        /// Each by itself.
+        unique: Vec<Vec<String>>,
+    },
+    /// An aggregate's, a staged one, one that the model no longer knows.
+    #[default]
+    Other,
+}
+
+impl Place {
+    /// The place of a stored table of that name.
+    pub(crate) fn of(model: &Model, table: &str) -> Self {
+        if model.facts.iter().any(|fact| fact.table() == table) {
+            return Self::Fact;
+        }
+        let dimension = model.dimensions.iter().find(|dimension| dimension.table() == table);
+        dimension.map_or(Self::Other, |dimension| {
+            let mut unique = vec![vec![dimension.key_column()]];
+            if !dimension.is_versioned() {
+                let natural = dimension.natural_key.iter().map(|column| column.name.clone());
+                unique.push(natural.collect());
+            }
+            Self::Dimension { unique }
+        })
     }
 }
 

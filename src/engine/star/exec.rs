@@ -1,0 +1,200 @@
+//! The star join as an operator: rows of a fact with their dimensions' columns.
+
+use super::scan::{Joined, Prepared};
+use arrow::array::{RecordBatch, RecordBatchOptions};
+use arrow::datatypes::SchemaRef;
+use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::common::{Result, internal_err};
+use datafusion::error::DataFusionError;
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::physical_expr::{EquivalenceProperties, Partitioning, PhysicalExpr};
+use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType};
+use datafusion::physical_plan::metrics::{ExecutionPlanMetricsSet, MetricsSet};
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion::physical_plan::{
+    DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties, apply_expression_roots,
+};
+use futures::{TryStreamExt, stream};
+use std::fmt::{self, Formatter};
+use std::sync::Arc;
+use tokio::sync::OnceCell;
+
+/// Joins a fact to its dimensions. Each partition takes the next row group until there are none.
+#[derive(Debug)]
+pub(super) struct StarJoinExec {
+    pub(super) joined: Joined,
+    /// The wide columns that come out.
+    pub(super) output: Vec<usize>,
+    properties: Arc<PlanProperties>,
+    metrics: ExecutionPlanMetricsSet,
+    prepared: Arc<OnceCell<Prepared>>,
+}
+
+impl StarJoinExec {
+    pub(super) fn new(
+        joined: Joined,
+        output: Vec<usize>,
+        schema: SchemaRef,
+        partitions: usize,
+    ) -> Self {
+        let properties = Arc::new(properties(schema, partitions));
+        let metrics = ExecutionPlanMetricsSet::new();
+        Self { joined, output, properties, metrics, prepared: Arc::default() }
+    }
+}
+
+/// What is known of what comes out of a star scan: nothing but its schema and partitions.
+pub(super) fn properties(schema: SchemaRef, partitions: usize) -> PlanProperties {
+    PlanProperties::new(
+        EquivalenceProperties::new(schema),
+        Partitioning::UnknownPartitioning(partitions),
+        EmissionType::Incremental,
+        Boundedness::Bounded,
+    )
+}
+
+impl Joined {
+    /// The operators of its dimensions.
+    pub(super) fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
+        self.lookups.iter().map(|lookup| &lookup.plan).collect()
+    }
+
+    /// The same over other operators for its dimensions.
+    pub(super) fn with_children(&self, children: Vec<Arc<dyn ExecutionPlan>>) -> Result<Self> {
+        if children.len() != self.lookups.len() {
+            return internal_err!("a star has {} dimensions", self.lookups.len());
+        }
+        let mut joined = self.clone();
+        for (lookup, plan) in joined.lookups.iter_mut().zip(children) {
+            lookup.plan = plan;
+        }
+        Ok(joined)
+    }
+
+    /// The fact and what is asked of it, for `EXPLAIN`.
+    pub(super) fn describe(&self, f: &mut Formatter) -> fmt::Result {
+        let table = &self.facts.table;
+        let name = |column: &usize| self.facts.schema.field(*column).name().as_str();
+        let columns: Vec<&str> = self.columns.iter().map(name).collect();
+        let keys = (0..self.lookups.len()).map(|lookup| self.key_column(lookup));
+        let keys: Vec<&str> = keys.map(|column| name(&column)).collect();
+        let files = self.facts.files.len();
+        write!(f, "table={table}, files={files}, columns=[{}]", columns.join(", "))?;
+        write!(f, ", keys=[{}]", keys.join(", "))?;
+        if !self.predicates.is_empty() {
+            let shown: Vec<String> = self.predicates.iter().map(ToString::to_string).collect();
+            let mut shown = shown.join(" AND ");
+            for (index, field) in self.columns.iter().enumerate() {
+                shown = shown.replace(&format!("w{index}@{index}"), name(field));
+            }
+            write!(f, ", predicate={shown}")?;
+        }
+        Ok(())
+    }
+}
+
+impl DisplayAs for StarJoinExec {
+    fn fmt_as(&self, _: DisplayFormatType, f: &mut Formatter) -> fmt::Result {
+        f.write_str("StarJoinExec: ")?;
+        self.joined.describe(f)
+    }
+}
+
+impl ExecutionPlan for StarJoinExec {
+    fn name(&self) -> &'static str {
+        "StarJoinExec"
+    }
+
+    fn properties(&self) -> &Arc<PlanProperties> {
+        &self.properties
+    }
+
+    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
+        self.joined.children()
+    }
+
+    fn benefits_from_input_partitioning(&self) -> Vec<bool> {
+        vec![false; self.joined.lookups.len()]
+    }
+
+    fn apply_expressions(
+        &self,
+        f: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
+    ) -> Result<TreeNodeRecursion> {
+        apply_expression_roots(&self.joined.predicates, f)
+    }
+
+    fn with_new_children(
+        self: Arc<Self>,
+        children: Vec<Arc<dyn ExecutionPlan>>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let joined = self.joined.with_children(children)?;
+        let partitions = self.properties.output_partitioning().partition_count();
+        Ok(Arc::new(Self::new(joined, self.output.clone(), self.schema(), partitions)))
+    }
+
+    fn execute(
+        &self,
+        partition: usize,
+        context: Arc<TaskContext>,
+    ) -> Result<SendableRecordBatchStream> {
+        let schema = self.schema();
+        let reading = Reading {
+            joined: self.joined.clone(),
+            output: self.output.clone(),
+            schema: Arc::clone(&schema),
+            prepared: Arc::clone(&self.prepared),
+            metrics: self.metrics.clone(),
+            partition,
+            context,
+        };
+        let batches = stream::try_unfold(reading, |reading| async move {
+            let batches = reading.next().await?;
+            Ok::<_, DataFusionError>(batches.map(|batches| (batches, reading)))
+        });
+        let batches = batches.map_ok(|batches| stream::iter(batches.into_iter().map(Ok)));
+        Ok(Box::pin(RecordBatchStreamAdapter::new(schema, batches.try_flatten())))
+    }
+
+    fn metrics(&self) -> Option<MetricsSet> {
+        Some(self.metrics.clone_inner())
+    }
+}
+
+/// One partition under way.
+struct Reading {
+    joined: Joined,
+    output: Vec<usize>,
+    schema: SchemaRef,
+    prepared: Arc<OnceCell<Prepared>>,
+    metrics: ExecutionPlanMetricsSet,
+    partition: usize,
+    context: Arc<TaskContext>,
+}
+
+impl Reading {
+    /// The rows of the next row group, in batches.
+    async fn next(&self) -> Result<Option<Vec<RecordBatch>>> {
+        let (joined, metrics) = (&self.joined, &self.metrics);
+        let prepare = || joined.prepare(&self.context, metrics);
+        let prepared = self.prepared.get_or_try_init(prepare).await?;
+        let Some(mut group) = joined.next(prepared, self.partition, metrics).await? else {
+            return Ok(None);
+        };
+        let mut columns = Vec::with_capacity(self.output.len());
+        for wide in &self.output {
+            columns.push(joined.column(prepared, &mut group, *wide).await?);
+        }
+        prepared.counters.end(&group);
+        let rows = group.rows.len();
+        let options = RecordBatchOptions::new().with_row_count(Some(rows));
+        let batch = RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &options)?;
+        Ok(Some(slices(&batch, self.context.session_config().batch_size())))
+    }
+}
+
+/// A batch in pieces of so many rows.
+pub(super) fn slices(batch: &RecordBatch, rows: usize) -> Vec<RecordBatch> {
+    let starts = (0..batch.num_rows()).step_by(rows.max(1));
+    starts.map(|start| batch.slice(start, rows.min(batch.num_rows() - start))).collect()
+}

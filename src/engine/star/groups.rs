@@ -1,0 +1,229 @@
+//! The groups of an aggregation over a star: slots of an array where there can only be few, else a
+//! hash table of codes. Labels are looked up when the groups come out.
+
+use super::members::{Members, NONE};
+use arrow::array::{Array, ArrayRef, AsArray, UInt32Array};
+use arrow::compute::take;
+use arrow::datatypes::{Field, Schema, UInt32Type};
+use datafusion::common::{Result, internal_datafusion_err};
+use datafusion::logical_expr::EmitTo;
+use datafusion::physical_plan::aggregates::group_values::{GroupValues, new_group_values};
+use datafusion::physical_plan::aggregates::order::GroupOrdering;
+use std::sync::Arc;
+
+/// So many slots are an array; more are hashed.
+const SLOTS: usize = 1 << 18;
+
+/// The different labels of a dimension's rows.
+#[derive(Debug)]
+pub(super) struct Labels {
+    /// The code of each row.
+    codes: Vec<u32>,
+    /// A column a group expression: the label of each code.
+    values: Vec<ArrayRef>,
+    count: usize,
+}
+
+impl Labels {
+    /// Gives each row the code of its labels.
+    pub(super) fn new(columns: &[ArrayRef]) -> Result<Self> {
+        let mut interned = interner(columns)?;
+        let mut groups = Vec::new();
+        interned.intern(columns, &mut groups)?;
+        let count = interned.len();
+        let codes = groups.into_iter().map(|group| group as u32).collect();
+        Ok(Self { codes, values: interned.emit(EmitTo::All)?, count })
+    }
+
+    /// The code of each row.
+    pub(super) fn codes(&self) -> &[u32] {
+        &self.codes
+    }
+}
+
+fn interner(columns: &[ArrayRef]) -> Result<Box<dyn GroupValues>> {
+    let fields = columns
+        .iter()
+        .enumerate()
+        .map(|(index, column)| Field::new(format!("g{index}"), column.data_type().clone(), true));
+    let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
+    new_group_values(schema, &GroupOrdering::None)
+}
+
+/// The codes of a row group's rows by one dimension.
+pub(super) enum Codes {
+    /// All rows have the same.
+    One(u32),
+    Each(Vec<u32>),
+}
+
+impl Codes {
+    /// The codes of these keys.
+    pub(super) fn of(keys: &[i32], members: &Members, labels: &Labels) -> Result<Self> {
+        let mut codes = Vec::with_capacity(keys.len());
+        for key in keys {
+            codes.push(labels.codes.get(members.row(*key) as usize).copied().unwrap_or(NONE));
+        }
+        if codes.contains(&NONE) {
+            return Err(internal_datafusion_err!("a row without a member was kept"));
+        }
+        Ok(Self::Each(codes))
+    }
+
+    fn array(&self, rows: usize) -> ArrayRef {
+        Arc::new(match self {
+            Self::One(code) => UInt32Array::from(vec![*code; rows]),
+            Self::Each(codes) => UInt32Array::from(codes.clone()),
+        })
+    }
+}
+
+/// The groups found so far by one partition.
+pub(super) enum Groups {
+    /// One for all rows, if any came.
+    Whole { has_rows: bool },
+    /// A slot for every combination of codes, which holds its group's number, given when its first
+    /// row came: an accumulator takes every number below the largest for a group that has rows.
+    Slots { strides: Vec<usize>, numbers: Vec<u32>, slots: Vec<u32> },
+    /// By codes, and by the fact's own columns. Made when the first rows come.
+    Hashed(Option<Box<dyn GroupValues>>),
+}
+
+impl Groups {
+    /// For dimensions with these labels, and so many of the fact's own columns.
+    pub(super) fn new(labels: &[Arc<Labels>], own: usize) -> Self {
+        if labels.is_empty() && own == 0 {
+            return Self::Whole { has_rows: false };
+        }
+        let slots = labels.iter().try_fold(1_usize, |slots, one| slots.checked_mul(one.count));
+        match slots.filter(|slots| own == 0 && *slots <= SLOTS) {
+            Some(slots) => {
+                let mut stride = slots;
+                let strides = labels.iter().map(|one| {
+                    stride /= one.count.max(1);
+                    stride
+                });
+                let strides = strides.collect();
+                Self::Slots { strides, numbers: vec![NONE; slots], slots: Vec::new() }
+            }
+            None => Self::Hashed(None),
+        }
+    }
+
+    /// Groups so far.
+    pub(super) fn len(&self) -> usize {
+        match self {
+            Self::Whole { has_rows } => usize::from(*has_rows),
+            Self::Slots { slots, .. } => slots.len(),
+            Self::Hashed(groups) => groups.as_ref().map_or(0, |groups| groups.len()),
+        }
+    }
+
+    /// Bytes in memory.
+    pub(super) fn size(&self) -> usize {
+        match self {
+            Self::Whole { .. } => 0,
+            Self::Slots { numbers, slots, .. } => (numbers.len() + slots.capacity()) * 4,
+            Self::Hashed(groups) => groups.as_ref().map_or(0, |groups| groups.size()),
+        }
+    }
+
+    /// The group of each of so many rows, given their codes by dimension and the fact's own
+    /// columns.
+    pub(super) fn assign(
+        &mut self,
+        codes: &[Codes],
+        own: &[ArrayRef],
+        rows: usize,
+        groups: &mut Vec<usize>,
+    ) -> Result<()> {
+        groups.clear();
+        match self {
+            Self::Whole { has_rows } => {
+                *has_rows |= rows > 0;
+                groups.resize(rows, 0);
+            }
+            Self::Slots { strides, numbers, slots } => {
+                groups.resize(rows, 0);
+                for (codes, stride) in codes.iter().zip(strides) {
+                    match codes {
+                        Codes::One(code) => {
+                            let add = *code as usize * *stride;
+                            groups.iter_mut().for_each(|group| *group += add);
+                        }
+                        Codes::Each(codes) => {
+                            for (group, code) in groups.iter_mut().zip(codes) {
+                                *group += *code as usize * *stride;
+                            }
+                        }
+                    }
+                }
+                for group in groups.iter_mut() {
+                    let number = &mut numbers[*group];
+                    if *number == NONE {
+                        *number = slots.len() as u32;
+                        slots.push(*group as u32);
+                    }
+                    *group = *number as usize;
+                }
+            }
+            Self::Hashed(interned) => {
+                let mut columns: Vec<ArrayRef> =
+                    codes.iter().map(|codes| codes.array(rows)).collect();
+                columns.extend(own.iter().cloned());
+                let interned = match interned {
+                    Some(interned) => interned,
+                    None => interned.insert(interner(&columns)?),
+                };
+                interned.intern(&columns, groups)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes the groups out, in the order of their numbers.
+    pub(super) fn emit(&mut self, labels: &[Arc<Labels>]) -> Result<Emitted> {
+        match self {
+            Self::Whole { has_rows } => {
+                *has_rows = false;
+                Ok(Emitted { labels: Vec::new(), own: Vec::new() })
+            }
+            Self::Slots { strides, numbers, slots } => {
+                let mut shown = Vec::new();
+                for (labels, stride) in labels.iter().zip(strides) {
+                    let code = |slot: &u32| (*slot as usize / *stride % labels.count) as u32;
+                    let codes: UInt32Array = slots.iter().map(code).collect();
+                    shown.push(labels.take(&codes)?);
+                }
+                slots.drain(..).for_each(|slot| numbers[slot as usize] = NONE);
+                Ok(Emitted { labels: shown, own: Vec::new() })
+            }
+            Self::Hashed(interned) => {
+                let mut columns = match interned {
+                    Some(interned) => interned.emit(EmitTo::All)?,
+                    None => Vec::new(),
+                };
+                let own = columns.split_off(labels.len().min(columns.len()));
+                let mut shown = Vec::new();
+                for (labels, codes) in labels.iter().zip(&columns) {
+                    shown.push(labels.take(codes.as_primitive::<UInt32Type>())?);
+                }
+                Ok(Emitted { labels: shown, own })
+            }
+        }
+    }
+}
+
+impl Labels {
+    fn take(&self, codes: &UInt32Array) -> Result<Vec<ArrayRef>> {
+        self.values.iter().map(|values| Ok(take(values, codes, None)?)).collect()
+    }
+}
+
+/// Groups on their way out.
+pub(super) struct Emitted {
+    /// By dimension, the columns of its labels.
+    pub(super) labels: Vec<Vec<ArrayRef>>,
+    /// The fact's own columns.
+    pub(super) own: Vec<ArrayRef>,
+}

@@ -1,0 +1,239 @@
+//! A dimension's rows by key: an array, not a hash table, for surrogate keys are dense.
+
+use super::rows::{Column, Rows};
+use arrow::array::{Array, ArrayRef, AsArray, Int32Array, RecordBatch};
+use arrow::compute::concat_batches;
+use arrow::datatypes::{Int32Type, SchemaRef};
+use datafusion::common::{Result, internal_datafusion_err, internal_err};
+use std::ops::RangeInclusive;
+
+/// No row has that key.
+pub(super) const NONE: u32 = u32::MAX;
+
+/// Keys that are no member's number: unknown, not applicable, and room for more.
+const SPECIAL: i32 = 16;
+
+/// The rows of a dimension, each at the place of its key.
+#[derive(Debug)]
+pub(super) struct Members {
+    /// The columns of all rows.
+    rows: RecordBatch,
+    /// The row of each key from `base` on.
+    numbers: Vec<u32>,
+    base: i32,
+    /// The row of each key from `1 - SPECIAL` to 0.
+    special: [u32; SPECIAL as usize],
+    /// A bit a key from `base` on.
+    present: Vec<u64>,
+    /// The smallest and largest key above 0, if there is one, and whether all between have rows.
+    span: Option<(RangeInclusive<i32>, bool)>,
+}
+
+/// How many of the keys in a range have rows.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Cover {
+    None,
+    All,
+    /// Some: this part of them, about.
+    Some(f64),
+}
+
+impl Members {
+    /// The rows of a dimension by the key in this column. Rows without a key match nothing and are
+    /// left out; where `repeats`, the first row of a key stands for all.
+    ///
+    /// # Errors
+    /// Internal where a key is out of bounds, or comes twice although it must not.
+    pub(super) fn new(
+        schema: &SchemaRef,
+        batches: &[RecordBatch],
+        key: usize,
+        repeats: bool,
+    ) -> Result<Self> {
+        let rows = concat_batches(schema, batches)?;
+        let keys = key_values(rows.column(key))?;
+        let positive = keys.iter().flatten().filter(|key| *key > 0);
+        let (base, last) = positive
+            .fold((i32::MAX, 0), |(low, high): (i32, i32), key| (low.min(key), high.max(key)));
+        let width = if last == 0 { 0 } else { (last - base) as usize + 1 };
+        let mut members = Self {
+            numbers: vec![NONE; width],
+            base,
+            special: [NONE; SPECIAL as usize],
+            present: vec![0; width.div_ceil(64)],
+            span: None,
+            rows: rows.clone(),
+        };
+        let mut seen = 0;
+        for (row, key) in keys.iter().enumerate() {
+            let Some(key) = key else { continue };
+            let slot = members.slot(key)?;
+            if *slot != NONE {
+                if repeats {
+                    continue;
+                }
+                return internal_err!("key {key} of a dimension comes twice");
+            }
+            *slot = u32::try_from(row).map_err(|_| internal_datafusion_err!("too many rows"))?;
+            if key > 0 {
+                seen += 1;
+                let place = (key - base) as usize;
+                members.present[place / 64] |= 1 << (place % 64);
+            }
+        }
+        members.span = (width > 0).then(|| (base..=last, seen == width));
+        Ok(members)
+    }
+
+    fn slot(&mut self, key: i32) -> Result<&mut u32> {
+        let place = if key > 0 {
+            self.numbers.get_mut((key - self.base) as usize)
+        } else {
+            special(key).and_then(|place| self.special.get_mut(place))
+        };
+        place.ok_or_else(|| internal_datafusion_err!("{key} is no surrogate key"))
+    }
+
+    /// The columns of all rows.
+    pub(super) fn rows(&self) -> &RecordBatch {
+        &self.rows
+    }
+
+    /// Bytes in memory.
+    pub(super) fn size(&self) -> usize {
+        self.rows.get_array_memory_size() + self.numbers.len() * 4 + self.present.len() * 8
+    }
+
+    /// The row of a key, or [`NONE`].
+    #[inline]
+    pub(super) fn row(&self, key: i32) -> u32 {
+        let place = key.wrapping_sub(self.base) as u32 as usize;
+        match self.numbers.get(place) {
+            Some(row) if key > 0 => *row,
+            _ => special(key).map_or(NONE, |place| self.special[place]),
+        }
+    }
+
+    /// Whether a key has a row.
+    #[inline]
+    fn has(&self, key: i32) -> bool {
+        let place = key.wrapping_sub(self.base) as u32 as usize;
+        match self.present.get(place / 64) {
+            Some(word) if key > 0 => word >> (place % 64) & 1 == 1,
+            _ => special(key).is_some_and(|place| self.special[place] != NONE),
+        }
+    }
+
+    /// The rows whose keys, in this column, have rows here. `low` is the smallest of the keys.
+    pub(super) fn keep(&self, keys: &Column, rows: &Rows, low: i32) -> Result<Rows> {
+        let values = key_values(&keys.values)?;
+        let (numbers, nulls) = (values.values(), values.nulls());
+        if let Some(nulls) = nulls {
+            return Ok(keys.keep(rows, |place| nulls.is_valid(place) && self.has(numbers[place])));
+        }
+        Ok(match &self.span {
+            // One range of keys, as a member of a level is.
+            Some((span, true)) if low > 0 => {
+                let (first, width) = (*span.start(), (span.end() - span.start()) as u32);
+                keys.keep(rows, |place| numbers[place].wrapping_sub(first) as u32 <= width)
+            }
+            _ => keys.keep(rows, |place| self.has(numbers[place])),
+        })
+    }
+
+    /// How many of the keys from `low` to `high` have rows.
+    pub(super) fn cover(&self, low: i32, high: i32) -> Cover {
+        let special = (low.max(1 - SPECIAL)..=high.min(0)).filter(|key| self.has(*key)).count();
+        let positive = self.count(low.max(1), high);
+        let found = special + positive;
+        let wanted = (i64::from(high) - i64::from(low) + 1).max(1);
+        match found {
+            0 => Cover::None,
+            _ if found as i64 == wanted => Cover::All,
+            _ => Cover::Some(found as f64 / wanted as f64),
+        }
+    }
+
+    /// Rows with keys from `low` to `high`, both above 0.
+    fn count(&self, low: i32, high: i32) -> usize {
+        let Some((span, _)) = &self.span else { return 0 };
+        let (low, high) = (low.max(*span.start()), high.min(*span.end()));
+        if low > high {
+            return 0;
+        }
+        let (first, last) = ((low - self.base) as usize, (high - self.base) as usize);
+        let (from, to) = (first / 64, last / 64);
+        let head = u64::MAX << (first % 64);
+        let tail = u64::MAX >> (63 - last % 64);
+        if from == to {
+            return (self.present[from] & head & tail).count_ones() as usize;
+        }
+        let inner: u32 = self.present[from + 1..to].iter().map(|word| word.count_ones()).sum();
+        let ends =
+            (self.present[from] & head).count_ones() + (self.present[to] & tail).count_ones();
+        (inner + ends) as usize
+    }
+
+    /// The one code of all keys from `low` to `high`, if they all have rows and the same.
+    pub(super) fn uniform(&self, codes: &[u32], low: i32, high: i32) -> Option<u32> {
+        let code = |key: i32| codes.get(self.row(key) as usize).copied();
+        let first = code(low)?;
+        (low..=high).all(|key| code(key) == Some(first)).then_some(first)
+    }
+}
+
+fn special(key: i32) -> Option<usize> {
+    usize::try_from(key.checked_add(SPECIAL - 1)?).ok().filter(|place| *place < SPECIAL as usize)
+}
+
+/// A column of keys.
+pub(super) fn key_values(column: &ArrayRef) -> Result<&Int32Array> {
+    let keys = column.as_primitive_opt::<Int32Type>();
+    keys.ok_or_else(|| internal_datafusion_err!("a surrogate key is no int32"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+
+    fn members(keys: &[i32]) -> Members {
+        let keys: ArrayRef = Arc::new(Int32Array::from(keys.to_vec()));
+        let batch = RecordBatch::try_from_iter([("k", keys)]).unwrap();
+        Members::new(&batch.schema(), &[batch], 0, false).unwrap()
+    }
+
+    #[test]
+    fn finds_rows_by_key() {
+        let days = members(&[-1, 20_240_131, 20_240_201, -2]);
+        assert_eq!(days.row(20_240_131), 1);
+        assert_eq!(days.row(20_240_201), 2);
+        assert_eq!(days.row(20_240_132), NONE);
+        assert_eq!((days.row(-1), days.row(-2), days.row(-3), days.row(0)), (0, 3, NONE, NONE));
+        assert_eq!((days.row(i32::MIN), days.row(i32::MAX), days.row(1)), (NONE, NONE, NONE));
+    }
+
+    #[test]
+    fn tells_how_many_keys_of_a_range_it_has() {
+        let keys: Vec<i32> = (1..=200).filter(|key| key % 100 != 0).collect();
+        let members = members(&keys);
+        for (low, high) in [(1, 99), (1, 100), (100, 100), (64, 130), (150, 900), (-3, 5)] {
+            let found = (low..=high).filter(|key| keys.contains(key)).count();
+            let expected = match found {
+                0 => Cover::None,
+                _ if found == (high - low + 1) as usize => Cover::All,
+                _ => Cover::Some(found as f64 / f64::from(high - low + 1)),
+            };
+            assert_eq!(members.cover(low, high), expected, "{low}..={high}");
+        }
+    }
+
+    #[test]
+    fn refuses_a_key_twice() {
+        let keys: ArrayRef = Arc::new(Int32Array::from(vec![1, 1]));
+        let batch = RecordBatch::try_from_iter([("k", keys)]).unwrap();
+        let schema = batch.schema();
+        assert!(Members::new(&schema, std::slice::from_ref(&batch), 0, false).is_err());
+        assert!(Members::new(&schema, &[batch], 0, true).is_ok());
+    }
+}

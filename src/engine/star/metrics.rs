@@ -1,0 +1,67 @@
+//! What a star scan read and what it skipped, for `EXPLAIN ANALYZE`.
+
+use super::row_group::RowGroup;
+use datafusion::datasource::listing::PartitionedFile;
+use datafusion::physical_plan::metrics::{Count, ExecutionPlanMetricsSet, MetricBuilder};
+
+/// Counters of one scan, all partitions together.
+#[derive(Debug)]
+pub(super) struct Counters {
+    files: Count,
+    files_skipped: Count,
+    row_groups: Count,
+    row_groups_skipped: Count,
+    rows: Count,
+    rows_skipped: Count,
+    rows_kept: Count,
+    values_decoded: Count,
+}
+
+impl Counters {
+    pub(super) fn new(metrics: &ExecutionPlanMetricsSet) -> Self {
+        let count = |name: &'static str| MetricBuilder::new(metrics).global_counter(name);
+        Self {
+            files: count("files"),
+            files_skipped: count("files_skipped"),
+            row_groups: count("row_groups"),
+            row_groups_skipped: count("row_groups_skipped"),
+            rows: count("rows"),
+            rows_skipped: count("rows_skipped"),
+            rows_kept: count("rows_kept"),
+            values_decoded: count("values_decoded"),
+        }
+    }
+
+    /// Counts a file; true unless its bounds say that nothing in it stays.
+    pub(super) fn file(&self, file: &PartitionedFile, skipped: bool) {
+        if skipped {
+            self.files_skipped.add(1);
+            let rows = file.statistics.as_ref().and_then(|s| s.num_rows.get_value().copied());
+            self.rows_skipped.add(rows.unwrap_or(0));
+        } else {
+            self.files.add(1);
+        }
+    }
+
+    /// Counts a row group.
+    pub(super) fn row_group(&self, rows: u32, skipped: bool) {
+        if skipped {
+            self.row_groups_skipped.add(1);
+            self.rows_skipped.add(rows as usize);
+        } else {
+            self.row_groups.add(1);
+        }
+    }
+
+    /// Counts the rows of a row group that its pages leave.
+    pub(super) fn pages(&self, rows: usize, left: usize) {
+        self.rows.add(left);
+        self.rows_skipped.add(rows - left);
+    }
+
+    /// Counts what was read of a row group, when it is done.
+    pub(super) fn end(&self, group: &RowGroup) {
+        self.rows_kept.add(group.rows.len());
+        self.values_decoded.add(group.decoded);
+    }
+}

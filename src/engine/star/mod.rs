@@ -1,0 +1,60 @@
+//! The star scan: a fact joined to its dimensions, and aggregated, by one operator.
+//!
+//! ```text
+//! logical plan:   Aggregate(Join(Join(fact, dimension), dimension))
+//!                 -> Aggregate(StarJoin)                             shape, node
+//! physical plan:  AggregateExec(Partial) over StarJoinExec
+//!                 -> StarAggregateExec                               fuse, exec, aggregate
+//! running:        dimensions into arrays by key                      members
+//!                 files, row groups and pages whose keys stay        scan, facts
+//!                 rows whose keys stay, most selective first         row_group, rows
+//!                 codes of labels -> slots -> states                 groups
+//! ```
+//!
+//! The ideas are the invisible join's (Abadi, Madden and Hachem, 2008): predicates on dimensions
+//! become predicates on the fact's keys, keys index arrays, and what is not needed is not decoded.
+//! Surrogate keys are dense and given in hierarchy order, so that a member of a level is a range of
+//! keys, and such a range is found in statistics before anything is read.
+//!
+//! Whatever is no star is left to DataFusion, and so is the final aggregation.
+
+mod aggregate;
+mod exec;
+mod expr;
+mod facts;
+mod fuse;
+mod groups;
+mod members;
+mod metrics;
+mod node;
+mod row_group;
+mod rows;
+mod scan;
+mod shape;
+
+pub(super) use facts::Facts;
+pub(super) use fuse::FuseStars;
+pub(super) use node::plan_extension;
+
+use datafusion::common::Result;
+use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::datasource::listing::PartitionedFile;
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::physical_plan::ExecutionPlan;
+use std::sync::Arc;
+
+/// Finds the stars below the aggregations of an optimised plan.
+pub(super) fn find(plan: LogicalPlan) -> Result<LogicalPlan> {
+    let found = plan.transform_down_with_subqueries(|node| match node {
+        LogicalPlan::Aggregate(_) => node.map_children(shape::below),
+        other => Ok(Transformed::no(other)),
+    })?;
+    Ok(found.data)
+}
+
+/// The files that an operator reads by itself, if it is a star scan.
+pub(super) fn files(plan: &Arc<dyn ExecutionPlan>) -> &[PartitionedFile] {
+    let join = plan.downcast_ref::<exec::StarJoinExec>().map(|exec| &exec.joined);
+    let aggregate = plan.downcast_ref::<aggregate::StarAggregateExec>().map(|exec| exec.joined());
+    join.or(aggregate).map_or(&[], |joined| joined.facts.files.as_slice())
+}

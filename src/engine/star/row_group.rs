@@ -1,0 +1,232 @@
+//! A row group under way: the rows still asked for, and the columns decoded so far.
+//!
+//! A column is fetched and decoded when it is first needed, and then only the pages that hold rows
+//! still asked for (late materialisation: Abadi, Madden and Hachem, 2008).
+
+use super::facts::{Bounds, Facts, OpenFile};
+use super::rows::{Column, Rows};
+use arrow::array::ArrayRef;
+use arrow::compute::{cast, concat};
+use arrow::datatypes::DataType;
+use bytes::{Buf, Bytes};
+use datafusion::common::{Result, ScalarValue, internal_datafusion_err, internal_err};
+use datafusion::parquet::arrow::ProjectionMask;
+use datafusion::parquet::arrow::arrow_reader::{
+    ArrowReaderMetadata, ParquetRecordBatchReaderBuilder, RowSelection,
+};
+use datafusion::parquet::arrow::async_reader::AsyncFileReader;
+use datafusion::parquet::errors::ParquetError;
+use datafusion::parquet::file::reader::{ChunkReader, Length};
+use std::collections::HashMap;
+use std::ops::Range;
+use std::sync::Arc;
+
+/// A row group being read.
+pub(super) struct RowGroup {
+    facts: Arc<Facts>,
+    file: Arc<OpenFile>,
+    index: usize,
+    reader: Box<dyn AsyncFileReader + Send>,
+    arrow: Option<ArrowReaderMetadata>,
+    columns: HashMap<usize, Column>,
+    /// Rows still asked for.
+    pub(super) rows: Rows,
+    /// Values decoded.
+    pub(super) decoded: usize,
+}
+
+impl RowGroup {
+    pub(super) fn new(
+        facts: Arc<Facts>,
+        file: Arc<OpenFile>,
+        index: usize,
+        reader: Box<dyn AsyncFileReader + Send>,
+    ) -> Self {
+        let rows = Rows::all(file.rows(index));
+        let columns = HashMap::new();
+        Self { facts, file, index, reader, arrow: None, columns, rows, decoded: 0 }
+    }
+
+    /// The smallest and largest value of an integer column in the whole row group.
+    pub(super) fn bounds(&self, column: usize) -> Option<Bounds> {
+        self.file.bounds(self.index, column)
+    }
+
+    /// Decodes a column, of the rows now asked for, unless it is there.
+    pub(super) async fn load(&mut self, column: usize) -> Result<()> {
+        if !self.columns.contains_key(&column) {
+            let read = self.read(column).await?;
+            self.decoded += read.values.len();
+            self.columns.insert(column, read);
+        }
+        Ok(())
+    }
+
+    /// A column that was loaded.
+    pub(super) fn loaded(&self, column: usize) -> Result<&Column> {
+        let loaded = self.columns.get(&column);
+        loaded.ok_or_else(|| internal_datafusion_err!("column {column} was not loaded"))
+    }
+
+    /// The values of a column in the rows now asked for.
+    pub(super) async fn values(&mut self, column: usize) -> Result<ArrayRef> {
+        self.load(column).await?;
+        self.loaded(column)?.of(&self.rows)
+    }
+
+    async fn read(&mut self, column: usize) -> Result<Column> {
+        let whole = self.file.rows(self.index);
+        let ty = self.facts.schema.field(column).data_type().clone();
+        let constant = match self.facts.partition_value(&self.file.file, column) {
+            Some(value) => Some(value.clone()),
+            // A file from before the column was there.
+            None if self.file.leaf(column).is_none() => Some(ScalarValue::try_from(&ty)?),
+            None => None,
+        };
+        let leaf = match (constant, self.file.leaf(column)) {
+            (Some(value), _) => {
+                let values = value.to_array_of_size(whole as usize)?;
+                return Ok(Column { values, ranges: std::iter::once(0..whole).collect() });
+            }
+            (None, Some(leaf)) => leaf,
+            (None, None) => return internal_err!("a column is nowhere"),
+        };
+        let starts = self.file.page_starts(self.index, leaf);
+        let ranges = match starts.is_empty() {
+            true => std::iter::once(0..whole).collect(),
+            false => self.rows.blocks(&starts, whole),
+        };
+        let bytes = self.fetch(leaf, &ranges, whole).await?;
+        let values = self.decode(leaf, &ranges, whole, bytes, &ty)?;
+        Ok(Column { values, ranges })
+    }
+
+    /// The bytes of the pages that hold these rows, and the dictionary page.
+    async fn fetch(&mut self, leaf: usize, ranges: &[Range<u32>], whole: u32) -> Result<Fetched> {
+        let chunk = self.file.metadata.row_group(self.index).column(leaf);
+        let (start, length) = chunk.byte_range();
+        let all = start..start + length;
+        let length = self.file.file.object_meta.size;
+        let index = self.file.metadata.offset_index();
+        let pages = index.and_then(|index| index.get(self.index)?.get(leaf));
+        let wanted = match (is_whole(ranges, whole), pages) {
+            (false, Some(pages)) => {
+                let selection = selection(ranges, whole);
+                let pages = pages.page_locations();
+                let mut wanted = selection.scan_ranges(pages);
+                let first = pages.first().map_or(all.start, |page| page.offset.cast_unsigned());
+                if first > all.start {
+                    wanted.insert(0, all.start..first);
+                }
+                joined(wanted)
+            }
+            _ => vec![all],
+        };
+        let starts: Vec<u64> = wanted.iter().map(|range| range.start).collect();
+        let bytes = self.reader.get_byte_ranges(wanted).await?;
+        Ok(Fetched { pieces: Arc::new(starts.into_iter().zip(bytes).collect()), length })
+    }
+
+    fn decode(
+        &mut self,
+        leaf: usize,
+        ranges: &[Range<u32>],
+        whole: u32,
+        bytes: Fetched,
+        ty: &DataType,
+    ) -> Result<ArrayRef> {
+        let arrow = match self.arrow.take() {
+            Some(arrow) => arrow,
+            None => self.file.arrow(&self.facts.schema)?,
+        };
+        let mask =
+            ProjectionMask::leaves(self.file.metadata.file_metadata().schema_descr(), [leaf]);
+        let wanted: usize = ranges.iter().map(ExactSizeIterator::len).sum();
+        let mut reader = ParquetRecordBatchReaderBuilder::new_with_metadata(bytes, arrow.clone())
+            .with_row_groups(vec![self.index])
+            .with_projection(mask)
+            .with_batch_size(wanted.max(1));
+        self.arrow = Some(arrow);
+        if !is_whole(ranges, whole) {
+            reader = reader.with_row_selection(selection(ranges, whole));
+        }
+        let mut parts = Vec::with_capacity(1);
+        for batch in reader.build()? {
+            parts.push(ArrayRef::clone(batch?.column(0)));
+        }
+        let values = match parts.as_slice() {
+            [one] => ArrayRef::clone(one),
+            parts => concat(&parts.iter().map(AsRef::as_ref).collect::<Vec<_>>())?,
+        };
+        if values.len() != wanted {
+            return internal_err!("{} values were decoded, not {wanted}", values.len());
+        }
+        Ok(if values.data_type() == ty { values } else { cast(&values, ty)? })
+    }
+}
+
+fn is_whole(ranges: &[Range<u32>], whole: u32) -> bool {
+    matches!(ranges, [range] if *range == (0..whole))
+}
+
+fn selection(ranges: &[Range<u32>], whole: u32) -> RowSelection {
+    let ranges = ranges.iter().map(|range| range.start as usize..range.end as usize);
+    RowSelection::from_consecutive_ranges(ranges, whole as usize)
+}
+
+/// The ranges with those that touch made one.
+fn joined(ranges: Vec<Range<u64>>) -> Vec<Range<u64>> {
+    let mut joined: Vec<Range<u64>> = Vec::with_capacity(ranges.len());
+    for range in ranges {
+        match joined.last_mut() {
+            Some(last) if last.end == range.start => last.end = range.end,
+            _ => joined.push(range),
+        }
+    }
+    joined
+}
+
+/// Pieces of a file, in memory, each with the place of its first byte.
+#[derive(Clone)]
+struct Fetched {
+    pieces: Arc<Vec<(u64, Bytes)>>,
+    length: u64,
+}
+
+impl Fetched {
+    fn from(&self, start: u64) -> Result<Bytes, ParquetError> {
+        let after = self.pieces.partition_point(|(first, _)| *first <= start);
+        let piece = after.checked_sub(1).and_then(|index| self.pieces.get(index));
+        let missing = || ParquetError::General(format!("byte {start} was not fetched"));
+        let (first, bytes) = piece.ok_or_else(missing)?;
+        let inside = usize::try_from(start - first).map_err(|_| missing())?;
+        if inside > bytes.len() {
+            return Err(missing());
+        }
+        Ok(bytes.slice(inside..))
+    }
+}
+
+impl Length for Fetched {
+    fn len(&self) -> u64 {
+        self.length
+    }
+}
+
+impl ChunkReader for Fetched {
+    type T = bytes::buf::Reader<Bytes>;
+
+    fn get_read(&self, start: u64) -> Result<Self::T, ParquetError> {
+        Ok(self.from(start)?.reader())
+    }
+
+    fn get_bytes(&self, start: u64, length: usize) -> Result<Bytes, ParquetError> {
+        let bytes = self.from(start)?;
+        if bytes.len() < length {
+            return Err(ParquetError::General(format!(
+                "{length} bytes at {start} were not fetched"
+            )));
+        }
+        Ok(bytes.slice(..length))
+    }
+}

@@ -1,0 +1,243 @@
+//! Rows of a row group that are still asked for, and decoded columns that have some of them.
+
+use arrow::array::{Array, ArrayRef, BooleanArray, UInt32Array};
+use arrow::compute::take;
+use datafusion::common::Result;
+use std::ops::Range;
+
+/// Row numbers within a row group, ascending.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Rows {
+    /// Ranges, none of them empty or touching the next.
+    Ranges(Vec<Range<u32>>),
+    /// One by one.
+    List(Vec<u32>),
+}
+
+impl Rows {
+    /// All rows of a row group.
+    pub(super) fn all(count: u32) -> Self {
+        Self::Ranges(if count == 0 { Vec::new() } else { std::iter::once(0..count).collect() })
+    }
+
+    pub(super) fn len(&self) -> usize {
+        match self {
+            Self::Ranges(ranges) => ranges.iter().map(ExactSizeIterator::len).sum(),
+            Self::List(rows) => rows.len(),
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Those also in these ranges, which are in order.
+    pub(super) fn within(&self, ranges: &[Range<u32>]) -> Self {
+        match self {
+            Self::Ranges(own) => {
+                let mut both = Vec::new();
+                for range in own {
+                    let from = ranges.partition_point(|other| other.end <= range.start);
+                    let overlapping =
+                        ranges[from..].iter().take_while(|other| other.start < range.end);
+                    for other in overlapping {
+                        push(&mut both, range.start.max(other.start)..range.end.min(other.end));
+                    }
+                }
+                Self::Ranges(both)
+            }
+            Self::List(rows) => {
+                let inside = |row: &&u32| {
+                    let from = ranges.partition_point(|range| range.end <= **row);
+                    ranges.get(from).is_some_and(|range| range.start <= **row)
+                };
+                Self::List(rows.iter().filter(inside).copied().collect())
+            }
+        }
+    }
+
+    /// Those where the mask, a value for each of them, is true.
+    pub(super) fn masked(&self, mask: &BooleanArray) -> Self {
+        let kept = |index: usize| mask.is_valid(index) && mask.value(index);
+        let keep = |(index, row)| kept(index).then_some(row);
+        Self::List(match self {
+            Self::Ranges(ranges) => {
+                ranges.iter().cloned().flatten().enumerate().filter_map(keep).collect()
+            }
+            Self::List(rows) => rows.iter().copied().enumerate().filter_map(keep).collect(),
+        })
+    }
+
+    /// Those of the blocks that hold any of them; block `i` begins at `starts[i]`, the last one
+    /// ends at `end`.
+    pub(super) fn blocks(&self, starts: &[u32], end: u32) -> Vec<Range<u32>> {
+        let block = |index: usize| starts[index]..starts.get(index + 1).copied().unwrap_or(end);
+        let mut blocks = Vec::new();
+        match self {
+            Self::Ranges(ranges) => {
+                for range in ranges {
+                    let mut index = starts.partition_point(|start| *start <= range.start) - 1;
+                    while index < starts.len() && starts[index] < range.end {
+                        push_once(&mut blocks, block(index));
+                        index += 1;
+                    }
+                }
+            }
+            Self::List(rows) => {
+                let mut next = 0;
+                while let Some(row) = rows.get(next) {
+                    let index = starts.partition_point(|start| start <= row) - 1;
+                    let block = block(index);
+                    next += rows[next..].partition_point(|row| *row < block.end);
+                    push(&mut blocks, block);
+                }
+            }
+        }
+        blocks
+    }
+}
+
+/// Adds a range behind those before it, joined to the last if they touch.
+fn push(ranges: &mut Vec<Range<u32>>, range: Range<u32>) {
+    match ranges.last_mut() {
+        Some(last) if last.end == range.start => last.end = range.end,
+        _ => ranges.push(range),
+    }
+}
+
+/// The same, unless it is there already.
+fn push_once(ranges: &mut Vec<Range<u32>>, range: Range<u32>) {
+    if ranges.last().is_none_or(|last| last.end <= range.start) {
+        push(ranges, range);
+    }
+}
+
+/// A decoded column of a row group: the values of some ranges of its rows, one after the other.
+#[derive(Debug, Clone)]
+pub(super) struct Column {
+    pub(super) values: ArrayRef,
+    pub(super) ranges: Vec<Range<u32>>,
+}
+
+impl Column {
+    /// The values of these rows, all of which it must have.
+    pub(super) fn of(&self, rows: &Rows) -> Result<ArrayRef> {
+        match rows {
+            Rows::Ranges(ranges) if *ranges == self.ranges => Ok(ArrayRef::clone(&self.values)),
+            Rows::Ranges(ranges) if ranges.len() == 1 => {
+                let from = self.place(ranges[0].start);
+                Ok(self.values.slice(from, ranges[0].len()))
+            }
+            _ => {
+                let mut places = Vec::with_capacity(rows.len());
+                self.each(rows, |_, place| places.push(place as u32));
+                Ok(take(&self.values, &UInt32Array::from(places), None)?)
+            }
+        }
+    }
+
+    /// The rows of these whose values, by their places, are kept.
+    pub(super) fn keep(&self, rows: &Rows, keep: impl Fn(usize) -> bool) -> Rows {
+        let mut kept = vec![0; rows.len()];
+        let mut count = 0;
+        self.each(rows, |row, place| {
+            // Without a branch: what stays is written over by what comes next unless it is kept.
+            kept[count] = row;
+            count += usize::from(keep(place));
+        });
+        kept.truncate(count);
+        Rows::List(kept)
+    }
+
+    /// Each row with the place of its value.
+    fn each(&self, rows: &Rows, mut visit: impl FnMut(u32, usize)) {
+        let mut first = 0;
+        let mut next = 0;
+        for range in &self.ranges {
+            match rows {
+                Rows::Ranges(wanted) => {
+                    for wanted in wanted {
+                        let from = wanted.start.max(range.start);
+                        for row in from..wanted.end.min(range.end) {
+                            visit(row, first + (row - range.start) as usize);
+                        }
+                    }
+                }
+                Rows::List(wanted) => {
+                    let count = wanted[next..].partition_point(|row| *row < range.end);
+                    for row in &wanted[next..next + count] {
+                        visit(*row, first + (*row - range.start) as usize);
+                    }
+                    next += count;
+                }
+            }
+            first += range.len();
+        }
+    }
+
+    fn place(&self, row: u32) -> usize {
+        let mut first = 0;
+        for range in &self.ranges {
+            if range.contains(&row) {
+                return first + (row - range.start) as usize;
+            }
+            first += range.len();
+        }
+        first
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use arrow::array::{AsArray, Int32Array};
+    use arrow::datatypes::Int32Type;
+    use std::sync::Arc;
+
+    fn column(ranges: &[Range<u32>]) -> Column {
+        let values: Vec<i32> =
+            ranges.iter().cloned().flatten().map(|row| row.cast_signed() * 10).collect();
+        Column { values: Arc::new(Int32Array::from(values)), ranges: ranges.to_vec() }
+    }
+
+    fn values(array: &ArrayRef) -> Vec<i32> {
+        array.as_primitive::<Int32Type>().values().to_vec()
+    }
+
+    #[test]
+    fn gives_the_values_of_rows() {
+        let column = column(&[2..5, 8..12]);
+        assert_eq!(values(&column.of(&Rows::List(vec![2, 4, 8, 11])).unwrap()), [20, 40, 80, 110]);
+        assert_eq!(values(&column.of(&Rows::Ranges(vec![9..11])).unwrap()), [90, 100]);
+        assert_eq!(values(&column.of(&Rows::Ranges(vec![3..5, 8..9])).unwrap()), [30, 40, 80]);
+        let even = column.keep(&Rows::Ranges(vec![3..5, 8..12]), |place| place % 2 == 0);
+        assert_eq!(even, Rows::List(vec![4, 9, 11]));
+    }
+
+    #[test]
+    fn keeps_what_is_within() {
+        let rows = Rows::Ranges(vec![0..10, 20..30]);
+        assert_eq!(rows.within(&[5..8, 9..25]), Rows::Ranges(vec![5..8, 9..10, 20..25]));
+        assert_eq!(rows.within(&[]), Rows::Ranges(vec![]));
+        let rows = Rows::List(vec![1, 5, 24, 29]);
+        assert_eq!(rows.within(&[5..8, 9..25]), Rows::List(vec![5, 24]));
+    }
+
+    #[test]
+    fn finds_the_blocks_that_rows_are_in() {
+        let starts = [0, 10, 20, 30];
+        let blocks = |rows: Rows| rows.blocks(&starts, 35);
+        assert_eq!(blocks(Rows::List(vec![0, 9, 31])), [0..10, 30..35]);
+        assert_eq!(blocks(Rows::List(vec![9, 10, 34])), [0..20, 30..35]);
+        assert_eq!(blocks(Rows::Ranges(vec![5..6, 7..12, 33..34])), [0..20, 30..35]);
+        assert_eq!(blocks(Rows::all(35)), [0..35]);
+        assert!(blocks(Rows::all(0)).is_empty());
+    }
+
+    #[test]
+    fn masks_rows() {
+        let mask = BooleanArray::from(vec![Some(true), None, Some(false), Some(true)]);
+        assert_eq!(Rows::Ranges(vec![3..5, 7..9]).masked(&mask), Rows::List(vec![3, 8]));
+        assert_eq!(Rows::List(vec![1, 2, 3, 9]).masked(&mask), Rows::List(vec![1, 9]));
+    }
+}

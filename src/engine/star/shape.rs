@@ -1,0 +1,256 @@
+//! Is it a star? Finds, in an optimised plan, a fact joined to dimensions by their keys.
+
+use super::node::{Dimension, StarJoin};
+use crate::engine::table::StoredTable;
+use arrow::datatypes::DataType;
+use datafusion::catalog::TableProvider;
+use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::common::{Column, DFSchema, JoinType, NullEquality, Result};
+use datafusion::datasource::source_as_provider;
+use datafusion::logical_expr::logical_plan::{Join, TableScan};
+use datafusion::logical_expr::utils::split_conjunction;
+use datafusion::logical_expr::{Expr, LogicalPlan};
+use std::sync::Arc;
+
+/// The star that a join is, or `None` where it is something else: more than one fact or none, a
+/// join that may repeat or keep rows without a partner, an expression that is no plain column where
+/// one is needed.
+pub(super) fn star(join: &LogicalPlan) -> Option<StarJoin> {
+    let mut found = Found::default();
+    let output = found.read(join)?;
+    let fact = found.fact?;
+    let is_star = !found.dimensions.is_empty();
+    is_star.then(|| StarJoin {
+        fact,
+        dimensions: found.dimensions,
+        predicates: found.predicates,
+        output,
+        schema: Arc::clone(join.schema()),
+    })
+}
+
+/// The name of a column among all columns of a star: the fact's, then those of each dimension.
+pub(super) fn wide_name(index: usize) -> String {
+    format!("w{index}")
+}
+
+#[derive(Default)]
+struct Found {
+    fact: Option<TableScan>,
+    dimensions: Vec<Dimension>,
+    predicates: Vec<Expr>,
+    /// How many columns the fact and the dimensions have so far.
+    width: usize,
+}
+
+impl Found {
+    /// Reads a plan that holds the fact; gives the wide index of each of its columns.
+    fn read(&mut self, plan: &LogicalPlan) -> Option<Vec<usize>> {
+        match plan {
+            LogicalPlan::TableScan(scan) => self.fact(scan),
+            LogicalPlan::SubqueryAlias(alias) => self.read(&alias.input),
+            LogicalPlan::Projection(projection) => {
+                let columns = self.read(&projection.input)?;
+                let plain = |expr| plain_column(expr, projection.input.schema());
+                projection.expr.iter().map(|expr| Some(columns[plain(expr)?])).collect()
+            }
+            LogicalPlan::Filter(filter) => {
+                let columns = self.read(&filter.input)?;
+                self.hold(&filter.predicate, filter.input.schema(), &columns)?;
+                Some(columns)
+            }
+            LogicalPlan::Join(join) => self.join(join),
+            _ => None,
+        }
+    }
+
+    fn fact(&mut self, scan: &TableScan) -> Option<Vec<usize>> {
+        let is_one = self.fact.is_none() && scan.fetch.is_none() && stored(scan)?.is_fact();
+        is_one.then(|| {
+            self.fact = Some(scan.clone());
+            self.width = scan.projected_schema.fields().len();
+            (0..self.width).collect()
+        })
+    }
+
+    fn join(&mut self, join: &Join) -> Option<Vec<usize>> {
+        let fact_is_left = match (holds_fact(&join.left), holds_fact(&join.right)) {
+            (true, false) => true,
+            (false, true) => false,
+            _ => return None,
+        };
+        let only_filters = match (join.join_type, fact_is_left) {
+            (JoinType::Inner, _) => false,
+            (JoinType::LeftSemi, true) | (JoinType::RightSemi, false) => true,
+            _ => return None,
+        };
+        if join.null_equality != NullEquality::NullEqualsNothing {
+            return None;
+        }
+        let (facts, members) = match fact_is_left {
+            true => (&join.left, &join.right),
+            false => (&join.right, &join.left),
+        };
+        let columns = self.read(facts)?;
+        let pairs: Vec<(&Expr, &Expr)> = match fact_is_left {
+            true => join.on.iter().map(|(left, right)| (left, right)).collect(),
+            false => join.on.iter().map(|(left, right)| (right, left)).collect(),
+        };
+        let unique = unique(members);
+        let keys = pairs.iter().position(|(fact, member)| {
+            let by_key = self.fact_key(fact, facts, &columns).is_some();
+            let key = plain_column(member, members.schema());
+            by_key && key.is_some_and(|key| only_filters || unique.contains(&vec![key]))
+        })?;
+        let fact_key = self.fact_key(pairs[keys].0, facts, &columns)?;
+        let key = plain_column(pairs[keys].1, members.schema())?;
+        if only_filters && (pairs.len() > 1 || join.filter.is_some()) {
+            return None;
+        }
+        let first = self.width;
+        let count = members.schema().fields().len();
+        self.width += count;
+        let plan = members.as_ref().clone();
+        self.dimensions.push(Dimension { plan, key, fact_key, only_filters });
+        let member_columns: Vec<usize> = (first..first + count).collect();
+        let all = match (only_filters, fact_is_left) {
+            (true, _) => columns,
+            (false, true) => [columns, member_columns].concat(),
+            (false, false) => [member_columns, columns].concat(),
+        };
+        for (index, (left, right)) in join.on.iter().enumerate() {
+            if index != keys {
+                let equal = left.clone().eq(right.clone());
+                self.hold(&equal, &join.schema, &all)?;
+            }
+        }
+        if let Some(filter) = &join.filter {
+            self.hold(filter, &join.schema, &all)?;
+        }
+        Some(all)
+    }
+
+    /// The fact's column that a join's expression is, if it is one that can hold keys.
+    fn fact_key(&self, expr: &Expr, facts: &LogicalPlan, columns: &[usize]) -> Option<usize> {
+        let index = columns[plain_column(expr, facts.schema())?];
+        let fields = self.fact.as_ref()?.projected_schema.fields();
+        let field = fields.get(index)?;
+        (field.data_type() == &DataType::Int32).then_some(index)
+    }
+
+    /// Takes in a predicate over columns of `schema`, by their wide names.
+    fn hold(&mut self, predicate: &Expr, schema: &DFSchema, columns: &[usize]) -> Option<()> {
+        for part in split_conjunction(predicate) {
+            if part.is_volatile() || has_subquery(part) {
+                return None;
+            }
+            let named = part.clone().transform(|expr| match &expr {
+                Expr::Column(column) => {
+                    let index = columns[schema.index_of_column(column)?];
+                    let column = Column::new_unqualified(wide_name(index));
+                    Ok(Transformed::yes(Expr::Column(column)))
+                }
+                _ => Ok(Transformed::no(expr)),
+            });
+            self.predicates.push(named.ok()?.data);
+        }
+        Some(())
+    }
+}
+
+fn has_subquery(expr: &Expr) -> bool {
+    let is_subquery = |expr: &Expr| {
+        matches!(
+            expr,
+            Expr::ScalarSubquery(_)
+                | Expr::InSubquery(_)
+                | Expr::Exists(_)
+                | Expr::SetComparison(_)
+                | Expr::OuterReferenceColumn(..)
+        )
+    };
+    expr.exists(|expr| Ok(is_subquery(expr))).unwrap_or(true)
+}
+
+/// The index of the column that an expression is, other names set aside.
+fn plain_column(expr: &Expr, schema: &DFSchema) -> Option<usize> {
+    match expr {
+        Expr::Column(column) => schema.maybe_index_of_column(column),
+        Expr::Alias(alias) => plain_column(&alias.expr, schema),
+        _ => None,
+    }
+}
+
+/// The stored table that is scanned, if it is one.
+fn stored(scan: &TableScan) -> Option<Arc<StoredTable>> {
+    stored_table(&source_as_provider(&scan.source).ok()?)
+}
+
+/// The stored table that a provider is, if it is one.
+fn stored_table(provider: &Arc<dyn TableProvider>) -> Option<Arc<StoredTable>> {
+    let any: Arc<dyn std::any::Any + Send + Sync> = Arc::clone(provider) as _;
+    any.downcast().ok()
+}
+
+fn holds_fact(plan: &LogicalPlan) -> bool {
+    let is_fact = |node: &LogicalPlan| match node {
+        LogicalPlan::TableScan(scan) => stored(scan).is_some_and(|table| table.is_fact()),
+        _ => false,
+    };
+    plan.exists(|node| Ok(is_fact(node))).unwrap_or(true)
+}
+
+/// Sets of columns of which no two rows have the same values.
+fn unique(plan: &LogicalPlan) -> Vec<Vec<usize>> {
+    match plan {
+        LogicalPlan::TableScan(scan) => {
+            let Some(table) = stored(scan) else { return Vec::new() };
+            let schema = &scan.projected_schema;
+            let index = |name: &String| schema.index_of_column_by_name(None, name);
+            let sets = table.unique().iter();
+            sets.filter_map(|set| set.iter().map(index).collect()).collect()
+        }
+        LogicalPlan::SubqueryAlias(alias) => unique(&alias.input),
+        LogicalPlan::Filter(filter) => unique(&filter.input),
+        LogicalPlan::Projection(projection) => {
+            let schema = projection.input.schema();
+            let kept: Vec<Option<usize>> =
+                projection.expr.iter().map(|expr| plain_column(expr, schema)).collect();
+            let place = |column: &usize| kept.iter().position(|own| *own == Some(*column));
+            let sets = unique(&projection.input);
+            sets.iter().filter_map(|set| set.iter().map(place).collect()).collect()
+        }
+        LogicalPlan::Join(join) if join.join_type == JoinType::Inner => {
+            let side = |side: &LogicalPlan, pick: fn(&(Expr, Expr)) -> &Expr| {
+                let keys = join.on.iter().map(|pair| plain_column(pick(pair), side.schema()));
+                let keys: Vec<usize> = keys.flatten().collect();
+                unique(side).iter().any(|set| set.iter().all(|column| keys.contains(column)))
+            };
+            let width = join.left.schema().fields().len();
+            let mut sets = Vec::new();
+            if side(&join.right, |pair| &pair.1) {
+                sets.extend(unique(&join.left));
+            }
+            if side(&join.left, |pair| &pair.0) {
+                let right = unique(&join.right).into_iter();
+                sets.extend(right.map(|set| set.iter().map(|column| column + width).collect()));
+            }
+            sets
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// Replaces a join below an aggregation, if it is a star.
+pub(super) fn below(plan: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
+    match plan {
+        LogicalPlan::Projection(_) | LogicalPlan::Filter(_) | LogicalPlan::SubqueryAlias(_) => {
+            plan.map_children(below)
+        }
+        LogicalPlan::Join(_) => Ok(match star(&plan) {
+            Some(star) => Transformed::yes(star.into_plan()),
+            None => Transformed::no(plan),
+        }),
+        other => Ok(Transformed::no(other)),
+    }
+}
