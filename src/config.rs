@@ -20,6 +20,11 @@ pub struct Config {
     pub threads: usize,
     /// Rows a batch.
     pub batch_size: usize,
+    /// Memory, out of that of all queries, for decoded columns that are used again and again; half
+    /// of it where nothing is said.
+    pub hot_columns_bytes: Option<usize>,
+    /// Whether joins in star form go to the star scan.
+    pub star_scan: bool,
     /// Where operators spill; relative to the project.
     pub spill_dir: PathBuf,
     /// Where tables and releases live; relative to the project.
@@ -53,7 +58,7 @@ pub struct Setting {
 }
 
 /// All settings.
-pub const SETTINGS: [Setting; 7] = [
+pub const SETTINGS: [Setting; 9] = [
     Setting {
         key: "memory_limit",
         default: "half of the machine's memory, or 4 GiB where that is unknown",
@@ -83,6 +88,22 @@ pub const SETTINGS: [Setting; 7] = [
             config.batch_size = number(text)?;
             at_least(config.batch_size, 1, "1")
         },
+    },
+    Setting {
+        key: "hot_columns",
+        default: "half of `memory_limit`",
+        example: "2 GiB",
+        doc: "memory, out of `memory_limit`, for columns of facts that are asked for again and again; \
+              given up first when queries need it; 0 keeps none",
+        read: |config, text| bytes(text).map(|bytes| config.hot_columns_bytes = Some(bytes)),
+    },
+    Setting {
+        key: "star_scan",
+        default: "on",
+        example: "on",
+        doc: "whether joins of a fact with its dimensions go to the star scan; off leaves them to \
+              DataFusion's joins, to compare: on, off",
+        read: |config, text| on_off(text).map(|on| config.star_scan = on),
     },
     Setting {
         key: "spill_dir",
@@ -126,6 +147,8 @@ impl Config {
             memory_limit_bytes: machine.memory_bytes.map_or(4 << 30, |bytes| bytes / 2),
             threads: machine.processors.max(1),
             batch_size: 8192,
+            hot_columns_bytes: None,
+            star_scan: true,
             spill_dir: PathBuf::from(".spill"),
             warehouse_dir: PathBuf::from("warehouse"),
             flight_address: SocketAddr::from(([127, 0, 0, 1], 31337)),
@@ -196,6 +219,14 @@ fn number(text: &str) -> Result<usize, String> {
 
 fn at_least(value: usize, least: usize, shown: &str) -> Result<(), String> {
     if value < least { Err(format!("expected at least {shown}")) } else { Ok(()) }
+}
+
+fn on_off(text: &str) -> Result<bool, String> {
+    match text {
+        "on" | "true" => Ok(true),
+        "off" | "false" => Ok(false),
+        _ => Err(format!("expected `on` or `off`, found `{text}`")),
+    }
 }
 
 fn folder(text: &str) -> Result<PathBuf, String> {

@@ -30,7 +30,7 @@ struct Args {
     /// Six million facts a unit
     #[arg(long, default_value_t = 1)]
     scale: u32,
-    /// Timed runs of each query; the median counts, after one run that does not
+    /// Timed runs of each query; the median counts, after two runs that do not
     #[arg(long, default_value_t = 5)]
     runs: usize,
     /// Threads of every engine

@@ -14,15 +14,15 @@ def text(value: object) -> str:
     return "" if value is None else str(value)
 
 
-def measure(queries: list, runs: int, ask) -> tuple[dict, dict]:
-    """The times of every query after one run that does not count, and its answer."""
+def measure(queries: list, warm_ups: int, runs: int, ask) -> tuple[dict, dict]:
+    """The times of every query after the runs that do not count, and its answer."""
     times, rows = {}, {}
     for name, sql in queries:
         taken = []
-        for run in range(runs + 1):
+        for run in range(warm_ups + runs):
             started = time.perf_counter()
             answer = ask(sql)
-            if run:
+            if run >= warm_ups:
                 taken.append((time.perf_counter() - started) * 1000)
         times[name], rows[name] = taken, [[text(value) for value in row] for row in answer]
         print(f"  {name} {statistics.median(taken):.1f} ms", file=sys.stderr)
@@ -50,7 +50,7 @@ def duckdb(request: dict, native: bool) -> dict:
     if native:
         connection.execute("CHECKPOINT")
     times, rows = measure(
-        request["queries"], request["runs"], lambda sql: connection.execute(sql).fetchall()
+        request["queries"], request["warm_ups"], request["runs"], lambda sql: connection.execute(sql).fetchall()
     )
     kind = "native" if native else "same files"
     return {"title": f"DuckDB {duckdb.__version__}, {kind}", "load_seconds": loaded, "times_ms": times, "rows": rows}
@@ -74,7 +74,7 @@ def chdb(request: dict) -> dict:
         answer = connection.query(f"{sql} {settings}", "JSONCompactStrings")
         return json.loads(str(answer))["data"]
 
-    times, rows = measure(request["queries"], request["runs"], ask)
+    times, rows = measure(request["queries"], request["warm_ups"], request["runs"], ask)
     return {"title": f"ClickHouse (chdb {chdb.__version__}), same files", "load_seconds": None, "times_ms": times, "rows": rows}
 
 

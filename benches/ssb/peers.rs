@@ -1,6 +1,7 @@
 //! The peers that are Python packages: `peers.py` runs them, in an environment of its own.
 
 use super::measured::{Column, Measured};
+use super::ours::WARM_UPS;
 use super::queries::QUERIES;
 use super::{Args, Outcome};
 use serde::{Deserialize, Serialize};
@@ -12,6 +13,7 @@ use std::process::{Command, Stdio};
 struct Wanted<'a> {
     tables: &'a BTreeMap<String, Vec<PathBuf>>,
     queries: Vec<(&'a str, String)>,
+    warm_ups: usize,
     runs: usize,
     threads: usize,
     memory_gib: usize,
@@ -37,6 +39,7 @@ pub(crate) fn all(
     let wanted = Wanted {
         tables: files,
         queries: QUERIES.iter().map(|query| (query.name, query.star())).collect(),
+        warm_ups: WARM_UPS,
         runs: args.runs,
         threads: args.threads,
         memory_gib: args.memory_gib,

@@ -1,6 +1,7 @@
 //! What was measured: compared, and written as a table for people and as JSON for programs.
 
 use super::measured::{Column, Load};
+use super::ours::WARM_UPS;
 use super::{Args, Outcome};
 use serde_json::json;
 use std::fmt::Write;
@@ -80,7 +81,7 @@ impl Results {
         writeln!(text, "# Star Schema Benchmark, scale {scale}\n")?;
         writeln!(
             text,
-            "{rows} lines of orders; medians of {runs} runs after a first one that does not count, in \
+            "{rows} lines of orders; medians of {runs} runs after {WARM_UPS} that do not count, in \
              milliseconds; {threads} threads and {memory_gib} GiB an engine; {}. Every answer is the \
              same in every column.\n",
             machine()

@@ -57,11 +57,14 @@ impl Declared {
     }
 
     fn engine_settings(&self) -> EngineSettings {
+        let Config { memory_limit_bytes, threads, .. } = self.config;
+        let spill_dir = self.root.join(&self.config.spill_dir);
+        let defaults = EngineSettings::new(memory_limit_bytes, threads, spill_dir);
         EngineSettings {
-            memory_limit_bytes: self.config.memory_limit_bytes,
-            threads: self.config.threads,
-            spill_dir: self.root.join(&self.config.spill_dir),
             batch_size: self.config.batch_size,
+            hot_columns_bytes: self.config.hot_columns_bytes.unwrap_or(defaults.hot_columns_bytes),
+            star_scan: self.config.star_scan,
+            ..defaults
         }
     }
 }

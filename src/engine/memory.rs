@@ -3,10 +3,11 @@
 use super::EngineSettings;
 use super::errors::from_datafusion;
 use super::object_stores::WarehouseOnly;
+use super::star::{HotColumns, HotColumnsYield};
 use crate::error::{Error, ErrorKind, Result};
 use crate::store::LiveFolder;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
-use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
+use datafusion::execution::memory_pool::{FairSpillPool, MemoryPool, TrackConsumersPool};
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use object_store::ObjectStore;
 use std::num::NonZeroUsize;
@@ -39,7 +40,7 @@ pub(crate) fn spill_folder(settings: &EngineSettings) -> Result<LiveFolder> {
     }
 }
 
-/// The one runtime of an engine.
+/// The one runtime of an engine, and the columns that its star scans keep.
 ///
 /// Operators that can spill share the pool fairly and go to disk beyond their share; hash joins
 /// cannot, and fail with a limit error that names the largest consumers.
@@ -47,14 +48,17 @@ pub(crate) fn runtime(
     settings: &EngineSettings,
     spill: &LiveFolder,
     store: Arc<dyn ObjectStore>,
-) -> Result<Arc<RuntimeEnv>> {
+) -> Result<(Arc<RuntimeEnv>, Arc<HotColumns>)> {
     let pool = FairSpillPool::new(settings.memory_limit_bytes);
+    let pool: Arc<dyn MemoryPool> = Arc::new(TrackConsumersPool::new(pool, NAMED_CONSUMERS));
+    let hot = Arc::new(HotColumns::new(settings.hot_columns_bytes, &pool));
     let disk = DiskManagerBuilder::default()
         .with_mode(DiskManagerMode::Directories(vec![spill.path().to_owned()]));
-    RuntimeEnvBuilder::new()
-        .with_memory_pool(Arc::new(TrackConsumersPool::new(pool, NAMED_CONSUMERS)))
+    let runtime = RuntimeEnvBuilder::new()
+        .with_memory_pool(Arc::new(HotColumnsYield::new(pool, Arc::clone(&hot))))
         .with_disk_manager_builder(disk)
         .with_object_store_registry(Arc::new(WarehouseOnly::new(store)))
         .build_arc()
-        .map_err(from_datafusion)
+        .map_err(from_datafusion)?;
+    Ok((runtime, hot))
 }

@@ -61,6 +61,24 @@ pub struct EngineSettings {
     pub spill_dir: std::path::PathBuf,
     /// Rows a batch.
     pub batch_size: usize,
+    /// Memory, out of that of all queries, for decoded columns that are used again and again.
+    pub hot_columns_bytes: usize,
+    /// Whether joins in star form go to the star scan; else to DataFusion's own joins.
+    pub star_scan: bool,
+}
+
+impl EngineSettings {
+    /// Bounds where nothing else is said.
+    pub fn new(memory_limit_bytes: usize, threads: usize, spill_dir: std::path::PathBuf) -> Self {
+        Self {
+            memory_limit_bytes,
+            threads,
+            spill_dir,
+            batch_size: 8192,
+            hot_columns_bytes: memory_limit_bytes / 2,
+            star_scan: true,
+        }
+    }
 }
 
 /// A planned question.

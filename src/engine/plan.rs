@@ -128,7 +128,7 @@ fn optimised(
     } else {
         state
             .optimize(&plan)
-            .and_then(star::find)
+            .and_then(|plan| star::find(plan, state))
             .and_then(forget_order)
             .map_err(from_datafusion)?
     };

@@ -7,7 +7,7 @@
 use super::errors::to_datafusion;
 use super::object_stores::WarehouseOnly;
 use super::reader::NamingReaders;
-use super::star::Facts;
+use super::star::{Facts, HotColumns};
 use super::statistics::{self, Keys};
 use crate::error::{Error, Result};
 use crate::model::{Column, plan_schema};
@@ -16,7 +16,7 @@ use arrow::compute::SortOptions;
 use arrow::datatypes::{Field, SchemaRef};
 use chrono::DateTime;
 use datafusion::catalog::Session;
-use datafusion::common::{ScalarValue, Statistics, project_schema};
+use datafusion::common::{ScalarValue, Statistics, internal_datafusion_err, project_schema};
 use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::physical_plan::{
     FileGroup, FileScanConfig, FileScanConfigBuilder, ParquetSource,
@@ -116,7 +116,10 @@ impl Scan {
     /// What the star scan reads.
     pub(crate) fn facts(&self, session: &dyn Session) -> datafusion::error::Result<Facts> {
         let url = WarehouseOnly::url().map_err(to_datafusion)?;
+        let hot = session.config().get_extension::<HotColumns>();
+        let hot = hot.ok_or_else(|| internal_datafusion_err!("a session has no hot columns"))?;
         Ok(Facts {
+            hot,
             table: self.table.clone(),
             schema: Arc::clone(&self.schema),
             is_partitioned: !self.table_schema.table_partition_cols().is_empty(),

@@ -59,8 +59,8 @@ impl Engine {
         policy: Policy,
     ) -> Result<Self> {
         let spill = memory::spill_folder(&settings)?;
-        let runtime = memory::runtime(&settings, &spill, warehouse.object_store())?;
-        let template = erased(state::template(&settings, runtime));
+        let (runtime, hot) = memory::runtime(&settings, &spill, warehouse.object_store())?;
+        let template = erased(state::template(&settings, runtime, hot));
         let cubes = Arc::new(catalog::cube_tables(&model)?);
         let fingerprints = fingerprints(&model);
         let recent = Mutex::new(None);

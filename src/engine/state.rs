@@ -9,7 +9,7 @@ use super::EngineSettings;
 use super::catalog::{CATALOG, Catalogs, WAREHOUSE};
 use super::grouping_sets::QueryPlanner;
 use super::scope::QueryScope;
-use super::star::FuseStars;
+use super::star::{FuseStars, HotColumns, StarScan};
 use super::yielding::Yielding;
 use crate::query::measure_function;
 use chrono::{DateTime, Utc};
@@ -33,11 +33,15 @@ const MERGE_SHARE: usize = 16;
 const MERGE_BYTES: std::ops::RangeInclusive<usize> = 256 << 10..=10 << 20;
 
 /// What all sessions of an engine start from: functions and settings, but no tables, no principal.
-pub(crate) fn template(settings: &EngineSettings, runtime: Arc<RuntimeEnv>) -> SessionState {
+pub(crate) fn template(
+    settings: &EngineSettings,
+    runtime: Arc<RuntimeEnv>,
+    hot: Arc<HotColumns>,
+) -> SessionState {
     let mut aggregates = SessionStateDefaults::default_aggregate_functions();
     aggregates.push(measure_function());
     builder()
-        .with_config(config(settings))
+        .with_config(config(settings, hot))
         .with_runtime_env(runtime)
         .with_query_planner(Arc::new(QueryPlanner))
         .with_physical_optimizer_rule(Arc::new(FuseStars))
@@ -56,13 +60,15 @@ fn builder() -> SessionStateBuilder {
     SessionStateBuilder::new()
 }
 
-fn config(settings: &EngineSettings) -> SessionConfig {
+fn config(settings: &EngineSettings, hot: Arc<HotColumns>) -> SessionConfig {
     let mut config = SessionConfig::new()
         .with_target_partitions(settings.threads.max(1))
         .with_batch_size(settings.batch_size.max(1))
         .with_default_catalog_and_schema(CATALOG, WAREHOUSE)
         .with_create_default_catalog_and_schema(false)
-        .with_information_schema(true);
+        .with_information_schema(true)
+        .with_extension(hot)
+        .with_extension(Arc::new(StarScan(settings.star_scan)));
     let collected = (settings.memory_limit_bytes / COLLECTED_SHARE)
         .clamp(*COLLECTED_BYTES.start(), *COLLECTED_BYTES.end());
     let threads = settings.threads.max(1);

@@ -21,19 +21,14 @@ use std::sync::Arc;
 
 fn state() -> SessionState {
     let folder = tempfile::tempdir().unwrap();
-    let settings = EngineSettings {
-        memory_limit_bytes: 1 << 20,
-        threads: 1,
-        spill_dir: folder.path().to_owned(),
-        batch_size: 1024,
-    };
-    let runtime = memory::runtime(
+    let settings = EngineSettings::new(1 << 20, 1, folder.path().to_owned());
+    let (runtime, hot) = memory::runtime(
         &settings,
         &memory::spill_folder(&settings).unwrap(),
         Arc::new(InMemory::new()),
     )
     .unwrap();
-    state::template(&settings, runtime)
+    state::template(&settings, runtime, hot)
 }
 
 fn scope(release: u64, others: &[u64]) -> QueryScope {

@@ -1,6 +1,7 @@
 //! What several subjects need: a warehouse in a temporary folder, an answer as plain values.
 
 use crate::reference::{Answer, Value};
+use crate::support::engine_settings;
 use arrow::array::{Array, AsArray};
 use arrow::datatypes::{
     DataType, Date32Type, Decimal128Type, Float64Type, Int16Type, Int32Type, Int64Type,
@@ -38,10 +39,8 @@ impl TempWarehouse {
     /// An engine with small batches, so that answers come in several.
     pub(crate) fn engine(&self, model: &Arc<Model>, threads: usize) -> Engine {
         let settings = EngineSettings {
-            memory_limit_bytes: 256 << 20,
-            threads,
-            spill_dir: self.folder.path().join("spill"),
             batch_size: 16,
+            ..engine_settings(256 << 20, threads, self.folder.path().join("spill"))
         };
         Engine::new(self.warehouse.clone(), Arc::clone(model), settings, clock()).unwrap()
     }

@@ -2,6 +2,7 @@
 //! month, `day * store` pieces at 1.25. So a month has 30 lines, 330 pieces and 412.50.
 //! Release 1 has January and February 2025, release 2 March as well.
 
+use crate::support::engine_settings;
 use arrow::array::{
     ArrayRef, BooleanArray, Decimal128Array, Int32Array, StringArray, TimestampMicrosecondArray,
 };
@@ -140,8 +141,7 @@ impl Fixture {
 }
 
 fn settings(folder: &TempDir, memory_limit_bytes: usize) -> EngineSettings {
-    let spill_dir = folder.path().join("spill");
-    EngineSettings { memory_limit_bytes, threads: 2, spill_dir, batch_size: 8192 }
+    engine_settings(memory_limit_bytes, 2, folder.path().join("spill"))
 }
 
 /// All batches of an answer; each has the schema that was promised.

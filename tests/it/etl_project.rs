@@ -1,5 +1,6 @@
 //! A small project in a temporary folder: a calendar, customers with history, sales.
 
+use crate::support::engine_settings;
 use chrono::{DateTime, NaiveDate, Utc};
 use futures::TryStreamExt;
 use starhouse::clock::{Clock, FixedClock};
@@ -189,10 +190,8 @@ impl Project {
         let warehouse =
             Warehouse::open(&self.dir.path().join("warehouse"), Arc::clone(&clock)).await.unwrap();
         let settings = EngineSettings {
-            memory_limit_bytes: 256 << 20,
-            threads: 3,
-            spill_dir: self.dir.path().join("spill"),
             batch_size: 1024,
+            ..engine_settings(256 << 20, 3, self.dir.path().join("spill"))
         };
         Engine::new(warehouse, Arc::new(model), settings, clock).unwrap()
     }

@@ -9,16 +9,29 @@ use arrow::json::ReaderBuilder;
 use chrono::{DateTime, Utc};
 use futures::stream::{self, StreamExt};
 use starhouse::clock::{Clock, FixedClock};
+use starhouse::engine::EngineSettings;
 use starhouse::ids::RunId;
 use starhouse::model::{Column, ColumnType, Model, arrow_schema};
 use starhouse::store::{Change, Load, TableSpec, Warehouse};
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 use tempfile::TempDir;
+
+/// Settings of an engine under test. `STARHOUSE_STAR_SCAN=off` lets the whole suite run without the
+/// star scan, as it does a project.
+pub(crate) fn engine_settings(
+    memory_limit_bytes: usize,
+    threads: usize,
+    spill_dir: PathBuf,
+) -> EngineSettings {
+    let off = std::env::var("STARHOUSE_STAR_SCAN").is_ok_and(|value| value == "off");
+    let defaults = EngineSettings::new(memory_limit_bytes, threads, spill_dir);
+    EngineSettings { star_scan: !off, ..defaults }
+}
 
 const STORE: &str = "\
 dimension: store

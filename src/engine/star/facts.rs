@@ -1,5 +1,6 @@
 //! A fact's files as the star scan reads them.
 
+use super::hot::HotColumns;
 use super::members::Cover;
 use crate::engine::reader::NamingReaders;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
@@ -27,6 +28,7 @@ pub(in crate::engine) struct Facts {
     pub(in crate::engine) is_partitioned: bool,
     pub(in crate::engine) files: Vec<PartitionedFile>,
     pub(in crate::engine) readers: NamingReaders,
+    pub(in crate::engine) hot: Arc<HotColumns>,
 }
 
 impl Facts {
@@ -63,7 +65,8 @@ impl Facts {
             names.columns().iter().position(|column| column.name() == field.name())
         };
         let leaves = self.schema.fields().iter().map(leaf).collect();
-        Ok(OpenFile { file, metadata, leaves })
+        let name = file.object_meta.location.as_ref().into();
+        Ok(OpenFile { file, name, metadata, leaves })
     }
 
     pub(super) fn reader(
@@ -96,6 +99,7 @@ fn bounds(statistics: &Statistics, column: usize) -> Option<Bounds> {
 #[derive(Debug)]
 pub(super) struct OpenFile {
     pub(super) file: PartitionedFile,
+    pub(super) name: Arc<str>,
     pub(super) metadata: Arc<ParquetMetaData>,
     /// Where each column of the table stands in the file.
     leaves: Vec<Option<usize>>,

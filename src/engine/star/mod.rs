@@ -9,6 +9,7 @@
 //!                 files, row groups and pages whose keys stay        scan, facts
 //!                 rows whose keys stay, most selective first         row_group, rows
 //!                 codes of labels -> slots -> states                 groups
+//! between queries: decoded columns, within a budget                 hot
 //! ```
 //!
 //! The ideas are the invisible join's (Abadi, Madden and Hachem, 2008): predicates on dimensions
@@ -24,6 +25,7 @@ mod expr;
 mod facts;
 mod fuse;
 mod groups;
+mod hot;
 mod members;
 mod metrics;
 mod node;
@@ -34,8 +36,10 @@ mod shape;
 
 pub(super) use facts::Facts;
 pub(super) use fuse::FuseStars;
+pub(super) use hot::{HotColumns, HotColumnsYield};
 pub(super) use node::plan_extension;
 
+use datafusion::catalog::Session;
 use datafusion::common::Result;
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::datasource::listing::PartitionedFile;
@@ -43,8 +47,15 @@ use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::ExecutionPlan;
 use std::sync::Arc;
 
+/// Whether sessions look for stars.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct StarScan(pub(super) bool);
+
 /// Finds the stars below the aggregations of an optimised plan.
-pub(super) fn find(plan: LogicalPlan) -> Result<LogicalPlan> {
+pub(super) fn find(plan: LogicalPlan, session: &dyn Session) -> Result<LogicalPlan> {
+    if session.config().get_extension::<StarScan>().is_none_or(|scan| !scan.0) {
+        return Ok(plan);
+    }
     let found = plan.transform_down_with_subqueries(|node| match node {
         LogicalPlan::Aggregate(_) => node.map_children(shape::below),
         other => Ok(Transformed::no(other)),

@@ -4,6 +4,7 @@
 //! still asked for (late materialisation: Abadi, Madden and Hachem, 2008).
 
 use super::facts::{Bounds, Facts, OpenFile};
+use super::hot::Chunk;
 use super::rows::{Column, Rows};
 use arrow::array::ArrayRef;
 use arrow::compute::{cast, concat};
@@ -31,7 +32,7 @@ pub(super) struct RowGroup {
     columns: HashMap<usize, Column>,
     /// Rows still asked for.
     pub(super) rows: Rows,
-    /// Values decoded.
+    /// Values decoded; those found in memory are not.
     pub(super) decoded: usize,
 }
 
@@ -56,7 +57,6 @@ impl RowGroup {
     pub(super) async fn load(&mut self, column: usize) -> Result<()> {
         if !self.columns.contains_key(&column) {
             let read = self.read(column).await?;
-            self.decoded += read.values.len();
             self.columns.insert(column, read);
         }
         Ok(())
@@ -91,14 +91,35 @@ impl RowGroup {
             (None, Some(leaf)) => leaf,
             (None, None) => return internal_err!("a column is nowhere"),
         };
+        let name = Arc::clone(&self.file.name);
+        let chunk = Chunk { file: name, row_group: self.index, leaf };
+        let all = std::iter::once(0..whole);
+        if let Some(values) = self.facts.hot.get(&chunk, &ty) {
+            return Ok(Column { values, ranges: all.collect() });
+        }
+        let keeps = self.facts.hot.wants(&chunk, self.size(leaf, &ty));
         let starts = self.file.page_starts(self.index, leaf);
-        let ranges = match starts.is_empty() {
-            true => std::iter::once(0..whole).collect(),
+        let ranges = match keeps || starts.is_empty() {
+            true => all.collect(),
             false => self.rows.blocks(&starts, whole),
         };
         let bytes = self.fetch(leaf, &ranges, whole).await?;
         let values = self.decode(leaf, &ranges, whole, bytes, &ty)?;
+        self.decoded += values.len();
+        if keeps {
+            self.facts.hot.put(chunk, &values);
+        }
         Ok(Column { values, ranges })
+    }
+
+    /// About how many bytes the decoded values of a column take.
+    fn size(&self, leaf: usize, ty: &DataType) -> usize {
+        let chunk = self.file.metadata.row_group(self.index).column(leaf);
+        let rows = self.file.rows(self.index) as usize;
+        match ty.primitive_width() {
+            Some(width) => rows * width,
+            None => usize::try_from(chunk.uncompressed_size()).unwrap_or_default() + rows * 16,
+        }
     }
 
     /// The bytes of the pages that hold these rows, and the dictionary page.

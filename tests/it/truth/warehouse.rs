@@ -1,13 +1,14 @@
 //! The real pipeline in a temporary folder: both days loaded as two releases.
 
 use super::cell::Given;
+use crate::support::engine_settings;
 use arrow::array::{Array, RecordBatch};
 use arrow::datatypes::DataType;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use chrono::{DateTime, NaiveDate, Utc};
 use futures::TryStreamExt;
 use starhouse::clock::{Clock, FixedClock};
-use starhouse::engine::{Engine, EngineSettings, Query};
+use starhouse::engine::{Engine, Query};
 use starhouse::etl::jobs::Jobs;
 use starhouse::etl::progress::Quiet;
 use starhouse::etl::run::{Request, RunSummary, run};
@@ -82,12 +83,7 @@ impl Built {
         let clock: Arc<dyn Clock> = Arc::new(FixedClock(close_of(day_two())));
         let warehouse =
             Warehouse::open(&folder.path().join("warehouse"), Arc::clone(&clock)).await.unwrap();
-        let settings = EngineSettings {
-            memory_limit_bytes: 1 << 30,
-            threads: 2,
-            spill_dir: folder.path().join("spill"),
-            batch_size: 8192,
-        };
+        let settings = engine_settings(1 << 30, 2, folder.path().join("spill"));
         let engine = Engine::new(warehouse, model, settings, clock).unwrap();
         Self {
             known_rejects: Default::default(),
