@@ -156,6 +156,8 @@ struct Shared {
     /// ... and expressions over the rows themselves.
     own: Vec<Over>,
     places: Vec<Place>,
+    /// The table's columns that measures and those expressions read.
+    reads: Vec<usize>,
 }
 
 /// Where a group expression's values are.
@@ -198,7 +200,26 @@ impl Shared {
         }
         let labels = columns.iter().map(|columns| Ok(Arc::new(Labels::new(columns)?)));
         let labels = labels.collect::<Result<_>>()?;
-        Ok(Self { prepared, lookups, labels, own, places })
+        let measures = asked.measures.iter();
+        let overs = measures.flat_map(|measure| measure.arguments.iter().chain(&measure.filter));
+        let wide = overs.chain(&own).flat_map(|over| over.columns.iter().copied());
+        let reads = joined.reads_for(&wide.collect::<Vec<_>>());
+        Ok(Self { prepared, lookups, labels, own, places, reads })
+    }
+
+    /// The code of all rows of a row group by the labels at this place, if they have the same.
+    fn one_code(&self, joined: &Joined, place: usize, rows: &RowGroup) -> Option<u32> {
+        let (lookup, labels) = (self.lookups[place], &self.labels[place]);
+        let (low, high) = rows.bounds(joined.key_column(lookup))?;
+        self.prepared.members[lookup].uniform(labels.codes(), low, high)
+    }
+
+    /// The table's columns that are read of the rows that stay in a row group.
+    fn reads(&self, joined: &Joined, rows: &RowGroup) -> Vec<usize> {
+        let places = 0..self.lookups.len();
+        let mixed = places.filter(|place| self.one_code(joined, *place, rows).is_none());
+        let keys = mixed.map(|place| joined.key_column(self.lookups[place]));
+        self.reads.iter().copied().chain(keys).collect()
     }
 }
 
@@ -252,8 +273,10 @@ impl Running {
         if self.found.is_none() {
             self.found = Some(self.begin(shared)?);
         }
+        let joined = self.joined.clone();
+        let wanted = |rows: &RowGroup| shared.reads(&joined, rows);
         while let Some(mut rows) =
-            self.joined.next(&shared.prepared, self.partition, &self.metrics).await?
+            joined.next(&shared.prepared, self.partition, &self.metrics, &wanted).await?
         {
             self.add(shared, &mut rows).boxed().await?;
             shared.prepared.counters.end(&rows);
@@ -286,10 +309,7 @@ impl Running {
             let (lookup, labels) = (shared.lookups[index], shared.labels[index].as_ref());
             let members = &prepared.members[lookup];
             let column = joined.key_column(lookup);
-            let one = rows
-                .bounds(column)
-                .and_then(|(low, high)| members.uniform(labels.codes(), low, high));
-            codes.push(match one {
+            codes.push(match shared.one_code(joined, index, rows) {
                 Some(code) => Codes::One(code),
                 None => {
                     Codes::of(key_values(&rows.values(column).await?)?.values(), members, labels)?

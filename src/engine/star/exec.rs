@@ -1,6 +1,6 @@
 //! The star join as an operator: rows of a fact with their dimensions' columns.
 
-use super::scan::{Joined, Prepared};
+use super::scan::{Joined, Prepared, Wanted};
 use arrow::array::{RecordBatch, RecordBatchOptions};
 use arrow::datatypes::SchemaRef;
 use datafusion::common::tree_node::TreeNodeRecursion;
@@ -178,7 +178,8 @@ impl Reading {
         let (joined, metrics) = (&self.joined, &self.metrics);
         let prepare = || joined.prepare(&self.context, metrics);
         let prepared = self.prepared.get_or_try_init(prepare).await?;
-        let Some(mut group) = joined.next(prepared, self.partition, metrics).await? else {
+        let wanted: &Wanted<'_> = &|_| joined.reads_for(&self.output);
+        let Some(mut group) = joined.next(prepared, self.partition, metrics, wanted).await? else {
             return Ok(None);
         };
         let mut columns = Vec::with_capacity(self.output.len());

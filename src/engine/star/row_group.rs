@@ -30,6 +30,8 @@ pub(super) struct RowGroup {
     reader: Box<dyn AsyncFileReader + Send>,
     arrow: Option<ArrowReaderMetadata>,
     columns: HashMap<usize, Column>,
+    /// Bytes at hand, by the column's place in the file.
+    fetched: HashMap<usize, Fetched>,
     /// Rows still asked for.
     pub(super) rows: Rows,
     /// Values decoded; those found in memory are not.
@@ -44,8 +46,8 @@ impl RowGroup {
         reader: Box<dyn AsyncFileReader + Send>,
     ) -> Self {
         let rows = Rows::all(file.rows(index));
-        let columns = HashMap::new();
-        Self { facts, file, index, reader, arrow: None, columns, rows, decoded: 0 }
+        let (columns, fetched) = (HashMap::new(), HashMap::new());
+        Self { facts, file, index, reader, arrow: None, columns, fetched, rows, decoded: 0 }
     }
 
     /// The smallest and largest value of an integer column in the whole row group.
@@ -74,42 +76,84 @@ impl RowGroup {
         self.loaded(column)?.of(&self.rows)
     }
 
+    /// Fetches, in one go, what columns will need of the rows now asked for.
+    pub(super) async fn fetch(&mut self, columns: &[usize]) -> Result<()> {
+        let whole = self.file.rows(self.index);
+        let mut wanted: Vec<(usize, Range<u64>)> = Vec::new();
+        for column in columns {
+            let Some(leaf) = self.file.leaf(*column) else { continue };
+            let is_there =
+                self.columns.contains_key(column) || wanted.iter().any(|(other, _)| *other == leaf);
+            if is_there || self.facts.hot.has(&self.chunk(leaf)) {
+                continue;
+            }
+            let ranges = self.ranges(leaf, false);
+            wanted.extend(self.bytes(leaf, &ranges, whole).into_iter().map(|range| (leaf, range)));
+        }
+        let ranges: Vec<Range<u64>> = wanted.iter().map(|(_, range)| range.clone()).collect();
+        if ranges.is_empty() {
+            return Ok(());
+        }
+        let bytes = self.reader.get_byte_ranges(ranges).await?;
+        let length = self.file.file.object_meta.size;
+        for ((leaf, range), bytes) in wanted.into_iter().zip(bytes) {
+            let fetched = self.fetched.entry(leaf);
+            let fetched = fetched.or_insert_with(|| Fetched { pieces: Vec::new(), length });
+            fetched.pieces.push((range.start, bytes));
+        }
+        Ok(())
+    }
+
     async fn read(&mut self, column: usize) -> Result<Column> {
         let whole = self.file.rows(self.index);
         let ty = self.facts.schema.field(column).data_type().clone();
-        let constant = match self.facts.partition_value(&self.file.file, column) {
-            Some(value) => Some(value.clone()),
-            // A file from before the column was there.
-            None if self.file.leaf(column).is_none() => Some(ScalarValue::try_from(&ty)?),
-            None => None,
-        };
-        let leaf = match (constant, self.file.leaf(column)) {
-            (Some(value), _) => {
-                let values = value.to_array_of_size(whole as usize)?;
-                return Ok(Column { values, ranges: std::iter::once(0..whole).collect() });
-            }
-            (None, Some(leaf)) => leaf,
-            (None, None) => return internal_err!("a column is nowhere"),
-        };
-        let name = Arc::clone(&self.file.name);
-        let chunk = Chunk { file: name, row_group: self.index, leaf };
         let all = std::iter::once(0..whole);
+        let leaf =
+            match (self.facts.partition_value(&self.file.file, column), self.file.leaf(column)) {
+                (None, Some(leaf)) => leaf,
+                (value, _) => {
+                    // The partition's value; or NULL, in a file from before the column was there.
+                    let value = value.cloned().map_or_else(|| ScalarValue::try_from(&ty), Ok)?;
+                    let values = value.to_array_of_size(whole as usize)?;
+                    return Ok(Column { values, ranges: all.collect() });
+                }
+            };
+        let chunk = self.chunk(leaf);
         if let Some(values) = self.facts.hot.get(&chunk, &ty) {
             return Ok(Column { values, ranges: all.collect() });
         }
         let keeps = self.facts.hot.wants(&chunk, self.size(leaf, &ty));
-        let starts = self.file.page_starts(self.index, leaf);
-        let ranges = match keeps || starts.is_empty() {
-            true => all.collect(),
-            false => self.rows.blocks(&starts, whole),
+        let ranges = self.ranges(leaf, keeps);
+        let bytes = match self.fetched.remove(&leaf).filter(|_| !keeps) {
+            Some(fetched) => fetched,
+            None => {
+                let wanted = self.bytes(leaf, &ranges, whole);
+                let starts: Vec<u64> = wanted.iter().map(|range| range.start).collect();
+                let bytes = self.reader.get_byte_ranges(wanted).await?;
+                let length = self.file.file.object_meta.size;
+                Fetched { pieces: starts.into_iter().zip(bytes).collect(), length }
+            }
         };
-        let bytes = self.fetch(leaf, &ranges, whole).await?;
         let values = self.decode(leaf, &ranges, whole, bytes, &ty)?;
         self.decoded += values.len();
         if keeps {
             self.facts.hot.put(chunk, &values);
         }
         Ok(Column { values, ranges })
+    }
+
+    fn chunk(&self, leaf: usize) -> Chunk {
+        Chunk { file: Arc::clone(&self.file.name), row_group: self.index, leaf }
+    }
+
+    /// The rows of the pages of a column that hold rows now asked for, or all.
+    fn ranges(&self, leaf: usize, all: bool) -> Vec<Range<u32>> {
+        let whole = self.file.rows(self.index);
+        let starts = self.file.page_starts(self.index, leaf);
+        match all || starts.is_empty() {
+            true => std::iter::once(0..whole).collect(),
+            false => self.rows.blocks(&starts, whole),
+        }
     }
 
     /// About how many bytes the decoded values of a column take.
@@ -122,30 +166,21 @@ impl RowGroup {
         }
     }
 
-    /// The bytes of the pages that hold these rows, and the dictionary page.
-    async fn fetch(&mut self, leaf: usize, ranges: &[Range<u32>], whole: u32) -> Result<Fetched> {
+    /// Where the bytes of the pages of these rows are, and the dictionary page.
+    fn bytes(&self, leaf: usize, ranges: &[Range<u32>], whole: u32) -> Vec<Range<u64>> {
         let chunk = self.file.metadata.row_group(self.index).column(leaf);
         let (start, length) = chunk.byte_range();
         let all = start..start + length;
-        let length = self.file.file.object_meta.size;
         let index = self.file.metadata.offset_index();
         let pages = index.and_then(|index| index.get(self.index)?.get(leaf));
-        let wanted = match (is_whole(ranges, whole), pages) {
-            (false, Some(pages)) => {
-                let selection = selection(ranges, whole);
-                let pages = pages.page_locations();
-                let mut wanted = selection.scan_ranges(pages);
-                let first = pages.first().map_or(all.start, |page| page.offset.cast_unsigned());
-                if first > all.start {
-                    wanted.insert(0, all.start..first);
-                }
-                joined(wanted)
-            }
-            _ => vec![all],
-        };
-        let starts: Vec<u64> = wanted.iter().map(|range| range.start).collect();
-        let bytes = self.reader.get_byte_ranges(wanted).await?;
-        Ok(Fetched { pieces: Arc::new(starts.into_iter().zip(bytes).collect()), length })
+        let (false, Some(pages)) = (is_whole(ranges, whole), pages) else { return vec![all] };
+        let pages = pages.page_locations();
+        let mut wanted = selection(ranges, whole).scan_ranges(pages);
+        let first = pages.first().map_or(all.start, |page| page.offset.cast_unsigned());
+        if first > all.start {
+            wanted.insert(0, all.start..first);
+        }
+        joined(wanted)
     }
 
     fn decode(
@@ -208,9 +243,8 @@ fn joined(ranges: Vec<Range<u64>>) -> Vec<Range<u64>> {
 }
 
 /// Pieces of a file, in memory, each with the place of its first byte.
-#[derive(Clone)]
 struct Fetched {
-    pieces: Arc<Vec<(u64, Bytes)>>,
+    pieces: Vec<(u64, Bytes)>,
     length: u64,
 }
 

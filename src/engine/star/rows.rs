@@ -1,7 +1,7 @@
 //! Rows of a row group that are still asked for, and decoded columns that have some of them.
 
 use arrow::array::{Array, ArrayRef, BooleanArray, UInt32Array};
-use arrow::compute::take;
+use arrow::compute::{prep_null_mask_filter, take};
 use datafusion::common::Result;
 use std::ops::Range;
 
@@ -58,14 +58,23 @@ impl Rows {
 
     /// Those where the mask, a value for each of them, is true.
     pub(super) fn masked(&self, mask: &BooleanArray) -> Self {
-        let kept = |index: usize| mask.is_valid(index) && mask.value(index);
-        let keep = |(index, row)| kept(index).then_some(row);
-        Self::List(match self {
+        let known = match mask.null_count() {
+            0 => mask.values().clone(),
+            _ => prep_null_mask_filter(mask).values().clone(),
+        };
+        let mut kept = Vec::with_capacity(known.count_set_bits());
+        match self {
             Self::Ranges(ranges) => {
-                ranges.iter().cloned().flatten().enumerate().filter_map(keep).collect()
+                let mut first = 0;
+                for range in ranges {
+                    let part = known.slice(first, range.len());
+                    kept.extend(part.set_indices_u32().map(|index| range.start + index));
+                    first += range.len();
+                }
             }
-            Self::List(rows) => rows.iter().copied().enumerate().filter_map(keep).collect(),
-        })
+            Self::List(rows) => kept.extend(known.set_indices().map(|index| rows[index])),
+        }
+        Self::List(kept)
     }
 
     /// Those of the blocks that hold any of them; block `i` begins at `starts[i]`, the last one

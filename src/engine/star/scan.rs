@@ -11,11 +11,12 @@ use arrow::datatypes::SchemaRef;
 use datafusion::common::{Result, internal_datafusion_err};
 use datafusion::execution::TaskContext;
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
-use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_expr::{PhysicalExpr, conjunction};
 use datafusion::physical_plan::metrics::ExecutionPlanMetricsSet;
 use datafusion::physical_plan::{ExecutionPlan, collect};
 use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt, TryStreamExt, future, stream};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -74,6 +75,15 @@ impl Joined {
             first += width;
         }
         Source::Lookup(self.lookups.len(), wide)
+    }
+
+    /// The table's columns that are read for wide columns.
+    pub(super) fn reads_for(&self, wide: &[usize]) -> Vec<usize> {
+        let read = wide.iter().map(|wide| match self.source(*wide) {
+            Source::Fact(column) => column,
+            Source::Lookup(lookup, _) => self.key_column(lookup),
+        });
+        read.collect()
     }
 
     /// The table's column that holds a lookup's keys.
@@ -137,9 +147,15 @@ impl Joined {
         Ok(Prepared { members, memory, morsels, next: AtomicUsize::new(0), own, across, counters })
     }
 
-    /// Predicates over the fact alone, and the others.
+    /// Predicates over the fact alone, and the others. Those over the same columns are one, whose
+    /// columns are then gathered once.
     fn split_predicates(&self) -> Result<(Vec<Over>, Vec<Over>)> {
-        let all = self.predicates.iter().map(|expr| Over::new(expr, &self.wide));
+        let mut by_columns: BTreeMap<Vec<usize>, Vec<Arc<dyn PhysicalExpr>>> = BTreeMap::new();
+        for expr in &self.predicates {
+            let columns = Over::new(expr, &self.wide)?.columns;
+            by_columns.entry(columns).or_default().push(Arc::clone(expr));
+        }
+        let all = by_columns.into_values().map(|same| Over::new(&conjunction(same), &self.wide));
         let all = all.collect::<Result<Vec<_>>>()?;
         let count = self.columns.len();
         Ok(all.into_iter().partition(|over| over.columns.iter().all(|column| *column < count)))
@@ -162,8 +178,9 @@ impl Joined {
         prepared: &'a Prepared,
         partition: usize,
         metrics: &'a ExecutionPlanMetricsSet,
+        wanted: &'a Wanted<'a>,
     ) -> BoxFuture<'a, Result<Option<RowGroup>>> {
-        self.next_selected(prepared, partition, metrics).boxed()
+        self.next_selected(prepared, partition, metrics, wanted).boxed()
     }
 
     async fn next_selected(
@@ -171,6 +188,7 @@ impl Joined {
         prepared: &Prepared,
         partition: usize,
         metrics: &ExecutionPlanMetricsSet,
+        wanted: &Wanted<'_>,
     ) -> Result<Option<RowGroup>> {
         loop {
             let next = prepared.next.fetch_add(1, Ordering::Relaxed);
@@ -178,7 +196,7 @@ impl Joined {
             let reader = self.facts.reader(partition, &morsel.file.file, metrics)?;
             let (facts, file) = (Arc::clone(&self.facts), Arc::clone(&morsel.file));
             let mut group = RowGroup::new(facts, file, morsel.row_group, reader);
-            self.select(prepared, morsel, &mut group).await?;
+            self.select(prepared, morsel, &mut group, wanted).await?;
             if !group.rows.is_empty() {
                 return Ok(Some(group));
             }
@@ -193,6 +211,7 @@ impl Joined {
         prepared: &Prepared,
         morsel: &Morsel,
         group: &mut RowGroup,
+        wanted: &Wanted<'_>,
     ) -> Result<()> {
         let covers = self.covers(&prepared.members, &morsel.file, morsel.row_group);
         let mut steps: Vec<(f64, Step<'_>)> =
@@ -209,11 +228,18 @@ impl Joined {
         let rows = morsel.file.rows(morsel.row_group) as usize;
         prepared.counters.pages(rows, group.rows.len());
         steps.sort_by(|(a, _), (b, _)| a.total_cmp(b));
-        for (_, step) in steps {
+        for (index, (_, step)) in steps.iter().enumerate() {
             if group.rows.is_empty() {
                 return Ok(());
             }
-            match step {
+            if index == 1 || steps.len() == 1 {
+                // One read for the first column, whose rows say which pages the others need, and
+                // one for all others.
+                let mut columns = wanted(group);
+                columns.extend(steps[index..].iter().flat_map(|(_, step)| self.reads(step)));
+                group.fetch(&columns).await?;
+            }
+            match *step {
                 Step::Key(lookup) => {
                     let column = self.key_column(lookup);
                     let low = morsel.file.bounds(morsel.row_group, column).map(|(low, _)| low);
@@ -231,6 +257,14 @@ impl Joined {
             }
         }
         Ok(())
+    }
+
+    /// The table's columns that a step reads.
+    fn reads(&self, step: &Step<'_>) -> Vec<usize> {
+        match step {
+            Step::Key(lookup) => vec![self.key_column(*lookup)],
+            Step::Predicate(over) => over.columns.iter().map(|wide| self.columns[*wide]).collect(),
+        }
     }
 
     /// Leaves the rows for which a predicate is true.
@@ -279,6 +313,9 @@ impl Joined {
         }
     }
 }
+
+/// Which of the table's columns will be read of the rows that stay in a row group.
+pub(super) type Wanted<'a> = dyn Fn(&RowGroup) -> Vec<usize> + Send + Sync + 'a;
 
 /// A row group to read.
 #[derive(Debug)]
