@@ -6,9 +6,8 @@
 //! * the DataFusion session, bound to a principal and a release: `state`, `scope`
 //! * text to statement: `sql`; names and plans: `names`, `plan`; what may run: `guard`
 //! * what SQL can name: `catalog`, `system`, `table`
-//! * what DataFusion gets wrong: `grouping_sets`, `yielding`
+//! * what DataFusion gets wrong: `grouping_sets`, `yielding`; what it takes long for: `finest`, `star`
 //! * reading: `scan`, `statistics`, `reader`, `object_stores`; limits: `memory`
-//! * star joins: `star`
 //! * answers: `execute`, `wire`, `explain`, `log`, `errors`, `damage`
 
 mod catalog;
@@ -18,6 +17,7 @@ mod erased;
 mod errors;
 mod execute;
 mod explain;
+mod finest;
 mod grouping_sets;
 mod guard;
 mod log;

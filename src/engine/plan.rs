@@ -12,7 +12,7 @@ use super::explain::Explained;
 use super::grouping_sets::forget_order;
 use super::scope::QueryScope;
 use super::sql::{self, AsOf, Versions};
-use super::{Query, Session, guard, names, star, state, wire};
+use super::{Query, Session, finest, guard, names, star, state, wire};
 use crate::error::{Error, Result};
 use crate::ids::ReleaseId;
 use crate::model::{Aggregate, Cube};
@@ -128,6 +128,7 @@ fn optimised(
     } else {
         state
             .optimize(&plan)
+            .and_then(finest::derive)
             .and_then(|plan| star::find(plan, state))
             .and_then(forget_order)
             .map_err(from_datafusion)?

@@ -36,12 +36,15 @@ impl TempWarehouse {
         Self { warehouse, folder }
     }
 
+    /// Where engines may spill.
+    pub(crate) fn spill(&self) -> std::path::PathBuf {
+        self.folder.path().join("spill")
+    }
+
     /// An engine with small batches, so that answers come in several.
     pub(crate) fn engine(&self, model: &Arc<Model>, threads: usize) -> Engine {
-        let settings = EngineSettings {
-            batch_size: 16,
-            ..engine_settings(256 << 20, threads, self.folder.path().join("spill"))
-        };
+        let settings =
+            EngineSettings { batch_size: 16, ..engine_settings(256 << 20, threads, self.spill()) };
         Engine::new(self.warehouse.clone(), Arc::clone(model), settings, clock()).unwrap()
     }
 }

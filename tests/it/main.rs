@@ -24,6 +24,7 @@ mod extract;
 mod model;
 mod reference;
 mod slt;
+mod star;
 mod store;
 mod store_crash;
 mod store_outside;

@@ -34,6 +34,16 @@ impl Over {
         Ok(Self { expr, columns, schema })
     }
 
+    /// The expression, over its own columns.
+    pub(super) fn expr(&self) -> &Arc<dyn PhysicalExpr> {
+        &self.expr
+    }
+
+    /// Its own columns.
+    pub(super) fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+
     /// Whether each evaluation may give something else.
     pub(super) fn is_volatile(&self) -> bool {
         is_volatile(&self.expr)

@@ -64,10 +64,11 @@ fn fuse(aggregate: &AggregateExec) -> Result<Option<Arc<dyn ExecutionPlan>>> {
     }
 }
 
-/// The star join that an operator reads, and each of the operator's columns over wide ones.
-fn star_below(
-    plan: &Arc<dyn ExecutionPlan>,
-) -> Result<Option<(&StarJoinExec, Vec<Arc<dyn PhysicalExpr>>)>> {
+/// A star join, and the columns of an operator above it as expressions over wide columns.
+type Below<'a> = (&'a StarJoinExec, Vec<Arc<dyn PhysicalExpr>>);
+
+/// The star join that an operator reads, with the operator's columns.
+fn star_below(plan: &Arc<dyn ExecutionPlan>) -> Result<Option<Below<'_>>> {
     if let Some(star) = plan.downcast_ref::<StarJoinExec>() {
         let wide = star
             .output

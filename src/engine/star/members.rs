@@ -81,7 +81,7 @@ impl Members {
                 members.present[place / 64] |= 1 << (place % 64);
             }
         }
-        members.span = (width > 0).then(|| (base..=last, seen == width));
+        members.span = (width > 0).then_some((base..=last, seen == width));
         Ok(members)
     }
 

@@ -6,7 +6,7 @@
 //! physical plan:  AggregateExec(Partial) over StarJoinExec
 //!                 -> StarAggregateExec                               fuse, exec, aggregate
 //! running:        dimensions into arrays by key                      members
-//!                 files, row groups and pages whose keys stay        scan, facts
+//!                 files, row groups and pages whose keys stay        scan, facts, prune
 //!                 rows whose keys stay, most selective first         row_group, rows
 //!                 codes of labels -> slots -> states                 groups
 //! between queries: decoded columns, within a budget                 hot
@@ -29,6 +29,7 @@ mod hot;
 mod members;
 mod metrics;
 mod node;
+mod prune;
 mod row_group;
 mod rows;
 mod scan;

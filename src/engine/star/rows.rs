@@ -197,6 +197,7 @@ impl Column {
 }
 
 #[cfg(test)]
+#[allow(clippy::single_range_in_vec_init, reason = "lists of ranges are what is meant")]
 mod tests {
     use super::*;
     use arrow::array::{AsArray, Int32Array};

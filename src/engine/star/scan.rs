@@ -4,11 +4,13 @@ use super::expr::Over;
 use super::facts::{Facts, OpenFile};
 use super::members::{Cover, Members, NONE, key_values};
 use super::metrics::Counters;
+use super::prune::Pruner;
 use super::row_group::RowGroup;
 use arrow::array::{ArrayRef, AsArray, UInt32Array};
 use arrow::compute::take;
 use arrow::datatypes::SchemaRef;
 use datafusion::common::{Result, internal_datafusion_err};
+use datafusion::datasource::listing::PartitionedFile;
 use datafusion::execution::TaskContext;
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
 use datafusion::physical_expr::{PhysicalExpr, conjunction};
@@ -113,17 +115,10 @@ impl Joined {
         let memory = MemoryConsumer::new("StarMembers").register(context.memory_pool());
         memory.try_grow(members.iter().map(Members::size).sum())?;
         let counters = Counters::new(metrics);
-        let mut files = Vec::new();
-        for file in &self.facts.files {
-            let skipped = members.iter().enumerate().any(|(lookup, members)| {
-                let bounds = self.facts.bounds_in_file(file, self.key_column(lookup));
-                bounds.is_some_and(|(low, high)| members.cover(low, high) == Cover::None)
-            });
-            counters.file(file, skipped);
-            if !skipped {
-                files.push(file.clone());
-            }
-        }
+        let (own, across) = self.split_predicates()?;
+        let pruners = own.iter().map(|over| Pruner::new(over, self.table_columns(over)));
+        let pruners = pruners.collect::<Result<Vec<_>>>()?;
+        let files = self.files(&members, &pruners, &counters)?;
         let opened: Vec<OpenFile> = stream::iter(files)
             .map(|file| {
                 let (facts, metrics) = (Arc::clone(&self.facts), metrics.clone());
@@ -134,17 +129,47 @@ impl Joined {
             .await?;
         let mut morsels = Vec::new();
         for file in opened.into_iter().map(Arc::new) {
+            let stays = pruners.iter().map(|pruner| pruner.row_groups(&self.facts, &file));
+            let stays = stays.collect::<Result<Vec<_>>>()?;
             for row_group in 0..file.metadata.num_row_groups() {
-                let covers = self.covers(&members, &file, row_group);
-                let skipped = covers.contains(&Cover::None);
+                let skipped = self.covers(&members, &file, row_group).contains(&Cover::None)
+                    || stays.iter().any(|stays| !stays[row_group]);
                 counters.row_group(file.rows(row_group), skipped);
                 if !skipped {
                     morsels.push(Morsel { file: Arc::clone(&file), row_group });
                 }
             }
         }
-        let (own, across) = self.split_predicates()?;
         Ok(Prepared { members, memory, morsels, next: AtomicUsize::new(0), own, across, counters })
+    }
+
+    /// The files whose bounds say that rows may stay.
+    fn files(
+        &self,
+        members: &[Members],
+        pruners: &[Pruner],
+        counters: &Counters,
+    ) -> Result<Vec<PartitionedFile>> {
+        let stays = pruners.iter().map(|pruner| pruner.files(&self.facts));
+        let stays = stays.collect::<Result<Vec<_>>>()?;
+        let mut files = Vec::new();
+        for (index, file) in self.facts.files.iter().enumerate() {
+            let skipped = stays.iter().any(|stays| !stays[index])
+                || members.iter().enumerate().any(|(lookup, members)| {
+                    let bounds = self.facts.bounds_in_file(file, self.key_column(lookup));
+                    bounds.is_some_and(|(low, high)| members.cover(low, high) == Cover::None)
+                });
+            counters.file(file, skipped);
+            if !skipped {
+                files.push(file.clone());
+            }
+        }
+        Ok(files)
+    }
+
+    /// The table's columns of an expression over the fact's own.
+    fn table_columns(&self, over: &Over) -> Vec<usize> {
+        over.columns.iter().map(|wide| self.columns[*wide]).collect()
     }
 
     /// Predicates over the fact alone, and the others. Those over the same columns are one, whose
@@ -263,7 +288,7 @@ impl Joined {
     fn reads(&self, step: &Step<'_>) -> Vec<usize> {
         match step {
             Step::Key(lookup) => vec![self.key_column(*lookup)],
-            Step::Predicate(over) => over.columns.iter().map(|wide| self.columns[*wide]).collect(),
+            Step::Predicate(over) => self.table_columns(over),
         }
     }
 

@@ -1,0 +1,138 @@
+//! The star scan gives the answers of DataFusion's own joins, for whatever is asked of a star.
+
+mod answer;
+mod questions;
+mod world;
+
+use crate::cube_support::{TempWarehouse, clock};
+use crate::support::engine_settings;
+use answer::{Rows, ask, difference};
+use questions::Questions;
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+use starhouse::engine::{Engine, EngineSettings, Session};
+use starhouse::policy::Principal;
+use std::sync::Arc;
+use world::World;
+
+/// How many worlds: seconds by default, in the long tier some minutes.
+fn worlds() -> u64 {
+    if std::env::var_os("STARHOUSE_FULL").is_some() { 100 } else { 3 }
+}
+
+/// Questions to each world.
+const QUESTIONS: usize = 60;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn answers_are_those_of_stock_joins() {
+    let (mut asked, mut stars, mut refused) = (0, 0, 0);
+    for seed in 0..worlds() {
+        let world = World::make(seed, 20_000).await;
+        let stock = world.session(|settings| settings.star_scan = false);
+        // Small batches; and memory for columns, which hold from the second time on.
+        let star = world.session(|settings| settings.batch_size = 100);
+        let cold = world.session(|settings| {
+            settings.hot_columns_bytes = 0;
+            settings.threads = 1;
+        });
+        let mut questions = Questions::new(seed);
+        for _ in 0..QUESTIONS {
+            let sql = questions.next();
+            let expected = ask(&stock, &sql).await;
+            for session in [&star, &star, &star, &cold] {
+                assert_same(&expected, &ask(session, &sql).await, &sql);
+            }
+            asked += 1;
+            refused += usize::from(expected.is_err());
+            stars += usize::from(is_star(&star, &sql).await);
+        }
+    }
+    assert!(refused * 20 < asked, "{refused} of {asked} questions were refused");
+    assert!(stars * 10 > asked * 9, "{stars} of {asked} questions were stars");
+}
+
+/// Row groups that end within a file, and keys that only a part of them has.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_of_several_row_groups() {
+    let world = World::make(7, 600_000).await;
+    let stock = world.session(|settings| settings.star_scan = false);
+    let star = world.session(|_| {});
+    let mut questions = Questions::new(7);
+    for _ in 0..6 {
+        let sql = questions.next();
+        let expected = ask(&stock, &sql).await;
+        for _ in 0..3 {
+            assert_same(&expected, &ask(&star, &sql).await, &sql);
+        }
+    }
+}
+
+/// Many groups in little memory come out early and are added up above.
+#[tokio::test(flavor = "multi_thread")]
+async fn groups_that_do_not_fit_into_memory() {
+    let world = World::make(3, 60_000).await;
+    let sql = "SELECT f.ticket, p.product_name, s.city, sum(f.quantity), count(*) \
+               FROM warehouse.fact_sale f \
+               JOIN warehouse.dim_product p ON p.product_key = f.product_key \
+               JOIN warehouse.dim_store s ON s.store_key = f.store_key GROUP BY 1, 2, 3";
+    let stock = ask(&world.session(|settings| settings.star_scan = false), sql).await;
+    let tight = world.session(|settings| settings.memory_limit_bytes = 16 << 20);
+    assert!(is_star(&tight, sql).await);
+    assert_same(&stock, &ask(&tight, sql).await, sql);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn explain_tells_what_was_skipped() {
+    let world = World::make(1, 20_000).await;
+    let session = world.session(|_| {});
+    let sql = "EXPLAIN ANALYZE SELECT d.month, sum(f.quantity) FROM warehouse.fact_sale f \
+               JOIN warehouse.dim_date d ON d.date_key = f.date_key \
+               WHERE d.month = '2024-03' GROUP BY d.month";
+    let plan = text(&session, sql).await;
+    let row_groups = "row_groups=1, ";
+    for part in ["StarAggregateExec: table=fact_sale", "keys=[date_key]", row_groups, "rows_kept="]
+    {
+        assert!(plan.contains(part), "{part} in {plan}");
+    }
+    // The month is a whole file: neither its keys nor those of other months are read.
+    assert!(plan.contains("files=1, files_skipped=11"), "{plan}");
+}
+
+impl World {
+    fn session(&self, change: impl Fn(&mut EngineSettings)) -> Session {
+        let mut settings = engine_settings(256 << 20, 3, self.at.spill());
+        settings.star_scan = true;
+        change(&mut settings);
+        let TempWarehouse { warehouse, .. } = &self.at;
+        let engine = Engine::new(warehouse.clone(), Arc::clone(&self.model), settings, clock());
+        engine.unwrap().session(Principal::local(), Arc::clone(&self.release))
+    }
+}
+
+async fn text(session: &Session, sql: &str) -> String {
+    format!("{:?}", ask(session, sql).await.unwrap())
+}
+
+async fn is_star(session: &Session, sql: &str) -> bool {
+    let plan = text(session, &format!("EXPLAIN {sql}")).await;
+    // Grouping sets of what does not add up are aggregated above a star join.
+    plan.contains("StarAggregateExec") || plan.contains("StarJoinExec")
+}
+
+/// The same rows in any order; an error only where the other has one.
+fn assert_same(expected: &Result<Rows, String>, found: &Result<Rows, String>, sql: &str) {
+    match (expected, found) {
+        (Ok(expected), Ok(found)) => {
+            if let Some(difference) = difference(expected, found) {
+                panic!("{sql}\n{difference}");
+            }
+        }
+        (Err(_), Err(_)) => {}
+        (expected, found) => panic!("{sql}\nstock: {expected:?}\nstar: {found:?}"),
+    }
+}
+
+/// A source of chance that gives the same for the same seed.
+fn chance(seed: u64) -> ChaCha8Rng {
+    ChaCha8Rng::seed_from_u64(seed)
+}

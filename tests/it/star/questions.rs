@@ -1,0 +1,167 @@
+//! Questions of chance to the star of `world.rs`, as an analyst would write them.
+
+use super::chance;
+use rand::Rng;
+use rand::seq::IndexedRandom;
+use rand_chacha::ChaCha8Rng;
+
+/// A dimension as it is joined: its alias, its table, its key and the fact's.
+const JOINS: [(&str, &str, &str, &str); 4] = [
+    ("d", "dim_date", "date_key", "date_key"),
+    ("s", "dim_store", "store_key", "store_key"),
+    ("p", "dim_product", "product_key", "product_key"),
+    ("o", "dim_store", "store_key", "first_store_key"),
+];
+
+/// What rows are grouped by, and the alias it needs.
+const GROUPS: [(&str, &str); 16] = [
+    ("d", "d.month"),
+    ("d", "d.quarter"),
+    ("d", "d.year"),
+    ("d", "date_part('month', d.date)"),
+    ("s", "s.region"),
+    ("s", "s.city"),
+    ("s", "s.area / 100"),
+    ("o", "o.region"),
+    ("p", "p.category"),
+    ("p", "p.vegan"),
+    ("p", "p.product_name"),
+    ("p", "upper(p.category)"),
+    ("", "f.channel"),
+    ("", "f.gift"),
+    ("", "f.quantity % 3"),
+    ("", "f.date_key"),
+];
+
+const MEASURES: [(&str, &str); 20] = [
+    ("", "count(*)"),
+    ("", "count(f.amount)"),
+    ("", "sum(f.quantity)"),
+    ("", "sum(f.amount)"),
+    ("", "sum(f.amount * f.quantity)"),
+    ("", "sum(f.weight)"),
+    ("", "avg(f.amount)"),
+    ("", "avg(f.weight)"),
+    ("", "min(f.channel)"),
+    ("", "max(f.amount)"),
+    ("", "max(f.sold_at)"),
+    ("", "min(f.paid_on)"),
+    ("", "count(DISTINCT f.ticket)"),
+    ("", "count(DISTINCT f.channel)"),
+    ("", "bool_or(f.gift)"),
+    ("", "stddev(f.quantity)"),
+    ("", "sum(f.quantity) FILTER (WHERE f.channel = 'web')"),
+    ("", "sum(CASE WHEN f.gift THEN f.points ELSE 1 END)"),
+    ("p", "sum(f.quantity * p.list_price)"),
+    ("s", "max(s.city)"),
+];
+
+const CONDITIONS: [(&str, &str); 26] = [
+    ("d", "d.month = '2024-02'"),
+    ("d", "d.month BETWEEN '2024-03' AND '2024-07'"),
+    ("d", "d.quarter IN ('2024-Q1', '2024-Q4')"),
+    ("d", "d.year = 2024"),
+    ("d", "d.date >= DATE '2024-06-15'"),
+    ("d", "d.date IS NULL"),
+    ("s", "s.region = 'Region 1'"),
+    ("s", "s.region IS NULL"),
+    ("s", "s.city LIKE 'City 1%'"),
+    ("s", "s.area > 250"),
+    ("s", "s.store_key > 0"),
+    ("s", "s.region = 'nowhere'"),
+    ("o", "o.region <> 'Region 2'"),
+    ("p", "p.category = 'Category 4'"),
+    ("p", "p.category IN ('Category 1', 'Category 9')"),
+    ("p", "p.vegan"),
+    ("p", "p.product_name = 'Product 13'"),
+    ("p", "f.amount > p.list_price * 10"),
+    ("s", "s.area > f.quantity * 10"),
+    ("", "f.quantity BETWEEN 10 AND 20"),
+    ("", "f.channel = 'shop'"),
+    ("", "f.channel IS NOT NULL"),
+    ("", "f.amount > 300 OR f.weight < 1"),
+    ("", "f.date_key < 20240401"),
+    ("", "f.partition_month IN (202402, 202411)"),
+    ("", "f.store_key IN (SELECT store_key FROM warehouse.dim_store WHERE area < 100)"),
+];
+
+/// One question after the other.
+pub(super) struct Questions(ChaCha8Rng);
+
+impl Questions {
+    pub(super) fn new(seed: u64) -> Self {
+        Self(chance(seed ^ 0x9e37_79b9))
+    }
+
+    /// The next question.
+    pub(super) fn next(&mut self) -> String {
+        let dice = &mut self.0;
+        let count = dice.random_range(0..=3);
+        let groups = some(dice, &GROUPS, count);
+        let count = dice.random_range(1..=4);
+        let measures = some(dice, &MEASURES, count);
+        let count = dice.random_range(0..=3);
+        let conditions = some(dice, &CONDITIONS, count);
+        let parts = [&groups, &measures, &conditions];
+        let mut needed: Vec<&str> =
+            parts.iter().flat_map(|parts| parts.iter().map(|(alias, _)| *alias)).collect();
+        if needed.iter().all(|alias| alias.is_empty()) {
+            needed.push("s");
+        }
+        let mut joins: Vec<_> = JOINS
+            .iter()
+            .filter(|(alias, ..)| needed.contains(alias) || dice.random_bool(0.1))
+            .collect();
+        let turn = dice.random_range(0..joins.len());
+        joins.rotate_left(turn);
+        let fact_last = dice.random_bool(0.3);
+        let from = from(&joins, fact_last);
+        let texts = |parts: &[(&str, &str)]| -> Vec<String> {
+            parts.iter().map(|(_, text)| (*text).to_owned()).collect()
+        };
+        let shown: Vec<String> = [texts(&groups), texts(&measures)].concat();
+        let mut sql = format!("SELECT {} FROM {from}", shown.join(", "));
+        if !conditions.is_empty() {
+            let parts: Vec<String> =
+                texts(&conditions).iter().map(|text| format!("({text})")).collect();
+            sql += &format!(" WHERE {}", parts.join(" AND "));
+        }
+        if !groups.is_empty() {
+            let by = texts(&groups).join(", ");
+            sql += &match dice.random_range(0..6) {
+                0 => format!(" GROUP BY ROLLUP ({by})"),
+                1 => format!(" GROUP BY CUBE ({by})"),
+                _ => format!(" GROUP BY {by}"),
+            };
+        }
+        if dice.random_bool(0.2) {
+            sql += " HAVING count(*) > 20";
+        }
+        sql
+    }
+}
+
+fn from(joins: &[&(&str, &str, &str, &str)], fact_last: bool) -> String {
+    let on = |(alias, _, key, fact_key): &(&str, &str, &str, &str)| {
+        format!("{alias}.{key} = f.{fact_key}")
+    };
+    let table =
+        |(alias, table, ..): &(&str, &str, &str, &str)| format!("warehouse.{table} {alias}");
+    let mut from = match fact_last {
+        true => format!("{} JOIN warehouse.fact_sale f ON {}", table(joins[0]), on(joins[0])),
+        false => format!("warehouse.fact_sale f JOIN {} ON {}", table(joins[0]), on(joins[0])),
+    };
+    for join in &joins[1..] {
+        from += &format!(" JOIN {} ON {}", table(join), on(join));
+    }
+    from
+}
+
+/// Different ones of these.
+fn some<'a>(
+    dice: &mut ChaCha8Rng,
+    all: &'a [(&'a str, &'a str)],
+    count: usize,
+) -> Vec<(&'a str, &'a str)> {
+    all.choose_multiple(dice, count).copied().collect()
+}
