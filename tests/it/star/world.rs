@@ -120,7 +120,7 @@ impl World {
             partition_by: fact.partition_column().map(str::to_owned),
             sort_by: fact.sort_by.clone(),
         };
-        let rows = batch(&spec.columns, &sales(dice, rows, seed % 2 == 0));
+        let rows = batch(&spec.columns, &sales(dice, rows, seed.is_multiple_of(2)));
         write(&mut load, spec, by_month(&rows)).await;
         let release = load.publish("a star".to_owned()).await.unwrap();
         Self { at, model, release }
