@@ -1,6 +1,8 @@
 //! The star join as an operator: rows of a fact with their dimensions' columns.
 
-use super::scan::{Joined, Prepared, Wanted};
+use super::joined::Joined;
+use super::prepare::Prepared;
+use super::scan::{Partition, Wanted};
 use arrow::array::{RecordBatch, RecordBatchOptions};
 use arrow::datatypes::SchemaRef;
 use datafusion::common::tree_node::TreeNodeRecursion;
@@ -144,9 +146,7 @@ impl ExecutionPlan for StarJoinExec {
             output: self.output.clone(),
             schema: Arc::clone(&schema),
             prepared: Arc::clone(&self.prepared),
-            metrics: self.metrics.clone(),
-            partition,
-            context,
+            partition: Partition { number: partition, metrics: self.metrics.clone(), context },
         };
         let batches = stream::try_unfold(reading, |reading| async move {
             let batches = reading.next().await?;
@@ -167,19 +167,17 @@ struct Reading {
     output: Vec<usize>,
     schema: SchemaRef,
     prepared: Arc<OnceCell<Prepared>>,
-    metrics: ExecutionPlanMetricsSet,
-    partition: usize,
-    context: Arc<TaskContext>,
+    partition: Partition,
 }
 
 impl Reading {
     /// The rows of the next row group, in batches.
     async fn next(&self) -> Result<Option<Vec<RecordBatch>>> {
-        let (joined, metrics) = (&self.joined, &self.metrics);
-        let prepare = || joined.prepare(&self.context, metrics);
+        let (joined, Partition { metrics, context, .. }) = (&self.joined, &self.partition);
+        let prepare = || joined.prepare(context, metrics);
         let prepared = self.prepared.get_or_try_init(prepare).await?;
         let wanted: &Wanted<'_> = &|_| joined.reads_for(&self.output);
-        let Some(mut group) = joined.next(prepared, self.partition, metrics, wanted).await? else {
+        let Some(mut group) = joined.next(prepared, &self.partition, wanted).await? else {
             return Ok(None);
         };
         let mut columns = Vec::with_capacity(self.output.len());
@@ -190,7 +188,7 @@ impl Reading {
         let rows = group.rows.len();
         let options = RecordBatchOptions::new().with_row_count(Some(rows));
         let batch = RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &options)?;
-        Ok(Some(slices(&batch, self.context.session_config().batch_size())))
+        Ok(Some(slices(&batch, context.session_config().batch_size())))
     }
 }
 

@@ -5,10 +5,11 @@
 //!                 -> Aggregate(StarJoin)                             shape, node
 //! physical plan:  AggregateExec(Partial) over StarJoinExec
 //!                 -> StarAggregateExec                               fuse, exec, aggregate
-//! running:        dimensions into arrays by key                      members
-//!                 files, row groups and pages whose keys stay        scan, facts, prune
-//!                 rows whose keys stay, most selective first         row_group, rows
-//!                 codes of labels -> slots -> states                 groups
+//! asked:          the fact, its dimensions, predicates                joined, expr
+//! running:        dimensions into arrays by key                      prepare, members
+//!                 files, row groups and pages whose keys stay        prepare, facts, prune
+//!                 rows whose keys stay, most selective first         scan, row_group, rows
+//!                 codes of labels -> slots -> states                 running, grouping, groups
 //! between queries: decoded columns, within a budget                 hot
 //! ```
 //!
@@ -24,14 +25,18 @@ mod exec;
 mod expr;
 mod facts;
 mod fuse;
+mod grouping;
 mod groups;
 mod hot;
+mod joined;
 mod members;
 mod metrics;
 mod node;
+mod prepare;
 mod prune;
 mod row_group;
 mod rows;
+mod running;
 mod scan;
 mod shape;
 

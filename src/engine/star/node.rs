@@ -1,7 +1,7 @@
 //! A star join as a node of a logical plan, and how it becomes an operator.
 
 use super::exec::StarJoinExec;
-use super::scan::{Joined, Lookup};
+use super::joined::{Joined, Lookup};
 use super::shape::wide_name;
 use crate::engine::errors::to_datafusion;
 use crate::engine::scope::QueryScope;

@@ -1,16 +1,18 @@
-//! A row group under way: the rows still asked for, and the columns decoded so far.
+//! Rows of a row group under way: those still asked for, and the columns decoded so far.
 //!
 //! A column is fetched and decoded when it is first needed, and then only the pages that hold rows
 //! still asked for (late materialisation: Abadi, Madden and Hachem, 2008).
 
 use super::facts::{Bounds, Facts, OpenFile};
 use super::hot::Chunk;
+use super::prepare::Morsel;
 use super::rows::{Column, Rows};
-use arrow::array::ArrayRef;
+use arrow::array::{Array, ArrayRef};
 use arrow::compute::{cast, concat};
 use arrow::datatypes::DataType;
 use bytes::{Buf, Bytes};
 use datafusion::common::{Result, ScalarValue, internal_datafusion_err, internal_err};
+use datafusion::execution::memory_pool::MemoryReservation;
 use datafusion::parquet::arrow::ProjectionMask;
 use datafusion::parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ParquetRecordBatchReaderBuilder, RowSelection,
@@ -32,6 +34,7 @@ pub(super) struct RowGroup {
     columns: HashMap<usize, Column>,
     /// Bytes at hand, by the column's place in the file.
     fetched: HashMap<usize, Fetched>,
+    memory: MemoryReservation,
     /// Rows still asked for.
     pub(super) rows: Rows,
     /// Values decoded; those found in memory are not.
@@ -39,15 +42,25 @@ pub(super) struct RowGroup {
 }
 
 impl RowGroup {
+    /// Begins with all rows of a morsel; what is decoded is taken from `memory`.
     pub(super) fn new(
         facts: Arc<Facts>,
-        file: Arc<OpenFile>,
-        index: usize,
+        morsel: &Morsel,
         reader: Box<dyn AsyncFileReader + Send>,
+        memory: MemoryReservation,
     ) -> Self {
-        let rows = Rows::all(file.rows(index));
-        let (columns, fetched) = (HashMap::new(), HashMap::new());
-        Self { facts, file, index, reader, arrow: None, columns, fetched, rows, decoded: 0 }
+        Self {
+            facts,
+            file: Arc::clone(&morsel.file),
+            index: morsel.row_group,
+            reader,
+            arrow: None,
+            columns: HashMap::new(),
+            fetched: HashMap::new(),
+            memory,
+            rows: Rows::Ranges(std::iter::once(morsel.rows.clone()).collect()),
+            decoded: 0,
+        }
     }
 
     /// The smallest and largest value of an integer column in the whole row group.
@@ -136,8 +149,9 @@ impl RowGroup {
         };
         let values = self.decode(leaf, &ranges, whole, bytes, &ty)?;
         self.decoded += values.len();
-        if keeps {
-            self.facts.hot.put(chunk, &values);
+        match keeps {
+            true => self.facts.hot.put(chunk, &values),
+            false => self.memory.try_grow(values.get_array_memory_size())?,
         }
         Ok(Column { values, ranges })
     }

@@ -15,11 +15,6 @@ pub(super) enum Rows {
 }
 
 impl Rows {
-    /// All rows of a row group.
-    pub(super) fn all(count: u32) -> Self {
-        Self::Ranges(if count == 0 { Vec::new() } else { std::iter::once(0..count).collect() })
-    }
-
     pub(super) fn len(&self) -> usize {
         match self {
             Self::Ranges(ranges) => ranges.iter().map(ExactSizeIterator::len).sum(),
@@ -240,8 +235,8 @@ mod tests {
         assert_eq!(blocks(Rows::List(vec![0, 9, 31])), [0..10, 30..35]);
         assert_eq!(blocks(Rows::List(vec![9, 10, 34])), [0..20, 30..35]);
         assert_eq!(blocks(Rows::Ranges(vec![5..6, 7..12, 33..34])), [0..20, 30..35]);
-        assert_eq!(blocks(Rows::all(35)), [0..35]);
-        assert!(blocks(Rows::all(0)).is_empty());
+        assert_eq!(blocks(Rows::Ranges(vec![0..35])), [0..35]);
+        assert!(blocks(Rows::Ranges(vec![])).is_empty());
     }
 
     #[test]

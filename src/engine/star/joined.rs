@@ -1,0 +1,79 @@
+//! What a star scan is asked: a fact, the dimensions its keys are looked up in, predicates.
+
+use super::expr::Over;
+use super::facts::Facts;
+use arrow::datatypes::SchemaRef;
+use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_plan::ExecutionPlan;
+use std::sync::Arc;
+
+/// A dimension looked up by a fact's keys.
+#[derive(Debug, Clone)]
+pub(super) struct Lookup {
+    /// What gives its rows.
+    pub(super) plan: Arc<dyn ExecutionPlan>,
+    /// Its key, among the plan's columns.
+    pub(super) key: usize,
+    /// The fact's wide column that holds its keys.
+    pub(super) fact_key: usize,
+    /// Whether it only says which keys stay.
+    pub(super) only_filters: bool,
+}
+
+/// A fact, its dimensions and what rows must satisfy.
+#[derive(Debug, Clone)]
+pub(super) struct Joined {
+    pub(super) facts: Arc<Facts>,
+    /// The fact's columns that are read, by their index in the table.
+    pub(super) columns: Vec<usize>,
+    pub(super) lookups: Vec<Lookup>,
+    /// All columns: those of the fact that are read, then those of each lookup.
+    pub(super) wide: SchemaRef,
+    /// Over wide columns.
+    pub(super) predicates: Vec<Arc<dyn PhysicalExpr>>,
+}
+
+/// Where a wide column comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Source {
+    /// The fact's column, by its index in the table.
+    Fact(usize),
+    /// A lookup, and the column of its plan.
+    Lookup(usize, usize),
+}
+
+impl Joined {
+    pub(super) fn source(&self, wide: usize) -> Source {
+        if let Some(column) = self.columns.get(wide) {
+            return Source::Fact(*column);
+        }
+        let mut first = self.columns.len();
+        for (index, lookup) in self.lookups.iter().enumerate() {
+            let width = lookup.plan.schema().fields().len();
+            if wide < first + width {
+                return Source::Lookup(index, wide - first);
+            }
+            first += width;
+        }
+        Source::Lookup(self.lookups.len(), wide)
+    }
+
+    /// The table's columns that are read for wide columns.
+    pub(super) fn reads_for(&self, wide: &[usize]) -> Vec<usize> {
+        let read = wide.iter().map(|wide| match self.source(*wide) {
+            Source::Fact(column) => column,
+            Source::Lookup(lookup, _) => self.key_column(lookup),
+        });
+        read.collect()
+    }
+
+    /// The table's column that holds a lookup's keys.
+    pub(super) fn key_column(&self, lookup: usize) -> usize {
+        self.columns[self.lookups[lookup].fact_key]
+    }
+
+    /// The table's columns of an expression over the fact's own.
+    pub(super) fn table_columns(&self, over: &Over) -> Vec<usize> {
+        over.columns.iter().map(|wide| self.columns[*wide]).collect()
+    }
+}

@@ -1,0 +1,182 @@
+//! Before a star scan reads facts: its dimensions by key, and which rows may stay at all.
+
+use super::expr::Over;
+use super::facts::OpenFile;
+use super::joined::Joined;
+use super::members::{Cover, Members};
+use super::metrics::Counters;
+use super::prune::Pruner;
+use datafusion::common::Result;
+use datafusion::datasource::listing::PartitionedFile;
+use datafusion::execution::TaskContext;
+use datafusion::execution::memory_pool::{MemoryConsumer, MemoryLimit, MemoryReservation};
+use datafusion::physical_expr::{PhysicalExpr, conjunction};
+use datafusion::physical_plan::collect;
+use datafusion::physical_plan::metrics::ExecutionPlanMetricsSet;
+use futures::future::BoxFuture;
+use futures::{FutureExt, StreamExt, TryStreamExt, future, stream};
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+
+/// Footers that are read at once.
+const OPEN_AT_ONCE: usize = 8;
+
+/// What is decoded at once takes at most this part of the memory of all queries ...
+const MEMORY_SHARE: usize = 16;
+/// ... but is never fewer rows than this: fewer pay the way of each read too often.
+const FEWEST_ROWS: u32 = 16 * 1024;
+/// How many bytes a text is taken to need.
+const TEXT_BYTES: usize = 32;
+
+/// Rows of a row group to read, by one partition at once.
+#[derive(Debug)]
+pub(super) struct Morsel {
+    pub(super) file: Arc<OpenFile>,
+    pub(super) row_group: usize,
+    /// Which of its rows.
+    pub(super) rows: Range<u32>,
+}
+
+/// What the partitions of a scan share while it runs.
+#[derive(Debug)]
+pub(super) struct Prepared {
+    /// By lookup.
+    pub(super) members: Vec<Members>,
+    /// What the members take; given back with them.
+    #[allow(dead_code, reason = "what it does is to be dropped with the members")]
+    memory: MemoryReservation,
+    pub(super) morsels: Vec<Morsel>,
+    /// The next of them to be read.
+    pub(super) next: AtomicUsize,
+    /// Predicates over the fact alone.
+    pub(super) own: Vec<Over>,
+    /// Predicates that need a dimension's columns.
+    pub(super) across: Vec<Over>,
+    pub(super) counters: Counters,
+}
+
+impl Joined {
+    /// Reads the dimensions and says which row groups may hold rows that stay.
+    pub(super) fn prepare<'a>(
+        &'a self,
+        context: &'a Arc<TaskContext>,
+        metrics: &'a ExecutionPlanMetricsSet,
+    ) -> BoxFuture<'a, Result<Prepared>> {
+        self.read_members(context, metrics).boxed()
+    }
+
+    async fn read_members(
+        &self,
+        context: &Arc<TaskContext>,
+        metrics: &ExecutionPlanMetricsSet,
+    ) -> Result<Prepared> {
+        let members = self.lookups.iter().map(|lookup| async move {
+            let rows = collect(Arc::clone(&lookup.plan), Arc::clone(context)).await?;
+            Members::new(&lookup.plan.schema(), &rows, lookup.key, lookup.only_filters)
+        });
+        let members = future::try_join_all(members).await?;
+        let pool = context.memory_pool();
+        let memory = MemoryConsumer::new("StarMembers").register(pool);
+        memory.try_grow(members.iter().map(Members::size).sum())?;
+        let counters = Counters::new(metrics);
+        let (own, across) = self.split_predicates()?;
+        let pruners = own.iter().map(|over| Pruner::new(over, self.table_columns(over)));
+        let pruners = pruners.collect::<Result<Vec<_>>>()?;
+        let files = self.files(&members, &pruners, &counters)?;
+        let opened: Vec<OpenFile> = stream::iter(files)
+            .map(|file| {
+                let (facts, metrics) = (Arc::clone(&self.facts), metrics.clone());
+                async move { facts.open(file, &metrics).await }
+            })
+            .buffered(OPEN_AT_ONCE)
+            .try_collect()
+            .await?;
+        let at_once = self.rows_at_once(pool.memory_limit(), context);
+        let mut morsels = Vec::new();
+        for file in opened.into_iter().map(Arc::new) {
+            let stays = pruners.iter().map(|pruner| pruner.row_groups(&self.facts, &file));
+            let stays = stays.collect::<Result<Vec<_>>>()?;
+            for row_group in 0..file.metadata.num_row_groups() {
+                let skipped = self.covers(&members, &file, row_group).contains(&Cover::None)
+                    || stays.iter().any(|stays| !stays[row_group]);
+                counters.row_group(file.rows(row_group), skipped);
+                let starts = (0..file.rows(row_group)).step_by(at_once as usize);
+                morsels.extend(starts.filter(|_| !skipped).map(|start| Morsel {
+                    file: Arc::clone(&file),
+                    row_group,
+                    rows: start..file.rows(row_group).min(start.saturating_add(at_once)),
+                }));
+            }
+        }
+        Ok(Prepared { members, memory, morsels, next: AtomicUsize::new(0), own, across, counters })
+    }
+
+    /// How many rows of a row group are worked on at once: as many as leave the memory of all
+    /// queries mostly to others.
+    fn rows_at_once(&self, memory: MemoryLimit, context: &TaskContext) -> u32 {
+        let MemoryLimit::Finite(limit) = memory else { return u32::MAX };
+        let width = |column: &usize| {
+            self.facts.schema.field(*column).data_type().primitive_width().unwrap_or(TEXT_BYTES)
+        };
+        let row: usize = self.columns.iter().map(width).sum();
+        let partitions = context.session_config().target_partitions().max(1);
+        let rows = limit / MEMORY_SHARE / partitions / row.max(1);
+        u32::try_from(rows).unwrap_or(u32::MAX).max(FEWEST_ROWS)
+    }
+
+    /// The files whose bounds say that rows may stay.
+    fn files(
+        &self,
+        members: &[Members],
+        pruners: &[Pruner],
+        counters: &Counters,
+    ) -> Result<Vec<PartitionedFile>> {
+        let stays = pruners.iter().map(|pruner| pruner.files(&self.facts));
+        let stays = stays.collect::<Result<Vec<_>>>()?;
+        let mut files = Vec::new();
+        for (index, file) in self.facts.files.iter().enumerate() {
+            let skipped = stays.iter().any(|stays| !stays[index])
+                || members.iter().enumerate().any(|(lookup, members)| {
+                    let bounds = self.facts.bounds_in_file(file, self.key_column(lookup));
+                    bounds.is_some_and(|(low, high)| members.cover(low, high) == Cover::None)
+                });
+            counters.file(file, skipped);
+            if !skipped {
+                files.push(file.clone());
+            }
+        }
+        Ok(files)
+    }
+
+    /// Predicates over the fact alone, and the others. Those over the same columns are one, whose
+    /// columns are then gathered once.
+    fn split_predicates(&self) -> Result<(Vec<Over>, Vec<Over>)> {
+        let mut by_columns: BTreeMap<Vec<usize>, Vec<Arc<dyn PhysicalExpr>>> = BTreeMap::new();
+        for expr in &self.predicates {
+            let columns = Over::new(expr, &self.wide)?.columns;
+            by_columns.entry(columns).or_default().push(Arc::clone(expr));
+        }
+        let all = by_columns.into_values().map(|same| Over::new(&conjunction(same), &self.wide));
+        let all = all.collect::<Result<Vec<_>>>()?;
+        let count = self.columns.len();
+        Ok(all.into_iter().partition(|over| over.columns.iter().all(|column| *column < count)))
+    }
+
+    /// How many of a row group's keys each lookup has.
+    pub(super) fn covers(
+        &self,
+        members: &[Members],
+        file: &OpenFile,
+        row_group: usize,
+    ) -> Vec<Cover> {
+        let cover = |(lookup, members): (usize, &Members)| match file
+            .bounds(row_group, self.key_column(lookup))
+        {
+            Some((low, high)) => members.cover(low, high),
+            None => Cover::Some(1.0),
+        };
+        members.iter().enumerate().map(cover).collect()
+    }
+}
