@@ -48,6 +48,9 @@ struct Args {
     /// Load the warehouse anew
     #[arg(long)]
     reload: bool,
+    /// Ask one query in this process and print what it took
+    #[arg(long, hide = true, value_name = "QUERY")]
+    once: Option<String>,
     /// Said by `cargo bench`; means nothing here
     #[arg(long, hide = true)]
     bench: bool,
@@ -57,18 +60,23 @@ fn main() -> Outcome<()> {
     let args = Args::parse();
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let dir = args.dir.clone().unwrap_or_else(|| cache().join(format!("ssb-{}", args.scale)));
-    generate::project(&dir, args.scale)?;
-    let load = ours::load(&dir, args.reload)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(args.threads)
         .enable_all()
         .build()?;
+    if let Some(query) = &args.once {
+        return runtime.block_on(ours::once(&dir, &args, query));
+    }
+    generate::project(&dir, args.scale)?;
+    let load = ours::load(&dir, args.reload)?;
     let mut columns = runtime.block_on(ours::all(&dir, &args))?;
+    let mut peers_load = None;
     if !args.no_peers {
         let files = runtime.block_on(ours::files(&dir))?;
         columns.extend(peers::all(&dir, &files, &args, root)?);
+        peers_load = load.cost.map(|_| peers::load(&dir, &args, root)).transpose()?;
     }
-    let results = report::Results { args, load, columns };
+    let results = report::Results { args, load, peers_load, columns };
     results.compare()?;
     results.write(root)
 }

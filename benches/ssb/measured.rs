@@ -27,6 +27,8 @@ pub(crate) struct Column {
     pub(crate) measured: Vec<Measured>,
     /// Seconds of loading its own storage, where it has one.
     pub(crate) load: Option<f64>,
+    /// The most memory its process held, where it has one of its own.
+    pub(crate) peak_bytes: Option<u64>,
 }
 
 impl Measured {

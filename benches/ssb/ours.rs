@@ -8,14 +8,15 @@ use arrow::record_batch::RecordBatch;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use datafusion::prelude::{ParquetReadOptions, SessionConfig, SessionContext};
 use futures::TryStreamExt;
+use serde::{Deserialize, Serialize};
 use starhouse::clock::{Clock, FixedClock};
 use starhouse::engine::{Engine, EngineSettings, Session};
-use starhouse::model;
+use starhouse::model::{self, Model};
 use starhouse::policy::Principal;
 use starhouse::store::{Release, Warehouse};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -70,14 +71,8 @@ fn files_of(dir: &Path, release: &Release) -> BTreeMap<String, Vec<PathBuf>> {
 pub(crate) async fn all(dir: &Path, args: &Args) -> Outcome<Vec<Column>> {
     let warehouse = open(dir).await?;
     let release = warehouse.latest().await?;
-    let schemas: Vec<(String, String)> = std::fs::read_dir(dir.join("schemas"))?
-        .map(|entry| {
-            let path = entry?.path();
-            Ok((path.display().to_string(), std::fs::read_to_string(path)?))
-        })
-        .collect::<std::io::Result<_>>()?;
-    let model = Arc::new(model::load(&schemas)?);
-    let settings = EngineSettings::new(args.memory_gib << 30, args.threads, dir.join(".spill"));
+    let model = model(dir)?;
+    let settings = settings(dir, args);
     let session = |settings| -> starhouse::error::Result<Session> {
         let engine = Engine::new(warehouse.clone(), Arc::clone(&model), settings, clock())?;
         Ok(engine.session(Principal::local(), Arc::clone(&release)))
@@ -104,9 +99,73 @@ pub(crate) async fn all(dir: &Path, args: &Args) -> Outcome<Vec<Column>> {
             }
             measured.push(Measured { query: query.name.to_owned(), times_ms: times, rows });
         }
-        columns.push(Column { title: way.title().to_owned(), measured, load: None });
+        let title = way.title().to_owned();
+        columns.push(Column { title, measured, load: None, peak_bytes: None });
     }
+    columns.insert(columns.len() - 1, cold(dir, args)?);
     Ok(columns)
+}
+
+fn model(dir: &Path) -> Outcome<Arc<Model>> {
+    let schemas: Vec<(String, String)> = std::fs::read_dir(dir.join("schemas"))?
+        .map(|entry| {
+            let path = entry?.path();
+            Ok((path.display().to_string(), std::fs::read_to_string(path)?))
+        })
+        .collect::<std::io::Result<_>>()?;
+    Ok(Arc::new(model::load(&schemas)?))
+}
+
+fn settings(dir: &Path, args: &Args) -> EngineSettings {
+    EngineSettings::new(args.memory_gib << 30, args.threads, dir.join(".spill"))
+}
+
+/// What a fresh process found.
+#[derive(Serialize, Deserialize)]
+struct Once {
+    ms: f64,
+    rows: Vec<Vec<String>>,
+    peak_bytes: u64,
+}
+
+/// Each query by itself in a fresh process: from opening the warehouse to the last row.
+fn cold(dir: &Path, args: &Args) -> Outcome<Column> {
+    let mut peak_bytes = 0;
+    let mut measured = Vec::new();
+    for query in &QUERIES {
+        eprintln!("Starhouse, cold {}", query.name);
+        let (mut times_ms, mut rows) = (Vec::new(), Vec::new());
+        for _ in 0..args.runs {
+            let mut command = Command::new(std::env::current_exe()?);
+            let memory = args.memory_gib.to_string();
+            command.args(["--once", query.name, "--memory-gib", &memory]);
+            let output = command.arg("--threads").arg(args.threads.to_string());
+            let output = output.arg("--dir").arg(dir).stderr(Stdio::inherit()).output()?;
+            let once: Once = serde_json::from_slice(&output.stdout)?;
+            times_ms.push(once.ms);
+            peak_bytes = peak_bytes.max(once.peak_bytes);
+            rows = once.rows;
+        }
+        measured.push(Measured { query: query.name.to_owned(), times_ms, rows });
+    }
+    let title = "Starhouse, star SQL, cold".to_owned();
+    Ok(Column { title, measured, load: None, peak_bytes: Some(peak_bytes) })
+}
+
+/// Asks one query and prints what it took, as a process of its own.
+pub(crate) async fn once(dir: &Path, args: &Args, name: &str) -> Outcome<()> {
+    let query = QUERIES.iter().find(|query| query.name == name).ok_or("no such query")?;
+    let started = Instant::now();
+    let warehouse = open(dir).await?;
+    let release = warehouse.latest().await?;
+    let engine = Engine::new(warehouse, model(dir)?, settings(dir, args), clock())?;
+    let session = engine.session(Principal::local(), release);
+    let batches: Vec<RecordBatch> =
+        session.plan_sql(&query.star()).await?.execute().await?.try_collect().await?;
+    let ms = started.elapsed().as_secs_f64() * 1000.0;
+    let once = Once { ms, rows: texts(&batches)?, peak_bytes: process::own_peak() };
+    println!("{}", serde_json::to_string(&once)?);
+    Ok(())
 }
 
 /// Runs before those that count: what is kept in memory is kept from its second use on.

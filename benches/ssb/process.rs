@@ -30,9 +30,17 @@ pub(crate) fn run(command: &mut Command) -> Outcome<Cost> {
     Ok(Cost { seconds: started.elapsed().as_secs_f64(), peak_bytes })
 }
 
-/// The most memory a process has held so far; 0 where the system does not say.
+/// The most memory this process has held so far; 0 where the system does not say.
+pub(crate) fn own_peak() -> u64 {
+    peak_of("self")
+}
+
 fn peak(child: &Child) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{}/status", child.id()));
+    peak_of(&child.id().to_string())
+}
+
+fn peak_of(process: &str) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status"));
     let status = status.unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
     let kibibytes = line.and_then(|rest| rest.split_whitespace().next()?.parse::<u64>().ok());

@@ -2,6 +2,7 @@
 
 use super::measured::{Column, Load};
 use super::ours::WARM_UPS;
+use super::peers::Loaded;
 use super::{Args, Outcome};
 use serde_json::json;
 use std::fmt::Write;
@@ -14,6 +15,7 @@ const MARKS: [&str; 2] = ["<!-- ssb: begin -->", "<!-- ssb: end -->"];
 pub(crate) struct Results {
     pub(crate) args: Args,
     pub(crate) load: Load,
+    pub(crate) peers_load: Option<Loaded>,
     pub(crate) columns: Vec<Column>,
 }
 
@@ -81,7 +83,7 @@ impl Results {
         writeln!(text, "# Star Schema Benchmark, scale {scale}\n")?;
         writeln!(
             text,
-            "{rows} lines of orders; medians of {runs} runs after {WARM_UPS} that do not count, in \
+            "{rows} lines of orders; medians of {runs} runs after {WARM_UPS} that do not count (cold: each in a fresh process), in \
              milliseconds; {threads} threads and {memory_gib} GiB an engine; {}. Every answer is the \
              same in every column.\n",
             machine()
@@ -115,6 +117,23 @@ impl Results {
                 megabytes(cost.peak_bytes) / 1000.0
             )?;
         }
+        if let Some(Loaded { title, seconds, bytes, peak_bytes }) = &self.peers_load {
+            writeln!(
+                text,
+                "{title} read the same text, looked up keys, sorted, and wrote {:.0} MB of partitioned \
+                 Parquet in {seconds:.1} s, with {:.1} GB of memory at most.",
+                megabytes(*bytes),
+                megabytes(*peak_bytes) / 1000.0
+            )?;
+        }
+        let peaks = self.columns.iter().filter_map(|column| {
+            let peak = megabytes(column.peak_bytes?) / 1000.0;
+            Some(format!("{} {peak:.1} GB", column.title))
+        });
+        let peaks: Vec<String> = peaks.collect();
+        if !peaks.is_empty() {
+            writeln!(text, "Memory at most while asking: {}.", peaks.join(", "))?;
+        }
         for column in &self.columns {
             if let Some(seconds) = column.load {
                 writeln!(text, "{} took in that Parquet in {seconds:.1} s.", column.title)?;
@@ -131,6 +150,7 @@ impl Results {
                 "engine": column.title,
                 "times_ms": queries.collect::<serde_json::Map<_, _>>(),
                 "load_seconds": column.load,
+                "peak_bytes": column.peak_bytes,
             })
         });
         json!({
@@ -144,6 +164,7 @@ impl Results {
             "text_bytes": self.load.text_bytes,
             "load_seconds": self.load.cost.map(|cost| cost.seconds),
             "load_peak_bytes": self.load.cost.map(|cost| cost.peak_bytes),
+            "peers_load_seconds": self.peers_load.as_ref().map(|load| load.seconds),
             "engines": columns.collect::<Vec<_>>(),
         })
     }

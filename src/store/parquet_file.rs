@@ -29,6 +29,15 @@ const PAGE_ROWS: usize = 4096;
 /// dictionary costs more to look values up in than it saves: a quarter of the time of SSB's queries.
 const DICTIONARY_BYTES: usize = 64 * 1024;
 
+/// What a file is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// To be asked for long.
+    Table,
+    /// To be read once or twice, whole, by the load that writes it.
+    Staging,
+}
+
 /// Fast to decode. ZSTD makes SSB's files a seventh smaller, and its queries two fifths slower.
 const COMPRESSION: Compression = Compression::LZ4_RAW;
 
@@ -51,15 +60,25 @@ pub(crate) struct Written {
 
 impl ParquetFile {
     /// Begins a file of these columns, whose rows come sorted by `sort_by`.
-    pub(crate) fn begin(file: File, schema: SchemaRef, sort_by: &[String]) -> Result<Self> {
+    pub(crate) fn begin(
+        file: File,
+        schema: SchemaRef,
+        sort_by: &[String],
+        purpose: Purpose,
+    ) -> Result<Self> {
         let properties = WriterProperties::builder()
             .set_created_by(concat!("starhouse ", env!("CARGO_PKG_VERSION")).to_owned())
             .set_compression(COMPRESSION)
             .set_data_page_row_count_limit(PAGE_ROWS)
             .set_dictionary_page_size_limit(DICTIONARY_BYTES)
             .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
-            // Page statistics make the page index.
-            .set_statistics_enabled(EnabledStatistics::Page)
+            // Page statistics make the page index. Neither it nor dictionaries pay for themselves
+            // in what is read whole.
+            .set_statistics_enabled(match purpose {
+                Purpose::Table => EnabledStatistics::Page,
+                Purpose::Staging => EnabledStatistics::Chunk,
+            })
+            .set_dictionary_enabled(purpose == Purpose::Table)
             .set_sorting_columns(sorting_columns(&schema, sort_by))
             .build();
         let hashing = Hashing { file: BufWriter::new(file), sha256: Sha256::new(), size_bytes: 0 };

@@ -2,7 +2,7 @@
 
 use super::check::{BatchCheck, SortCheck};
 use super::durable::{Disk, Landing, TempFile, io_error};
-use super::parquet_file::ParquetFile;
+use super::parquet_file::{ParquetFile, Purpose};
 use super::release::DataFile;
 use super::{Rows, TableSpec, paths};
 use crate::error::{Error, ErrorKind, Result};
@@ -208,24 +208,24 @@ impl TableWriter {
     }
 
     fn begin_file(&self) -> Result<OpenFile> {
-        let (place, file) = match &self.target {
+        let (place, file, purpose) = match &self.target {
             Target::Table { disk, .. } => {
                 disk.points().hit("data_file.before_put")?;
                 disk.points().hit("temp.before_write")?;
                 let mut temp = disk.temp()?;
                 let file = temp.duplicate()?;
-                (Place::Temp(temp), file)
+                (Place::Temp(temp), file, Purpose::Table)
             }
             Target::Staging { folder } => {
                 let name = format!("{:05}.parquet", self.files.len() + 1);
                 let path = folder.join(&name);
                 let file =
                     File::create_new(&path).map_err(|error| io_error("make", &path, error))?;
-                (Place::Staged(path, name), file)
+                (Place::Staged(path, name), file, Purpose::Staging)
             }
         };
         let schema = SchemaRef::clone(&self.file_schema);
-        let parquet = ParquetFile::begin(file, schema, &self.spec.sort_by)?;
+        let parquet = ParquetFile::begin(file, schema, &self.spec.sort_by, purpose)?;
         Ok(OpenFile { place, parquet })
     }
 
