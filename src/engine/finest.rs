@@ -13,6 +13,7 @@ use datafusion::logical_expr::utils::grouping_set_to_exprlist;
 use datafusion::logical_expr::{
     Aggregate, Expr, GroupingSet, LogicalPlan, Projection, cast, lit, when,
 };
+use std::collections::HashSet;
 use std::sync::Arc;
 
 /// Aggregates every set of grouping sets from the finest, where that gives the same.
@@ -30,6 +31,9 @@ pub(super) fn derive(plan: LogicalPlan) -> Result<LogicalPlan> {
 fn derived(aggregate: &Aggregate) -> Result<Option<LogicalPlan>> {
     let [Expr::GroupingSet(sets)] = aggregate.group_expr.as_slice() else { return Ok(None) };
     let groups = grouping_set_to_exprlist(&aggregate.group_expr)?;
+    if !has_finest(sets, groups.len()) {
+        return Ok(None);
+    }
     let functions: Option<Vec<AddUp>> = aggregate.aggr_expr.iter().map(AddUp::of).collect();
     let Some(functions) = functions.filter(|_| !groups.is_empty()) else { return Ok(None) };
     let finest = Aggregate::try_new(
@@ -58,6 +62,18 @@ fn derived(aggregate: &Aggregate) -> Result<Option<LogicalPlan>> {
     let schema = Arc::clone(&aggregate.schema);
     let outer = Arc::new(LogicalPlan::Aggregate(outer));
     Projection::try_new_with_schema(shown, outer, schema).map(LogicalPlan::Projection).map(Some)
+}
+
+/// Whether one of the sets has all groups: without it the finest grain is one that nobody asked for,
+/// and may have as many groups as there are rows.
+fn has_finest(sets: &GroupingSet, groups: usize) -> bool {
+    match sets {
+        GroupingSet::Rollup(_) | GroupingSet::Cube(_) => true,
+        GroupingSet::GroupingSets(sets) => {
+            let different = |set: &Vec<Expr>| set.iter().collect::<HashSet<_>>().len();
+            sets.iter().any(|set| different(set) == groups)
+        }
+    }
 }
 
 /// A column of the derived aggregation under the name and type it has in the one it stands for.

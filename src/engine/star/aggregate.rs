@@ -9,9 +9,9 @@ use super::exec::properties;
 use super::expr::Over;
 use super::grouping::Shared;
 use super::joined::Joined;
+use super::once::{Once, Turns};
 use super::running::Running;
 use super::scan::Partition;
-use arrow::array::{RecordBatch, RecordBatchOptions};
 use arrow::datatypes::SchemaRef;
 use datafusion::common::Result;
 use datafusion::common::tree_node::TreeNodeRecursion;
@@ -28,7 +28,6 @@ use datafusion::physical_plan::{
 use futures::{TryStreamExt, stream};
 use std::fmt::{self, Formatter};
 use std::sync::Arc;
-use tokio::sync::OnceCell;
 
 /// What is aggregated, over wide columns.
 #[derive(Debug, Clone)]
@@ -55,14 +54,16 @@ pub(super) struct StarAggregateExec {
     asked: Asked,
     properties: Arc<PlanProperties>,
     metrics: ExecutionPlanMetricsSet,
-    shared: Arc<OnceCell<Shared>>,
+    shared: Arc<Once<Shared>>,
+    turns: Turns,
 }
 
 impl StarAggregateExec {
     pub(super) fn new(joined: Joined, asked: Asked, partitions: usize) -> Self {
         let properties = Arc::new(properties(Arc::clone(&asked.schema), partitions));
         let metrics = ExecutionPlanMetricsSet::new();
-        Self { joined, asked, properties, metrics, shared: Arc::default() }
+        let (shared, turns) = (Arc::default(), Turns::default());
+        Self { joined, asked, properties, metrics, shared, turns }
     }
 
     /// What is read.
@@ -104,7 +105,10 @@ impl ExecutionPlan for StarAggregateExec {
         &self,
         f: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
     ) -> Result<TreeNodeRecursion> {
-        apply_expression_roots(&self.joined.predicates, f)
+        let measures = self.asked.measures.iter();
+        let overs = measures.flat_map(|measure| measure.arguments.iter().chain(&measure.filter));
+        let asked = self.asked.groups.iter().chain(overs).map(Over::expr);
+        apply_expression_roots(self.joined.predicates.iter().chain(asked), f)
     }
 
     fn with_new_children(
@@ -127,7 +131,7 @@ impl ExecutionPlan for StarAggregateExec {
             joined: self.joined.clone(),
             asked: self.asked.clone(),
             shared: Arc::clone(&self.shared),
-            partition: Partition { number: partition, metrics: self.metrics.clone(), context },
+            partition: Partition::new(partition, &self.turns, &self.metrics, context),
             memory,
             found: None,
             ended: false,
@@ -142,23 +146,5 @@ impl ExecutionPlan for StarAggregateExec {
 
     fn metrics(&self) -> Option<MetricsSet> {
         Some(self.metrics.clone_inner())
-    }
-}
-
-impl Asked {
-    /// What comes of no rows: nothing where there are groups, else the states of nothing.
-    pub(super) fn of_nothing(&self) -> Result<Option<RecordBatch>> {
-        if !self.groups.is_empty() {
-            return Ok(None);
-        }
-        let mut columns = Vec::with_capacity(self.schema.fields().len());
-        for measure in &self.measures {
-            for state in measure.function.create_accumulator()?.state()? {
-                columns.push(state.to_array()?);
-            }
-        }
-        let options = RecordBatchOptions::new().with_row_count(Some(1));
-        let schema = SchemaRef::clone(&self.schema);
-        Ok(Some(RecordBatch::try_new_with_options(schema, columns, &options)?))
     }
 }

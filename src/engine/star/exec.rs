@@ -1,6 +1,7 @@
 //! The star join as an operator: rows of a fact with their dimensions' columns.
 
 use super::joined::Joined;
+use super::once::{Once, Turns};
 use super::prepare::Prepared;
 use super::scan::{Partition, Wanted};
 use arrow::array::{RecordBatch, RecordBatchOptions};
@@ -19,7 +20,6 @@ use datafusion::physical_plan::{
 use futures::{TryStreamExt, stream};
 use std::fmt::{self, Formatter};
 use std::sync::Arc;
-use tokio::sync::OnceCell;
 
 /// Joins a fact to its dimensions. Each partition takes the next row group until there are none.
 #[derive(Debug)]
@@ -29,7 +29,8 @@ pub(super) struct StarJoinExec {
     pub(super) output: Vec<usize>,
     properties: Arc<PlanProperties>,
     metrics: ExecutionPlanMetricsSet,
-    prepared: Arc<OnceCell<Prepared>>,
+    prepared: Arc<Once<Prepared>>,
+    turns: Turns,
 }
 
 impl StarJoinExec {
@@ -41,7 +42,8 @@ impl StarJoinExec {
     ) -> Self {
         let properties = Arc::new(properties(schema, partitions));
         let metrics = ExecutionPlanMetricsSet::new();
-        Self { joined, output, properties, metrics, prepared: Arc::default() }
+        let (prepared, turns) = (Arc::default(), Turns::default());
+        Self { joined, output, properties, metrics, prepared, turns }
     }
 }
 
@@ -146,7 +148,7 @@ impl ExecutionPlan for StarJoinExec {
             output: self.output.clone(),
             schema: Arc::clone(&schema),
             prepared: Arc::clone(&self.prepared),
-            partition: Partition { number: partition, metrics: self.metrics.clone(), context },
+            partition: Partition::new(partition, &self.turns, &self.metrics, context),
         };
         let batches = stream::try_unfold(reading, |reading| async move {
             let batches = reading.next().await?;
@@ -166,7 +168,7 @@ struct Reading {
     joined: Joined,
     output: Vec<usize>,
     schema: SchemaRef,
-    prepared: Arc<OnceCell<Prepared>>,
+    prepared: Arc<Once<Prepared>>,
     partition: Partition,
 }
 
@@ -174,8 +176,8 @@ impl Reading {
     /// The rows of the next row group, in batches.
     async fn next(&self) -> Result<Option<Vec<RecordBatch>>> {
         let (joined, Partition { metrics, context, .. }) = (&self.joined, &self.partition);
-        let prepare = || joined.prepare(context, metrics);
-        let prepared = self.prepared.get_or_try_init(prepare).await?;
+        let prepare = || joined.clone().prepare(Arc::clone(context), metrics.clone());
+        let prepared = &self.prepared.get(prepare).await?;
         let wanted: &Wanted<'_> = &|_| joined.reads_for(&self.output);
         let Some(mut group) = joined.next(prepared, &self.partition, wanted).await? else {
             return Ok(None);
@@ -185,6 +187,7 @@ impl Reading {
             columns.push(joined.column(prepared, &mut group, *wide).await?);
         }
         prepared.counters.end(&group);
+        self.partition.baseline.record_output(group.rows.len());
         let rows = group.rows.len();
         let options = RecordBatchOptions::new().with_row_count(Some(rows));
         let batch = RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &options)?;

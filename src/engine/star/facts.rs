@@ -148,6 +148,9 @@ impl OpenFile {
             return None;
         };
         let starts = self.page_starts(row_group, leaf);
+        if starts.is_empty() {
+            return None;
+        }
         let mut kept = Vec::new();
         for (page, start) in starts.iter().enumerate() {
             let end = starts.get(page + 1).copied().unwrap_or(self.rows(row_group));

@@ -9,6 +9,7 @@ use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::expressions::Column;
+use datafusion::physical_expr_common::physical_expr::is_volatile;
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::aggregates::{AggregateExec, AggregateMode};
@@ -51,7 +52,9 @@ impl PhysicalOptimizerRule for FuseStars {
 
 fn fuse(aggregate: &AggregateExec) -> Result<Option<Arc<dyn ExecutionPlan>>> {
     let ordered = aggregate.aggr_expr().iter().any(|function| !function.order_bys().is_empty());
-    if ordered || aggregate.group_expr().has_grouping_set() {
+    // A limit stops an aggregation early, or bounds its state: that is worth more than a star.
+    let limited = aggregate.limit_options().is_some();
+    if ordered || limited || aggregate.group_expr().has_grouping_set() {
         return Ok(None);
     }
     let Some((star, columns)) = star_below(aggregate.input())? else { return Ok(None) };
@@ -78,6 +81,10 @@ fn star_below(plan: &Arc<dyn ExecutionPlan>) -> Result<Option<Below<'_>>> {
     }
     if let Some(projection) = plan.downcast_ref::<ProjectionExec>() {
         let Some((star, columns)) = star_below(projection.input())? else { return Ok(None) };
+        // What gives something else each time is evaluated once a row, not wherever it is used.
+        if projection.expr().iter().any(|projected| is_volatile(&projected.expr)) {
+            return Ok(None);
+        }
         let exprs = projection.expr().iter();
         let exprs = exprs.map(|projected| over_wide(&projected.expr, &columns));
         return Ok(Some((star, exprs.collect::<Result<_>>()?)));
@@ -144,5 +151,5 @@ fn single(
         Arc::new(CoalescePartitionsExec::new(partial)),
         aggregate.input_schema(),
     )?;
-    Ok(Arc::new(last.with_limit_options(aggregate.limit_options())))
+    Ok(Arc::new(last))
 }

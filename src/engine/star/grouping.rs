@@ -36,17 +36,17 @@ pub(super) enum Place {
 
 impl Shared {
     pub(super) async fn new(
-        joined: &Joined,
-        asked: &Asked,
-        context: &Arc<TaskContext>,
-        metrics: &ExecutionPlanMetricsSet,
+        joined: Joined,
+        asked: Asked,
+        context: Arc<TaskContext>,
+        metrics: ExecutionPlanMetricsSet,
     ) -> Result<Self> {
-        let prepared = joined.prepare(context, metrics).await?;
+        let prepared = joined.clone().prepare(context, metrics).await?;
         let mut lookups: Vec<usize> = Vec::new();
         let mut columns: Vec<Vec<ArrayRef>> = Vec::new();
         let (mut own, mut places) = (Vec::new(), Vec::new());
         for expr in &asked.groups {
-            let label = label_of(joined, &prepared, expr);
+            let label = label_of(&joined, &prepared, expr);
             places.push(match label {
                 Some((lookup, values)) => {
                     let place = lookups.iter().position(|known| *known == lookup);
@@ -64,7 +64,10 @@ impl Shared {
                 }
             });
         }
-        let labels = columns.iter().map(|columns| Ok(Arc::new(Labels::new(columns)?)));
+        let pairs = columns.iter().zip(&lookups);
+        let labels = pairs.map(|(columns, lookup)| {
+            Ok(Arc::new(Labels::new(columns, &prepared.members[*lookup])?))
+        });
         let labels = labels.collect::<Result<_>>()?;
         let measures = asked.measures.iter();
         let overs = measures.flat_map(|measure| measure.arguments.iter().chain(&measure.filter));
@@ -77,7 +80,7 @@ impl Shared {
     pub(super) fn one_code(&self, joined: &Joined, place: usize, rows: &RowGroup) -> Option<u32> {
         let (lookup, labels) = (self.lookups[place], &self.labels[place]);
         let (low, high) = rows.bounds(joined.key_column(lookup))?;
-        self.prepared.members[lookup].uniform(labels.codes(), low, high)
+        labels.one(&self.prepared.members[lookup], low, high)
     }
 
     /// The table's columns that are read of the rows that stay in a row group.

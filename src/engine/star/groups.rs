@@ -22,22 +22,28 @@ pub(super) struct Labels {
     /// A column a group expression: the label of each code.
     values: Vec<ArrayRef>,
     count: usize,
+    /// The keys, in order, at which codes change.
+    changes: Vec<i32>,
 }
 
 impl Labels {
-    /// Gives each row the code of its labels.
-    pub(super) fn new(columns: &[ArrayRef]) -> Result<Self> {
+    /// Gives each row of a dimension the code of its labels.
+    pub(super) fn new(columns: &[ArrayRef], members: &Members) -> Result<Self> {
         let mut interned = interner(columns)?;
         let mut groups = Vec::new();
         interned.intern(columns, &mut groups)?;
         let count = interned.len();
-        let codes = groups.into_iter().map(|group| group as u32).collect();
-        Ok(Self { codes, values: interned.emit(EmitTo::All)?, count })
+        let codes: Vec<u32> = groups.into_iter().map(|group| group as u32).collect();
+        let changes = members.changes(&codes);
+        Ok(Self { codes, values: interned.emit(EmitTo::All)?, count, changes })
     }
 
-    /// The code of each row.
-    pub(super) fn codes(&self) -> &[u32] {
-        &self.codes
+    /// The one code of all keys from `low` to `high`, if they all have rows and the same.
+    pub(super) fn one(&self, members: &Members, low: i32, high: i32) -> Option<u32> {
+        let code = self.codes.get(members.row(low) as usize).copied()?;
+        let next = self.changes.partition_point(|key| *key <= low);
+        let stays = self.changes.get(next).is_none_or(|key| *key > high);
+        (low > 0 && stays && members.row(high) != NONE).then_some(code)
     }
 }
 
@@ -80,8 +86,6 @@ impl Codes {
 
 /// The groups found so far by one partition.
 pub(super) enum Groups {
-    /// One for all rows, if any came.
-    Whole { has_rows: bool },
     /// A slot for every combination of codes, which holds its group's number, given when its first
     /// row came: an accumulator takes every number below the largest for a group that has rows.
     Slots { strides: Vec<usize>, numbers: Vec<u32>, slots: Vec<u32> },
@@ -92,9 +96,6 @@ pub(super) enum Groups {
 impl Groups {
     /// For dimensions with these labels, and so many of the fact's own columns.
     pub(super) fn new(labels: &[Arc<Labels>], own: usize) -> Self {
-        if labels.is_empty() && own == 0 {
-            return Self::Whole { has_rows: false };
-        }
         let slots = labels.iter().try_fold(1_usize, |slots, one| slots.checked_mul(one.count));
         match slots.filter(|slots| own == 0 && *slots <= SLOTS) {
             Some(slots) => {
@@ -113,7 +114,6 @@ impl Groups {
     /// Groups so far.
     pub(super) fn len(&self) -> usize {
         match self {
-            Self::Whole { has_rows } => usize::from(*has_rows),
             Self::Slots { slots, .. } => slots.len(),
             Self::Hashed(groups) => groups.as_ref().map_or(0, |groups| groups.len()),
         }
@@ -122,7 +122,6 @@ impl Groups {
     /// Bytes in memory.
     pub(super) fn size(&self) -> usize {
         match self {
-            Self::Whole { .. } => 0,
             Self::Slots { numbers, slots, .. } => (numbers.len() + slots.capacity()) * 4,
             Self::Hashed(groups) => groups.as_ref().map_or(0, |groups| groups.size()),
         }
@@ -139,10 +138,6 @@ impl Groups {
     ) -> Result<()> {
         groups.clear();
         match self {
-            Self::Whole { has_rows } => {
-                *has_rows |= rows > 0;
-                groups.resize(rows, 0);
-            }
             Self::Slots { strides, numbers, slots } => {
                 groups.resize(rows, 0);
                 for (codes, stride) in codes.iter().zip(strides) {
@@ -184,10 +179,6 @@ impl Groups {
     /// Takes the groups out, in the order of their numbers.
     pub(super) fn emit(&mut self, labels: &[Arc<Labels>]) -> Result<Emitted> {
         match self {
-            Self::Whole { has_rows } => {
-                *has_rows = false;
-                Ok(Emitted { labels: Vec::new(), own: Vec::new() })
-            }
             Self::Slots { strides, numbers, slots } => {
                 let mut shown = Vec::new();
                 for (labels, stride) in labels.iter().zip(strides) {

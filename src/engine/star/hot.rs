@@ -97,17 +97,18 @@ impl HotColumns {
         !kept.seen.insert(chunk.clone()) && kept.make_room(bytes, self.limit_bytes)
     }
 
-    /// Keeps the values of a whole chunk, if there is room.
-    pub(super) fn put(&self, chunk: Chunk, values: &ArrayRef) {
+    /// Keeps the values of a whole chunk, if there is room; whether it does.
+    pub(super) fn put(&self, chunk: Chunk, values: &ArrayRef) -> bool {
         let bytes = values.get_array_memory_size();
         let mut kept = self.kept();
         if !kept.make_room(bytes, self.limit_bytes) || kept.memory.try_grow(bytes).is_err() {
-            return;
+            return false;
         }
         let hot = Hot { values: ArrayRef::clone(values), bytes, used: kept.uses };
         if let Some(before) = kept.chunks.insert(chunk, hot) {
             kept.memory.shrink(before.bytes);
         }
+        true
     }
 
     /// Gives up at least so many bytes, if there are so many; true if it gave up any.

@@ -16,8 +16,6 @@ pub(super) struct Lookup {
     pub(super) key: usize,
     /// The fact's wide column that holds its keys.
     pub(super) fact_key: usize,
-    /// Whether it only says which keys stay.
-    pub(super) only_filters: bool,
 }
 
 /// A fact, its dimensions and what rows must satisfy.

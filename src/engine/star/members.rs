@@ -5,6 +5,7 @@ use arrow::array::{Array, ArrayRef, AsArray, Int32Array, RecordBatch};
 use arrow::compute::concat_batches;
 use arrow::datatypes::{Int32Type, SchemaRef};
 use datafusion::common::{Result, internal_datafusion_err, internal_err};
+use datafusion::execution::memory_pool::MemoryReservation;
 use std::ops::RangeInclusive;
 
 /// No row has that key.
@@ -25,6 +26,9 @@ pub(super) struct Members {
     special: [u32; SPECIAL as usize],
     /// A bit a key from `base` on.
     present: Vec<u64>,
+    /// What all this takes; given back with it.
+    #[allow(dead_code, reason = "what it does is to be dropped with the rows")]
+    memory: MemoryReservation,
     /// The smallest and largest key above 0, if there is one, and whether all between have rows.
     span: Option<(RangeInclusive<i32>, bool)>,
 }
@@ -39,24 +43,27 @@ pub(super) enum Cover {
 }
 
 impl Members {
-    /// The rows of a dimension by the key in this column. Rows without a key match nothing and are
-    /// left out; where `repeats`, the first row of a key stands for all.
+    /// The rows of a dimension by the key in this column, on memory that they keep. Rows without a
+    /// key match nothing and are left out.
     ///
     /// # Errors
-    /// Internal where a key is out of bounds, or comes twice although it must not.
+    /// Internal where a key is out of bounds or comes twice; resources exhausted.
     pub(super) fn new(
         schema: &SchemaRef,
         batches: &[RecordBatch],
         key: usize,
-        repeats: bool,
+        memory: MemoryReservation,
     ) -> Result<Self> {
         let rows = concat_batches(schema, batches)?;
         let keys = key_values(rows.column(key))?;
         let positive = keys.iter().flatten().filter(|key| *key > 0);
         let (base, last) = positive
             .fold((i32::MAX, 0), |(low, high): (i32, i32), key| (low.min(key), high.max(key)));
-        let width = if last == 0 { 0 } else { (last - base) as usize + 1 };
+        let (base, width) = if last == 0 { (1, 0) } else { (base, (last - base) as usize + 1) };
+        let places = width * size_of::<u32>() + width.div_ceil(64) * size_of::<u64>();
+        memory.try_resize(rows.get_array_memory_size() + places)?;
         let mut members = Self {
+            memory,
             numbers: vec![NONE; width],
             base,
             special: [NONE; SPECIAL as usize],
@@ -69,9 +76,6 @@ impl Members {
             let Some(key) = key else { continue };
             let slot = members.slot(key)?;
             if *slot != NONE {
-                if repeats {
-                    continue;
-                }
                 return internal_err!("key {key} of a dimension comes twice");
             }
             *slot = u32::try_from(row).map_err(|_| internal_datafusion_err!("too many rows"))?;
@@ -97,11 +101,6 @@ impl Members {
     /// The columns of all rows.
     pub(super) fn rows(&self) -> &RecordBatch {
         &self.rows
-    }
-
-    /// Bytes in memory.
-    pub(super) fn size(&self) -> usize {
-        self.rows.get_array_memory_size() + self.numbers.len() * 4 + self.present.len() * 8
     }
 
     /// The row of a key, or [`NONE`].
@@ -174,11 +173,19 @@ impl Members {
         (inner + ends) as usize
     }
 
-    /// The one code of all keys from `low` to `high`, if they all have rows and the same.
-    pub(super) fn uniform(&self, codes: &[u32], low: i32, high: i32) -> Option<u32> {
-        let code = |key: i32| codes.get(self.row(key) as usize).copied();
-        let first = code(low)?;
-        (low..=high).all(|key| code(key) == Some(first)).then_some(first)
+    /// The keys above 0, in order, whose code differs from that of the key before; keys without rows
+    /// have no code.
+    pub(super) fn changes(&self, codes: &[u32]) -> Vec<i32> {
+        let mut before = None;
+        let mut changes = Vec::new();
+        for (place, row) in self.numbers.iter().enumerate() {
+            let code = codes.get(*row as usize).copied();
+            if code != before {
+                changes.push(self.base + place as i32);
+            }
+            before = code;
+        }
+        changes
     }
 }
 
@@ -195,12 +202,18 @@ pub(super) fn key_values(column: &ArrayRef) -> Result<&Int32Array> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use datafusion::execution::memory_pool::{MemoryConsumer, MemoryPool, UnboundedMemoryPool};
     use std::sync::Arc;
+
+    fn memory() -> MemoryReservation {
+        let pool: Arc<dyn MemoryPool> = Arc::new(UnboundedMemoryPool::default());
+        MemoryConsumer::new("test").register(&pool)
+    }
 
     fn members(keys: &[i32]) -> Members {
         let keys: ArrayRef = Arc::new(Int32Array::from(keys.to_vec()));
         let batch = RecordBatch::try_from_iter([("k", keys)]).unwrap();
-        Members::new(&batch.schema(), &[batch], 0, false).unwrap()
+        Members::new(&batch.schema(), &[batch], 0, memory()).unwrap()
     }
 
     #[test]
@@ -229,11 +242,17 @@ mod tests {
     }
 
     #[test]
+    fn tells_where_codes_change() {
+        let members = members(&[-1, 5, 6, 7, 9, 10]);
+        // Key 7 has another code than 6; 8 has no row, so there it changes, and again at 9.
+        assert_eq!(members.changes(&[0, 1, 1, 2, 2, 2]), [5, 7, 8, 9]);
+    }
+
+    #[test]
     fn refuses_a_key_twice() {
         let keys: ArrayRef = Arc::new(Int32Array::from(vec![1, 1]));
         let batch = RecordBatch::try_from_iter([("k", keys)]).unwrap();
         let schema = batch.schema();
-        assert!(Members::new(&schema, std::slice::from_ref(&batch), 0, false).is_err());
-        assert!(Members::new(&schema, &[batch], 0, true).is_ok());
+        assert!(Members::new(&schema, &[batch], 0, memory()).is_err());
     }
 }

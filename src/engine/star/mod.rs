@@ -9,6 +9,7 @@
 //! running:        dimensions into arrays by key                      prepare, members
 //!                 files, row groups and pages whose keys stay        prepare, facts, prune
 //!                 rows whose keys stay, most selective first         scan, row_group, rows
+//!                 (what partitions share: once)
 //!                 codes of labels -> slots -> states                 running, grouping, groups
 //! between queries: decoded columns, within a budget                 hot
 //! ```
@@ -32,6 +33,7 @@ mod joined;
 mod members;
 mod metrics;
 mod node;
+mod once;
 mod prepare;
 mod prune;
 mod row_group;

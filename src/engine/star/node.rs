@@ -49,8 +49,6 @@ pub(super) struct Dimension {
     pub(super) key: usize,
     /// The fact's column that holds its keys, among the fact's columns that are read.
     pub(super) fact_key: usize,
-    /// Whether it only says which keys stay: a semi join.
-    pub(super) only_filters: bool,
 }
 
 impl StarJoin {
@@ -93,7 +91,6 @@ impl StarJoin {
             plan: Arc::clone(plan),
             key: dimension.key,
             fact_key: dimension.fact_key,
-            only_filters: dimension.only_filters,
         });
         let all = || (0..table.state().columns.len()).collect();
         let joined = Joined {

@@ -11,14 +11,13 @@ use datafusion::datasource::listing::PartitionedFile;
 use datafusion::execution::TaskContext;
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryLimit, MemoryReservation};
 use datafusion::physical_expr::{PhysicalExpr, conjunction};
-use datafusion::physical_plan::collect;
 use datafusion::physical_plan::metrics::ExecutionPlanMetricsSet;
+use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt, TryStreamExt, future, stream};
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
 
 /// Footers that are read at once.
 const OPEN_AT_ONCE: usize = 8;
@@ -44,12 +43,7 @@ pub(super) struct Morsel {
 pub(super) struct Prepared {
     /// By lookup.
     pub(super) members: Vec<Members>,
-    /// What the members take; given back with them.
-    #[allow(dead_code, reason = "what it does is to be dropped with the members")]
-    memory: MemoryReservation,
     pub(super) morsels: Vec<Morsel>,
-    /// The next of them to be read.
-    pub(super) next: AtomicUsize,
     /// Predicates over the fact alone.
     pub(super) own: Vec<Over>,
     /// Predicates that need a dimension's columns.
@@ -59,12 +53,12 @@ pub(super) struct Prepared {
 
 impl Joined {
     /// Reads the dimensions and says which row groups may hold rows that stay.
-    pub(super) fn prepare<'a>(
-        &'a self,
-        context: &'a Arc<TaskContext>,
-        metrics: &'a ExecutionPlanMetricsSet,
-    ) -> BoxFuture<'a, Result<Prepared>> {
-        self.read_members(context, metrics).boxed()
+    pub(super) fn prepare(
+        self,
+        context: Arc<TaskContext>,
+        metrics: ExecutionPlanMetricsSet,
+    ) -> BoxFuture<'static, Result<Prepared>> {
+        async move { self.read_members(&context, &metrics).await }.boxed()
     }
 
     async fn read_members(
@@ -72,14 +66,15 @@ impl Joined {
         context: &Arc<TaskContext>,
         metrics: &ExecutionPlanMetricsSet,
     ) -> Result<Prepared> {
-        let members = self.lookups.iter().map(|lookup| async move {
-            let rows = collect(Arc::clone(&lookup.plan), Arc::clone(context)).await?;
-            Members::new(&lookup.plan.schema(), &rows, lookup.key, lookup.only_filters)
-        });
-        let members = future::try_join_all(members).await?;
         let pool = context.memory_pool();
         let memory = MemoryConsumer::new("StarMembers").register(pool);
-        memory.try_grow(members.iter().map(Members::size).sum())?;
+        let members = self.lookups.iter().map(|lookup| {
+            let (plan, context, memory) =
+                (Arc::clone(&lookup.plan), Arc::clone(context), memory.new_empty());
+            let key = lookup.key;
+            async move { members(plan, key, context, memory).await }.boxed()
+        });
+        let members: Vec<Members> = future::try_join_all(members).await?;
         let counters = Counters::new(metrics);
         let (own, across) = self.split_predicates()?;
         let pruners = own.iter().map(|over| Pruner::new(over, self.table_columns(over)));
@@ -110,7 +105,7 @@ impl Joined {
                 }));
             }
         }
-        Ok(Prepared { members, memory, morsels, next: AtomicUsize::new(0), own, across, counters })
+        Ok(Prepared { members, morsels, own, across, counters })
     }
 
     /// How many rows of a row group are worked on at once: as many as leave the memory of all
@@ -179,4 +174,22 @@ impl Joined {
         };
         members.iter().enumerate().map(cover).collect()
     }
+}
+
+/// A dimension's rows by key, within the memory there is.
+async fn members(
+    plan: Arc<dyn ExecutionPlan>,
+    key: usize,
+    context: Arc<TaskContext>,
+    memory: MemoryReservation,
+) -> Result<Members> {
+    let schema = plan.schema();
+    let mut rows = execute_stream(plan, context)?;
+    let mut batches = Vec::new();
+    while let Some(batch) = rows.try_next().await? {
+        // Once as it comes, once more when all are made one.
+        memory.try_grow(2 * batch.get_array_memory_size())?;
+        batches.push(batch);
+    }
+    Members::new(&schema, &batches, key, memory)
 }

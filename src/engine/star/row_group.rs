@@ -15,7 +15,7 @@ use datafusion::common::{Result, ScalarValue, internal_datafusion_err, internal_
 use datafusion::execution::memory_pool::MemoryReservation;
 use datafusion::parquet::arrow::ProjectionMask;
 use datafusion::parquet::arrow::arrow_reader::{
-    ArrowReaderMetadata, ParquetRecordBatchReaderBuilder, RowSelection,
+    ArrowReaderMetadata, ParquetRecordBatchReaderBuilder, RowSelection, RowSelectionPolicy,
 };
 use datafusion::parquet::arrow::async_reader::AsyncFileReader;
 use datafusion::parquet::errors::ParquetError;
@@ -34,6 +34,10 @@ pub(super) struct RowGroup {
     columns: HashMap<usize, Column>,
     /// Bytes at hand, by the column's place in the file.
     fetched: HashMap<usize, Fetched>,
+    /// Which chunks are decoded whole, to be kept.
+    keeps: HashMap<usize, bool>,
+    /// Whether all rows of the row group were asked for at first.
+    is_whole: bool,
     memory: MemoryReservation,
     /// Rows still asked for.
     pub(super) rows: Rows,
@@ -57,6 +61,8 @@ impl RowGroup {
             arrow: None,
             columns: HashMap::new(),
             fetched: HashMap::new(),
+            keeps: HashMap::new(),
+            is_whole: morsel.rows == (0..morsel.file.rows(morsel.row_group)),
             memory,
             rows: Rows::Ranges(std::iter::once(morsel.rows.clone()).collect()),
             decoded: 0,
@@ -100,7 +106,8 @@ impl RowGroup {
             if is_there || self.facts.hot.has(&self.chunk(leaf)) {
                 continue;
             }
-            let ranges = self.ranges(leaf, false);
+            let keeps = self.keeps(leaf, *column);
+            let ranges = self.ranges(leaf, keeps);
             wanted.extend(self.bytes(leaf, &ranges, whole).into_iter().map(|range| (leaf, range)));
         }
         let ranges: Vec<Range<u64>> = wanted.iter().map(|(_, range)| range.clone()).collect();
@@ -135,9 +142,9 @@ impl RowGroup {
         if let Some(values) = self.facts.hot.get(&chunk, &ty) {
             return Ok(Column { values, ranges: all.collect() });
         }
-        let keeps = self.facts.hot.wants(&chunk, self.size(leaf, &ty));
+        let keeps = self.keeps(leaf, column);
         let ranges = self.ranges(leaf, keeps);
-        let bytes = match self.fetched.remove(&leaf).filter(|_| !keeps) {
+        let bytes = match self.fetched.remove(&leaf) {
             Some(fetched) => fetched,
             None => {
                 let wanted = self.bytes(leaf, &ranges, whole);
@@ -149,11 +156,22 @@ impl RowGroup {
         };
         let values = self.decode(leaf, &ranges, whole, bytes, &ty)?;
         self.decoded += values.len();
-        match keeps {
-            true => self.facts.hot.put(chunk, &values),
-            false => self.memory.try_grow(values.get_array_memory_size())?,
+        if !(keeps && self.facts.hot.put(chunk, &values)) {
+            self.memory.try_grow(values.get_array_memory_size())?;
         }
         Ok(Column { values, ranges })
+    }
+
+    /// Whether a column chunk is decoded whole, to be kept: decided once, and only by who reads the
+    /// whole row group.
+    fn keeps(&mut self, leaf: usize, column: usize) -> bool {
+        if let Some(keeps) = self.keeps.get(&leaf) {
+            return *keeps;
+        }
+        let size = self.size(leaf, self.facts.schema.field(column).data_type());
+        let keeps = self.is_whole && self.facts.hot.wants(&self.chunk(leaf), size);
+        self.keeps.insert(leaf, keeps);
+        keeps
     }
 
     fn chunk(&self, leaf: usize) -> Chunk {
@@ -218,7 +236,10 @@ impl RowGroup {
             .with_batch_size(wanted.max(1));
         self.arrow = Some(arrow);
         if !is_whole(ranges, whole) {
-            reader = reader.with_row_selection(selection(ranges, whole));
+            // Runs of rows, never a mask: that would also decode pages that were not fetched.
+            reader = reader
+                .with_row_selection(selection(ranges, whole))
+                .with_row_selection_policy(RowSelectionPolicy::Selectors);
         }
         let mut parts = Vec::with_capacity(1);
         for batch in reader.build()? {

@@ -3,6 +3,7 @@
 use super::expr::Over;
 use super::joined::{Joined, Source};
 use super::members::{Cover, NONE, key_values};
+use super::once::Turns;
 use super::prepare::{Morsel, Prepared};
 use super::row_group::RowGroup;
 use arrow::array::{ArrayRef, AsArray, UInt32Array};
@@ -10,11 +11,11 @@ use arrow::compute::take;
 use datafusion::common::{Result, internal_datafusion_err};
 use datafusion::execution::TaskContext;
 use datafusion::execution::memory_pool::MemoryConsumer;
-use datafusion::physical_plan::metrics::ExecutionPlanMetricsSet;
+use datafusion::physical_plan::metrics::{BaselineMetrics, ExecutionPlanMetricsSet};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// What a predicate over the fact's own columns is taken to leave.
 const PREDICATE_LEAVES: f64 = 0.3;
@@ -37,9 +38,9 @@ impl Joined {
         wanted: &Wanted<'_>,
     ) -> Result<Option<RowGroup>> {
         loop {
-            let next = prepared.next.fetch_add(1, Ordering::Relaxed);
+            let next = partition.next.fetch_add(1, Ordering::Relaxed);
             let Some(morsel) = prepared.morsels.get(next) else { return Ok(None) };
-            let Partition { number, metrics, context } = partition;
+            let Partition { number, metrics, context, .. } = partition;
             let reader = self.facts.reader(*number, &morsel.file.file, metrics)?;
             let memory = MemoryConsumer::new("StarScan").register(context.memory_pool());
             let mut group = RowGroup::new(Arc::clone(&self.facts), morsel, reader, memory);
@@ -74,6 +75,10 @@ impl Joined {
         }
         prepared.counters.pages(morsel.rows.len(), group.rows.len());
         steps.sort_by(|(a, _), (b, _)| a.total_cmp(b));
+        if steps.is_empty() {
+            let columns = wanted(group);
+            group.fetch(&columns).await?;
+        }
         for (index, (_, step)) in steps.iter().enumerate() {
             if group.rows.is_empty() {
                 return Ok(());
@@ -161,11 +166,26 @@ impl Joined {
 }
 
 /// One partition of a scan under way.
-#[derive(Debug)]
 pub(super) struct Partition {
     pub(super) number: usize,
     pub(super) metrics: ExecutionPlanMetricsSet,
+    pub(super) baseline: BaselineMetrics,
     pub(super) context: Arc<TaskContext>,
+    /// The next morsel, for all partitions.
+    next: Arc<AtomicUsize>,
+}
+
+impl Partition {
+    pub(super) fn new(
+        number: usize,
+        turns: &Turns,
+        metrics: &ExecutionPlanMetricsSet,
+        context: Arc<TaskContext>,
+    ) -> Self {
+        let baseline = BaselineMetrics::new(metrics, number);
+        let next = turns.begin(number);
+        Self { number, metrics: metrics.clone(), baseline, context, next }
+    }
 }
 
 /// Which of the table's columns will be read of the rows that stay in a row group.

@@ -100,7 +100,7 @@ impl Found {
         let keys = pairs.iter().position(|(fact, member)| {
             let by_key = self.fact_key(fact, facts, &columns).is_some();
             let key = plain_column(member, members.schema());
-            by_key && key.is_some_and(|key| only_filters || unique.contains(&vec![key]))
+            by_key && key.is_some_and(|key| unique.contains(&vec![key]))
         })?;
         let fact_key = self.fact_key(pairs[keys].0, facts, &columns)?;
         let key = plain_column(pairs[keys].1, members.schema())?;
@@ -111,7 +111,7 @@ impl Found {
         let count = members.schema().fields().len();
         self.width += count;
         let plan = members.as_ref().clone();
-        self.dimensions.push(Dimension { plan, key, fact_key, only_filters });
+        self.dimensions.push(Dimension { plan, key, fact_key });
         let member_columns: Vec<usize> = (first..first + count).collect();
         let all = match (only_filters, fact_is_left) {
             (true, _) => columns,

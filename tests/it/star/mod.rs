@@ -67,6 +67,88 @@ async fn a_file_of_several_row_groups() {
     }
 }
 
+/// What a partition hands to the final aggregation has to be in the form that it expects.
+#[tokio::test(flavor = "multi_thread")]
+async fn whole_facts_and_functions_of_every_kind() {
+    let world = World::make(5, 20_000).await;
+    let stock = world.session(|settings| settings.star_scan = false);
+    let star = world.session(|_| {});
+    let functions = "corr(f.weight, f.points), covar_pop(f.weight, f.points), \
+                     approx_distinct(f.store_key), \
+                     bit_xor(f.points), median(f.quantity), var_pop(f.weight), \
+                     regr_slope(f.weight, f.points), count(DISTINCT f.ticket), \
+                     sum(DISTINCT f.quantity), sum(100 / f.quantity) FILTER (WHERE f.quantity <> 0)";
+    let from = "FROM warehouse.fact_sale f JOIN warehouse.dim_date d ON f.date_key = d.date_key";
+    for sql in [
+        format!("SELECT {functions} {from}"),
+        format!("SELECT {functions} {from} WHERE d.month = '1999-01'"),
+        format!("SELECT d.quarter, {functions} {from} WHERE f.quantity <> 0 GROUP BY d.quarter"),
+        format!("SELECT sum(f.quantity) {from} GROUP BY GROUPING SETS ((d.month), (f.ticket % 9))"),
+        format!("SELECT count(*) {from} GROUP BY GROUPING SETS ((d.month, f.gift), (f.gift), ())"),
+        format!("SELECT count(*), 7 {from} WHERE d.year = 1 GROUP BY ROLLUP (d.month)"),
+    ] {
+        let expected = ask(&stock, &sql).await;
+        assert!(expected.is_ok(), "{sql}: {expected:?}");
+        assert_same(&expected, &ask(&star, &sql).await, &sql);
+        assert!(is_star(&star, &sql).await, "{sql}");
+    }
+}
+
+/// A value that is made anew each time is made once a row.
+#[tokio::test(flavor = "multi_thread")]
+async fn chance_is_thrown_once_a_row() {
+    let world = World::make(5, 20_000).await;
+    let session = world.session(|_| {});
+    let sql = "SELECT r > 0.5, max(r) <= 0.5, count(*) > 0 FROM (SELECT random() AS r \
+               FROM warehouse.fact_sale f JOIN warehouse.dim_date d ON f.date_key = d.date_key) \
+               GROUP BY 1";
+    assert_eq!(
+        text(&session, sql).await,
+        r#"[[Text("false"), Text("true"), Text("true")], [Text("true"), Text("false"), Text("true")]]"#
+    );
+}
+
+/// Joins that look like a star's, and are none.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_no_star_is_left_alone() {
+    let world = World::make(2, 5_000).await;
+    let stock = world.session(|settings| settings.star_scan = false);
+    let star = world.session(|_| {});
+    let fact = "FROM warehouse.fact_sale f";
+    for sql in [
+        // Keys that are no member's number, and come twice.
+        format!("SELECT count(*) {fact} WHERE f.ticket IN (SELECT area FROM warehouse.dim_store)"),
+        format!("SELECT count(*) {fact} JOIN warehouse.dim_store s ON s.area = f.ticket"),
+        format!(
+            "SELECT count(*) {fact} WHERE f.ticket IN \
+             (SELECT CAST(v AS INT) FROM (VALUES (-100), (5), (2147483647)) AS t(v))"
+        ),
+        format!("SELECT count(*) {fact} LEFT JOIN warehouse.dim_date d ON d.date_key = f.date_key"),
+        "SELECT count(*) FROM warehouse.fact_sale f JOIN warehouse.fact_sale g USING (store_key)"
+            .to_owned(),
+    ] {
+        let expected = ask(&stock, &sql).await;
+        assert!(expected.is_ok(), "{sql}: {expected:?}");
+        assert_same(&expected, &ask(&star, &sql).await, &sql);
+        assert!(!is_star(&star, &sql).await, "{sql}");
+    }
+}
+
+/// A missing file is told by its name, whoever comes to know of it first.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_missing_file_is_named() {
+    let world = World::make(2, 5_000).await;
+    let state = &world.release.tables["fact_sale"];
+    let folder = world.at.spill().with_file_name("warehouse").join(&state.location);
+    std::fs::remove_file(folder.join(&state.files[3].path)).unwrap();
+    let sql = "SELECT s.city, sum(f.quantity) FROM warehouse.fact_sale f \
+               JOIN warehouse.dim_store s ON s.store_key = f.store_key \
+               WHERE s.area > 20 GROUP BY s.city";
+    let error = ask(&world.session(|_| {}), sql).await.unwrap_err();
+    assert!(error.contains("a stored file is missing"), "{error}");
+    assert!(error.contains(&state.files[3].path), "{error}");
+}
+
 /// Many groups in little memory come out early and are added up above.
 #[tokio::test(flavor = "multi_thread")]
 async fn groups_that_do_not_fit_into_memory() {
