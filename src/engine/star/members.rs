@@ -26,6 +26,8 @@ pub(super) struct Members {
     special: [u32; SPECIAL as usize],
     /// A bit a key from `base` on.
     present: Vec<u64>,
+    /// How many bits are set before each word of those.
+    before: Vec<u32>,
     /// What all this takes; given back with it.
     #[allow(dead_code, reason = "what it does is to be dropped with the rows")]
     memory: MemoryReservation,
@@ -60,7 +62,8 @@ impl Members {
         let (base, last) = positive
             .fold((i32::MAX, 0), |(low, high): (i32, i32), key| (low.min(key), high.max(key)));
         let (base, width) = if last == 0 { (1, 0) } else { (base, (last - base) as usize + 1) };
-        let places = width * size_of::<u32>() + width.div_ceil(64) * size_of::<u64>();
+        let words = size_of::<u64>() + size_of::<u32>();
+        let places = width * size_of::<u32>() + width.div_ceil(64) * words;
         memory.try_resize(rows.get_array_memory_size() + places)?;
         let mut members = Self {
             memory,
@@ -68,6 +71,7 @@ impl Members {
             base,
             special: [NONE; SPECIAL as usize],
             present: vec![0; width.div_ceil(64)],
+            before: Vec::with_capacity(width.div_ceil(64)),
             span: None,
             rows: rows.clone(),
         };
@@ -84,6 +88,11 @@ impl Members {
                 let place = (key - base) as usize;
                 members.present[place / 64] |= 1 << (place % 64);
             }
+        }
+        let mut count = 0;
+        for word in &members.present {
+            members.before.push(count);
+            count += word.count_ones();
         }
         members.span = (width > 0).then_some((base..=last, seen == width));
         Ok(members)
@@ -160,17 +169,14 @@ impl Members {
         if low > high {
             return 0;
         }
-        let (first, last) = ((low - self.base) as usize, (high - self.base) as usize);
-        let (from, to) = (first / 64, last / 64);
-        let head = u64::MAX << (first % 64);
-        let tail = u64::MAX >> (63 - last % 64);
-        if from == to {
-            return (self.present[from] & head & tail).count_ones() as usize;
-        }
-        let inner: u32 = self.present[from + 1..to].iter().map(|word| word.count_ones()).sum();
-        let ends =
-            (self.present[from] & head).count_ones() + (self.present[to] & tail).count_ones();
-        (inner + ends) as usize
+        self.up_to(high) - self.up_to(low - 1)
+    }
+
+    /// Rows with keys from the smallest above 0 up to one no larger than the largest.
+    fn up_to(&self, key: i32) -> usize {
+        let Ok(place) = usize::try_from(key - self.base) else { return 0 };
+        let word = self.present[place / 64] & u64::MAX >> (63 - place % 64);
+        (self.before[place / 64] + word.count_ones()) as usize
     }
 
     /// The keys above 0, in order, whose code differs from that of the key before; keys without rows

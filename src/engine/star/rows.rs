@@ -142,14 +142,18 @@ impl Column {
 
     /// The rows of these whose values, by their places, are kept.
     pub(super) fn keep(&self, rows: &Rows, keep: impl Fn(usize) -> bool) -> Rows {
-        let mut kept = vec![0; rows.len()];
-        let mut count = 0;
+        const BLOCK: usize = 1024;
+        let (mut kept, mut block, mut count) = (Vec::new(), [0; BLOCK], 0);
         self.each(rows, |row, place| {
-            // Without a branch: what stays is written over by what comes next unless it is kept.
-            kept[count] = row;
+            // Without a branch on what is kept: a row stays, or is written over by the next.
+            block[count] = row;
             count += usize::from(keep(place));
+            if count == BLOCK {
+                kept.extend_from_slice(&block);
+                count = 0;
+            }
         });
-        kept.truncate(count);
+        kept.extend_from_slice(&block[..count]);
         Rows::List(kept)
     }
 
