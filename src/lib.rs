@@ -77,6 +77,8 @@
 //!   [`query::CubeQuery`].
 //! * *`MEASURE(...)` in SQL*: parsed by the dialect in [`engine`], resolved by
 //!   [`query::resolve_cubes`]; what would be a wrong number is refused in `query/safe.rs`.
+//! * *the star scan*, a fact joined to its dimensions as one operator: `engine/star/`, which has a
+//!   map of its own.
 //! * *a setting*: an entry of [`config::SETTINGS`].
 //! * *a key in a model's YAML*: [`model::document`] for its form, the file of its kind beside
 //!   [`model::load`] for its rules, a case in `tests/model/` for its faults.
