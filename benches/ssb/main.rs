@@ -13,6 +13,7 @@ mod generate;
 mod measured;
 mod ours;
 mod peers;
+mod plot;
 mod process;
 mod queries;
 mod report;
@@ -48,6 +49,9 @@ struct Args {
     /// Load the warehouse anew
     #[arg(long)]
     reload: bool,
+    /// Only draw the plots of `benches/results` again
+    #[arg(long)]
+    redraw: bool,
     /// Ask one query in this process and print what it took
     #[arg(long, hide = true, value_name = "QUERY")]
     once: Option<String>,
@@ -59,6 +63,9 @@ struct Args {
 fn main() -> Outcome<()> {
     let args = Args::parse();
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    if args.redraw {
+        return plot::redraw(&root.join("benches/results"));
+    }
     let dir = args.dir.clone().unwrap_or_else(|| cache().join(format!("ssb-{}", args.scale)));
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(args.threads)

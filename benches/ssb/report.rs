@@ -3,7 +3,7 @@
 use super::measured::{Column, Load};
 use super::ours::WARM_UPS;
 use super::peers::Loaded;
-use super::{Args, Outcome};
+use super::{Args, Outcome, plot};
 use serde_json::json;
 use std::fmt::Write;
 use std::path::Path;
@@ -48,6 +48,8 @@ impl Results {
         std::fs::create_dir_all(&folder)?;
         let text = self.text()?;
         std::fs::write(folder.join(format!("{name}.md")), &text)?;
+        let plot = plot::draw(self.args.scale, &self.columns)?;
+        std::fs::write(folder.join(format!("{name}.svg")), plot)?;
         let json = serde_json::to_string_pretty(&self.json())?;
         std::fs::write(folder.join(format!("{name}.json")), json + "\n")?;
         println!("{text}");
