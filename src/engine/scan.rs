@@ -7,7 +7,6 @@
 use super::errors::to_datafusion;
 use super::object_stores::WarehouseOnly;
 use super::reader::NamingReaders;
-use super::star::{Facts, HotColumns};
 use super::statistics::{self, Keys};
 use crate::error::{Error, Result};
 use crate::model::{Column, plan_schema};
@@ -16,7 +15,7 @@ use arrow::compute::SortOptions;
 use arrow::datatypes::{Field, SchemaRef};
 use chrono::DateTime;
 use datafusion::catalog::Session;
-use datafusion::common::{ScalarValue, Statistics, internal_datafusion_err, project_schema};
+use datafusion::common::{ScalarValue, Statistics, project_schema};
 use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::physical_plan::{
     FileGroup, FileScanConfig, FileScanConfigBuilder, ParquetSource,
@@ -97,7 +96,7 @@ impl Scan {
             return Ok(Arc::new(EmptyExec::new(schema)));
         }
         let url = WarehouseOnly::url().map_err(to_datafusion)?;
-        let readers = NamingReaders::new(&self.table, session.runtime_env(), &url)?;
+        let readers = self.readers(session)?;
         let mut options = session.default_table_options().parquet;
         options.global.pushdown_filters = filters_while_decoding(request);
         let source = ParquetSource::new(self.table_schema.clone())
@@ -113,19 +112,33 @@ impl Scan {
         Ok(DataSourceExec::from_data_source(config))
     }
 
-    /// What the star scan reads.
-    pub(crate) fn facts(&self, session: &dyn Session) -> datafusion::error::Result<Facts> {
+    /// The table's name.
+    pub(crate) fn table(&self) -> &str {
+        &self.table
+    }
+
+    /// All columns; a partition column is the last.
+    pub(crate) fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+
+    /// Whether the last column is a partition column, which is in no file.
+    pub(crate) fn is_partitioned(&self) -> bool {
+        !self.table_schema.table_partition_cols().is_empty()
+    }
+
+    /// The files, in their order, with their statistics.
+    pub(crate) fn files(&self) -> &[PartitionedFile] {
+        &self.files
+    }
+
+    /// What reads them.
+    pub(crate) fn readers(
+        &self,
+        session: &dyn Session,
+    ) -> datafusion::error::Result<NamingReaders> {
         let url = WarehouseOnly::url().map_err(to_datafusion)?;
-        let hot = session.config().get_extension::<HotColumns>();
-        let hot = hot.ok_or_else(|| internal_datafusion_err!("a session has no hot columns"))?;
-        Ok(Facts {
-            hot,
-            table: self.table.clone(),
-            schema: Arc::clone(&self.schema),
-            is_partitioned: !self.table_schema.table_partition_cols().is_empty(),
-            files: self.files.clone(),
-            readers: NamingReaders::new(&self.table, session.runtime_env(), &url)?,
-        })
+        NamingReaders::new(&self.table, session.runtime_env(), &url)
     }
 
     /// The files in at most so many groups, each read in order by one partition. Files of a group

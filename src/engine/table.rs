@@ -3,7 +3,6 @@
 use super::errors::to_datafusion;
 use super::scan::{Scan, ScanRequest};
 use super::scope::QueryScope;
-use super::star::Facts;
 use super::statistics::Keys;
 use crate::error::Result;
 use crate::ids::ReleaseId;
@@ -68,12 +67,6 @@ impl StoredTable {
         self.release
     }
 
-    /// What the star scan reads, for a fact's table.
-    pub(crate) fn facts(&self, session: &dyn Session) -> datafusion::error::Result<Arc<Facts>> {
-        let scan = self.prepared().map_err(to_datafusion)?;
-        scan.facts(session).map(Arc::new)
-    }
-
     /// The same table, knowing how many values its surrogate keys have.
     pub(crate) fn with_keys(self, keys: Keys) -> Self {
         Self { keys, ..self }
@@ -105,7 +98,7 @@ impl StoredTable {
     }
 
     /// What every scan of it starts from, worked out once.
-    fn prepared(&self) -> Result<Arc<Scan>> {
+    pub(crate) fn prepared(&self) -> Result<Arc<Scan>> {
         if let Some(scan) = self.scan.get() {
             return Ok(Arc::clone(scan));
         }

@@ -5,6 +5,7 @@
 //! above it adds up what the partitions found. So a group may come out more than once, and memory
 //! that runs short is won back by letting out the groups there are.
 
+use super::asked::Asked;
 use super::exec::properties;
 use super::expr::Over;
 use super::grouping::Shared;
@@ -12,14 +13,12 @@ use super::joined::Joined;
 use super::once::{Once, Turns};
 use super::running::Running;
 use super::scan::Partition;
-use arrow::datatypes::SchemaRef;
 use datafusion::common::Result;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::error::DataFusionError;
 use datafusion::execution::memory_pool::MemoryConsumer;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::PhysicalExpr;
-use datafusion::physical_expr::aggregate::AggregateFunctionExpr;
 use datafusion::physical_plan::metrics::{ExecutionPlanMetricsSet, MetricsSet};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{
@@ -28,24 +27,6 @@ use datafusion::physical_plan::{
 use futures::{TryStreamExt, stream};
 use std::fmt::{self, Formatter};
 use std::sync::Arc;
-
-/// What is aggregated, over wide columns.
-#[derive(Debug, Clone)]
-pub(super) struct Asked {
-    /// The group expressions.
-    pub(super) groups: Vec<Over>,
-    pub(super) measures: Vec<Measure>,
-    /// Group columns, then the states of each measure: those of DataFusion's partial aggregation.
-    pub(super) schema: SchemaRef,
-}
-
-/// An aggregate function and what it is given.
-#[derive(Debug, Clone)]
-pub(super) struct Measure {
-    pub(super) function: Arc<AggregateFunctionExpr>,
-    pub(super) arguments: Vec<Over>,
-    pub(super) filter: Option<Over>,
-}
 
 /// A partial aggregation over a star.
 #[derive(Debug)]

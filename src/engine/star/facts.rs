@@ -3,9 +3,11 @@
 use super::hot::HotColumns;
 use super::members::Cover;
 use crate::engine::reader::NamingReaders;
+use crate::engine::scan::Scan;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use datafusion::catalog::Session;
 use datafusion::common::stats::Precision;
-use datafusion::common::{Result, ScalarValue, Statistics};
+use datafusion::common::{Result, ScalarValue, Statistics, internal_datafusion_err};
 use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::physical_plan::ParquetFileReaderFactory;
 use datafusion::parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
@@ -19,19 +21,32 @@ use std::sync::Arc;
 
 /// The files of a fact, all columns of which are known by their index in its schema.
 #[derive(Debug)]
-pub(in crate::engine) struct Facts {
+pub(super) struct Facts {
     /// The table's name.
-    pub(in crate::engine) table: String,
+    pub(super) table: String,
     /// All columns; the partition column, if there is one, is the last and in no file.
-    pub(in crate::engine) schema: SchemaRef,
+    pub(super) schema: SchemaRef,
     /// Whether the last column is the partition column.
-    pub(in crate::engine) is_partitioned: bool,
-    pub(in crate::engine) files: Vec<PartitionedFile>,
-    pub(in crate::engine) readers: NamingReaders,
-    pub(in crate::engine) hot: Arc<HotColumns>,
+    pub(super) is_partitioned: bool,
+    pub(super) files: Vec<PartitionedFile>,
+    pub(super) readers: NamingReaders,
+    pub(super) hot: Arc<HotColumns>,
 }
 
 impl Facts {
+    /// Those that a table's scans read.
+    pub(super) fn of(scan: &Scan, session: &dyn Session) -> Result<Self> {
+        let hot = session.config().get_extension::<HotColumns>();
+        Ok(Self {
+            table: scan.table().to_owned(),
+            schema: SchemaRef::clone(scan.schema()),
+            is_partitioned: scan.is_partitioned(),
+            files: scan.files().to_vec(),
+            readers: scan.readers(session)?,
+            hot: hot.ok_or_else(|| internal_datafusion_err!("a session has no hot columns"))?,
+        })
+    }
+
     /// The smallest and largest value of an integer column in a file, as far as it is recorded.
     pub(super) fn bounds_in_file(&self, file: &PartitionedFile, column: usize) -> Option<Bounds> {
         match self.partition_value(file, column) {

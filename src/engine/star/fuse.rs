@@ -1,6 +1,7 @@
 //! Aggregations over a star join become one operator with it.
 
-use super::aggregate::{Asked, Measure, StarAggregateExec};
+use super::aggregate::StarAggregateExec;
+use super::asked::{Asked, Measure};
 use super::exec::StarJoinExec;
 use super::expr::{Over, map_columns};
 use arrow::datatypes::SchemaRef;

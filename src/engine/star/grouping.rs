@@ -1,6 +1,6 @@
 //! By what the rows of a star are grouped: labels of dimensions, and values of the rows themselves.
 
-use super::aggregate::Asked;
+use super::asked::Asked;
 use super::expr::Over;
 use super::groups::Labels;
 use super::joined::{Joined, Source};

@@ -1,6 +1,5 @@
 //! What a star scan read and what it skipped, for `EXPLAIN ANALYZE`.
 
-use super::row_group::RowGroup;
 use datafusion::datasource::listing::PartitionedFile;
 use datafusion::physical_plan::metrics::{Count, ExecutionPlanMetricsSet, MetricBuilder};
 
@@ -59,9 +58,9 @@ impl Counters {
         self.rows_skipped.add(rows - left);
     }
 
-    /// Counts what was read of a row group, when it is done.
-    pub(super) fn end(&self, group: &RowGroup) {
-        self.rows_kept.add(group.rows.len());
-        self.values_decoded.add(group.decoded);
+    /// Counts the rows that stayed of those read at once, and the values decoded for them.
+    pub(super) fn end(&self, kept: usize, decoded: usize) {
+        self.rows_kept.add(kept);
+        self.values_decoded.add(decoded);
     }
 }

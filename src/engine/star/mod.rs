@@ -5,7 +5,7 @@
 //!                 -> Aggregate(StarJoin)                             shape, node
 //! physical plan:  AggregateExec(Partial) over StarJoinExec
 //!                 -> StarAggregateExec                               fuse, exec, aggregate
-//! asked:          the fact, its dimensions, predicates                joined, expr
+//! asked:          the fact, its dimensions, predicates                joined, asked, expr
 //! running:        dimensions into arrays by key                      prepare, members
 //!                 files, row groups and pages whose keys stay        prepare, facts, prune
 //!                 rows whose keys stay, most selective first         scan, row_group, rows
@@ -22,6 +22,7 @@
 //! Whatever is no star is left to DataFusion, and so is the final aggregation.
 
 mod aggregate;
+mod asked;
 mod exec;
 mod expr;
 mod facts;
@@ -42,7 +43,6 @@ mod running;
 mod scan;
 mod shape;
 
-pub(super) use facts::Facts;
 pub(super) use fuse::FuseStars;
 pub(super) use hot::{HotColumns, HotColumnsYield};
 pub(super) use node::plan_extension;

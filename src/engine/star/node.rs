@@ -1,8 +1,8 @@
 //! A star join as a node of a logical plan, and how it becomes an operator.
 
 use super::exec::StarJoinExec;
+use super::facts::Facts;
 use super::joined::{Joined, Lookup};
-use super::shape::wide_name;
 use crate::engine::errors::to_datafusion;
 use crate::engine::scope::QueryScope;
 use crate::engine::table::StoredTable;
@@ -51,6 +51,11 @@ pub(super) struct Dimension {
     pub(super) fact_key: usize,
 }
 
+/// The name of a column among all columns of a star: the fact's, then those of each dimension.
+pub(super) fn wide_name(index: usize) -> String {
+    format!("w{index}")
+}
+
 impl StarJoin {
     pub(super) fn into_plan(self) -> LogicalPlan {
         LogicalPlan::Extension(Extension { node: Arc::new(self) })
@@ -93,8 +98,9 @@ impl StarJoin {
             fact_key: dimension.fact_key,
         });
         let all = || (0..table.state().columns.len()).collect();
+        let scan = table.prepared().map_err(to_datafusion)?;
         let joined = Joined {
-            facts: table.facts(session)?,
+            facts: Arc::new(Facts::of(scan.as_ref(), session)?),
             columns: self.fact.projection.clone().unwrap_or_else(all),
             lookups: lookups.collect(),
             wide: Arc::new(wide),

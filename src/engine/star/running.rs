@@ -1,6 +1,6 @@
 //! A partition of an aggregation over a star under way: its groups, and their states.
 
-use super::aggregate::{Asked, Measure};
+use super::asked::{Asked, Measure};
 use super::exec::slices;
 use super::grouping::{Place, Shared};
 use super::groups::{Codes, Emitted, Groups};
@@ -63,7 +63,7 @@ impl Running {
         let wanted = |rows: &RowGroup| shared.reads(&joined, rows);
         while let Some(mut rows) = joined.next(&shared.prepared, &self.partition, &wanted).await? {
             self.add(shared, &mut rows).boxed().await?;
-            shared.prepared.counters.end(&rows);
+            shared.prepared.counters.end(rows.rows.len(), rows.decoded);
             drop(rows);
             let found = self.found.as_ref().ok_or_else(defect)?;
             match (self.memory.try_resize(found.size()), found) {

@@ -48,7 +48,7 @@ impl Joined {
             if !group.rows.is_empty() {
                 return Ok(Some(group));
             }
-            prepared.counters.end(&group);
+            prepared.counters.end(group.rows.len(), group.decoded);
             tokio::task::yield_now().await;
         }
     }

@@ -1,6 +1,6 @@
 //! Is it a star? Finds, in an optimised plan, a fact joined to dimensions by their keys.
 
-use super::node::{Dimension, StarJoin};
+use super::node::{Dimension, StarJoin, wide_name};
 use crate::engine::table::StoredTable;
 use arrow::datatypes::DataType;
 use datafusion::catalog::TableProvider;
@@ -27,11 +27,6 @@ pub(super) fn star(join: &LogicalPlan) -> Option<StarJoin> {
         output,
         schema: Arc::clone(join.schema()),
     })
-}
-
-/// The name of a column among all columns of a star: the fact's, then those of each dimension.
-pub(super) fn wide_name(index: usize) -> String {
-    format!("w{index}")
 }
 
 #[derive(Default)]
