@@ -6,13 +6,9 @@
 //! CUBE (region, city)` gave wrong distinct counts. So an [`Unordered`] stands below every
 //! aggregation with grouping sets: its rows are its input's, of which nothing is known.
 
-use super::star;
-use datafusion::catalog::Session;
 use datafusion::common::tree_node::{Transformed, TreeNodeRecursion};
 use datafusion::common::{DFSchemaRef, Result, Statistics, internal_err};
-use datafusion::execution::context;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
-use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext;
 use datafusion::logical_expr::{
     Aggregate, Expr, Extension, LogicalPlan, UserDefinedLogicalNode, UserDefinedLogicalNodeCore,
 };
@@ -21,7 +17,6 @@ use datafusion::physical_plan::statistics::{ChildStats, StatisticsArgs};
 use datafusion::physical_plan::{
     DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties, PlanProperties,
 };
-use datafusion::physical_planner::{DefaultPhysicalPlanner, ExtensionPlanner, PhysicalPlanner};
 use std::fmt::{self, Formatter};
 use std::sync::Arc;
 
@@ -91,39 +86,14 @@ impl UserDefinedLogicalNodeCore for Unordered {
     }
 }
 
-/// Plans [`Unordered`]; all else is DataFusion's own.
-#[derive(Debug)]
-pub(super) struct QueryPlanner;
-
-#[async_trait::async_trait]
-impl context::QueryPlanner for QueryPlanner {
-    async fn create_physical_plan(
-        &self,
-        plan: &LogicalPlan,
-        session: &dyn Session,
-    ) -> Result<Arc<dyn ExecutionPlan>> {
-        let planner = DefaultPhysicalPlanner::with_extension_planners(vec![Arc::new(Planner)]);
-        planner.create_physical_plan(plan, session).await
-    }
-}
-
-struct Planner;
-
-#[async_trait::async_trait]
-impl ExtensionPlanner for Planner {
-    async fn plan_extension(
-        &self,
-        planner: &dyn PhysicalPlanner,
-        node: &dyn UserDefinedLogicalNode,
-        _logical_inputs: &[&LogicalPlan],
-        inputs: &[Arc<dyn ExecutionPlan>],
-        session: &dyn Session,
-        context: &PhysicalPlanningContext,
-    ) -> Result<Option<Arc<dyn ExecutionPlan>>> {
-        match inputs {
-            [input] if node.name() == NAME => Ok(Some(Arc::new(UnorderedExec::new(input)))),
-            _ => star::plan_extension(planner, node, inputs, session, context),
-        }
+/// The operator for a node of a logical plan, if that is an [`Unordered`].
+pub(super) fn plan_extension(
+    node: &dyn UserDefinedLogicalNode,
+    inputs: &[Arc<dyn ExecutionPlan>],
+) -> Option<Arc<dyn ExecutionPlan>> {
+    match inputs {
+        [input] if node.name() == NAME => Some(Arc::new(UnorderedExec::new(input))),
+        _ => None,
     }
 }
 

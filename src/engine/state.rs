@@ -7,7 +7,7 @@
 
 use super::EngineSettings;
 use super::catalog::{CATALOG, Catalogs, WAREHOUSE};
-use super::grouping_sets::QueryPlanner;
+use super::planner::QueryPlanner;
 use super::scope::QueryScope;
 use super::star::{FuseStars, HotColumns, StarScan};
 use super::yielding::Yielding;

@@ -1,6 +1,6 @@
 //! The star join as an operator: rows of a fact with their dimensions' columns.
 
-use super::joined::Joined;
+use super::joined::{Joined, Source};
 use super::once::{Once, Turns};
 use super::prepare::Prepared;
 use super::scan::{Partition, Wanted};
@@ -88,8 +88,14 @@ impl Joined {
         if !self.predicates.is_empty() {
             let shown: Vec<String> = self.predicates.iter().map(ToString::to_string).collect();
             let mut shown = shown.join(" AND ");
-            for (index, field) in self.columns.iter().enumerate() {
-                shown = shown.replace(&format!("w{index}@{index}"), name(field));
+            for (index, field) in self.wide.fields().iter().enumerate() {
+                let column = match self.source(index) {
+                    Source::Fact(column) => name(&column).to_owned(),
+                    Source::Lookup(lookup, column) => {
+                        self.lookups[lookup].plan.schema().field(column).name().clone()
+                    }
+                };
+                shown = shown.replace(&format!("{}@{index}", field.name()), &column);
             }
             write!(f, ", predicate={shown}")?;
         }

@@ -67,6 +67,16 @@ async fn a_file_of_several_row_groups() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn explain_names_the_columns_of_predicates() {
+    let world = World::make(1, 1_000).await;
+    let sql = "EXPLAIN SELECT count(*) FROM warehouse.fact_sale f JOIN warehouse.dim_product p \
+               ON p.product_key = f.product_key WHERE f.amount > p.list_price AND f.quantity > 3";
+    let plan = text(&world.session(|_| {}), sql).await;
+    assert!(plan.contains("quantity > 3"), "{plan}");
+    assert!(plan.contains("list_price < amount"), "{plan}");
+}
+
 /// What a partition hands to the final aggregation has to be in the form that it expects.
 #[tokio::test(flavor = "multi_thread")]
 async fn whole_facts_and_functions_of_every_kind() {
