@@ -91,7 +91,7 @@ pub async fn build(engine: &Engine, load: &mut Load, stale: &Stale<'_>) -> Resul
         partition_by: None,
         columns,
     };
-    let session = engine.load_session(Principal::pipeline(), load.preview(), Vec::new());
+    let session = engine.load_session(Principal::pipeline(), load.preview(), Vec::new(), None);
     let query = session.plan_aggregate(stale.cube, stale.aggregate).await?;
     let columns = spec.columns.clone();
     let rows: Rows = query

@@ -160,7 +160,7 @@ pub(crate) fn in_words(summary: &RunSummary) -> String {
             number(table::count(rejected)),
             written,
             number(table::count(job.rows_deleted)),
-            number(seconds(job.elapsed_ms)),
+            number(table::seconds(job.elapsed_ms)),
         ]);
     }
     for aggregate in &summary.aggregates {
@@ -172,7 +172,7 @@ pub(crate) fn in_words(summary: &RunSummary) -> String {
             Cell::new(""),
             number(table::count(aggregate.rows)),
             Cell::new(""),
-            number(seconds(aggregate.elapsed_ms)),
+            number(table::seconds(aggregate.elapsed_ms)),
         ]);
     }
     let outcome = match summary.release {
@@ -183,7 +183,7 @@ pub(crate) fn in_words(summary: &RunSummary) -> String {
     let (rejects, notes) = (rejects_in_words(rejects), notes_in_words(summary));
     format!(
         "{list}\n{rejects}{notes}{outcome} in {} s (run {})\n",
-        seconds(summary.elapsed_ms),
+        table::seconds(summary.elapsed_ms),
         summary.run
     )
 }
@@ -217,8 +217,4 @@ fn notes_in_words(summary: &RunSummary) -> String {
     }
     notes.extend(summary.notes.iter().map(|note| format!("{note}\n")));
     notes
-}
-
-fn seconds(elapsed_ms: u64) -> String {
-    format!("{}.{:03}", elapsed_ms / 1000, elapsed_ms % 1000)
 }

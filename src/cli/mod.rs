@@ -5,6 +5,7 @@
 
 mod aggregates;
 mod check;
+mod compact;
 mod demo;
 mod etl;
 mod failure;
@@ -62,6 +63,7 @@ enum Command {
     Query(query::Args),
     Releases(releases::Args),
     Aggregates(aggregates::Args),
+    Compact(compact::Args),
     Vacuum(vacuum::Args),
     Serve(serve::Args),
 }
@@ -94,6 +96,7 @@ impl Command {
             Self::Query(args) => query::run(&project, args).await,
             Self::Releases(args) => releases::run(&project, args).await,
             Self::Aggregates(args) => aggregates::run(&project, args).await,
+            Self::Compact(args) => compact::run(&project, &args).await,
             Self::Vacuum(args) => vacuum::run(&project, &args).await,
             Self::Serve(args) => serve::run(&project, args).await,
         }

@@ -37,6 +37,11 @@ pub(super) fn count(rows: u64) -> String {
     grouped
 }
 
+/// Milliseconds as seconds.
+pub(super) fn seconds(elapsed_ms: u64) -> String {
+    format!("{}.{:03}", elapsed_ms / 1000, elapsed_ms % 1000)
+}
+
 /// Bytes as people read them: `1.5 MiB`.
 pub(super) fn bytes(size: u64) -> String {
     const UNITS: [&str; 4] = ["KiB", "MiB", "GiB", "TiB"];

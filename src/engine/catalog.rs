@@ -2,6 +2,7 @@
 //! `staging`.
 
 use super::TableInfo;
+use super::streamed::{Streamed, StreamedTable};
 use super::system::{self, SystemProvider, SystemSource};
 use super::table::{Place, StoredTable};
 use super::wire;
@@ -39,19 +40,21 @@ pub(crate) struct ReleaseCatalog {
     release: Arc<Release>,
     stored: BTreeMap<String, Arc<StoredTable>>,
     staged: BTreeMap<String, Arc<StoredTable>>,
+    streamed: Option<(String, Arc<StreamedTable>)>,
     cubes: Arc<CubeTables>,
     system: BTreeMap<String, Arc<SystemProvider>>,
     schemas: BTreeMap<&'static str, Arc<FixedSchema>>,
 }
 
 impl ReleaseCatalog {
-    /// The catalog of a release, with the staged tables of a load.
+    /// The catalog of a release, with the staged tables of a load and rows on their way.
     pub(crate) fn new(
         warehouse: &Warehouse,
         model: &Arc<Model>,
         cubes: &Arc<CubeTables>,
         release: &Arc<Release>,
         staged: Vec<(String, TableState)>,
+        streamed: Option<Streamed>,
     ) -> Self {
         let source = Arc::new(SystemSource {
             warehouse: warehouse.clone(),
@@ -77,6 +80,7 @@ impl ReleaseCatalog {
             release: Arc::clone(release),
             stored: stored.collect(),
             staged: staged.collect(),
+            streamed: streamed.map(|s| (s.name.clone(), Arc::new(StreamedTable::new(s)))),
             cubes: Arc::clone(cubes),
             system: system.collect(),
             schemas: BTreeMap::new(),
@@ -96,9 +100,11 @@ impl ReleaseCatalog {
         let system = FixedSchema::new(self.system.iter().map(|(n, t)| (n, as_provider(t))));
         let mut schemas =
             BTreeMap::from([(WAREHOUSE, warehouse), (CUBES, cubes), (SYSTEM, system)]);
-        if !self.staged.is_empty() {
-            let staged = self.staged.iter().map(|(n, t)| (n, as_provider(t)));
-            schemas.insert(STAGING, FixedSchema::new(staged));
+        let staged = self.staged.iter().map(|(n, t)| (n, as_provider(t)));
+        let streamed = self.streamed.iter().map(|(n, t)| (n, as_provider(t)));
+        let staging = FixedSchema::new(staged.chain(streamed));
+        if !staging.tables.is_empty() {
+            schemas.insert(STAGING, staging);
         }
         schemas
     }
@@ -232,8 +238,8 @@ impl Catalogs {
     /// The table of a stored file and the checksum that the file should have.
     pub(crate) fn checksum(&self, path: &str) -> Option<(&str, &str)> {
         let catalogs = std::iter::once(&self.own).chain(self.others.values());
-        let tables =
-            catalogs.flat_map(|catalog| catalog.stored.values().chain(catalog.staged.values()));
+        // Staged files have none: who reads them has just written them.
+        let tables = catalogs.flat_map(|catalog| catalog.stored.values());
         tables.into_iter().find_map(|table| {
             let inside = path.strip_prefix(table.state().location.as_str())?.strip_prefix('/')?;
             let file = table.state().files.iter().find(|file| file.path == inside)?;

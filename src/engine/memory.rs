@@ -7,7 +7,9 @@ use super::star::{HotColumns, HotColumnsYield};
 use crate::error::{Error, ErrorKind, Result};
 use crate::store::LiveFolder;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
-use datafusion::execution::memory_pool::{FairSpillPool, MemoryPool, TrackConsumersPool};
+use datafusion::execution::memory_pool::{
+    FairSpillPool, MemoryConsumer, MemoryPool, MemoryReservation, TrackConsumersPool,
+};
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use object_store::ObjectStore;
 use std::num::NonZeroUsize;
@@ -61,4 +63,19 @@ pub(crate) fn runtime(
         .build_arc()
         .map_err(from_datafusion)?;
     Ok((runtime, hot))
+}
+
+/// Memory of an engine that work beside its queries holds; given back when dropped.
+#[derive(Debug)]
+pub struct Reserved(MemoryReservation);
+
+impl Reserved {
+    pub(super) fn new(pool: &Arc<dyn MemoryPool>, what: &str) -> Self {
+        Self(MemoryConsumer::new(what).register(pool))
+    }
+
+    /// Takes more, unless there is no more.
+    pub(crate) fn grow(&mut self, bytes: usize) -> bool {
+        self.0.try_grow(bytes).is_ok()
+    }
 }

@@ -7,7 +7,7 @@
 //! * text to statement: `sql`; names and plans: `names`, `plan`, `planner`; what may run: `guard`
 //! * what SQL can name: `catalog`, `system`, `table`
 //! * what DataFusion gets wrong: `grouping_sets`, `yielding`; what it takes long for: `finest`, `star`
-//! * reading: `scan`, `statistics`, `reader`, `object_stores`; limits: `memory`
+//! * reading: `scan`, `streamed`, `statistics`, `reader`, `object_stores`; limits: `memory`
 //! * answers: `execute`, `wire`, `explain`, `log`, `errors`, `damage`
 
 mod catalog;
@@ -35,6 +35,7 @@ mod sql;
 mod star;
 mod state;
 mod statistics;
+mod streamed;
 mod system;
 mod table;
 mod wire;
@@ -45,8 +46,10 @@ mod tests;
 
 use self::erased::Erased;
 pub use errors::from_datafusion as error_of;
+pub use memory::Reserved;
 pub use session::Session;
 pub use shared::Engine;
+pub use streamed::Streamed;
 
 use arrow::datatypes::SchemaRef;
 use std::sync::Arc;

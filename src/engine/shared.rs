@@ -2,6 +2,7 @@
 
 use super::catalog::{self, CubeTables, ReleaseCatalog};
 use super::erased::{Erased, erased};
+use super::streamed::Streamed;
 use super::{EngineSettings, Session, memory, state};
 use crate::clock::Clock;
 use crate::error::Result;
@@ -93,15 +94,18 @@ impl Engine {
         Session::new(self.clone(), principal, self.catalog(&release))
     }
 
-    /// A session for a load: staged tables are seen under their bare names (and as `staging.name`),
-    /// the release's (a preview's) under `warehouse`. Its queries are not logged.
+    /// A session for a load: staged tables are seen under their bare names (and as `staging.name`)
+    /// and so are rows that come once; the release's (a preview's) under `warehouse`. Its queries
+    /// are not logged.
     pub fn load_session(
         &self,
         principal: Principal,
         preview: Arc<Release>,
         staged: Vec<(String, TableState)>,
+        streamed: Option<Streamed>,
     ) -> Session {
-        Session::for_load(self.clone(), principal, self.new_catalog(&preview, staged))
+        let catalog = self.new_catalog(&preview, staged, streamed);
+        Session::for_load(self.clone(), principal, catalog)
     }
 
     /// The catalog of a published release.
@@ -112,7 +116,7 @@ impl Engine {
         {
             return Arc::clone(catalog);
         }
-        let catalog = self.new_catalog(release, Vec::new());
+        let catalog = self.new_catalog(release, Vec::new(), None);
         if recent.as_ref().is_none_or(|recent| recent.release().id <= release.id) {
             *recent = Some(Arc::clone(&catalog));
         }
@@ -123,9 +127,15 @@ impl Engine {
         &self,
         release: &Arc<Release>,
         staged: Vec<(String, TableState)>,
+        streamed: Option<Streamed>,
     ) -> Arc<ReleaseCatalog> {
         let Shared { warehouse, model, cubes, .. } = self.0.as_ref();
-        Arc::new(ReleaseCatalog::new(warehouse, model, cubes, release, staged))
+        Arc::new(ReleaseCatalog::new(warehouse, model, cubes, release, staged, streamed))
+    }
+
+    /// Memory out of that of all queries, for work beside them; none yet.
+    pub(crate) fn reserve(&self, what: &str) -> memory::Reserved {
+        memory::Reserved::new(&self.0.template.runtime_env().memory_pool, what)
     }
 
     pub(crate) fn fingerprints(&self) -> &Fingerprints {

@@ -2,10 +2,12 @@
 //!
 //! * what people write: [`job`]; all jobs of a project, checked and in order: [`jobs`]
 //! * a run: [`run`]; what it would do: [`plan`]; what it tells meanwhile: [`progress`]
+//! * files put in order again: [`compact`]
 //! * its steps: [`extract`] (with [`quarantine`]), `transform`, `load`
 
 mod clean;
 mod columns;
+pub mod compact;
 mod deduplicate;
 pub mod extract;
 mod fit;

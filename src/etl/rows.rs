@@ -8,7 +8,7 @@ use crate::model::{Column, arrow_schema};
 use crate::store::Rows;
 use arrow::array::{Array, AsArray};
 use arrow::compute::concat_batches;
-use arrow::datatypes::Int64Type;
+use arrow::datatypes::{Int32Type, Int64Type};
 use arrow::record_batch::RecordBatch;
 use datafusion::error::DataFusionError;
 use futures::{StreamExt, TryStreamExt, stream};
@@ -63,6 +63,14 @@ pub(crate) async fn counts(session: &Session, sql: &str) -> Result<Vec<u64>> {
         u64::try_from(value).map_err(|_| wrong())
     };
     batch.columns().iter().map(count).collect()
+}
+
+/// The integers of a query with one column of them, none of them NULL.
+pub(crate) async fn integers(session: &Session, sql: &str) -> Result<Vec<i32>> {
+    let batch = answer(session, sql).await?;
+    let numbers = batch.columns().first().and_then(|c| c.as_primitive_opt::<Int32Type>());
+    let numbers = numbers.ok_or_else(|| Error::internal("a query did not answer with integers"))?;
+    Ok(numbers.iter().flatten().collect())
 }
 
 /// A batch as a stream of smaller ones.

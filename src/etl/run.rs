@@ -17,6 +17,7 @@ mod record;
 mod summary;
 
 pub(crate) use job::{plans, reasons};
+pub(crate) use record::{Record, since};
 pub use summary::{AggregateSummary, JobSummary, RunSummary, SourceSummary};
 
 use super::jobs::Jobs;
@@ -28,12 +29,11 @@ use crate::error::{ErrorKind, Result};
 use crate::ids::{ReleaseId, RunId};
 use crate::store::{Load, PUBLISHED_RELEASE};
 use chrono::{DateTime, Utc};
-use record::Record;
 use std::path::Path;
 use std::sync::Arc;
 
 /// How often a run begins again where another was first.
-const ATTEMPTS: usize = 4;
+pub(crate) const ATTEMPTS: usize = 4;
 
 /// What a run needs.
 #[derive(Debug, Clone)]
@@ -85,7 +85,8 @@ async fn attempt(request: &Request<'_>) -> Result<RunSummary> {
             Err(error)
         }
     };
-    if let Err(error) = record.end(&outcome, done.jobs.iter(), &done.aggregates).await {
+    let steps = record::steps(&done.jobs, &done.aggregates);
+    if let Err(error) = record.end(&outcome, steps).await {
         // What was published stands, and why a run failed is worth more than the log's complaint.
         done.notes.push(format!("how the run ended is not in the operational log: {error}"));
     }
@@ -146,14 +147,23 @@ async fn finish(request: &Request<'_>, load: Load, done: &mut Done) -> Result<Op
     }
     request.progress.publishing();
     let summary = summary::in_words(&done.jobs, &done.aggregates);
+    publish(load, summary, &mut done.notes).await.map(Some)
+}
+
+/// Publishes; that a release stands whose tidying failed is a note.
+pub(crate) async fn publish(
+    load: Load,
+    summary: String,
+    notes: &mut Vec<String>,
+) -> Result<ReleaseId> {
     match load.publish(summary).await {
-        Ok(release) => Ok(Some(release.id)),
+        Ok(release) => Ok(release.id),
         Err(error) => {
             // The release file is the commit: what went wrong after it does not undo it.
             let stands = error.context(PUBLISHED_RELEASE).and_then(|id| id.parse().ok());
             let Some(id) = stands else { return Err(error) };
-            done.notes.push(format!("release {id} stands, but is not tidied up yet: {error}"));
-            Ok(Some(ReleaseId(id)))
+            notes.push(format!("release {id} stands, but is not tidied up yet: {error}"));
+            Ok(ReleaseId(id))
         }
     }
 }

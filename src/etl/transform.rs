@@ -13,7 +13,7 @@ pub(crate) fn session(
     preview: Arc<Release>,
     staged: Vec<(String, TableState)>,
 ) -> Session {
-    engine.load_session(Principal::pipeline(), preview, staged)
+    engine.load_session(Principal::pipeline(), preview, staged, None)
 }
 
 /// Plans a job's transformation. `marks` are more columns to compute over its rows: SQL

@@ -73,6 +73,25 @@ fn definition(job: &Job, model: &Model) -> Input {
     }
 }
 
+/// What jobs that depend on a table have seen of it is also true of the table as it is now, where
+/// its rows are the same and only its files are others: their inputs, by job.
+pub(crate) fn follow_files(
+    before: &Release,
+    after: &Release,
+    table: &str,
+) -> Vec<(String, String, Input)> {
+    let name = format!("warehouse.{table}");
+    let (Some(old), Some(new)) = (before.tables.get(table), after.tables.get(table)) else {
+        return Vec::new();
+    };
+    let (old, new) = (table_input(name.clone(), old), table_input(name.clone(), new));
+    let saw_old = before
+        .inputs
+        .iter()
+        .filter(|(_, inputs)| inputs.get(&name).and_then(|seen| seen.first()) == Some(&old));
+    saw_old.map(|(job, _)| (job.clone(), name.clone(), new.clone())).collect()
+}
+
 fn table_input(name: String, table: &TableState) -> Input {
     let mut digest = Sha256::new();
     for file in &table.files {

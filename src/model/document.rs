@@ -168,6 +168,9 @@ pub struct FactDocument {
     /// Columns by which rows are sorted inside a file.
     #[serde(default)]
     pub sort_by: Vec<Text>,
+    /// Columns along whose Hilbert curve rows are laid inside a file, in place of sorting them.
+    #[serde(default)]
+    pub cluster_by: Vec<Text>,
 }
 
 /// Kimball's fact table types.

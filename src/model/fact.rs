@@ -26,6 +26,9 @@ pub struct Fact {
     pub partition_by_month_of: Option<String>,
     /// Columns by which rows are sorted inside a file.
     pub sort_by: Vec<String>,
+    /// Columns along whose Hilbert curve rows are laid inside a file, in place of sorting them: any
+    /// of the columns then finds its rows close together, none as close as the first of `sort_by`.
+    pub cluster_by: Vec<String>,
 }
 
 /// How a fact's rows come and change (Kimball's fact table types).
@@ -64,6 +67,9 @@ impl FactRole {
 pub(crate) const MONTH_PARTITION: &str = "partition_month";
 
 impl Fact {
+    /// How many columns a curve goes through at most: beyond, each is hardly clustered at all.
+    pub const MOST_AXES: usize = 4;
+
     /// The table's name.
     pub fn table(&self) -> String {
         format!("fact_{}", self.name)

@@ -6,6 +6,7 @@ use super::locks::LiveFolder;
 use super::next::next_release;
 use super::publish::Proposal;
 use super::release_file::Published;
+use super::runs::write_runs;
 use super::writer::{LandedFiles, Target, staged_spec, write_rows};
 use super::{Change, DataFile, Input, Release, Rows, TableSpec, TableState, Warehouse, paths};
 use crate::error::{Error, ErrorKind, Result};
@@ -68,7 +69,7 @@ impl Load {
     /// refuses.
     pub async fn write(&self, spec: &TableSpec, rows: Rows) -> Result<Vec<DataFile>> {
         self.live_folder()?;
-        let target = Target::Table {
+        let target = Target {
             disk: Arc::clone(self.warehouse.disk()),
             run: self.intent.run.clone(),
             landed: Arc::clone(&self.landed),
@@ -87,13 +88,28 @@ impl Load {
         columns: Vec<Column>,
         rows: Rows,
     ) -> Result<TableState> {
+        self.write_clustered(name, columns, None, rows).await
+    }
+
+    /// Writes rows to the load's staging area so that those of one value of a column are found
+    /// without reading the others; in no order else.
+    ///
+    /// # Errors
+    /// As [`write`](Self::write).
+    pub async fn write_clustered(
+        &self,
+        name: &str,
+        columns: Vec<Column>,
+        cluster_by: Option<&str>,
+        rows: Rows,
+    ) -> Result<TableState> {
         self.live_folder()?;
         let sequence = self.staged.fetch_add(1, Ordering::Relaxed) + 1;
         let location = paths::staged_table(&self.intent.run, name, sequence)?;
         let folder = self.warehouse.disk().resolve(&location);
         std::fs::create_dir_all(&folder).map_err(|error| io_error("make", &folder, error))?;
         let spec = staged_spec(name, columns);
-        let files = write_rows(Target::Staging { folder }, &spec, rows).await?;
+        let files = write_runs(folder, &spec, cluster_by, rows).await?;
         Ok(TableState {
             location: location.to_string(),
             delta_version: None,

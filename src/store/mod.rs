@@ -31,6 +31,7 @@ mod release_file;
 mod releases;
 mod retention;
 mod run_log;
+mod runs;
 
 mod statistics;
 mod warehouse;
@@ -44,6 +45,7 @@ pub use publish::PUBLISHED_RELEASE;
 pub use release::{ColumnStatistics, DataFile, Input, Release, TableState};
 pub use retention::Vacuumed;
 pub use warehouse::Warehouse;
+pub(crate) use writer::FILE_ROWS;
 
 use crate::error::Result;
 use crate::model::Column;

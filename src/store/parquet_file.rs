@@ -54,6 +54,7 @@ pub(crate) struct ParquetFile {
 pub(crate) struct Written {
     pub(crate) rows: u64,
     pub(crate) size_bytes: u64,
+    /// Of a table's file; of a staged one empty.
     pub(crate) sha256: String,
     pub(crate) statistics: BTreeMap<String, ColumnStatistics>,
 }
@@ -81,7 +82,9 @@ impl ParquetFile {
             .set_dictionary_enabled(purpose == Purpose::Table)
             .set_sorting_columns(sorting_columns(&schema, sort_by))
             .build();
-        let hashing = Hashing { file: BufWriter::new(file), sha256: Sha256::new(), size_bytes: 0 };
+        // What is read by the load that wrote it is not compared with anything.
+        let sha256 = (purpose == Purpose::Table).then(Sha256::new);
+        let hashing = Hashing { file: BufWriter::new(file), sha256, size_bytes: 0 };
         let writer = ArrowWriter::try_new(hashing, SchemaRef::clone(&schema), Some(properties))
             .map_err(parquet_error)?;
         Ok(Self { schema, writer, rows: 0, with_nan: BTreeSet::new() })
@@ -99,6 +102,11 @@ impl ParquetFile {
         self.writer.write(batch).map_err(parquet_error)
     }
 
+    /// Ends the row group: what is added from here on is in the next.
+    pub(crate) fn end_row_group(&mut self) -> Result<()> {
+        self.writer.flush().map_err(parquet_error)
+    }
+
     /// Writes the footer and reads it back; `path` is where the file stands.
     pub(crate) fn finish(self, path: &Path) -> Result<Written> {
         let mut hashing = self.writer.into_inner().map_err(parquet_error)?;
@@ -108,7 +116,7 @@ impl ParquetFile {
         Ok(Written {
             rows: self.rows,
             size_bytes: hashing.size_bytes,
-            sha256: hex(&hashing.sha256.finalize()),
+            sha256: hashing.sha256.map(|sha256| hex(&sha256.finalize())).unwrap_or_default(),
             statistics,
         })
     }
@@ -159,18 +167,18 @@ fn parquet_error(error: ParquetError) -> Error {
     }
 }
 
-/// A file that counts and hashes what goes through.
+/// A file that counts, and hashes if it is to, what goes through.
 struct Hashing {
     file: BufWriter<File>,
-    sha256: Sha256,
+    sha256: Option<Sha256>,
     size_bytes: u64,
 }
 
 impl Write for Hashing {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
         let written = self.file.write(bytes)?;
-        if let Some(bytes) = bytes.get(..written) {
-            self.sha256.update(bytes);
+        if let (Some(bytes), Some(sha256)) = (bytes.get(..written), &mut self.sha256) {
+            sha256.update(bytes);
         }
         self.size_bytes += written as u64;
         Ok(written)

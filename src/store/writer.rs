@@ -1,7 +1,7 @@
-//! Rows into Parquet files, on a blocking thread, one file open at a time.
+//! Rows into a table's Parquet files, on a blocking thread, one file open at a time.
 
 use super::check::{BatchCheck, SortCheck};
-use super::durable::{Disk, Landing, TempFile, io_error};
+use super::durable::{Disk, Landing, TempFile};
 use super::parquet_file::{ParquetFile, Purpose};
 use super::release::DataFile;
 use super::{Rows, TableSpec, paths};
@@ -13,15 +13,13 @@ use arrow::compute::partition;
 use arrow::datatypes::{Int32Type, SchemaRef};
 use futures::StreamExt;
 use std::collections::BTreeSet;
-use std::fs::File;
 use std::ops::Range;
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::mpsc;
 
 /// Rows a file: large enough to be few, small enough to rewrite.
-const FILE_ROWS: u64 = 8 * 1024 * 1024;
+pub(crate) const FILE_ROWS: u64 = 8 * 1024 * 1024;
 
 /// Batches that may wait for the disk.
 const QUEUED_BATCHES: usize = 4;
@@ -44,12 +42,14 @@ impl LandedFiles {
     }
 }
 
-/// Where finished files go.
-pub(crate) enum Target {
-    /// Durably into the table's folder.
-    Table { disk: Arc<Disk>, run: RunId, landed: Arc<LandedFiles> },
-    /// Plainly into a folder of the staging area.
-    Staging { folder: PathBuf },
+/// Where finished files go: durably into the table's folder.
+pub(crate) struct Target {
+    /// The warehouse's disk.
+    pub(crate) disk: Arc<Disk>,
+    /// The run that writes.
+    pub(crate) run: RunId,
+    /// Files that were given names.
+    pub(crate) landed: Arc<LandedFiles>,
 }
 
 /// Writes all rows; returns the files in the order they were written.
@@ -113,13 +113,8 @@ struct TableWriter {
 }
 
 struct OpenFile {
-    place: Place,
+    temp: TempFile,
     parquet: ParquetFile,
-}
-
-enum Place {
-    Temp(TempFile),
-    Staged(PathBuf, String),
 }
 
 impl TableWriter {
@@ -208,36 +203,20 @@ impl TableWriter {
     }
 
     fn begin_file(&self) -> Result<OpenFile> {
-        let (place, file, purpose) = match &self.target {
-            Target::Table { disk, .. } => {
-                disk.points().hit("data_file.before_put")?;
-                disk.points().hit("temp.before_write")?;
-                let mut temp = disk.temp()?;
-                let file = temp.duplicate()?;
-                (Place::Temp(temp), file, Purpose::Table)
-            }
-            Target::Staging { folder } => {
-                let name = format!("{:05}.parquet", self.files.len() + 1);
-                let path = folder.join(&name);
-                let file =
-                    File::create_new(&path).map_err(|error| io_error("make", &path, error))?;
-                (Place::Staged(path, name), file, Purpose::Staging)
-            }
-        };
+        let disk = &self.target.disk;
+        disk.points().hit("data_file.before_put")?;
+        disk.points().hit("temp.before_write")?;
+        let mut temp = disk.temp()?;
+        let file = temp.duplicate()?;
         let schema = SchemaRef::clone(&self.file_schema);
-        let parquet = ParquetFile::begin(file, schema, &self.spec.sort_by, purpose)?;
-        Ok(OpenFile { place, parquet })
+        let parquet = ParquetFile::begin(file, schema, &self.spec.sort_by, Purpose::Table)?;
+        Ok(OpenFile { temp, parquet })
     }
 
     fn end_file(&mut self) -> Result<()> {
-        let Some(OpenFile { place, parquet }) = self.open.take() else { return Ok(()) };
-        let (path, written) = match place {
-            Place::Staged(path, name) => (name, parquet.finish(&path)?),
-            Place::Temp(temp) => {
-                let written = parquet.finish(temp.path())?;
-                (self.land(temp)?, written)
-            }
-        };
+        let Some(OpenFile { temp, parquet }) = self.open.take() else { return Ok(()) };
+        let written = parquet.finish(temp.path())?;
+        let path = self.land(temp)?;
         self.files.push(DataFile {
             path,
             size_bytes: written.size_bytes,
@@ -251,9 +230,7 @@ impl TableWriter {
 
     /// Gives a finished file the load's next free name.
     fn land(&self, mut temp: TempFile) -> Result<String> {
-        let Target::Table { disk, run, landed } = &self.target else {
-            return Err(self.fault("a staged file cannot join a table"));
-        };
+        let Target { disk, run, landed } = &self.target;
         disk.points().hit("temp.after_write")?;
         let location = paths::table(&self.spec.name)?;
         loop {

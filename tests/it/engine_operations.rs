@@ -62,7 +62,7 @@ async fn a_load_sees_its_staged_tables_first() {
     let staged =
         load.write_staged("tills", columns, stream::iter([Ok(batch)]).boxed()).await.unwrap();
     let tables = vec![("tills".to_owned(), staged)];
-    let session = fixture.engine.load_session(Principal::pipeline(), load.preview(), tables);
+    let session = fixture.engine.load_session(Principal::pipeline(), load.preview(), tables, None);
     let joined = "SELECT id, store_name FROM tills LEFT JOIN warehouse.dim_store \
                   ON store_id = t ORDER BY id";
     assert_eq!(ask(&session, joined).await.unwrap(), "1|Alpha\n2|NULL");

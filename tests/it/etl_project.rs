@@ -132,6 +132,7 @@ pub(crate) const SALES_HEAD: &str =
 
 pub(crate) struct Project {
     pub(crate) dir: TempDir,
+    pub(crate) memory_limit_bytes: usize,
     schemas: Vec<(String, String)>,
     jobs: Vec<(String, String)>,
 }
@@ -147,6 +148,7 @@ impl Project {
         };
         Self {
             dir: tempfile::tempdir().unwrap(),
+            memory_limit_bytes: 256 << 20,
             schemas: named(&[DATE, CUSTOMER, SALES, CUBE], "schemas"),
             jobs: named(jobs, "etl"),
         }
@@ -191,7 +193,7 @@ impl Project {
             Warehouse::open(&self.dir.path().join("warehouse"), Arc::clone(&clock)).await.unwrap();
         let settings = EngineSettings {
             batch_size: 1024,
-            ..engine_settings(256 << 20, 3, self.dir.path().join("spill"))
+            ..engine_settings(self.memory_limit_bytes, 3, self.dir.path().join("spill"))
         };
         Engine::new(warehouse, Arc::new(model), settings, clock).unwrap()
     }

@@ -8,6 +8,7 @@ mod clients;
 mod clients_drivers;
 mod clients_metadata;
 mod clients_prepared;
+mod compact;
 mod complete_journey;
 mod crash;
 mod cube_support;

@@ -3,18 +3,17 @@
 //! Facts never vanish: what was transformed is counted, and every row of it is written, found
 //! unchanged, or deletes another; a difference stops the load.
 
-use super::fact_sql::{self, DELETE, EVENT, ROWS};
-use super::{Loaded, Loading, stage, upsert};
+use super::clustered::{self, Clustered};
+use super::grain::{self, WRITTEN};
+use super::keyed::{self, KEYED};
+use super::{Loaded, Loading, fact_sql, stage, upsert};
 use crate::error::{Error, Result};
-use crate::etl::fit::Fitting;
 use crate::etl::job::{FactLoad, FactMode};
-use crate::etl::{rows, transform};
-use crate::model::{Column, Fact, Model};
+use crate::etl::rows;
+use crate::ids::SurrogateKey;
+use crate::model::{Column, Fact, FactRole};
 use crate::store::{Change, DataFile, TableSpec, TableState};
 use std::sync::Arc;
-
-/// Rows of the job that were written, seen as a table.
-const WRITTEN: &str = "rows_written";
 
 /// Loads a job's rows into a fact.
 ///
@@ -26,20 +25,19 @@ pub(super) async fn load(loading: &mut Loading<'_>, spec: &FactLoad) -> Result<L
     let unknown = || Error::internal("the job's fact is not in the model");
     let fact = model.fact(&spec.fact).ok_or_else(unknown)?;
     check_dimensions(loading, fact)?;
-    let staged = stage_rows(loading, spec, fact, &model).await?;
-    check_grain(loading, fact, &staged).await?;
-    let notes = missing_events(loading, fact, &model, &staged).await?;
+    let keyed = keyed::stage(loading, spec, fact, &model).await?;
+    grain::check(loading, fact, &keyed).await?;
     let mut loaded = match spec.mode {
-        FactMode::Append | FactMode::Replace => whole(loading, spec, fact, &staged).await?,
-        FactMode::Upsert => upsert::load(loading, spec, fact, &staged).await?,
+        FactMode::Append | FactMode::Replace => whole(loading, spec, fact, &keyed.table).await?,
+        FactMode::Upsert => upsert::load(loading, fact, &keyed.table).await?,
     };
-    loaded.rows_in = staged.rows();
-    loaded.notes.splice(0..0, notes);
+    loaded.rows_in = keyed.table.rows();
+    loaded.notes.splice(0..0, keyed.notes);
     Ok(loaded)
 }
 
 /// The table as it is to be written.
-pub(super) fn spec(fact: &Fact) -> TableSpec {
+pub(crate) fn spec(fact: &Fact) -> TableSpec {
     TableSpec {
         name: fact.table(),
         description: fact.description.clone(),
@@ -73,58 +71,17 @@ fn check_dimensions(loading: &Loading<'_>, fact: &Fact) -> Result<()> {
     Ok(())
 }
 
-/// Runs the transformation once and keeps its rows: they are read several times from here on.
-async fn stage_rows(
-    loading: &Loading<'_>,
-    spec: &FactLoad,
-    fact: &Fact,
-    model: &Model,
-) -> Result<TableState> {
-    let session = loading.session(&[]);
-    let delete: Vec<(&str, &str)> =
-        spec.delete_when.iter().map(|condition| (DELETE, condition.as_str())).collect();
-    let query = transform::plan(&session, loading.job, &delete).await?;
-    let wanted = fact_sql::staged_columns(fact, spec, model)?;
-    let fitting = Fitting::new(&query.schema(), &wanted)?;
-    let columns = fitting.columns().to_vec();
-    let rows = rows::fitted(&query, fitting).await?;
-    loading.load.write_staged(ROWS, columns, rows).await
-}
-
-/// Rows without an event's moment find no version of any member; that is said.
-async fn missing_events(
-    loading: &Loading<'_>,
-    fact: &Fact,
-    model: &Model,
-    staged: &TableState,
-) -> Result<Vec<String>> {
-    let with_history = |role: &crate::model::FactRole| {
-        model.dimension(&role.dimension).is_some_and(|dimension| dimension.keeps_history())
-    };
-    if !fact.roles.iter().any(with_history) {
-        return Ok(Vec::new());
-    }
-    let session = loading.session(&[(ROWS, staged)]);
-    let sql = format!("SELECT count(*) FROM {ROWS} WHERE {EVENT} IS NULL");
-    Ok(match rows::counts(&session, &sql).await?.first() {
-        None | Some(0) => Vec::new(),
-        Some(count) => {
-            vec![format!("{count} rows have no event time, so their members are unknown")]
-        }
-    })
-}
-
 /// Append or replace: all rows are written as they come.
 async fn whole(
     loading: &mut Loading<'_>,
     job: &FactLoad,
     fact: &Fact,
-    staged: &TableState,
+    keyed: &TableState,
 ) -> Result<Loaded> {
     let (spec, mode) = (spec(fact), job.mode);
     let before = loading.load.preview().tables.get(&spec.name).cloned();
     let rows_before = before.as_ref().map_or(0, TableState::rows);
-    if mode == FactMode::Replace && staged.rows() == 0 && rows_before > 0 && !job.may_be_empty {
+    if mode == FactMode::Replace && keyed.rows() == 0 && rows_before > 0 && !job.may_be_empty {
         let message = format!("{rows_before} rows would be replaced by none");
         return Err(Error::data(message).with("fact", &fact.name).hint(
             "look whether the sources are complete; `may_be_empty: true` in the job allows it",
@@ -133,12 +90,8 @@ async fn whole(
     if let Some(before) = before.as_ref().filter(|_| mode == FactMode::Append) {
         stage::check_partitions(before, &spec)?;
     }
-    let session = loading.session(&[(ROWS, staged)]);
-    let keyed = fact_sql::look_up(fact, loading.engine.model(), &[])?;
-    let sql = format!("SELECT * FROM ({keyed}) AS keyed ORDER BY {}", fact_sql::order_by(fact));
-    let rows = rows::stream_sql(&session, &sql, &spec.columns).await?;
-    let files = loading.load.write(&spec, rows).await?;
-    check_rows(fact, staged.rows(), count(&files))?;
+    let files = files_of(loading, fact, keyed).await?;
+    check_rows(fact, keyed.rows(), count(&files))?;
     let changed = match mode {
         FactMode::Append if files.is_empty() && before.is_some() => false,
         FactMode::Append => {
@@ -154,7 +107,7 @@ async fn whole(
     };
     let written = stage::only(&table, &files);
     if let Some(before) = before.as_ref().filter(|_| mode == FactMode::Append) {
-        check_new(loading, fact, before, &written).await?;
+        grain::check_new(loading, fact, before, &written).await?;
     }
     Ok(Loaded {
         rows_written: if changed { count(&files) } else { 0 },
@@ -163,83 +116,32 @@ async fn whole(
     })
 }
 
+/// Writes staged rows as the fact's files.
+async fn files_of(loading: &Loading<'_>, fact: &Fact, keyed: &TableState) -> Result<Vec<DataFile>> {
+    let columns = stored_columns(fact).into_iter().map(|column| column.name);
+    let columns = fact_sql::list("", &columns.collect::<Vec<_>>());
+    let rows = |partition| {
+        let condition = fact_sql::in_partition(fact, "", partition);
+        format!("SELECT {columns} FROM {KEYED} WHERE {condition}")
+    };
+    let tables = [(KEYED, keyed)];
+    let partitions = clustered::partitions(&loading.session(&tables), fact, KEYED).await?;
+    let (engine, load) = (loading.engine, &*loading.load);
+    Clustered { engine, load, fact, tables: &tables, rows }.write(partitions).await
+}
+
 /// Rows in files.
-pub(super) fn count(files: &[DataFile]) -> u64 {
+pub(crate) fn count(files: &[DataFile]) -> u64 {
     files.iter().map(|file| file.rows).sum()
 }
 
 /// Stops a load that would lose or multiply rows.
-pub(super) fn check_rows(fact: &Fact, expected: u64, found: u64) -> Result<()> {
+pub(crate) fn check_rows(fact: &Fact, expected: u64, found: u64) -> Result<()> {
     if expected == found {
         return Ok(());
     }
     let message = format!("{expected} rows would have become {found}");
     Err(Error::internal(message).with("fact", &fact.name))
-}
-
-/// No key comes twice among the staged rows.
-async fn check_grain(loading: &Loading<'_>, fact: &Fact, staged: &TableState) -> Result<()> {
-    if fact.key.is_empty() || staged.files.is_empty() {
-        return Ok(());
-    }
-    let keys = fact_sql::natural_key(fact, loading.engine.model())?;
-    let keys = fact_sql::list("", &keys);
-    let sql = format!(
-        "SELECT {keys} FROM {ROWS} GROUP BY {keys} HAVING count(*) > 1 ORDER BY {keys} LIMIT 3"
-    );
-    let session = loading.session(&[(ROWS, staged)]);
-    let twice = rows::answer(&session, &sql).await?;
-    refuse(fact, &twice, "more than once in the rows of this job", |error| {
-        error.hint("`deduplicate` in a source says which row stays; or mend the transformation")
-    })
-}
-
-/// No key is in the fact already. A member whom nobody knows may be another one each time; what is
-/// not applicable is the same each time.
-async fn check_new(
-    loading: &Loading<'_>,
-    fact: &Fact,
-    before: &TableState,
-    written: &TableState,
-) -> Result<()> {
-    if fact.key.is_empty() || written.files.is_empty() || before.files.is_empty() {
-        return Ok(());
-    }
-    let keys = fact_sql::list("n.", &fact.key);
-    let roles = fact.roles.iter().map(crate::model::FactRole::key_column);
-    let unknown = crate::ids::SurrogateKey::UNKNOWN.0;
-    let known = roles.filter(|key| fact.key.contains(key));
-    let known = known.map(|key| format!("n.{} <> {unknown} AND ", fact_sql::quoted(&key)));
-    let sql = format!(
-        "SELECT {keys} FROM {WRITTEN} AS n JOIN rows_before AS b ON {}{} ORDER BY {keys} LIMIT 3",
-        known.collect::<String>(),
-        fact_sql::equal("n", "b", &fact.key)
-    );
-    let session = loading.session(&[(WRITTEN, written), ("rows_before", before)]);
-    let known = rows::answer(&session, &sql).await?;
-    refuse(fact, &known, "in the fact already", |error| {
-        error.hint("with `mode: upsert` rows replace those with the same key")
-    })
-}
-
-fn refuse(
-    fact: &Fact,
-    keys: &arrow::record_batch::RecordBatch,
-    what: &str,
-    hint: fn(Error) -> Error,
-) -> Result<()> {
-    if keys.num_rows() == 0 {
-        return Ok(());
-    }
-    let shown = (0..keys.num_rows()).map(|row| {
-        let values = keys.columns().iter().map(|column| {
-            arrow::util::display::array_value_to_string(column, row).unwrap_or_default()
-        });
-        format!("({})", values.collect::<Vec<_>>().join(", "))
-    });
-    let shown: Vec<String> = shown.collect();
-    let message = format!("keys are {what}: {} = {}", fact.key.join(", "), shown.join(", "));
-    Err(hint(Error::data(message).with("fact", &fact.name)))
 }
 
 /// How many of the rows have an unknown member, by role.
@@ -248,17 +150,26 @@ pub(super) async fn unknown_members(
     fact: &Fact,
     table: &TableState,
 ) -> Result<Vec<String>> {
-    if table.files.is_empty() || fact.roles.is_empty() {
+    let may_be_unknown = |role: &&FactRole| !known(&role.key_column(), &table.files);
+    let roles: Vec<&FactRole> = fact.roles.iter().filter(may_be_unknown).collect();
+    if roles.is_empty() {
         return Ok(Vec::new());
     }
-    let counts = fact.roles.iter().map(|role| {
+    let unknown = SurrogateKey::UNKNOWN.0;
+    let counts = roles.iter().map(|role| {
         let key = fact_sql::quoted(&role.key_column());
-        format!("count(CASE WHEN {key} = -1 THEN 1 END)")
+        format!("count(CASE WHEN {key} = {unknown} THEN 1 END)")
     });
     let counts: Vec<String> = counts.collect();
     let session = loading.session(&[(WRITTEN, table)]);
     let sql = format!("SELECT {} FROM {WRITTEN}", counts.join(", "));
     let counts = rows::counts(&session, &sql).await?;
-    let pairs = fact.roles.iter().zip(counts).filter(|(_, count)| *count > 0);
+    let pairs = roles.iter().zip(counts).filter(|(_, count)| *count > 0);
     Ok(pairs.map(|(role, count)| format!("{count} rows have an unknown {}", role.role)).collect())
+}
+
+/// Whether the files' statistics say that all members of a role are known.
+fn known(key: &str, files: &[DataFile]) -> bool {
+    let least = |file: &DataFile| file.statistics.get(key)?.min.as_ref()?.parse::<i32>().ok();
+    files.iter().all(|file| least(file).is_some_and(|least| least >= 0))
 }

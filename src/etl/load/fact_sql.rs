@@ -6,9 +6,9 @@ use crate::etl::job::FactLoad;
 use crate::ids::SurrogateKey;
 use crate::model::{Calendar, Column, ColumnType, Dimension, DimensionKind, Fact, FactRole, Model};
 
-/// The staged rows of the job: the fact's own columns, natural keys, the event's moment.
+/// The rows of the job on their way: the fact's own columns, natural keys, the event's moment.
 pub(super) const ROWS: &str = "rows_to_load";
-/// The moment at which dimension versions are looked up, among the staged rows.
+/// The moment at which dimension versions are looked up, among those rows.
 pub(super) const EVENT: &str = "__event_at";
 /// Whether a row deletes the row with its key.
 pub(super) const DELETE: &str = "__delete";
@@ -30,7 +30,7 @@ pub(super) fn equal(a: &str, b: &str, names: &[String]) -> String {
     pairs.collect::<Vec<_>>().join(" AND ")
 }
 
-/// The columns of the staged rows that tell the fact's rows apart: its key, with natural keys in
+/// The columns of the rows that tell the fact's rows apart: its key, with natural keys in
 /// place of surrogate ones. Two members whom nobody knows are two.
 pub(super) fn natural_key(fact: &Fact, model: &Model) -> Result<Vec<String>> {
     let mut columns = Vec::new();
@@ -46,12 +46,12 @@ pub(super) fn natural_key(fact: &Fact, model: &Model) -> Result<Vec<String>> {
     Ok(columns)
 }
 
-/// The natural key column of a role, by position, among the staged rows.
+/// The natural key column of a role, by position, among the rows.
 fn key_name(role: &FactRole, position: usize) -> String {
     format!("__{}_{position}", role.role)
 }
 
-/// The columns that a job's rows are staged as, and where each comes from.
+/// The columns that a job's rows are fitted to, and where each comes from.
 pub(super) fn staged_columns(fact: &Fact, load: &FactLoad, model: &Model) -> Result<Vec<Wanted>> {
     let own = fact.degenerate.iter().chain(&fact.columns);
     let mut wanted: Vec<Wanted> = own.map(Wanted::same).collect();
@@ -76,9 +76,9 @@ pub(super) fn staged_columns(fact: &Fact, load: &FactLoad, model: &Model) -> Res
     Ok(wanted)
 }
 
-/// Gives the staged rows their surrogate keys: one look-up a role, at the moment of the event.
-/// With `more`, staged columns are kept under the same name.
-pub(super) fn look_up(fact: &Fact, model: &Model, more: &[&str]) -> Result<String> {
+/// Gives the rows (`r`) their surrogate keys: one look-up a role, at the moment of the event. The
+/// fact's stored columns come out, then `more`.
+pub(super) fn look_up(fact: &Fact, model: &Model, more: &[String]) -> Result<String> {
     let mut keys = Vec::new();
     let mut joins = Vec::new();
     for role in &fact.roles {
@@ -94,8 +94,7 @@ pub(super) fn look_up(fact: &Fact, model: &Model, more: &[&str]) -> Result<Strin
     }
     let own = fact.degenerate.iter().chain(&fact.columns).map(|column| &column.name);
     let own = own.map(|name| format!("r.{}", quoted(name)));
-    let more = more.iter().map(|name| format!("r.{}", quoted(name)));
-    let columns: Vec<String> = keys.into_iter().chain(own).chain(more).collect();
+    let columns: Vec<String> = keys.into_iter().chain(own).chain(more.iter().cloned()).collect();
     let keyed = format!("SELECT {} FROM {ROWS} AS r {}", columns.join(", "), joins.join(" "));
     Ok(match (&fact.partition_by_month_of, fact.partition_column()) {
         (Some(role), Some(partition)) => {
@@ -109,8 +108,9 @@ pub(super) fn look_up(fact: &Fact, model: &Model, more: &[&str]) -> Result<Strin
 }
 
 /// The order of rows in files: partition, declared order, then all that makes it a total order, so
-/// that the same rows always become the same files.
-pub(super) fn order_by(fact: &Fact) -> String {
+/// that the same rows always become the same files. Where rows are clustered along a curve, this
+/// is the order of those at one place.
+pub(super) fn order(fact: &Fact) -> Vec<String> {
     let partition = fact.partition_column().map(str::to_owned);
     let all = fact.table_columns().into_iter().map(|column| column.name);
     let rest = if fact.key.is_empty() { all.collect() } else { fact.key.clone() };
@@ -120,7 +120,15 @@ pub(super) fn order_by(fact: &Fact) -> String {
             names.push(name);
         }
     }
-    list("", &names)
+    names
+}
+
+/// The condition of rows in a partition; every row of a fact without partitions.
+pub(super) fn in_partition(fact: &Fact, prefix: &str, partition: Option<i32>) -> String {
+    match fact.partition_column().zip(partition) {
+        Some((column, value)) => format!("{prefix}{} = {value}", quoted(column)),
+        None => "true".to_owned(),
+    }
 }
 
 fn dimension<'a>(model: &'a Model, role: &FactRole) -> Result<&'a Dimension> {

@@ -4,16 +4,22 @@
 //! table; nobody sees any of it before the run publishes.
 
 pub(crate) mod calendar;
+pub(crate) mod clustered;
+pub(crate) mod compact;
 pub(crate) mod dimension;
 pub(crate) mod fact;
 mod fact_sql;
+mod grain;
+mod hilbert;
+mod keyed;
 mod scd;
 mod stage;
 mod upsert;
 
 use super::job::{Job, LoadSpec};
-use crate::engine::{Engine, Session};
+use crate::engine::{Engine, Session, Streamed};
 use crate::error::Result;
+use crate::policy::Principal;
 use crate::store::{Load, TableState};
 use chrono::{DateTime, Utc};
 
@@ -42,6 +48,12 @@ impl Loading<'_> {
         let others = others.iter().map(|(name, table)| ((*name).to_owned(), (*table).clone()));
         let staged = self.sources.iter().cloned().chain(others).collect();
         super::transform::session(self.engine, self.load.preview(), staged)
+    }
+
+    /// A session over the warehouse as loaded so far and rows that come once.
+    fn session_over(&self, streamed: Streamed) -> Session {
+        let preview = self.load.preview();
+        self.engine.load_session(Principal::pipeline(), preview, Vec::new(), Some(streamed))
     }
 }
 

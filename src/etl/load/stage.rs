@@ -55,3 +55,22 @@ pub(crate) fn check_partitions(table: &TableState, spec: &TableSpec) -> Result<(
         .with("table", &spec.name)
         .hint("load it whole once, with `mode: replace`"))
 }
+
+/// Refuses to write rows anew whose table has columns that the model does not know as such.
+///
+/// # Errors
+/// User errors that name the column.
+pub(crate) fn check_columns(table: &TableState, spec: &TableSpec) -> Result<()> {
+    let is_known = |column: &&crate::model::Column| {
+        spec.columns.iter().any(|known| known.name == column.name && known.ty == column.ty)
+    };
+    match table.columns.iter().find(|column| !is_known(column)) {
+        None => Ok(()),
+        Some(column) => {
+            let message = format!("the stored column `{}` is not in the model", column.name);
+            Err(Error::user(message)
+                .with("table", &spec.name)
+                .hint("load the table whole once, with `mode: replace`"))
+        }
+    }
+}

@@ -1,20 +1,17 @@
 //! Upsert: rows replace those with the same key, and only partitions that held one are rewritten.
 
+use super::clustered::{self, Clustered};
 use super::fact::{check_rows, count, spec, stored_columns, unknown_members};
-use super::fact_sql::{DELETE, ROWS, equal, list, look_up, order_by, quoted};
+use super::fact_sql::{DELETE, equal, in_partition, list, quoted};
+use super::keyed::KEYED;
 use super::{Loaded, Loading, stage};
 use crate::error::{Error, Result};
-use crate::etl::job::FactLoad;
 use crate::etl::rows;
 use crate::ids::SurrogateKey;
 use crate::model::{Column, ColumnType, Fact};
-use crate::store::{Change, DataFile, TableSpec, TableState};
-use arrow::array::AsArray;
-use arrow::datatypes::Int32Type;
+use crate::store::{Change, DataFile, TableState};
 use std::collections::BTreeSet;
 
-/// The job's rows with surrogate keys.
-const KEYED: &str = "rows_keyed";
 /// Those of them that change the fact.
 const CHANGED: &str = "rows_changed";
 /// The partitions that are rewritten, as they were.
@@ -27,21 +24,18 @@ const FOUND_IN: &str = "__found_in";
 /// Loads staged rows into a fact by key.
 pub(super) async fn load(
     loading: &mut Loading<'_>,
-    job: &FactLoad,
     fact: &Fact,
-    staged: &TableState,
+    keyed: &TableState,
 ) -> Result<Loaded> {
     let spec = spec(fact);
-    let keyed = keyed(loading, job, fact, staged).await?;
-    check_rows(fact, staged.rows(), keyed.rows())?;
-    check_days(loading, fact, &keyed).await?;
+    check_days(loading, fact, keyed).await?;
     let before = loading.load.preview().tables.get(&spec.name).cloned();
     if let Some(before) = &before {
         stage::check_partitions(before, &spec)?;
     }
     let stored = before.clone();
     let before = before.map(|before| stage::as_specified(&before, &spec));
-    let changed = changed(loading, fact, &keyed, before.as_ref()).await?;
+    let changed = changed(loading, fact, keyed, before.as_ref()).await?;
     let session = loading.session(&[(CHANGED, &changed)]);
     let sql = format!(
         "SELECT count(*), count(CASE WHEN {DELETE} THEN 1 END), count(CASE WHEN {FOUND} THEN 1 END) \
@@ -59,7 +53,7 @@ pub(super) async fn load(
         return Ok(Loaded::default());
     }
     let old = old_files(loading, fact, &changed, before.as_ref(), *found).await?;
-    let files = rewrite(loading, fact, &spec, &changed, before.as_ref(), &old).await?;
+    let files = rewrite(loading, fact, &changed, before.as_ref(), &old).await?;
     let expected = (count(&old) + (all - deleted)).saturating_sub(*found);
     check_rows(fact, expected, count(&files))?;
     let change = match old.is_empty() {
@@ -99,29 +93,6 @@ async fn check_days(loading: &Loading<'_>, fact: &Fact, keyed: &TableState) -> R
     Ok(())
 }
 
-/// Looks the rows' surrogate keys up, once.
-async fn keyed(
-    loading: &Loading<'_>,
-    job: &FactLoad,
-    fact: &Fact,
-    staged: &TableState,
-) -> Result<TableState> {
-    let delete: &[&str] = if job.delete_when.is_some() { &[DELETE] } else { &[] };
-    let sql = look_up(fact, loading.engine.model(), delete)?;
-    let names = stored_columns(fact).into_iter().map(|column| column.name).collect::<Vec<_>>();
-    let delete = match job.delete_when {
-        Some(_) => format!("coalesce({DELETE}, false)"),
-        None => "false".to_owned(),
-    };
-    let sql =
-        format!("SELECT {}, {delete} AS {DELETE} FROM ({sql}) AS looked_up", list("", &names));
-    let mut columns = stored_columns(fact);
-    columns.push(Column::new(DELETE, ColumnType::Boolean, false));
-    let session = loading.session(&[(ROWS, staged)]);
-    let rows = rows::stream_sql(&session, &sql, &columns).await?;
-    loading.load.write_staged(KEYED, columns, rows).await
-}
-
 /// The rows that change anything: new, different from the row with their key, or deleting one.
 async fn changed(
     loading: &Loading<'_>,
@@ -129,24 +100,26 @@ async fn changed(
     keyed: &TableState,
     before: Option<&TableState>,
 ) -> Result<TableState> {
-    let mut columns = keyed.columns.clone();
+    let mut columns = stored_columns(fact);
+    columns.push(Column::new(DELETE, ColumnType::Boolean, false));
+    let names = list("k.", columns.iter().map(|column| &column.name));
     columns.push(Column::new(FOUND, ColumnType::Boolean, false));
     columns.push(Column::new(FOUND_IN, ColumnType::Int32, true));
     let sql = match before {
         None => format!(
-            "SELECT k.*, false AS {FOUND}, CAST(NULL AS INT) AS {FOUND_IN} FROM {KEYED} AS k \
+            "SELECT {names}, false AS {FOUND}, CAST(NULL AS INT) AS {FOUND_IN} FROM {KEYED} AS k \
              WHERE NOT k.{DELETE}"
         ),
-        Some(_) => changed_sql(fact),
+        Some(_) => changed_sql(fact, &names),
     };
     let mut tables = vec![(KEYED, keyed)];
     tables.extend(before.map(|before| (OLD, before)));
     let session = loading.session(&tables);
     let rows = rows::stream_sql(&session, &sql, &columns).await?;
-    loading.load.write_staged(CHANGED, columns, rows).await
+    loading.load.write_clustered(CHANGED, columns, fact.partition_column(), rows).await
 }
 
-fn changed_sql(fact: &Fact) -> String {
+fn changed_sql(fact: &Fact, names: &str) -> String {
     let found = format!("f.{} IS NOT NULL", quoted(fact.key.first().map_or("", String::as_str)));
     let differs = fact.table_columns().into_iter().filter(|c| !fact.key.contains(&c.name));
     let differs = differs.map(|c| format!("(k.{0} IS DISTINCT FROM f.{0})", quoted(&c.name)));
@@ -156,7 +129,7 @@ fn changed_sql(fact: &Fact) -> String {
         None => "CAST(NULL AS INT)".to_owned(),
     };
     format!(
-        "SELECT k.*, {found} AS {FOUND}, {found_in} AS {FOUND_IN} FROM {KEYED} AS k \
+        "SELECT {names}, {found} AS {FOUND}, {found_in} AS {FOUND_IN} FROM {KEYED} AS k \
          LEFT JOIN {OLD} AS f ON {} \
          WHERE CASE WHEN k.{DELETE} THEN {found} ELSE NOT ({found}) OR {} END",
         equal("k", "f", &fact.key),
@@ -180,11 +153,7 @@ async fn old_files(
     }
     let session = loading.session(&[(CHANGED, changed)]);
     let sql = format!("SELECT DISTINCT {FOUND_IN} FROM {CHANGED} WHERE {FOUND}");
-    let answer = rows::answer(&session, &sql).await?;
-    let months: BTreeSet<i32> = match answer.column(0).as_primitive_opt::<Int32Type>() {
-        Some(months) => months.iter().flatten().collect(),
-        None => return Err(Error::internal("partitions are not integers")),
-    };
+    let months: BTreeSet<i32> = rows::integers(&session, &sql).await?.into_iter().collect();
     let affected = |file: &&DataFile| file.partition.is_some_and(|month| months.contains(&month));
     Ok(before.files.iter().filter(affected).cloned().collect())
 }
@@ -193,26 +162,36 @@ async fn old_files(
 async fn rewrite(
     loading: &Loading<'_>,
     fact: &Fact,
-    spec: &TableSpec,
     changed: &TableState,
     before: Option<&TableState>,
     old: &[DataFile],
 ) -> Result<Vec<DataFile>> {
-    let names: Vec<String> = spec.columns.iter().map(|column| column.name.clone()).collect();
-    let new = format!("SELECT {} FROM {CHANGED} WHERE NOT {DELETE}", list("", &names));
+    let names: Vec<String> = stored_columns(fact).into_iter().map(|column| column.name).collect();
+    let (new, kept) = (list("", &names), list("f.", &names));
+    let same = equal("f", "c", &fact.key);
     let old = before.filter(|_| !old.is_empty()).map(|before| stage::only(before, old));
-    let all = match old {
-        None => new,
-        Some(_) => format!(
-            "SELECT {} FROM {OLD} AS f LEFT ANTI JOIN {CHANGED} AS c ON {} UNION ALL {new}",
-            list("f.", &names),
-            equal("f", "c", &fact.key)
-        ),
+    let rows = |partition| {
+        let here = in_partition(fact, "", partition);
+        let new = format!("SELECT {new} FROM {CHANGED} WHERE NOT {DELETE} AND {here}");
+        if old.is_none() {
+            return new;
+        }
+        let found = match partition {
+            Some(partition) => format!("{FOUND_IN} = {partition}"),
+            None => FOUND.to_owned(),
+        };
+        format!(
+            "SELECT {kept} FROM {OLD} AS f \
+             LEFT ANTI JOIN (SELECT * FROM {CHANGED} WHERE {found}) AS c ON {same} \
+             WHERE {} UNION ALL {new}",
+            in_partition(fact, "f.", partition),
+        )
     };
-    let sql = format!("SELECT * FROM ({all}) AS everything ORDER BY {}", order_by(fact));
     let mut tables = vec![(CHANGED, changed)];
     tables.extend(old.as_ref().map(|old| (OLD, old)));
-    let session = loading.session(&tables);
-    let rows = rows::stream_sql(&session, &sql, &spec.columns).await?;
-    loading.load.write(spec, rows).await
+    let new = format!("{CHANGED} WHERE NOT {DELETE}");
+    let mut partitions = clustered::partitions(&loading.session(&tables), fact, &new).await?;
+    partitions.extend(old.iter().flat_map(|old| &old.files).map(|file| file.partition));
+    let (engine, load) = (loading.engine, &*loading.load);
+    Clustered { engine, load, fact, tables: &tables, rows }.write(partitions).await
 }

@@ -10,14 +10,14 @@ use std::sync::Arc;
 
 /// A run being recorded.
 #[derive(Debug)]
-pub(super) struct Record {
+pub(crate) struct Record {
     warehouse: Warehouse,
     clock: Arc<dyn Clock>,
     run: RunRecord,
 }
 
 impl Record {
-    pub(super) async fn begin(warehouse: &Warehouse, clock: &Arc<dyn Clock>) -> Result<Self> {
+    pub(crate) async fn begin(warehouse: &Warehouse, clock: &Arc<dyn Clock>) -> Result<Self> {
         let now = clock.now();
         let run = RunRecord {
             run: run_id(warehouse, now).await?,
@@ -32,19 +32,18 @@ impl Record {
         Ok(Self { warehouse: warehouse.clone(), clock: Arc::clone(clock), run })
     }
 
-    pub(super) fn run(&self) -> &RunId {
+    pub(crate) fn run(&self) -> &RunId {
         &self.run.run
     }
 
-    /// Records how the run ended.
-    pub(super) async fn end(
+    /// Records how the run ended, and the steps it took.
+    pub(crate) async fn end(
         &mut self,
         outcome: &Result<Option<ReleaseId>>,
-        jobs: impl Iterator<Item = &JobSummary>,
-        aggregates: &[AggregateSummary],
+        steps: Vec<StepRecord>,
     ) -> Result<()> {
         self.run.finished_at = Some(self.clock.now());
-        self.run.steps = jobs.flat_map(steps).chain(aggregates.iter().map(summarised)).collect();
+        self.run.steps = steps;
         match outcome {
             Ok(Some(release)) => {
                 self.run.status = RunStatus::Published;
@@ -59,14 +58,14 @@ impl Record {
         self.warehouse.record_run(&self.run).await
     }
 
-    pub(super) fn elapsed_ms(&self) -> u64 {
+    pub(crate) fn elapsed_ms(&self) -> u64 {
         let end = self.run.finished_at.unwrap_or(self.run.started_at);
         milliseconds(self.run.started_at, end)
     }
 }
 
 /// Milliseconds from a moment to now.
-pub(super) fn since(clock: &Arc<dyn Clock>, started: DateTime<Utc>) -> u64 {
+pub(crate) fn since(clock: &Arc<dyn Clock>, started: DateTime<Utc>) -> u64 {
     milliseconds(started, clock.now())
 }
 
@@ -74,7 +73,12 @@ fn milliseconds(from: DateTime<Utc>, to: DateTime<Utc>) -> u64 {
     u64::try_from((to - from).num_milliseconds()).unwrap_or(0)
 }
 
-fn steps(job: &JobSummary) -> Vec<StepRecord> {
+/// The steps of jobs and of the aggregates after them.
+pub(super) fn steps(jobs: &[JobSummary], aggregates: &[AggregateSummary]) -> Vec<StepRecord> {
+    jobs.iter().flat_map(steps_of).chain(aggregates.iter().map(summarised)).collect()
+}
+
+fn steps_of(job: &JobSummary) -> Vec<StepRecord> {
     if job.skipped.is_some() {
         return Vec::new();
     }

@@ -1,7 +1,7 @@
 //! Facts: roles, degenerate dimensions, columns and the key.
 
 use super::super::document::{ColumnFields, FactDocument, FactKindWord, RoleFields, Text};
-use super::super::{Column, Dimension, DimensionKind, Fact, FactKind, FactRole, fact};
+use super::super::{Column, ColumnType, Dimension, DimensionKind, Fact, FactKind, FactRole, fact};
 use super::Known;
 use super::columns;
 use super::sheet::Sheet;
@@ -26,6 +26,7 @@ pub(super) fn resolve(document: &FactDocument, known: &Known, sheet: &mut Sheet<
         key: document.key.iter().map(|column| column.value.clone()).collect(),
         partition_by_month_of: document.partition_by_month_of.as_ref().map(|r| r.value.clone()),
         sort_by: document.sort_by.iter().map(|column| column.value.clone()).collect(),
+        cluster_by: document.cluster_by.iter().map(|column| column.value.clone()).collect(),
     };
     for written in &document.dimensions {
         let role = role(written, known, sheet);
@@ -38,6 +39,7 @@ pub(super) fn resolve(document: &FactDocument, known: &Known, sheet: &mut Sheet<
     fact.degenerate = own(&document.degenerate, "degenerate dimension");
     fact.columns = own(&document.columns, "column");
     references(document, &fact, known, sheet);
+    curve(document, &fact, sheet);
     fact
 }
 
@@ -122,7 +124,11 @@ fn references(document: &FactDocument, fact: &Fact, known: &Known, sheet: &mut S
     let keys: Vec<String> = fact.roles.iter().map(FactRole::key_column).collect();
     let own = fact.degenerate.iter().chain(&fact.columns).map(|column| column.name.as_str());
     let names: Vec<&str> = keys.iter().map(String::as_str).chain(own).collect();
-    for (what, list) in [("key column", &document.key), ("column to sort by", &document.sort_by)] {
+    for (what, list) in [
+        ("key column", &document.key),
+        ("column to sort by", &document.sort_by),
+        ("column to cluster by", &document.cluster_by),
+    ] {
         sheet.unique(what, list);
         for name in list {
             // Where columns had to be left out, an unknown name is an echo.
@@ -144,6 +150,33 @@ fn references(document: &FactDocument, fact: &Fact, known: &Known, sheet: &mut S
                 );
                 sheet.fault(partition.place, message);
             }
+        }
+    }
+}
+
+/// A curve goes through some columns of whole numbers or days, and rows are not sorted as well.
+fn curve(document: &FactDocument, fact: &Fact, sheet: &mut Sheet<'_>) {
+    let Some(first) = document.cluster_by.first() else { return };
+    if !(2..=Fact::MOST_AXES).contains(&document.cluster_by.len()) {
+        let message = format!("`cluster_by` takes 2 to {} columns", Fact::MOST_AXES);
+        let hint = "name those that questions filter by most; for one column use `sort_by`";
+        sheet.fault_with_hint(first.place, message, hint);
+    }
+    if let Some(sorted) = document.sort_by.first() {
+        let message = "rows are either sorted (`sort_by`) or clustered (`cluster_by`)";
+        sheet.fault(sorted.place, message);
+    }
+    let columns = fact.table_columns();
+    for axis in &document.cluster_by {
+        let column = columns.iter().find(|column| column.name == axis.value);
+        let Some(column) = column else { continue };
+        if !matches!(
+            column.ty,
+            ColumnType::Int16 | ColumnType::Int32 | ColumnType::Int64 | ColumnType::Date
+        ) {
+            let message = format!("column `{}` is {}: no axis of a curve", axis.value, column.ty);
+            let hint = "role keys, whole numbers and dates are";
+            sheet.fault_with_hint(axis.place, message, hint);
         }
     }
 }

@@ -1,0 +1,205 @@
+//! Rows into a fact's files: a partition at a time, several at once, each in its declared order.
+//!
+//! A partition is sorted in memory where there is room for it, else by the engine, which spills.
+
+use super::{fact, fact_sql, hilbert};
+use crate::engine::{Engine, Reserved, Session, error_of};
+use crate::error::{Error, Result};
+use crate::etl::fit::{Fitting, Wanted};
+use crate::etl::{rows, transform};
+use crate::model::{Column, ColumnType, Fact};
+use crate::store::{DataFile, Load, Rows, TableSpec, TableState};
+use arrow::array::{ArrayRef, UInt32Array};
+use arrow::compute::{SortOptions, concat_batches, take_record_batch};
+use arrow::error::ArrowError;
+use arrow::record_batch::RecordBatch;
+use arrow::row::{RowConverter, SortField};
+use futures::{StreamExt, TryStreamExt, stream};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+/// A partition of more bytes than this is sorted by the engine: text in one array has an end.
+const IN_MEMORY_BYTES: usize = 1 << 30;
+/// A partition in memory is there as it came, in one piece, and sorted.
+const COPIES: usize = 3;
+/// Rows a batch that is written.
+const BATCH_ROWS: usize = 64 * 1024;
+
+/// What is written: where from, where to, in what form.
+pub(crate) struct Clustered<'a, Sql: Fn(Option<i32>) -> String> {
+    /// Reads the rows.
+    pub(crate) engine: &'a Engine,
+    /// Writes them.
+    pub(crate) load: &'a Load,
+    /// The fact.
+    pub(crate) fact: &'a Fact,
+    /// Tables that the SQL reads.
+    pub(crate) tables: &'a [(&'a str, &'a TableState)],
+    /// The rows of a partition, with the fact's columns.
+    pub(crate) rows: Sql,
+}
+
+impl<Sql: Fn(Option<i32>) -> String> Clustered<'_, Sql> {
+    /// Writes partitions; of a fact without them there is one, `None`.
+    pub(crate) async fn write(
+        &self,
+        partitions: impl IntoIterator<Item = Option<i32>>,
+    ) -> Result<Vec<DataFile>> {
+        let session = &self.session(self.tables);
+        let spec = &fact::spec(self.fact);
+        let lanes = std::thread::available_parallelism().map_or(1, usize::from);
+        let files = stream::iter(partitions).map(|partition| async move {
+            let rows = self.sorted(session, spec, &(self.rows)(partition)).await?;
+            self.load.write(spec, rows).await
+        });
+        let files: Vec<Vec<DataFile>> = files.buffered(lanes).try_collect().await?;
+        Ok(files.into_iter().flatten().collect())
+    }
+
+    fn session(&self, tables: &[(&str, &TableState)]) -> Session {
+        let staged = tables.iter().map(|(name, table)| ((*name).to_owned(), (*table).clone()));
+        transform::session(self.engine, self.load.preview(), staged.collect())
+    }
+
+    /// The rows of a partition in the fact's order.
+    async fn sorted(&self, session: &Session, spec: &TableSpec, sql: &str) -> Result<Rows> {
+        let mut reserved = self.engine.reserve("a partition being sorted");
+        let query = session.plan_sql(sql).await?;
+        let wanted: Vec<Wanted> = spec.columns.iter().map(Wanted::same).collect();
+        let fitting = Fitting::new(&query.schema(), &wanted)?;
+        let mut rows = query.execute().await?;
+        let (mut batches, mut bytes) = (Vec::new(), 0);
+        while let Some(batch) = rows.next().await {
+            let batch = fitting.apply(&batch.map_err(error_of)?)?;
+            let size = batch.get_array_memory_size();
+            bytes += size;
+            if bytes > IN_MEMORY_BYTES || !reserved.grow(size * COPIES) {
+                drop((rows, batches, reserved));
+                return self.sorted_by_engine(session, spec, sql).await;
+            }
+            batches.push(batch);
+        }
+        let fact = self.fact.clone();
+        let sorting = tokio::task::spawn_blocking(move || in_memory(&batches, &fact));
+        let sorted = sorting.await.map_err(|error| broken(error, "sorting broke down"))?;
+        Ok(holding(sorted.map_err(|error| broken(error, "rows cannot be sorted"))?, reserved))
+    }
+
+    /// The same for a partition that memory does not hold.
+    async fn sorted_by_engine(
+        &self,
+        session: &Session,
+        spec: &TableSpec,
+        sql: &str,
+    ) -> Result<Rows> {
+        let by = fact_sql::list("", &fact_sql::order(self.fact));
+        if self.fact.cluster_by.is_empty() {
+            let sql = format!("SELECT * FROM ({sql}) AS r ORDER BY {by}");
+            return rows::stream_sql(session, &sql, &spec.columns).await;
+        }
+        let staged = self.with_places(session, spec, sql).await?;
+        let session = self.session(&[(PLACED, &staged)]);
+        let sql = format!("SELECT * FROM {PLACED} ORDER BY \"{PLACE}\", {by}");
+        rows::stream_sql(&session, &sql, &spec.columns).await
+    }
+
+    /// Stages rows with their places on the fact's curve.
+    async fn with_places(
+        &self,
+        session: &Session,
+        spec: &TableSpec,
+        sql: &str,
+    ) -> Result<TableState> {
+        let axes = self.fact.cluster_by.clone();
+        let bounds = hilbert::bounds_sql(&axes, sql);
+        let bounds = hilbert::bounds_of(&rows::answer(session, &bounds).await?)?;
+        let mut columns = spec.columns.clone();
+        columns.push(Column::new(PLACE, ColumnType::Int64, false));
+        let rows = rows::stream_sql(session, sql, &spec.columns).await?;
+        let with_place = move |batch: Result<RecordBatch>| {
+            let batch = batch?;
+            let places: ArrayRef = Arc::new(hilbert::places(&batch, &axes, &bounds)?);
+            let schema = crate::model::arrow_schema(&columns);
+            let all = batch.columns().iter().cloned().chain([places]).collect();
+            RecordBatch::try_new(schema, all).map_err(|error| broken(error, "rows have no place"))
+        };
+        let mut columns = spec.columns.clone();
+        columns.push(Column::new(PLACE, ColumnType::Int64, false));
+        self.load.write_staged(PLACED, columns, rows.map(with_place).boxed()).await
+    }
+}
+
+/// Rows with their places on a curve, seen as a table, and the column that holds them.
+const PLACED: &str = "rows_placed";
+const PLACE: &str = "__place";
+
+/// The partitions of rows that SQL (a table, or one with a condition) names.
+pub(super) async fn partitions(
+    session: &Session,
+    fact: &Fact,
+    from: &str,
+) -> Result<BTreeSet<Option<i32>>> {
+    let Some(partition) = fact.partition_column() else { return Ok(BTreeSet::from([None])) };
+    let sql = format!("SELECT DISTINCT {} FROM {from}", fact_sql::quoted(partition));
+    Ok(rows::integers(session, &sql).await?.into_iter().map(Some).collect())
+}
+
+/// Rows as a stream that holds on to their memory.
+fn holding(batches: Vec<RecordBatch>, reserved: Reserved) -> Rows {
+    let held = move |batch| {
+        let _ = &reserved;
+        Ok(batch)
+    };
+    stream::iter(batches).map(held).boxed()
+}
+
+/// Rows in a fact's order, ascending, NULL last; in pieces.
+fn in_memory(batches: &[RecordBatch], fact: &Fact) -> Result<Vec<RecordBatch>> {
+    let fault = |error: ArrowError| broken(error, "columns do not sort");
+    let Some(first) = batches.first() else { return Ok(Vec::new()) };
+    let all = concat_batches(&first.schema(), batches).map_err(fault)?;
+    let mut columns = Vec::new();
+    if !fact.cluster_by.is_empty() {
+        let bounds = hilbert::bounds(&all, &fact.cluster_by)?;
+        columns.push(Arc::new(hilbert::places(&all, &fact.cluster_by, &bounds)?) as ArrayRef);
+    }
+    // Within a partition its column says nothing.
+    let order = fact_sql::order(fact).into_iter();
+    for name in order.filter(|name| fact.partition_column() != Some(name)) {
+        let place = all.schema().index_of(&name).map_err(fault)?;
+        columns.push(Arc::clone(all.column(place)));
+    }
+    let numbers = order_of(&columns).map_err(fault)?;
+    let starts = (0..numbers.len()).step_by(BATCH_ROWS);
+    let piece = |start| {
+        let count = BATCH_ROWS.min(numbers.len() - start);
+        take_record_batch(&all, &numbers.slice(start, count)).map_err(fault)
+    };
+    starts.map(piece).collect()
+}
+
+/// The numbers of rows in the order of columns.
+fn order_of(columns: &[ArrayRef]) -> Result<UInt32Array, ArrowError> {
+    let options = SortOptions { descending: false, nulls_first: false };
+    let field =
+        |column: &ArrayRef| SortField::new_with_options(column.data_type().clone(), options);
+    let rows = RowConverter::new(columns.iter().map(field).collect())?.convert_columns(columns)?;
+    // The first bytes decide most comparisons, and stand beside the number.
+    let first_bytes = |row: &[u8]| {
+        let mut bytes = [0; 16];
+        let count = row.len().min(bytes.len());
+        bytes[..count].copy_from_slice(&row[..count]);
+        u128::from_be_bytes(bytes)
+    };
+    let numbered = rows.iter().zip(0u32..);
+    let mut numbered: Vec<(u128, u32)> =
+        numbered.map(|(row, number)| (first_bytes(row.as_ref()), number)).collect();
+    numbered.sort_unstable_by(|a, b| {
+        a.0.cmp(&b.0).then_with(|| rows.row(a.1 as usize).cmp(&rows.row(b.1 as usize)))
+    });
+    Ok(UInt32Array::from_iter_values(numbered.into_iter().map(|(_, number)| number)))
+}
+
+fn broken(error: impl std::error::Error + Send + Sync + 'static, message: &'static str) -> Error {
+    Error::internal(message).caused_by(error)
+}
