@@ -1,6 +1,6 @@
 //! Columns under construction: texts in, an Arrow array of the declared type out.
 
-use super::parse;
+use super::parse::{self, plain};
 use crate::model::ColumnType;
 use arrow::array::{
     ArrayRef, BooleanBuilder, Date32Builder, Decimal128Builder, Float64Builder, Int16Builder,
@@ -46,53 +46,56 @@ impl Values {
 
     /// Adds a value; one that does not fit the type is NULL, and the error says why.
     pub(super) fn append(&mut self, text: Option<&str>) -> Result<(), String> {
-        if let Self::Text(values) = self {
-            values.append_option(text);
-            return Ok(());
-        }
-        let Some(text) = text.map(str::trim) else {
-            self.append_null();
-            return Ok(());
-        };
-        let appended = self.append_parsed(text);
-        if appended.is_err() {
-            self.append_null();
-        }
-        appended
+        let mut wrong = None;
+        self.extend(std::iter::once(text), |_, reason| wrong = Some(reason));
+        wrong.map_or(Ok(()), Err)
     }
 
-    fn append_parsed(&mut self, text: &str) -> Result<(), String> {
+    /// Adds values; those that do not fit the type are NULL, and `wrong` hears which and why.
+    pub(super) fn extend<'a>(
+        &mut self,
+        texts: impl Iterator<Item = Option<&'a str>>,
+        wrong: impl FnMut(usize, String),
+    ) {
         match self {
-            Self::Text(values) => values.append_value(text),
-            Self::Boolean(values) => values.append_value(parse::boolean(text)?),
-            Self::Int16(values) => values.append_value(integer(text)?),
-            Self::Int32(values) => values.append_value(integer(text)?),
-            Self::Int64(values) => values.append_value(integer(text)?),
-            Self::Float64(values) => values.append_value(parse::float(text)?),
+            Self::Text(values) => texts.for_each(|text| values.append_option(text)),
+            Self::Boolean(values) => {
+                let push = |value| values.append_option(value);
+                parsed(texts, wrong, |_| None, parse::boolean, push);
+            }
+            Self::Int16(values) => {
+                parsed(texts, wrong, plain_integer, integer, |value| values.append_option(value));
+            }
+            Self::Int32(values) => {
+                parsed(texts, wrong, plain_integer, integer, |value| values.append_option(value));
+            }
+            Self::Int64(values) => {
+                parsed(texts, wrong, plain_integer, integer, |value| values.append_option(value));
+            }
+            Self::Float64(values) => {
+                let push = |value| values.append_option(value);
+                parsed(texts, wrong, |_| None, parse::float, push);
+            }
             Self::Decimal(values, precision, scale) => {
-                values.append_value(parse::decimal(text, *precision, *scale)?);
+                let (precision, scale) = (*precision, *scale);
+                let bound = 10i128.checked_pow(u32::from(precision)).unwrap_or(i128::MAX);
+                let plain = |text: &[u8]| {
+                    plain::decimal(text, scale).map(i128::from).filter(|value| value.abs() < bound)
+                };
+                let decimal = |text: &str| parse::decimal(text, precision, scale);
+                parsed(texts, wrong, plain, decimal, |value| values.append_option(value));
             }
             Self::Date(values) => {
-                values.append_value(Date32Type::from_naive_date(parse::date(text)?));
+                let days = |text: &str| parse::date(text).map(Date32Type::from_naive_date);
+                parsed(texts, wrong, plain::days, days, |value| values.append_option(value));
             }
             Self::Timestamp(values) => {
-                values.append_value(parse::timestamp(text)?.and_utc().timestamp_micros());
+                let micros = |text: &str| {
+                    parse::timestamp(text).map(|moment| moment.and_utc().timestamp_micros())
+                };
+                let push = |value| values.append_option(value);
+                parsed(texts, wrong, |_| None, micros, push);
             }
-        }
-        Ok(())
-    }
-
-    fn append_null(&mut self) {
-        match self {
-            Self::Text(values) => values.append_null(),
-            Self::Boolean(values) => values.append_null(),
-            Self::Int16(values) => values.append_null(),
-            Self::Int32(values) => values.append_null(),
-            Self::Int64(values) => values.append_null(),
-            Self::Float64(values) => values.append_null(),
-            Self::Decimal(values, ..) => values.append_null(),
-            Self::Date(values) => values.append_null(),
-            Self::Timestamp(values) => values.append_null(),
         }
     }
 
@@ -110,6 +113,35 @@ impl Values {
             Self::Timestamp(mut values) => Arc::new(values.finish()),
         }
     }
+}
+
+/// Parses each text, the `plain` way where it can be, and pushes what comes of it. Space around a
+/// value is no part of it.
+fn parsed<'a, T>(
+    texts: impl Iterator<Item = Option<&'a str>>,
+    mut wrong: impl FnMut(usize, String),
+    plain: impl Fn(&[u8]) -> Option<T>,
+    parse: impl Fn(&str) -> Result<T, String>,
+    mut push: impl FnMut(Option<T>),
+) {
+    for (row, text) in texts.enumerate() {
+        let Some(text) = text else {
+            push(None);
+            continue;
+        };
+        let value = plain(text.as_bytes()).map_or_else(|| parse(text.trim()), Ok);
+        match value {
+            Ok(value) => push(Some(value)),
+            Err(reason) => {
+                push(None);
+                wrong(row, reason);
+            }
+        }
+    }
+}
+
+fn plain_integer<T: TryFrom<i64>>(text: &[u8]) -> Option<T> {
+    plain::integer(text).and_then(|value| T::try_from(value).ok())
 }
 
 /// A whole number as wide as the column.
