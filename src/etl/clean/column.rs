@@ -1,8 +1,7 @@
 //! One column's way from raw cells to typed values.
 
 use super::range::Range;
-use super::values::Values;
-use super::{Cell, Clean, Fault, cast, compile, required};
+use super::{Cell, Clean, Fault, cast, compile, required, values};
 use crate::error::{Error, Result};
 use crate::etl::job::{OnError, Rule, SourceColumn};
 use crate::etl::source::Cells;
@@ -122,25 +121,32 @@ impl ColumnCleaner {
         cells: impl ExactSizeIterator<Item = Option<&'a str>>,
         native: Option<&BooleanBuffer>,
     ) -> (ArrayRef, Vec<Fault>) {
-        let mut values = Values::new(self.ty, cells.len());
         let mut faults = Vec::new();
         if self.rules.is_empty() {
-            values.extend(cells, |row, reason| faults.push(Fault { row, rule: TYPE, reason }));
-            return (values.finish(), faults);
+            let array = self.typed(cells, &mut faults);
+            return (array, faults);
         }
+        let mut cleaned: Vec<Cell<'a>> = Vec::with_capacity(cells.len());
         for (row, cell) in cells.enumerate() {
             let is_native = native.is_some_and(|native| native.value(row));
-            let cleaned = self.apply(cell.map(Cow::Borrowed), is_native);
-            let (text, fault) = match cleaned {
-                Ok(text) => (text, None),
-                Err(fault) => (None, Some(fault)),
-            };
-            let appended = values.append(text.as_deref()).map_err(|reason| (TYPE, reason));
-            if let Some((rule, reason)) = fault.or(appended.err()) {
+            let cell = self.apply(cell.map(Cow::Borrowed), is_native);
+            cleaned.push(cell.unwrap_or_else(|(rule, reason)| {
                 faults.push(Fault { row, rule, reason });
-            }
+                None
+            }));
         }
-        (values.finish(), faults)
+        let array = self.typed(cleaned.iter().map(Option::as_deref), &mut faults);
+        (array, faults)
+    }
+
+    fn typed<'a>(
+        &self,
+        texts: impl ExactSizeIterator<Item = Option<&'a str>>,
+        faults: &mut Vec<Fault>,
+    ) -> ArrayRef {
+        values::column(self.ty, texts, |row, reason| {
+            faults.push(Fault { row, rule: TYPE, reason });
+        })
     }
 
     fn apply<'a>(&self, cell: Cell<'a>, native: bool) -> Result<Cell<'a>, (&'static str, String)> {

@@ -10,7 +10,7 @@ use memchr::{memchr, memchr_iter, memchr2, memrchr};
 use std::io::{BufRead, Chain, Cursor, Read};
 
 /// Bytes a block holds, give or take a record.
-pub(super) const BLOCK_BYTES: usize = 256 << 10;
+pub(super) const BLOCK_BYTES: usize = 512 << 10;
 /// A record that does not end within so many bytes is not for blocks.
 const MAX_RECORD_BYTES: usize = 2 << 20;
 
