@@ -7,7 +7,7 @@
 //!
 //! [`record`] says what a record is and what is wrong with it, a character at a time. Plain UTF-8
 //! goes a faster way to the same rows: one thread cuts the file into [`blocks`] of whole records,
-//! others [`split`] them, and turn to [`record`] for each row that is not [`plain`].
+//! others [`split`](mod@split) them, and turn to [`record`] for each row that is not [`plain`].
 
 mod blocks;
 mod plain;

@@ -1,6 +1,6 @@
 //! A file in blocks of whole records, found without taking them apart.
 //!
-//! One thread cuts; what a cut-off block holds is for others to [take apart](super::split). A cut
+//! One thread cuts; what a cut-off block holds is for others to [take apart](mod@super::split). A cut
 //! is where a line ends outside quotes. Whether a quote opens a cell is told as
 //! [`Records`](super::record) tells it: it does at the start of a record and after a delimiter.
 
