@@ -7,9 +7,10 @@
 //! 2. [`extract`] reads what the plan says, cleans it, stages the good rows under the source's
 //!    name and puts the bad ones in quarantine.
 //!
-//! Reading and cleaning run on a blocking thread, a few batches ahead of the writer: memory does
-//! not grow with the source but for what `deduplicate` must remember, a key and a moment for each
-//! distinct one. Dropping the future stops the thread.
+//! One thread reads, others clean what it has read, and the batches go to the writer in the order
+//! read: what is staged does not depend on who is first. They are a few batches ahead of the
+//! writer: memory does not grow with the source but for what `deduplicate` must remember, a key
+//! and a moment for each distinct one. Dropping the future stops the threads.
 //!
 //! Architecture invariant: no row is lost. Rows read = rows staged + rejected + duplicates.
 
@@ -33,8 +34,8 @@ use std::path::Path;
 use std::sync::Arc;
 use tokio::sync::mpsc;
 
-/// Batches that may wait for the writer.
-const QUEUED_BATCHES: usize = 2;
+/// Batches that may wait for the writer: enough to go on while it ends a row group.
+const QUEUED_BATCHES: usize = 8;
 /// Rejected rows written to the operational log at a time.
 const REJECTS_A_WRITE: usize = 1_000;
 

@@ -14,6 +14,7 @@ mod fit;
 pub mod job;
 pub mod jobs;
 mod load;
+mod parallel;
 pub mod plan;
 pub mod progress;
 pub mod quarantine;

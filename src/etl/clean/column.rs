@@ -1,8 +1,7 @@
 //! One column's way from raw cells to typed values.
 
 use super::range::Range;
-use super::values::Values;
-use super::{Cell, Clean, Fault, cast, compile, required};
+use super::{Cell, Clean, Fault, cast, compile, required, values};
 use crate::error::{Error, Result};
 use crate::etl::job::{OnError, Rule, SourceColumn};
 use crate::etl::source::Cells;
@@ -74,7 +73,8 @@ impl ColumnCleaner {
     /// User where a typed column can never become the declared type.
     pub(crate) fn clean(&self, cells: &Cells) -> Result<(ArrayRef, Vec<Fault>)> {
         let (array, mut faults) = match cells {
-            Cells::Text { values, native } => self.clean_text(values, native.as_ref()),
+            Cells::Slices(cells) => self.clean_text(cells.iter(), None),
+            Cells::Text { values, native } => self.clean_strings(values, native.as_ref()),
             Cells::Typed(array) => self.clean_typed(array)?,
         };
         let mut outside = Vec::new();
@@ -90,7 +90,7 @@ impl ColumnCleaner {
         let is_text = self.ty == ColumnType::Text;
         if !self.only_checks || cast::is_text(array) != is_text {
             let (values, native) = cast::to_text(array, self.ty).map_err(|e| self.place(e))?;
-            return Ok(self.clean_text(&values, native.as_ref()));
+            return Ok(self.clean_strings(&values, native.as_ref()));
         }
         let (typed, mut faults) = cast::cast(array, self.ty).map_err(|e| self.place(e))?;
         if self.required && array.null_count() > 0 {
@@ -105,7 +105,7 @@ impl ColumnCleaner {
         error.with("column", &self.name)
     }
 
-    fn clean_text(
+    fn clean_strings(
         &self,
         cells: &StringArray,
         native: Option<&BooleanBuffer>,
@@ -113,22 +113,40 @@ impl ColumnCleaner {
         if self.rules.is_empty() && self.ty == ColumnType::Text {
             return (Arc::new(cells.clone()), Vec::new());
         }
-        let mut values = Values::new(self.ty, cells.len());
+        self.clean_text(cells.iter(), native)
+    }
+
+    fn clean_text<'a>(
+        &self,
+        cells: impl ExactSizeIterator<Item = Option<&'a str>>,
+        native: Option<&BooleanBuffer>,
+    ) -> (ArrayRef, Vec<Fault>) {
         let mut faults = Vec::new();
-        for row in 0..cells.len() {
-            let cell = (!cells.is_null(row)).then(|| Cow::Borrowed(cells.value(row)));
-            let is_native = native.is_some_and(|native| native.value(row));
-            let cleaned = self.apply(cell, is_native);
-            let (text, fault) = match cleaned {
-                Ok(text) => (text, None),
-                Err(fault) => (None, Some(fault)),
-            };
-            let appended = values.append(text.as_deref()).map_err(|reason| (TYPE, reason));
-            if let Some((rule, reason)) = fault.or(appended.err()) {
-                faults.push(Fault { row, rule, reason });
-            }
+        if self.rules.is_empty() {
+            let array = self.typed(cells, &mut faults);
+            return (array, faults);
         }
-        (values.finish(), faults)
+        let mut cleaned: Vec<Cell<'a>> = Vec::with_capacity(cells.len());
+        for (row, cell) in cells.enumerate() {
+            let is_native = native.is_some_and(|native| native.value(row));
+            let cell = self.apply(cell.map(Cow::Borrowed), is_native);
+            cleaned.push(cell.unwrap_or_else(|(rule, reason)| {
+                faults.push(Fault { row, rule, reason });
+                None
+            }));
+        }
+        let array = self.typed(cleaned.iter().map(Option::as_deref), &mut faults);
+        (array, faults)
+    }
+
+    fn typed<'a>(
+        &self,
+        texts: impl ExactSizeIterator<Item = Option<&'a str>>,
+        faults: &mut Vec<Fault>,
+    ) -> ArrayRef {
+        values::column(self.ty, texts, |row, reason| {
+            faults.push(Fault { row, rule: TYPE, reason });
+        })
     }
 
     fn apply<'a>(&self, cell: Cell<'a>, native: bool) -> Result<Cell<'a>, (&'static str, String)> {

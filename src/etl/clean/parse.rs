@@ -2,6 +2,8 @@
 //!
 //! Space around a value is no part of it. Each function says in words what the text is not.
 
+pub(super) mod plain;
+
 use chrono::{NaiveDate, NaiveDateTime, NaiveTime, TimeDelta};
 
 /// Digits a decimal may have.

@@ -1,8 +1,7 @@
 //! `range`: the typed value lies within inclusive bounds.
 
-use super::Fault;
 use super::cast::{formatter, true_rows};
-use super::values::Values;
+use super::{Fault, values};
 use crate::error::{Error, Result};
 use crate::etl::job::ValueRange;
 use crate::model::ColumnType;
@@ -59,9 +58,12 @@ impl Range {
 }
 
 fn scalar(text: &str, ty: ColumnType) -> Result<Scalar<ArrayRef>> {
-    let mut values = Values::new(ty, 1);
-    values.append(Some(text)).map_err(|reason| Error::user(format!("range: {reason}")))?;
-    Ok(Scalar::new(values.finish()))
+    let mut wrong = None;
+    let value = values::column(ty, std::iter::once(Some(text)), |_, reason| wrong = Some(reason));
+    match wrong {
+        Some(reason) => Err(Error::user(format!("range: {reason}"))),
+        None => Ok(Scalar::new(value)),
+    }
 }
 
 fn internal(error: ArrowError) -> Error {

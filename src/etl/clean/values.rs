@@ -1,121 +1,121 @@
-//! Columns under construction: texts in, an Arrow array of the declared type out.
+//! Texts in, an Arrow array of the declared type out, a column at a time.
 
-use super::parse;
+use super::parse::{self, plain};
 use crate::model::ColumnType;
 use arrow::array::{
-    ArrayRef, BooleanBuilder, Date32Builder, Decimal128Builder, Float64Builder, Int16Builder,
-    Int32Builder, Int64Builder, StringBuilder, TimestampMicrosecondBuilder,
+    ArrayRef, ArrowPrimitiveType, BooleanBufferBuilder, BooleanBuilder, PrimitiveArray,
+    StringBuilder,
 };
-use arrow::datatypes::Date32Type;
+use arrow::buffer::NullBuffer;
+use arrow::datatypes::{
+    Date32Type, Decimal128Type, Float64Type, Int16Type, Int32Type, Int64Type,
+    TimestampMicrosecondType,
+};
 use std::sync::Arc;
 
-/// A builder for each type.
-pub(super) enum Values {
-    Text(StringBuilder),
-    Boolean(BooleanBuilder),
-    Int16(Int16Builder),
-    Int32(Int32Builder),
-    Int64(Int64Builder),
-    Float64(Float64Builder),
-    Decimal(Decimal128Builder, u8, u8),
-    Date(Date32Builder),
-    Timestamp(TimestampMicrosecondBuilder),
-}
-
-impl Values {
-    /// An empty column.
-    pub(super) fn new(ty: ColumnType, rows: usize) -> Self {
-        match ty {
-            ColumnType::Text => Self::Text(StringBuilder::with_capacity(rows, rows * 8)),
-            ColumnType::Boolean => Self::Boolean(BooleanBuilder::with_capacity(rows)),
-            ColumnType::Int16 => Self::Int16(Int16Builder::with_capacity(rows)),
-            ColumnType::Int32 => Self::Int32(Int32Builder::with_capacity(rows)),
-            ColumnType::Int64 => Self::Int64(Int64Builder::with_capacity(rows)),
-            ColumnType::Float64 => Self::Float64(Float64Builder::with_capacity(rows)),
-            ColumnType::Decimal { precision, scale } => Self::Decimal(
-                Decimal128Builder::with_capacity(rows).with_data_type(ty.arrow()),
-                precision,
-                scale,
-            ),
-            ColumnType::Date => Self::Date(Date32Builder::with_capacity(rows)),
-            ColumnType::Timestamp => Self::Timestamp(
-                TimestampMicrosecondBuilder::with_capacity(rows).with_timezone("UTC"),
-            ),
+/// The values that texts are, without the space around them. Those that do not fit the type are
+/// NULL, and `wrong` hears which and why.
+pub(super) fn column<'a>(
+    ty: ColumnType,
+    texts: impl ExactSizeIterator<Item = Option<&'a str>>,
+    mut wrong: impl FnMut(usize, String),
+) -> ArrayRef {
+    match ty {
+        ColumnType::Text => {
+            let mut values = StringBuilder::with_capacity(texts.len(), texts.len() * 8);
+            texts.for_each(|text| values.append_option(text));
+            Arc::new(values.finish())
         }
-    }
-
-    /// Adds a value; one that does not fit the type is NULL, and the error says why.
-    pub(super) fn append(&mut self, text: Option<&str>) -> Result<(), String> {
-        if let Self::Text(values) = self {
-            values.append_option(text);
-            return Ok(());
-        }
-        let Some(text) = text.map(str::trim) else {
-            self.append_null();
-            return Ok(());
-        };
-        let appended = self.append_parsed(text);
-        if appended.is_err() {
-            self.append_null();
-        }
-        appended
-    }
-
-    fn append_parsed(&mut self, text: &str) -> Result<(), String> {
-        match self {
-            Self::Text(values) => values.append_value(text),
-            Self::Boolean(values) => values.append_value(parse::boolean(text)?),
-            Self::Int16(values) => values.append_value(integer(text)?),
-            Self::Int32(values) => values.append_value(integer(text)?),
-            Self::Int64(values) => values.append_value(integer(text)?),
-            Self::Float64(values) => values.append_value(parse::float(text)?),
-            Self::Decimal(values, precision, scale) => {
-                values.append_value(parse::decimal(text, *precision, *scale)?);
+        ColumnType::Boolean => {
+            let mut values = BooleanBuilder::with_capacity(texts.len());
+            let boolean = |text: &str| parse::boolean(text.trim());
+            for (row, text) in texts.enumerate() {
+                let value = text.map(boolean).transpose();
+                values.append_option(value.unwrap_or_else(|reason| {
+                    wrong(row, reason);
+                    None
+                }));
             }
-            Self::Date(values) => {
-                values.append_value(Date32Type::from_naive_date(parse::date(text)?));
-            }
-            Self::Timestamp(values) => {
-                values.append_value(parse::timestamp(text)?.and_utc().timestamp_micros());
-            }
+            Arc::new(values.finish())
         }
-        Ok(())
-    }
-
-    fn append_null(&mut self) {
-        match self {
-            Self::Text(values) => values.append_null(),
-            Self::Boolean(values) => values.append_null(),
-            Self::Int16(values) => values.append_null(),
-            Self::Int32(values) => values.append_null(),
-            Self::Int64(values) => values.append_null(),
-            Self::Float64(values) => values.append_null(),
-            Self::Decimal(values, ..) => values.append_null(),
-            Self::Date(values) => values.append_null(),
-            Self::Timestamp(values) => values.append_null(),
+        ColumnType::Int16 => Arc::new(integers::<Int16Type>(texts, wrong)),
+        ColumnType::Int32 => Arc::new(integers::<Int32Type>(texts, wrong)),
+        ColumnType::Int64 => Arc::new(integers::<Int64Type>(texts, wrong)),
+        ColumnType::Float64 => {
+            Arc::new(primitives::<Float64Type>(texts, wrong, |_| None, parse::float))
         }
-    }
-
-    /// The column.
-    pub(super) fn finish(self) -> ArrayRef {
-        match self {
-            Self::Text(mut values) => Arc::new(values.finish()),
-            Self::Boolean(mut values) => Arc::new(values.finish()),
-            Self::Int16(mut values) => Arc::new(values.finish()),
-            Self::Int32(mut values) => Arc::new(values.finish()),
-            Self::Int64(mut values) => Arc::new(values.finish()),
-            Self::Float64(mut values) => Arc::new(values.finish()),
-            Self::Decimal(mut values, ..) => Arc::new(values.finish()),
-            Self::Date(mut values) => Arc::new(values.finish()),
-            Self::Timestamp(mut values) => Arc::new(values.finish()),
+        ColumnType::Decimal { precision, scale } => {
+            let bound = 10i128.checked_pow(u32::from(precision)).unwrap_or(i128::MAX);
+            let plain = |text: &[u8]| {
+                plain::decimal(text, scale).map(i128::from).filter(|value| value.abs() < bound)
+            };
+            let exact = |text: &str| parse::decimal(text, precision, scale);
+            let values = primitives::<Decimal128Type>(texts, wrong, plain, exact);
+            Arc::new(values.with_data_type(ty.arrow()))
+        }
+        ColumnType::Date => {
+            let exact = |text: &str| parse::date(text).map(Date32Type::from_naive_date);
+            Arc::new(primitives::<Date32Type>(texts, wrong, plain::days, exact))
+        }
+        ColumnType::Timestamp => {
+            let exact = |text: &str| {
+                parse::timestamp(text).map(|moment| moment.and_utc().timestamp_micros())
+            };
+            let values = primitives::<TimestampMicrosecondType>(texts, wrong, |_| None, exact);
+            Arc::new(values.with_timezone("UTC"))
         }
     }
 }
 
-/// A whole number as wide as the column.
-fn integer<T: TryFrom<i64> + Bounded>(text: &str) -> Result<T, String> {
-    let value = parse::integer(text, T::LEAST, T::LARGEST)?;
-    T::try_from(value).map_err(|_| format!("`{text}` is too large"))
+/// Parses each text the `plain` way where it can be, else the `exact` one.
+fn primitives<'a, T: ArrowPrimitiveType>(
+    texts: impl ExactSizeIterator<Item = Option<&'a str>>,
+    mut wrong: impl FnMut(usize, String),
+    plain: impl Fn(&[u8]) -> Option<T::Native>,
+    exact: impl Fn(&str) -> Result<T::Native, String>,
+) -> PrimitiveArray<T> {
+    let mut nulls = Vec::new();
+    let mut missing = |row| {
+        nulls.push(row);
+        T::Native::default()
+    };
+    let parsed = texts.enumerate().map(|(row, text)| {
+        let Some(text) = text else { return missing(row) };
+        plain(text.as_bytes()).unwrap_or_else(|| {
+            exact(text.trim()).unwrap_or_else(|reason| {
+                wrong(row, reason);
+                missing(row)
+            })
+        })
+    });
+    let values: Vec<T::Native> = parsed.collect();
+    let nulls = validity(values.len(), &nulls);
+    PrimitiveArray::new(values.into(), nulls)
+}
+
+/// Which rows have a value; none where all have.
+fn validity(rows: usize, nulls: &[usize]) -> Option<NullBuffer> {
+    let mut valid = BooleanBufferBuilder::new(rows);
+    valid.append_n(rows, true);
+    nulls.iter().for_each(|row| valid.set_bit(*row, false));
+    (!nulls.is_empty()).then(|| NullBuffer::new(valid.finish()))
+}
+
+/// Whole numbers as wide as the column.
+fn integers<'a, T: ArrowPrimitiveType>(
+    texts: impl ExactSizeIterator<Item = Option<&'a str>>,
+    wrong: impl FnMut(usize, String),
+) -> PrimitiveArray<T>
+where
+    T::Native: TryFrom<i64> + Bounded,
+{
+    let plain =
+        |text: &[u8]| plain::integer(text).and_then(|value| T::Native::try_from(value).ok());
+    let exact = |text: &str| {
+        let value = parse::integer(text, T::Native::LEAST, T::Native::LARGEST)?;
+        T::Native::try_from(value).map_err(|_| format!("`{text}` is too large"))
+    };
+    primitives::<T>(texts, wrong, plain, exact)
 }
 
 trait Bounded {

@@ -1,11 +1,14 @@
 //! The blocking half of extraction: source, cleaning, deduplication.
+//!
+//! A thread reads, some clean, and the caller's takes the cleaned batches in the order read.
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::etl::clean::Cleaner;
+use crate::etl::clean::{Cleaned, Cleaner};
 use crate::etl::deduplicate::{Deduplicator, Losers};
 use crate::etl::job::SourceSpec;
+use crate::etl::parallel::in_order;
 use crate::etl::quarantine::{Origin, Tally};
-use crate::etl::source::{Found, RawBatch, Source};
+use crate::etl::source::{Found, Piece, Source};
 use crate::store::{Input, Reject};
 use arrow::record_batch::RecordBatch;
 use std::collections::BTreeMap;
@@ -45,6 +48,14 @@ pub(super) struct Read {
     pub(super) tally: Tally,
     /// The refused rows, where they were to be kept.
     pub(super) refused: Vec<RecordBatch>,
+}
+
+/// A batch, cleaned.
+struct Part {
+    cleaned: Cleaned,
+    rejects: Vec<Reject>,
+    /// Bytes read so far, of all inputs.
+    bytes_read: u64,
 }
 
 /// Takes good rows and the rejects between them; an error stops the reader.
@@ -99,17 +110,13 @@ impl Reader {
             tally: Tally::default(),
             refused: Vec::new(),
         };
-        for found in &self.inputs {
-            let done: u64 = read.inputs.iter().map(|input| input.size_bytes).sum();
-            let mut sink = |raw: RawBatch| {
-                let bytes = done + raw.bytes_read;
-                let (batch, rejects) = self.clean(&raw, losers.as_mut(), &mut read)?;
-                self.tell(read.counts.read, bytes);
-                output(batch, rejects)
-            };
-            let input = self.source.read(found, &mut sink)?;
-            read.inputs.push(input);
-        }
+        let inputs = self.each(|part| {
+            let bytes = part.bytes_read;
+            let (batch, rejects) = self.count(part, losers.as_mut(), &mut read)?;
+            self.tell(read.counts.read, bytes);
+            output(batch, rejects)
+        })?;
+        read.inputs = inputs;
         match expected {
             Some(expected) if expected != read.inputs => Err(changed(&self.origin.source)),
             _ => Ok(read),
@@ -122,33 +129,54 @@ impl Reader {
         mut deduplicator: Deduplicator,
         output: &mut Output<'_>,
     ) -> Result<(Losers, Vec<Input>)> {
-        let mut inputs = Vec::new();
-        for found in &self.inputs {
-            let mut sink = |raw: RawBatch| {
-                // nothing to give out yet, but a sign of life: a cancelled run stops here as well
-                output(RecordBatch::new_empty(Arc::clone(self.cleaner.schema())), Vec::new())?;
-                deduplicator.observe(&self.cleaner.clean(&raw)?.batch)
-            };
-            inputs.push(self.source.read(found, &mut sink)?);
-        }
+        let inputs = self.each(|part| {
+            // nothing to give out yet, but a sign of life: a cancelled run stops here as well
+            output(RecordBatch::new_empty(Arc::clone(self.cleaner.schema())), Vec::new())?;
+            deduplicator.observe(&part.cleaned.batch)
+        })?;
         Ok((deduplicator.finish(), inputs))
     }
 
-    fn clean(
+    /// Reads and cleans all inputs, batch by batch, and returns what was read.
+    fn each(&self, take: impl FnMut(Part) -> Result<()>) -> Result<Vec<Input>> {
+        let (source, inputs) = (self.source.as_ref(), &self.inputs);
+        let (cleaner, origin) = (&self.cleaner, &self.origin);
+        in_order(
+            |give| {
+                let mut read: Vec<Input> = Vec::new();
+                for found in inputs {
+                    let before = read.iter().map(|input| input.size_bytes).sum();
+                    read.push(source.read(found, &mut |piece| give((piece, before)))?);
+                }
+                Ok(read)
+            },
+            |(piece, before): (Piece, u64)| {
+                let raw = piece.batch()?;
+                let mut cleaned = cleaner.clean(&raw)?;
+                let refused = std::mem::take(&mut cleaned.refused).into_iter();
+                let rejects = refused.map(|row| origin.reject(&raw.file, row)).collect();
+                Ok(Part { cleaned, rejects, bytes_read: before + raw.bytes_read })
+            },
+            take,
+        )
+    }
+
+    /// The rows of a batch that stay, and the rejects; all are counted.
+    fn count(
         &self,
-        raw: &RawBatch,
+        part: Part,
         losers: Option<&mut Losers>,
         read: &mut Read,
     ) -> Result<(RecordBatch, Vec<Reject>)> {
-        let cleaned = self.cleaner.clean(raw)?;
+        let Part { cleaned, rejects, .. } = part;
         let kept = match losers {
             Some(losers) => losers.drop_from(&cleaned.batch)?,
             None => cleaned.batch.clone(),
         };
         let counts = &mut read.counts;
-        counts.read += (raw.rows + raw.unreadable.len()) as u64;
+        counts.read += (cleaned.batch.num_rows() + rejects.len()) as u64;
         counts.staged += kept.num_rows() as u64;
-        counts.rejected += cleaned.refused.len() as u64;
+        counts.rejected += rejects.len() as u64;
         counts.duplicates += (cleaned.batch.num_rows() - kept.num_rows()) as u64;
         for ((column, rule), values) in cleaned.nulled {
             *counts.nulled.entry((column, rule.to_owned())).or_insert(0) += values;
@@ -156,8 +184,6 @@ impl Reader {
         if self.keep_refused && cleaned.refused_rows.num_rows() > 0 {
             read.refused.push(cleaned.refused_rows);
         }
-        let rejects: Vec<Reject> =
-            cleaned.refused.into_iter().map(|row| self.origin.reject(&raw.file, row)).collect();
         rejects.iter().for_each(|reject| read.tally.add(reject));
         Ok((kept, rejects))
     }

@@ -1,6 +1,7 @@
 //! A batch of raw rows: cells by wanted column, where each row stood, and its raw text.
 
 use super::{BATCH_BYTES, BATCH_ROWS};
+use crate::error::Result;
 use arrow::array::{Array, ArrayRef, AsArray, BooleanBufferBuilder, StringArray, StringBuilder};
 use arrow::buffer::BooleanBuffer;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
@@ -25,9 +26,38 @@ pub(crate) struct RawBatch {
     pub(crate) bytes_read: u64,
 }
 
+/// The next rows of a source.
+pub(crate) enum Piece {
+    /// Read already.
+    Batch(RawBatch),
+    /// To be taken apart, by whichever thread has time.
+    Work(Box<dyn FnOnce() -> Result<RawBatch> + Send>),
+}
+
+impl From<RawBatch> for Piece {
+    fn from(batch: RawBatch) -> Self {
+        Self::Batch(batch)
+    }
+}
+
+impl Piece {
+    /// The rows; where they are work, it is done now.
+    ///
+    /// # Errors
+    /// Those of the work.
+    pub(crate) fn batch(self) -> Result<RawBatch> {
+        match self {
+            Self::Batch(batch) => Ok(batch),
+            Self::Work(work) => work(),
+        }
+    }
+}
+
 /// The cells of one column.
 #[derive(Debug)]
 pub(crate) enum Cells {
+    /// Text in its place in the text of the batch.
+    Slices(Slices),
     /// Text, as it was written.
     Text {
         /// The cells.
@@ -38,6 +68,35 @@ pub(crate) enum Cells {
     },
     /// Values with a type, from a typed source.
     Typed(ArrayRef),
+}
+
+/// Start and end of a piece of text.
+pub(crate) type Span = (u32, u32);
+
+/// Pieces of a text that many share: nothing is copied. An empty piece is none.
+#[derive(Debug)]
+pub(crate) struct Slices {
+    /// The text.
+    pub(crate) text: Arc<String>,
+    /// Where each piece is.
+    pub(crate) spans: Vec<Span>,
+}
+
+impl Slices {
+    /// One of them.
+    pub(crate) fn get(&self, index: usize) -> Option<&str> {
+        self.spans.get(index).and_then(|span| slice(&self.text, *span))
+    }
+
+    /// All of them.
+    pub(crate) fn iter(&self) -> impl ExactSizeIterator<Item = Option<&str>> {
+        let text = self.text.as_str();
+        self.spans.iter().map(move |span| slice(text, *span))
+    }
+}
+
+fn slice(text: &str, (start, end): Span) -> Option<&str> {
+    (start < end).then(|| &text[start as usize..end as usize])
 }
 
 /// Where a row stood.
@@ -63,6 +122,8 @@ pub(crate) enum Places {
 pub(crate) enum Raw {
     /// Their text, one after the other; the end of each.
     Text(String, Vec<usize>),
+    /// Their text, each in its place in the text of the batch.
+    Slices(Slices),
     /// To be rendered from the cells, under these headings.
     Cells(Arc<[String]>),
 }
@@ -98,6 +159,7 @@ impl RawBatch {
                 let start = if row == 0 { 0 } else { ends[row - 1] };
                 text[start..ends[row]].to_owned()
             }
+            Raw::Slices(rows) => rows.get(row).unwrap_or_default().to_owned(),
             Raw::Cells(headings) => {
                 let cells = headings.iter().zip(&self.columns);
                 let object: serde_json::Map<String, serde_json::Value> =
@@ -109,8 +171,10 @@ impl RawBatch {
 }
 
 impl Cells {
-    fn render(&self, row: usize) -> serde_json::Value {
+    /// A cell as JSON.
+    pub(super) fn render(&self, row: usize) -> serde_json::Value {
         let text = match self {
+            Self::Slices(cells) => cells.get(row).map(str::to_owned),
             Self::Text { values, .. } => {
                 (!values.is_null(row)).then(|| values.value(row).to_owned())
             }

@@ -4,22 +4,32 @@
 //! quoted or not; an empty line is no row. Headings are matched by name. A row is quarantined,
 //! never mended, when its bytes are not text in the encoding, when its quotes do not match, or
 //! when it has more or fewer cells than there are headings.
+//!
+//! [`record`] says what a record is and what is wrong with it, a character at a time. Plain UTF-8
+//! goes a faster way to the same rows: one thread cuts the file into [`blocks`] of whole records,
+//! others [`split`](mod@split) them, and turn to [`record`] for each row that is not [`plain`].
 
+mod blocks;
+mod plain;
 mod record;
+mod split;
 
 use super::files::Files;
 use super::lines::{self, Lines};
-use super::{BatchBuilder, Found, Sink, Source, Unreadable, headings};
+use super::{BatchBuilder, Found, Piece, Sink, Source, Unreadable, headings};
 use crate::error::{Error, Result};
 use crate::etl::job::{CsvPlace, SourceColumn};
 use crate::store::Input;
-use encoding_rs::Encoding;
+use blocks::{BLOCK_BYTES, Blocks};
+use encoding_rs::{Encoding, UTF_8};
 use record::{Record, Records};
+use split::split;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
+use std::sync::Arc;
 
-/// Bytes read from the file at a time.
-const READ_BYTES: usize = 256 << 10;
+/// Bytes buffered for who reads lines; [`Blocks`] read past the buffer.
+const READ_BYTES: usize = 64 << 10;
 
 /// Delimited text files.
 pub(super) struct Csv {
@@ -54,22 +64,70 @@ impl Csv {
             Some(record) => headings_of(&record)?,
             None => return Err(Error::data("the file is empty: it has no headings")),
         };
-        let wanted = headings::positions(&have, &self.columns)?;
-        let mut batch = BatchBuilder::with_text(file, wanted.len());
-        while let Some(record) = records.next()? {
-            match fault(&record, have.len()) {
-                Some(row) => batch.push_unreadable(row),
-                None => {
-                    let cells = wanted.iter().map(|at| (record.cells.get(*at), false));
-                    batch.push(record.position, record.raw, cells);
-                }
-            }
-            if batch.is_full() {
-                sink(batch.take(records.bytes_read()))?;
+        let table = Table {
+            file: file.into(),
+            headings: have.len(),
+            wanted: headings::positions(&have, &self.columns)?,
+        };
+        let lines = records.into_lines();
+        match plain_delimiter(self.delimiter).filter(|_| lines.encoding() == UTF_8) {
+            None => read_records(Records::new(lines, self.delimiter), &table, sink),
+            Some(delimiter) => read_blocks(Blocks::new(lines, delimiter, BLOCK_BYTES), table, sink),
+        }
+    }
+}
+
+/// What the rows of a file have in common.
+struct Table {
+    file: Arc<str>,
+    /// Cells a row should have.
+    headings: usize,
+    /// The wanted ones among them.
+    wanted: Vec<usize>,
+}
+
+/// The delimiter as one byte. A letter, a digit or a backslash is none: it may be part of how
+/// bytes that are not text are written.
+fn plain_delimiter(delimiter: char) -> Option<u8> {
+    let plain = delimiter.is_ascii() && !delimiter.is_ascii_alphanumeric() && delimiter != '\\';
+    u8::try_from(delimiter).ok().filter(|_| plain)
+}
+
+/// Reads block by block, and record by record what is no block. The sink is given what is to be
+/// split.
+fn read_blocks<R: BufRead>(mut blocks: Blocks<R>, table: Table, sink: &mut Sink<'_>) -> Result<()> {
+    let (table, delimiter) = (Arc::new(table), blocks.delimiter());
+    while let Some(block) = blocks.next()? {
+        let table = Arc::clone(&table);
+        let split = move || {
+            let batch = split(block, delimiter, &table);
+            batch.map_err(|error| error.with("file", &table.file))
+        };
+        sink(Piece::Work(Box::new(split)))?;
+    }
+    read_records(Records::new(blocks.rest(), char::from(delimiter)), &table, sink)
+}
+
+/// Reads record by record, whatever the encoding.
+fn read_records<R: BufRead>(
+    mut records: Records<R>,
+    table: &Table,
+    sink: &mut Sink<'_>,
+) -> Result<()> {
+    let mut batch = BatchBuilder::with_text(&table.file, table.wanted.len());
+    while let Some(record) = records.next()? {
+        match fault(&record, table.headings) {
+            Some(row) => batch.push_unreadable(row),
+            None => {
+                let cells = table.wanted.iter().map(|at| (record.cells.get(*at), false));
+                batch.push(record.position, record.raw, cells);
             }
         }
-        if batch.is_empty() { Ok(()) } else { sink(batch.take(records.bytes_read())) }
+        if batch.is_full() {
+            sink(batch.take(records.bytes_read()).into())?;
+        }
     }
+    if batch.is_empty() { Ok(()) } else { sink(batch.take(records.bytes_read()).into()) }
 }
 
 impl Source for Csv {
@@ -109,3 +167,6 @@ fn fault(record: &Record<'_>, headings: usize) -> Option<Unreadable> {
     let (rule, reason) = record.fault.clone().or_else(ragged)?;
     Some(Unreadable { position: record.position, rule, reason, raw: record.raw.to_owned() })
 }
+
+#[cfg(test)]
+mod tests;

@@ -73,10 +73,10 @@ impl Excel {
             let cells = cells.iter().map(|(text, native)| (text.as_deref(), *native));
             batch.push(Position { line, offset: None }, "", cells);
             if batch.is_full() {
-                sink(batch.take(0))?;
+                sink(batch.take(0).into())?;
             }
         }
-        if batch.is_empty() { Ok(()) } else { sink(batch.take(found.input.size_bytes)) }
+        if batch.is_empty() { Ok(()) } else { sink(batch.take(found.input.size_bytes).into()) }
     }
 
     /// The headings, as far to the right as there is data.

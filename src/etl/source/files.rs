@@ -2,6 +2,7 @@
 
 use super::Found;
 use crate::error::{Error, ErrorKind, Result, did_you_mean};
+use crate::etl::parallel::in_order;
 use crate::store::Input;
 use sha2::{Digest, Sha256};
 use std::fs::{self, File};
@@ -31,7 +32,17 @@ impl Files {
 
     /// The files there are, sorted by name, each with size and checksum; none where there is none.
     pub(super) fn inputs(&self) -> Result<Vec<Found>> {
-        self.names()?.iter().map(|name| self.found(name)).collect()
+        let names = self.names()?;
+        let mut inputs = Vec::with_capacity(names.len());
+        in_order(
+            |give| names.iter().try_for_each(give),
+            |name| self.found(name),
+            |found| {
+                inputs.push(found);
+                Ok(())
+            },
+        )?;
+        Ok(inputs)
     }
 
     /// The file of an input.

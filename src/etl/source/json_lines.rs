@@ -41,11 +41,11 @@ impl JsonLines {
         while let Some(line) = lines.next()? {
             push(&line, &mut scanner, &mut batch);
             if batch.is_full() {
-                sink(batch.take(lines.bytes_read()))?;
+                sink(batch.take(lines.bytes_read()).into())?;
             }
         }
         if !batch.is_empty() {
-            sink(batch.take(lines.bytes_read()))?;
+            sink(batch.take(lines.bytes_read()).into())?;
         }
         match scanner.never_seen() {
             missing if missing.is_empty() => Ok(()),

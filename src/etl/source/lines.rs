@@ -52,14 +52,46 @@ impl<R: BufRead> Lines<R> {
         Ok(Self { reader, encoding, bytes: Vec::new(), offset: mark_bytes as u64, number: 0 })
     }
 
+    /// Goes on in the midst of a file, at the start of a line.
+    pub(super) fn at(reader: R, encoding: &'static Encoding, offset: u64, lines_read: u64) -> Self {
+        Self { reader, encoding, bytes: Vec::new(), offset, number: lines_read }
+    }
+
+    /// Goes on elsewhere, at the start of a line.
+    pub(super) fn go_to(&mut self, reader: R, offset: u64, lines_read: u64) {
+        (self.reader, self.offset, self.number) = (reader, offset, lines_read);
+    }
+
+    /// The same lines by way of another reader.
+    pub(super) fn map_reader<T>(self, change: impl FnOnce(R) -> T) -> Lines<T> {
+        let Self { reader, encoding, bytes, offset, number } = self;
+        Lines { reader: change(reader), encoding, bytes, offset, number }
+    }
+
+    /// The reader, for who reads lines by other means and says so by [`skip`](Self::skip).
+    pub(super) fn reader(&mut self) -> &mut R {
+        &mut self.reader
+    }
+
+    /// Counts lines that were read by other means.
+    pub(super) fn skip(&mut self, bytes: usize, lines: usize) {
+        self.offset += bytes as u64;
+        self.number += lines as u64;
+    }
+
+    /// Lines read so far.
+    pub(super) fn lines_read(&self) -> u64 {
+        self.number
+    }
+
+    /// The encoding.
+    pub(super) fn encoding(&self) -> &'static Encoding {
+        self.encoding
+    }
+
     /// Bytes read so far.
     pub(super) fn bytes_read(&self) -> u64 {
         self.offset
-    }
-
-    /// The encoding's name.
-    pub(super) fn encoding_name(&self) -> &'static str {
-        self.encoding.name()
     }
 
     /// The next line, or none at the end.

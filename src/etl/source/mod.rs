@@ -4,7 +4,8 @@
 //! that a run can tell whether anything is new) and how to read it ([`Source::read`], in bounded
 //! batches of raw cells). It neither cleans nor types values: that is `clean`'s work, the same
 //! for every format. Sources run on a blocking thread and push batches into a sink; a sink that
-//! refuses a batch stops the source, which is how a run is cancelled.
+//! refuses a batch stops the source, which is how a run is cancelled. What a source can leave for
+//! later, such as taking lines apart, it may push as [`Piece::Work`], which other threads do.
 //!
 //! # How do I add a source?
 //!
@@ -25,7 +26,7 @@ mod number;
 mod parquet;
 mod sqlite;
 
-pub(crate) use batch::{Cells, Position, RawBatch};
+pub(crate) use batch::{Cells, Piece, Position, RawBatch};
 pub(crate) use number::{number_text, shortest_text};
 
 use crate::error::{Error, Result};
@@ -41,7 +42,7 @@ const BATCH_ROWS: usize = 8_192;
 const BATCH_BYTES: usize = 8 << 20;
 
 /// Takes the batches of a source; an error stops the source.
-pub(crate) type Sink<'a> = dyn FnMut(RawBatch) -> Result<()> + 'a;
+pub(crate) type Sink<'a> = dyn FnMut(Piece) -> Result<()> + 'a;
 
 /// Something there is to read.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -53,7 +53,7 @@ impl Parquet {
             let columns = wanted.iter().map(|at| cells(&batch, &decoded, *at)).collect();
             let first = rows + 1;
             rows += batch.num_rows() as u64;
-            sink(RawBatch {
+            let raw = RawBatch {
                 file: Arc::clone(&file),
                 columns,
                 rows: batch.num_rows(),
@@ -61,7 +61,8 @@ impl Parquet {
                 raw: Raw::Cells(Arc::clone(&names)),
                 unreadable: Vec::new(),
                 bytes_read: share(found.input.size_bytes, rows, total),
-            })?;
+            };
+            sink(raw.into())?;
         }
         Ok(())
     }

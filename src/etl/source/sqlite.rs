@@ -133,11 +133,11 @@ impl Source for Sqlite {
         self.scan(&mut |line, cells| {
             checksum.add(cells);
             self.push(Position { line, offset: None }, cells, &mut batch);
-            if batch.is_full() { sink(batch.take(checksum.size_bytes)) } else { Ok(()) }
+            if batch.is_full() { sink(batch.take(checksum.size_bytes).into()) } else { Ok(()) }
         })
         .map_err(place)?;
         if !batch.is_empty() {
-            sink(batch.take(checksum.size_bytes))?;
+            sink(batch.take(checksum.size_bytes).into())?;
         }
         Ok(checksum.input(&self.name))
     }

@@ -3,6 +3,7 @@
 use super::{Project, causes, row, spec};
 use proptest::prelude::*;
 use starhouse::error::ErrorKind;
+use starhouse::store::Reject;
 
 const TWO_TEXTS: &str = "
 name: t
@@ -166,6 +167,55 @@ async fn a_quote_that_swallows_the_file_ends_the_run_instead_of_the_memory() {
     let error = project.extract(&spec(TWO_TEXTS)).await.err().unwrap();
     assert_eq!(error.kind(), ErrorKind::Data);
     assert_eq!(error.context("line"), Some("3"), "{error}");
+}
+
+/// Far more than is read at a time, with every kind of row between the plain ones.
+#[tokio::test]
+async fn rows_and_rejects_of_long_files_keep_their_order_and_places() {
+    let project = Project::new().await;
+    let (mut good, mut bad) = (Vec::new(), Vec::new());
+    for file in 0..2 {
+        let mut text = "id,label\n".to_owned();
+        let mut line = 2;
+        for id in 0..60_000 {
+            let (written, label, rule) = match id % 1_000 {
+                1 => (format!("{id},\"one\nmore\"\n"), "one\nmore", None),
+                2 => (format!("x{id},two\r\n"), "two", Some("type")),
+                3 => (format!("{id},three,\n"), "three", Some("ragged")),
+                4 => (format!("\n\r\n{id},four\n"), "four", None),
+                _ => (format!("{id},plain\n"), "plain", None),
+            };
+            match rule {
+                None => good.push(row(&[&id.to_string(), label])),
+                Some(rule) => bad.push((format!("{file}.csv"), line, text.len() as u64, rule)),
+            }
+            line += written.matches('\n').count() as u64;
+            text.push_str(&written);
+        }
+        project.write(&format!("{file}.csv"), text);
+    }
+    let spec = spec(
+        r#"
+name: t
+from: {csv: {path: "*.csv"}}
+columns: [{name: id, type: int32}, {name: label, type: text}]
+"#,
+    );
+    let outcome = project.extract(&spec).await.unwrap();
+    assert!(outcome.rows == good);
+    let place = |reject: &Reject| {
+        (reject.file.clone(), reject.line, reject.offset.unwrap(), reject.rule.clone())
+    };
+    let mut places: Vec<_> = outcome.rejects.iter().map(place).collect();
+    places.sort();
+    let expected: Vec<_> =
+        bad.into_iter().map(|(file, line, at, rule)| (file, line, at, rule.to_owned())).collect();
+    assert_eq!(places, expected);
+    let again = project.extract(&spec).await.unwrap();
+    let files = |outcome: &super::Outcome| -> Vec<String> {
+        outcome.extracted.staged.files.iter().map(|file| file.sha256.clone()).collect()
+    };
+    assert_eq!(files(&again), files(&outcome));
 }
 
 /// How many random files to try.

@@ -1,9 +1,10 @@
-//! How fast typed columns stream. Measured, not asserted: `cargo test --test it speed -- --ignored
+//! How fast text and typed columns stream. Measured, not asserted: `cargo test --test it speed -- --ignored
 //! --nocapture`.
 
 use super::{Project, spec};
 use arrow::array::*;
 use parquet::arrow::ArrowWriter;
+use std::fmt::Write;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -64,4 +65,35 @@ columns:
     let seconds = began.elapsed().as_secs_f64();
     assert_eq!(counts.staged, (ROWS_A_BATCH * BATCHES) as u64);
     println!("{:.1} M rows/s, staged", counts.staged as f64 / seconds / 1e6);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs half a minute: run it to measure"]
+async fn ten_million_rows_of_csv() {
+    let project = Project::new().await;
+    let mut text = "id,day,channel,quantity,amount\n".to_owned();
+    for n in 0..10_000_000 {
+        let (month, day, channel) = (n % 12 + 1, n % 28 + 1, ["store", "web", "app"][n % 3]);
+        let (units, cents) = (n % 9_999, n % 100);
+        writeln!(text, "{n},2024-{month:02}-{day:02},{channel},{},{units}.{cents:02}", n % 50)
+            .unwrap();
+    }
+    project.write("t.csv", &text);
+    let spec = spec(
+        r#"
+name: t
+from: {csv: {path: t.csv}}
+columns:
+  - {name: id, type: int64}
+  - {name: day, type: date}
+  - {name: channel, type: text}
+  - {name: quantity, type: int16}
+  - {name: amount, type: "decimal(12,2)"}
+"#,
+    );
+    let began = Instant::now();
+    let counts = project.count(&spec).await.unwrap();
+    let seconds = began.elapsed().as_secs_f64();
+    assert_eq!(counts.staged, 10_000_000);
+    println!("{:.0} MB/s, hashed and staged", text.len() as f64 / seconds / 1e6);
 }

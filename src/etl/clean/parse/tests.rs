@@ -1,6 +1,7 @@
 //! What texts are as values, and which are none.
 
 use super::*;
+use arrow::datatypes::Date32Type;
 use proptest::prelude::*;
 
 #[test]
@@ -70,6 +71,27 @@ fn integers_floats_and_booleans() {
 }
 
 #[test]
+fn plain_values_are_read_the_fast_way() {
+    for (text, whole, cents) in [
+        ("0", Some(0), Some(0)),
+        ("-007", Some(-7), Some(-700)),
+        ("999999999999999999", Some(999_999_999_999_999_999), None),
+        ("9999999999999999999", None, None),
+        ("12.5", None, Some(1_250)),
+        ("-0.05", None, Some(-5)),
+        ("1.500", None, None),
+        ("", None, None),
+        ("-", None, None),
+        (".", None, None),
+        ("+1", None, None),
+        (" 1", None, None),
+    ] {
+        assert_eq!(plain::integer(text.as_bytes()), whole, "{text}");
+        assert_eq!(plain::decimal(text.as_bytes(), 2), cents, "{text}");
+    }
+}
+
+#[test]
 fn days_and_moments() {
     let day = |text| date(text).ok().map(|date| date.to_string());
     assert_eq!(day("2024-02-29").as_deref(), Some("2024-02-29"));
@@ -111,6 +133,27 @@ proptest! {
         let sign = if value < 0 { "-" } else { "" };
         let text = format!("{sign}{whole}.{fraction}");
         prop_assert_eq!(decimal(&text, 38, scale), Ok(i128::from(value)));
+    }
+
+    /// What is read the fast way is what the exact parsers read.
+    #[test]
+    fn plain_values_are_exact(text in "-?[0-9]{0,20}(\\.[0-9]{0,6})?|[+-.0-9e ]{0,6}", scale in 0u8..=20) {
+        if let Some(value) = plain::integer(text.as_bytes()) {
+            prop_assert_eq!(integer(&text, i64::MIN, i64::MAX), Ok(value));
+        }
+        if let Some(value) = plain::decimal(text.as_bytes(), scale) {
+            prop_assert_eq!(decimal(&text, 38, scale), Ok(i128::from(value)));
+        }
+    }
+
+    /// So are days, all those there are and those there are not.
+    #[test]
+    fn plain_days_are_exact(year in 0u32..=9_999, month in 0u32..=13, odd in "[-0-9]{10}") {
+        let days = (0..=32).map(|day| format!("{year:04}-{month:02}-{day:02}"));
+        for text in days.chain([odd]) {
+            let exact = date(&text).ok().map(Date32Type::from_naive_date);
+            prop_assert_eq!(plain::days(text.as_bytes()), exact, "{}", text);
+        }
     }
 
     /// No text makes a parser panic.

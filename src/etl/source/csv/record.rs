@@ -59,11 +59,26 @@ impl<R: BufRead> Records<R> {
         self.lines.bytes_read()
     }
 
+    /// Lines read so far.
+    pub(super) fn lines_read(&self) -> u64 {
+        self.lines.lines_read()
+    }
+
+    /// Goes on at the start of another record.
+    pub(super) fn go_to(&mut self, reader: R, offset: u64, lines_read: u64) {
+        self.lines.go_to(reader, offset, lines_read);
+    }
+
+    /// The lines that were not read.
+    pub(super) fn into_lines(self) -> Lines<R> {
+        self.lines
+    }
+
     /// The next record that is not an empty line, or none at the end.
     pub(super) fn next(&mut self) -> Result<Option<Record<'_>>> {
         let Some((position, decoded)) = self.gather()? else { return Ok(None) };
         let fault = if !decoded {
-            let encoding = self.lines.encoding_name();
+            let encoding = self.lines.encoding().name();
             Some(("encoding", format!("holds bytes that are not {encoding}")))
         } else if self.splitter.is_open() {
             Some(("quote", "a quote is not closed before the file ends".to_owned()))
