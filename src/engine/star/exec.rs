@@ -192,7 +192,7 @@ impl Reading {
         for wide in &self.output {
             columns.push(joined.column(prepared, &mut group, *wide).await?);
         }
-        prepared.counters.end(group.rows.len(), group.decoded);
+        prepared.counters.end(group.rows.len(), group.read_of(&joined.columns));
         self.partition.baseline.record_output(group.rows.len());
         let rows = group.rows.len();
         let options = RecordBatchOptions::new().with_row_count(Some(rows));

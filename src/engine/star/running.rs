@@ -63,7 +63,8 @@ impl Running {
         let wanted = |rows: &RowGroup| shared.reads(&joined, rows);
         while let Some(mut rows) = joined.next(&shared.prepared, &self.partition, &wanted).await? {
             self.add(shared, &mut rows).boxed().await?;
-            shared.prepared.counters.end(rows.rows.len(), rows.decoded);
+            let read = rows.read_of(&joined.columns);
+            shared.prepared.counters.end(rows.rows.len(), read);
             drop(rows);
             let found = self.found.as_ref().ok_or_else(defect)?;
             match (self.memory.try_resize(found.size()), found) {

@@ -48,7 +48,7 @@ impl Joined {
             if !group.rows.is_empty() {
                 return Ok(Some(group));
             }
-            prepared.counters.end(group.rows.len(), group.decoded);
+            prepared.counters.end(0, group.read_of(&self.columns));
             tokio::task::yield_now().await;
         }
     }

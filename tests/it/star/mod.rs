@@ -186,8 +186,9 @@ async fn explain_tells_what_was_skipped() {
     {
         assert!(plan.contains(part), "{part} in {plan}");
     }
-    // The month is a whole file: neither its keys nor those of other months are read.
+    // The month is a whole file: nothing of other months is read.
     assert!(plan.contains("files=1, files_skipped=11"), "{plan}");
+    assert!(plan.contains("pages=2, pages_skipped=0"), "{plan}");
 }
 
 impl World {
