@@ -45,7 +45,7 @@ pub(super) struct Prepared {
     pub(super) members: Vec<Members>,
     pub(super) morsels: Vec<Morsel>,
     /// Predicates over the fact alone.
-    pub(super) own: Vec<Over>,
+    pub(super) own: Vec<Pruner>,
     /// Predicates that need a dimension's columns.
     pub(super) across: Vec<Over>,
     pub(super) counters: Counters,
@@ -77,9 +77,12 @@ impl Joined {
         let members: Vec<Members> = future::try_join_all(members).await?;
         let counters = Counters::new(metrics);
         let (own, across) = self.split_predicates()?;
-        let pruners = own.iter().map(|over| Pruner::new(over, self.table_columns(over)));
-        let pruners = pruners.collect::<Result<Vec<_>>>()?;
-        let files = self.files(&members, &pruners, &counters)?;
+        let own = own.into_iter().map(|over| {
+            let columns = self.table_columns(&over);
+            Pruner::new(over, columns)
+        });
+        let own = own.collect::<Result<Vec<_>>>()?;
+        let files = self.files(&members, &own, &counters)?;
         let opened: Vec<OpenFile> = stream::iter(files)
             .map(|file| {
                 let (facts, metrics) = (Arc::clone(&self.facts), metrics.clone());
@@ -91,7 +94,7 @@ impl Joined {
         let at_once = self.rows_at_once(pool.memory_limit(), context);
         let mut morsels = Vec::new();
         for file in opened.into_iter().map(Arc::new) {
-            let stays = pruners.iter().map(|pruner| pruner.row_groups(&self.facts, &file));
+            let stays = own.iter().map(|pruner| pruner.row_groups(&self.facts, &file));
             let stays = stays.collect::<Result<Vec<_>>>()?;
             for row_group in 0..file.metadata.num_row_groups() {
                 let skipped = self.covers(&members, &file, row_group).contains(&Cover::None)

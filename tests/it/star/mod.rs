@@ -191,6 +191,35 @@ async fn explain_tells_what_was_skipped() {
     assert!(plan.contains("pages=2, pages_skipped=0"), "{plan}");
 }
 
+/// Predicates over the fact's own columns leave pages out, by the bounds of their own.
+#[tokio::test(flavor = "multi_thread")]
+async fn own_predicates_skip_pages() {
+    let world = World::make(4, 600_000).await;
+    let stock = world.session(|settings| settings.star_scan = false);
+    let star = world.session(|settings| settings.hot_columns_bytes = 0);
+    let select = "SELECT d.quarter, count(*), sum(f.quantity), max(f.channel) \
+                  FROM warehouse.fact_sale f JOIN warehouse.dim_date d ON d.date_key = f.date_key";
+    for (condition, skips) in [
+        // Rows are sorted by store and day within a month.
+        ("f.store_key BETWEEN 3 AND 9", true),
+        ("f.store_key IN (1, 60)", true),
+        ("f.store_key < 4 AND f.quantity > 20 AND f.channel LIKE 's%'", true),
+        ("f.store_key > 55 OR f.date_key < 20240105", true),
+        ("f.store_key = 60 AND f.amount IS NULL", true),
+        ("f.store_key * 2 = 40", false),
+        ("f.store_key > 55 OR f.weight < 0.1", false),
+        ("f.channel = 'web' AND f.gift", false),
+        ("f.weight IS NULL AND f.points IS NULL AND f.paid_on < DATE '2024-01-01'", false),
+    ] {
+        let sql = format!("{select} WHERE {condition} GROUP BY d.quarter");
+        assert_same(&ask(&stock, &sql).await, &ask(&star, &sql).await, &sql);
+        let plan = text(&star, &format!("EXPLAIN ANALYZE {sql}")).await;
+        assert!(plan.contains("StarAggregateExec"), "{plan}");
+        assert_eq!(!plan.contains("rows_skipped=0"), skips, "{condition}: {plan}");
+        assert!(!skips || !plan.contains("pages_skipped=0"), "{condition}: {plan}");
+    }
+}
+
 impl World {
     fn session(&self, change: impl Fn(&mut EngineSettings)) -> Session {
         let mut settings = engine_settings(256 << 20, 3, self.at.spill());
