@@ -16,6 +16,8 @@ pub(super) struct Lookup {
     pub(super) key: usize,
     /// The fact's wide column that holds its keys.
     pub(super) fact_key: usize,
+    /// Whether rows without a member stay, with NULLs for its columns.
+    pub(super) optional: bool,
 }
 
 /// A fact, its dimensions and what rows must satisfy.

@@ -49,6 +49,8 @@ pub(super) struct Dimension {
     pub(super) key: usize,
     /// The fact's column that holds its keys, among the fact's columns that are read.
     pub(super) fact_key: usize,
+    /// Whether rows without a member stay, with NULLs for its columns.
+    pub(super) optional: bool,
 }
 
 /// The name of a column among all columns of a star: the fact's, then those of each dimension.
@@ -63,11 +65,15 @@ impl StarJoin {
 
     /// The schema of all wide columns.
     fn wide_schema(&self) -> Schema {
-        let fact = self.fact.projected_schema.fields().iter();
-        let dimensions = self.dimensions.iter().flat_map(|one| one.plan.schema().fields().iter());
+        let fact = self.fact.projected_schema.fields().iter().map(|field| (field, false));
+        let dimensions = self
+            .dimensions
+            .iter()
+            .flat_map(|one| one.plan.schema().fields().iter().map(|field| (field, one.optional)));
         let fields = fact.chain(dimensions).enumerate();
-        let named = fields.map(|(index, field)| {
-            Field::new(wide_name(index), field.data_type().clone(), field.is_nullable())
+        let named = fields.map(|(index, (field, optional))| {
+            let nullable = optional || field.is_nullable();
+            Field::new(wide_name(index), field.data_type().clone(), nullable)
         });
         Schema::new(named.collect::<Vec<_>>())
     }
@@ -96,6 +102,7 @@ impl StarJoin {
             plan: Arc::clone(plan),
             key: dimension.key,
             fact_key: dimension.fact_key,
+            optional: dimension.optional,
         });
         let all = || (0..table.state().columns.len()).collect();
         let scan = table.prepared().map_err(to_datafusion)?;

@@ -71,8 +71,8 @@ impl Joined {
         let members = self.lookups.iter().map(|lookup| {
             let (plan, context, memory) =
                 (Arc::clone(&lookup.plan), Arc::clone(context), memory.new_empty());
-            let key = lookup.key;
-            async move { members(plan, key, context, memory).await }.boxed()
+            let (key, optional) = (lookup.key, lookup.optional);
+            async move { members(plan, key, optional, context, memory).await }.boxed()
         });
         let members: Vec<Members> = future::try_join_all(members).await?;
         let counters = Counters::new(metrics);
@@ -173,6 +173,7 @@ impl Joined {
             .bounds(row_group, self.key_column(lookup))
         {
             Some((low, high)) => members.cover(low, high),
+            None if members.is_optional() => Cover::All,
             None => Cover::Some(1.0),
         };
         members.iter().enumerate().map(cover).collect()
@@ -183,6 +184,7 @@ impl Joined {
 async fn members(
     plan: Arc<dyn ExecutionPlan>,
     key: usize,
+    optional: bool,
     context: Arc<TaskContext>,
     memory: MemoryReservation,
 ) -> Result<Members> {
@@ -194,5 +196,5 @@ async fn members(
         memory.try_grow(2 * batch.get_array_memory_size())?;
         batches.push(batch);
     }
-    Members::new(&schema, &batches, key, memory)
+    Members::new(&schema, batches, key, optional, memory)
 }

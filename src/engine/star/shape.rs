@@ -13,8 +13,8 @@ use datafusion::logical_expr::{Expr, LogicalPlan};
 use std::sync::Arc;
 
 /// The star that a join is, or `None` where it is something else: more than one fact or none, a
-/// join that may repeat or keep rows without a partner, an expression that is no plain column where
-/// one is needed.
+/// join that may repeat rows or keep members without facts, an expression that is no plain column
+/// where one is needed.
 pub(super) fn star(join: &LogicalPlan) -> Option<StarJoin> {
     let mut found = Found::default();
     let output = found.read(join)?;
@@ -27,6 +27,16 @@ pub(super) fn star(join: &LogicalPlan) -> Option<StarJoin> {
         output,
         schema: Arc::clone(join.schema()),
     })
+}
+
+/// How a dimension is joined.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Inner,
+    /// Its columns do not come out. As no key has two rows, it is an inner join but for that.
+    Semi,
+    /// Rows without a member stay, with NULLs.
+    Outer,
 }
 
 #[derive(Default)]
@@ -74,9 +84,10 @@ impl Found {
             (false, true) => false,
             _ => return None,
         };
-        let only_filters = match (join.join_type, fact_is_left) {
-            (JoinType::Inner, _) => false,
-            (JoinType::LeftSemi, true) | (JoinType::RightSemi, false) => true,
+        let kind = match (join.join_type, fact_is_left) {
+            (JoinType::Inner, _) => Kind::Inner,
+            (JoinType::LeftSemi, true) | (JoinType::RightSemi, false) => Kind::Semi,
+            (JoinType::Left, true) | (JoinType::Right, false) => Kind::Outer,
             _ => return None,
         };
         if join.null_equality != NullEquality::NullEqualsNothing {
@@ -99,30 +110,31 @@ impl Found {
         })?;
         let fact_key = self.fact_key(pairs[keys].0, facts, &columns)?;
         let key = plain_column(pairs[keys].1, members.schema())?;
-        if only_filters && (pairs.len() > 1 || join.filter.is_some()) {
+        if kind == Kind::Outer && (pairs.len() > 1 || join.filter.is_some()) {
             return None;
         }
         let first = self.width;
         let count = members.schema().fields().len();
         self.width += count;
         let plan = members.as_ref().clone();
-        self.dimensions.push(Dimension { plan, key, fact_key });
+        self.dimensions.push(Dimension { plan, key, fact_key, optional: kind == Kind::Outer });
         let member_columns: Vec<usize> = (first..first + count).collect();
-        let all = match (only_filters, fact_is_left) {
-            (true, _) => columns,
-            (false, true) => [columns, member_columns].concat(),
-            (false, false) => [member_columns, columns].concat(),
+        let all = match fact_is_left {
+            true => [columns.as_slice(), &member_columns].concat(),
+            false => [member_columns.as_slice(), &columns].concat(),
         };
+        // A semi join's own schema lacks the members.
+        let schema = join.left.schema().join(join.right.schema()).ok()?;
         for (index, (left, right)) in join.on.iter().enumerate() {
             if index != keys {
                 let equal = left.clone().eq(right.clone());
-                self.hold(&equal, &join.schema, &all)?;
+                self.hold(&equal, &schema, &all)?;
             }
         }
         if let Some(filter) = &join.filter {
-            self.hold(filter, &join.schema, &all)?;
+            self.hold(filter, &schema, &all)?;
         }
-        Some(all)
+        Some(if kind == Kind::Semi { columns } else { all })
     }
 
     /// The fact's column that a join's expression is, if it is one that can hold keys.

@@ -133,7 +133,15 @@ async fn what_is_no_star_is_left_alone() {
             "SELECT count(*) {fact} WHERE f.ticket IN \
              (SELECT CAST(v AS INT) FROM (VALUES (-100), (5), (2147483647)) AS t(v))"
         ),
-        format!("SELECT count(*) {fact} LEFT JOIN warehouse.dim_date d ON d.date_key = f.date_key"),
+        // A condition of an outer join says what is a partner, not what stays.
+        format!(
+            "SELECT count(d.month) {fact} LEFT JOIN warehouse.dim_date d \
+             ON d.date_key = f.date_key AND f.quantity > 9"
+        ),
+        format!(
+            "SELECT d.month, count(f.ticket) FROM warehouse.dim_date d \
+             LEFT JOIN warehouse.fact_sale f ON d.date_key = f.date_key GROUP BY d.month"
+        ),
         "SELECT count(*) FROM warehouse.fact_sale f JOIN warehouse.fact_sale g USING (store_key)"
             .to_owned(),
     ] {
@@ -217,6 +225,34 @@ async fn own_predicates_skip_pages() {
         assert!(plan.contains("StarAggregateExec"), "{plan}");
         assert_eq!(!plan.contains("rows_skipped=0"), skips, "{condition}: {plan}");
         assert!(!skips || !plan.contains("pages_skipped=0"), "{condition}: {plan}");
+    }
+}
+
+/// A join of which nothing is used goes, where it leaves every row of the fact as it is; where rows
+/// may have no member, the look-up stays, but nothing is read of the dimension but its keys.
+#[tokio::test(flavor = "multi_thread")]
+async fn joins_of_which_nothing_is_used() {
+    let world = World::make(6, 5_000).await;
+    let stock = world.session(|settings| settings.star_scan = false);
+    let star = world.session(|_| {});
+    for (sql, keys) in [
+        (
+            "SELECT d.month, sum(f.quantity) FROM warehouse.fact_sale f \
+             LEFT JOIN warehouse.dim_store s ON s.store_key = f.store_key \
+             JOIN warehouse.dim_date d ON d.date_key = f.date_key GROUP BY d.month",
+            "keys=[date_key]",
+        ),
+        (
+            "SELECT s.city, sum(f.quantity) FROM warehouse.fact_sale f \
+             JOIN warehouse.dim_product p ON p.product_key = f.product_key \
+             LEFT JOIN warehouse.dim_store s ON s.store_key = f.store_key GROUP BY s.city",
+            "keys=[product_key, store_key]",
+        ),
+    ] {
+        assert_same(&ask(&stock, sql).await, &ask(&star, sql).await, sql);
+        let plan = text(&star, &format!("EXPLAIN {sql}")).await;
+        assert!(plan.contains(keys), "{plan}");
+        assert!(!plan.contains("product_no"), "{plan}");
     }
 }
 
