@@ -75,6 +75,11 @@ impl StoredTable {
         self.place == Place::Fact
     }
 
+    /// Whether it is a dimension's table.
+    pub(crate) fn is_dimension(&self) -> bool {
+        matches!(self.place, Place::Dimension { .. })
+    }
+
     /// Sets of its columns of which no two rows have the same values.
     pub(crate) fn unique(&self) -> &[Vec<String>] {
         match &self.place {

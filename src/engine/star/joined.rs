@@ -20,6 +20,15 @@ pub(super) struct Lookup {
     pub(super) optional: bool,
 }
 
+/// What a star join reads as its fact.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Reads {
+    /// A fact, by all partitions.
+    Facts,
+    /// A dimension's table, for whoever looks its members up: by one partition, in few batches.
+    Members,
+}
+
 /// A fact, its dimensions and what rows must satisfy.
 #[derive(Debug, Clone)]
 pub(super) struct Joined {

@@ -2,7 +2,7 @@
 
 use super::exec::StarJoinExec;
 use super::facts::Facts;
-use super::joined::{Joined, Lookup};
+use super::joined::{Joined, Lookup, Reads};
 use crate::engine::errors::to_datafusion;
 use crate::engine::scope::QueryScope;
 use crate::engine::table::StoredTable;
@@ -32,6 +32,7 @@ const NAME: &str = "StarJoin";
 pub(super) struct StarJoin {
     /// The fact's scan; its columns are those that are read.
     pub(super) fact: TableScan,
+    pub(super) reads: Reads,
     pub(super) dimensions: Vec<Dimension>,
     /// What rows must satisfy, over wide columns by name (see [`wide_name`]).
     pub(super) predicates: Vec<Expr>,
@@ -114,8 +115,11 @@ impl StarJoin {
             predicates,
         };
         let schema = Arc::clone(self.schema.inner());
-        let partitions = session.config().target_partitions();
-        let exec = StarJoinExec::new(joined, self.output.clone(), schema, partitions);
+        let partitions = match self.reads {
+            Reads::Facts => session.config().target_partitions(),
+            Reads::Members => 1,
+        };
+        let exec = StarJoinExec::new(joined, self.output.clone(), schema, partitions, self.reads);
         Ok(Arc::new(exec))
     }
 }
@@ -137,6 +141,7 @@ pub(in crate::engine) fn plan_extension(
 impl PartialEq for StarJoin {
     fn eq(&self, other: &Self) -> bool {
         self.fact == other.fact
+            && self.reads == other.reads
             && self.dimensions == other.dimensions
             && self.predicates == other.predicates
             && self.output == other.output

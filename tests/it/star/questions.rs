@@ -105,15 +105,17 @@ impl Questions {
         let parts = [&groups, &measures, &conditions];
         let mut needed: Vec<&str> =
             parts.iter().flat_map(|parts| parts.iter().map(|(alias, _)| *alias)).collect();
-        if needed.iter().all(|alias| alias.is_empty()) {
+        if needed.iter().all(|alias| alias.is_empty()) && dice.random_bool(0.5) {
             needed.push("s");
         }
         let mut joins: Vec<_> = JOINS
             .iter()
             .filter(|(alias, ..)| needed.contains(alias) || dice.random_bool(0.1))
             .collect();
-        let turn = dice.random_range(0..joins.len());
-        joins.rotate_left(turn);
+        if !joins.is_empty() {
+            let turn = dice.random_range(0..joins.len());
+            joins.rotate_left(turn);
+        }
         let fact_last = dice.random_bool(0.3);
         let outer = if dice.random_bool(0.3) { joins.len() } else { 0 };
         let outer = dice.random_range(0..=outer);
@@ -150,6 +152,9 @@ fn from(joins: &[&(&str, &str, &str, &str)], fact_last: bool, outer: usize) -> S
     };
     let table =
         |(alias, table, ..): &(&str, &str, &str, &str)| format!("warehouse.{table} {alias}");
+    if joins.is_empty() {
+        return "warehouse.fact_sale f".to_owned();
+    }
     let mut from = match fact_last {
         true => {
             let side = if outer > 0 { "RIGHT" } else { "INNER" };
