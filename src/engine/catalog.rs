@@ -2,6 +2,8 @@
 //! `staging`.
 
 use super::TableInfo;
+use super::erased::{Erased, erased};
+use super::plan_cache::Plans;
 use super::system::{self, SystemProvider, SystemSource};
 use super::table::{Place, StoredTable};
 use super::wire;
@@ -42,6 +44,7 @@ pub(crate) struct ReleaseCatalog {
     cubes: Arc<CubeTables>,
     system: BTreeMap<String, Arc<SystemProvider>>,
     schemas: BTreeMap<&'static str, Arc<FixedSchema>>,
+    plans: Arc<dyn Erased<Plans>>,
 }
 
 impl ReleaseCatalog {
@@ -80,9 +83,15 @@ impl ReleaseCatalog {
             cubes: Arc::clone(cubes),
             system: system.collect(),
             schemas: BTreeMap::new(),
+            plans: erased(Plans::default()),
         };
         catalog.schemas = catalog.schemas();
         catalog
+    }
+
+    /// The plans of questions to it.
+    pub(crate) fn plans(&self) -> &Plans {
+        &self.plans
     }
 
     /// The release.
