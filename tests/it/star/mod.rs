@@ -258,6 +258,30 @@ async fn joins_of_which_nothing_is_used() {
     }
 }
 
+/// Averages of floats at every total come from sums and counts at the finest grain; those of decimals
+/// do not.
+#[tokio::test(flavor = "multi_thread")]
+async fn averages_in_grouping_sets() {
+    let world = World::make(9, 20_000).await;
+    let session = world.session(|_| {});
+    let from = "FROM warehouse.fact_sale f JOIN warehouse.dim_date d ON d.date_key = f.date_key";
+    let averages = "avg(f.weight), sum(f.weight), count(f.weight), avg(f.quantity), avg(f.points), \
+                    avg(f.weight) FILTER (WHERE f.channel = 'web')";
+    for condition in ["f.quantity > 5", "f.weight IS NULL", "f.quantity > 1000"] {
+        let sets = format!("{from} WHERE {condition} GROUP BY CUBE (d.quarter, f.gift)");
+        let derived = format!("SELECT d.quarter, f.gift, {averages} {sets}");
+        let plan = text(&session, &format!("EXPLAIN {derived}")).await;
+        assert!(plan.contains("__part_"), "{plan}");
+        // An average of decimals keeps all others from being derived.
+        let every = format!("SELECT d.quarter, f.gift, {averages}, avg(f.amount) {sets}");
+        let plan = text(&session, &format!("EXPLAIN {every}")).await;
+        assert!(!plan.contains("__part_"), "{plan}");
+        let mut expected = ask(&session, &every).await.unwrap();
+        expected.iter_mut().for_each(|row| _ = row.pop());
+        assert_same(&Ok(answer::sorted(expected)), &ask(&session, &derived).await, &derived);
+    }
+}
+
 /// The largest of the groups' extremes, and groups of which any will do.
 #[tokio::test(flavor = "multi_thread")]
 async fn limits_of_aggregations() {
