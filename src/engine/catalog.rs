@@ -2,6 +2,8 @@
 //! `staging`.
 
 use super::TableInfo;
+use super::erased::{Erased, erased};
+use super::plan_cache::Plans;
 use super::streamed::{Streamed, StreamedTable};
 use super::system::{self, SystemProvider, SystemSource};
 use super::table::{Place, StoredTable};
@@ -44,6 +46,7 @@ pub(crate) struct ReleaseCatalog {
     cubes: Arc<CubeTables>,
     system: BTreeMap<String, Arc<SystemProvider>>,
     schemas: BTreeMap<&'static str, Arc<FixedSchema>>,
+    plans: Arc<dyn Erased<Plans>>,
 }
 
 impl ReleaseCatalog {
@@ -84,9 +87,15 @@ impl ReleaseCatalog {
             cubes: Arc::clone(cubes),
             system: system.collect(),
             schemas: BTreeMap::new(),
+            plans: erased(Plans::default()),
         };
         catalog.schemas = catalog.schemas();
         catalog
+    }
+
+    /// The plans of questions to it.
+    pub(crate) fn plans(&self) -> &Plans {
+        &self.plans
     }
 
     /// The release.

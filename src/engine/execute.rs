@@ -49,6 +49,10 @@ impl Query {
         &self.0.parsed
     }
 
+    pub(crate) fn ready(&self) -> &Ready {
+        &self.0.ready
+    }
+
     /// The same question, planned otherwise.
     pub(crate) fn with(&self, parsed: Parsed, ready: Ready) -> Self {
         let inner = &self.0;

@@ -5,13 +5,16 @@
 //! added up for the sets (Gray et al., 1997: distributive functions). A question whose functions are
 //! not all of that kind is left as it is.
 
+use arrow::datatypes::DataType;
 use datafusion::common::tree_node::Transformed;
 use datafusion::common::{Column, DFSchema, Result, ScalarValue};
+use datafusion::functions_aggregate::count::count_udaf;
 use datafusion::functions_aggregate::expr_fn::{bool_and, bool_or, max, min, sum};
+use datafusion::functions_aggregate::sum::sum_udaf;
 use datafusion::logical_expr::expr::AggregateFunction;
 use datafusion::logical_expr::utils::grouping_set_to_exprlist;
 use datafusion::logical_expr::{
-    Aggregate, Expr, GroupingSet, LogicalPlan, Projection, cast, lit, when,
+    Aggregate, Expr, ExprSchemable, GroupingSet, LogicalPlan, Projection, cast, lit, when,
 };
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -34,34 +37,45 @@ fn derived(aggregate: &Aggregate) -> Result<Option<LogicalPlan>> {
     if !has_finest(sets, groups.len()) {
         return Ok(None);
     }
-    let functions: Option<Vec<AddUp>> = aggregate.aggr_expr.iter().map(AddUp::of).collect();
+    let input = aggregate.input.schema();
+    let functions = aggregate.aggr_expr.iter().map(|expr| Function::of(expr, input));
+    let functions: Option<Vec<Function>> = functions.collect();
     let Some(functions) = functions.filter(|_| !groups.is_empty()) else { return Ok(None) };
+    let parts: Vec<&Part> = functions.iter().flat_map(Function::parts).collect();
     let finest = Aggregate::try_new(
         Arc::clone(&aggregate.input),
         groups.iter().map(|expr| (*expr).clone()).collect(),
-        aggregate.aggr_expr.clone(),
+        parts.iter().enumerate().map(|(index, part)| part.named(index)).collect(),
     )?;
     let column = |index: usize| Expr::Column(Column::from(finest.schema.qualified_field(index)));
     let sets = replaced(sets, |expr| groups.iter().position(|group| *group == expr).map(column));
     let Some(sets) = sets else { return Ok(None) };
-    let states = functions.iter().enumerate();
-    let added = states.map(|(index, function)| function.over(column(groups.len() + index)));
+    let added = parts.iter().enumerate();
+    let added = added.map(|(index, part)| part.add_up.over(column(groups.len() + index)));
     let added = added.collect();
     let outer = Aggregate::try_new(
         Arc::new(LogicalPlan::Aggregate(finest)),
         vec![Expr::GroupingSet(sets)],
         added,
     )?;
-    let own = outer.schema.fields().len() - functions.len();
-    let shown = (0..outer.schema.fields().len()).map(|index| {
-        let value = Expr::Column(Column::from(outer.schema.qualified_field(index)));
-        let function = index.checked_sub(own).map(|index| functions[index]);
-        named(value, function, &aggregate.schema, index)
+    let own = outer.schema.fields().len() - parts.len();
+    let column = |index: usize| Expr::Column(Column::from(outer.schema.qualified_field(index)));
+    let mut shown: Vec<Expr> = (0..own).map(column).collect();
+    let mut next = own;
+    for (index, function) in functions.iter().enumerate() {
+        let ty = aggregate.schema.field(own + index).data_type();
+        shown.push(function.value(column, next, ty)?);
+        next += function.parts().count();
+    }
+    let named = shown.into_iter().enumerate().map(|(index, value)| {
+        // The name it has in the aggregation that this stands for.
+        let (qualifier, field) = aggregate.schema.qualified_field(index);
+        value.alias_qualified(qualifier.cloned(), field.name())
     });
-    let shown = shown.collect::<Result<Vec<_>>>()?;
+    let named = named.collect();
     let schema = Arc::clone(&aggregate.schema);
     let outer = Arc::new(LogicalPlan::Aggregate(outer));
-    Projection::try_new_with_schema(shown, outer, schema).map(LogicalPlan::Projection).map(Some)
+    Projection::try_new_with_schema(named, outer, schema).map(LogicalPlan::Projection).map(Some)
 }
 
 /// Whether one of the sets has all groups: without it the finest grain is one that nobody asked for,
@@ -76,17 +90,83 @@ fn has_finest(sets: &GroupingSet, groups: usize) -> bool {
     }
 }
 
-/// A column of the derived aggregation under the name and type it has in the one it stands for.
-fn named(value: Expr, function: Option<AddUp>, schema: &DFSchema, index: usize) -> Result<Expr> {
-    let (qualifier, field) = schema.qualified_field(index);
-    let value = match function {
-        None => value,
-        // No rows at all are counted as none.
-        Some(AddUp::Count) => when(value.clone().is_not_null(), value)
-            .otherwise(lit(ScalarValue::new_zero(field.data_type())?))?,
-        Some(_) => cast(value, field.data_type().clone()),
-    };
-    Ok(value.alias_qualified(qualifier.cloned(), field.name()))
+/// A function, by what it is at the finest grain.
+enum Function {
+    Same(Part),
+    /// An average of floats is their sum by their number. That of decimals is left alone: it is
+    /// summed in a wider type, and rounded in a way of its own.
+    Average(Part, Part),
+}
+
+/// What is found at the finest grain, and how that is added up.
+struct Part {
+    expr: Expr,
+    add_up: AddUp,
+    /// Whether the question has it under no name.
+    is_ours: bool,
+}
+
+impl Function {
+    /// `None` where it cannot be had from parts.
+    fn of(expr: &Expr, input: &DFSchema) -> Option<Self> {
+        if let Some(add_up) = AddUp::of(expr) {
+            return Some(Self::Same(Part { expr: expr.clone(), add_up, is_ours: false }));
+        }
+        let AggregateFunction { func, params } = function(expr)?;
+        let [argument] = params.args.as_slice() else { return None };
+        if func.name() != "avg" || argument.get_type(input).ok()? != DataType::Float64 {
+            return None;
+        }
+        let part = |func, add_up| {
+            let (args, filter) = (params.args.clone(), params.filter.clone());
+            let function = AggregateFunction::new_udf(func, args, false, filter, Vec::new(), None);
+            Part { expr: Expr::AggregateFunction(function), add_up, is_ours: true }
+        };
+        Some(Self::Average(part(sum_udaf(), AddUp::Sum), part(count_udaf(), AddUp::Count)))
+    }
+
+    fn parts(&self) -> impl Iterator<Item = &Part> {
+        match self {
+            Self::Same(part) => std::iter::once(part).chain(None),
+            Self::Average(sum, count) => std::iter::once(sum).chain(Some(count)),
+        }
+    }
+
+    /// Its value, of that type, from its parts added up, the first of which is this column.
+    fn value(&self, column: impl Fn(usize) -> Expr, first: usize, ty: &DataType) -> Result<Expr> {
+        let value = column(first);
+        match self {
+            // No rows at all are counted as none.
+            Self::Same(Part { add_up: AddUp::Count, .. }) => {
+                let none = lit(ScalarValue::new_zero(ty)?);
+                when(value.clone().is_not_null(), value).otherwise(none)
+            }
+            Self::Same(_) => Ok(cast(value, ty.clone())),
+            Self::Average(..) => Ok(value / cast(column(first + 1), DataType::Float64)),
+        }
+    }
+}
+
+impl Part {
+    /// Under a name that no other part has.
+    fn named(&self, index: usize) -> Expr {
+        match self.is_ours {
+            true => self.expr.clone().alias(format!("__part_{index}")),
+            false => self.expr.clone(),
+        }
+    }
+}
+
+/// The plain function that an expression is.
+fn function(expr: &Expr) -> Option<&AggregateFunction> {
+    match expr {
+        Expr::AggregateFunction(function) => {
+            let params = &function.params;
+            (!params.distinct && params.order_by.is_empty()).then_some(function)
+        }
+        Expr::Alias(alias) => function(&alias.expr),
+        _ => None,
+    }
 }
 
 /// How what a function found in parts is added up.
@@ -103,14 +183,7 @@ enum AddUp {
 impl AddUp {
     /// `None` where parts do not add up.
     fn of(expr: &Expr) -> Option<Self> {
-        let AggregateFunction { func, params } = match expr {
-            Expr::AggregateFunction(function) => function,
-            Expr::Alias(alias) => return Self::of(&alias.expr),
-            _ => return None,
-        };
-        if params.distinct || !params.order_by.is_empty() {
-            return None;
-        }
+        let AggregateFunction { func, .. } = function(expr)?;
         Some(match func.name() {
             "sum" => Self::Sum,
             "count" => Self::Count,

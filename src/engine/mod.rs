@@ -4,7 +4,7 @@
 //! [`Query`]: planned and authorised once, executed once or more.
 //!
 //! * the DataFusion session, bound to a principal and a release: `state`, `scope`
-//! * text to statement: `sql`; names and plans: `names`, `plan`, `planner`; what may run: `guard`
+//! * text to statement: `sql`; names and plans: `names`, `plan`, `plan_cache`, `planner`; what may run: `guard`
 //! * what SQL can name: `catalog`, `system`, `table`
 //! * what DataFusion gets wrong: `grouping_sets`, `yielding`; what it takes long for: `finest`, `star`
 //! * reading: `scan`, `streamed`, `statistics`, `reader`, `object_stores`; limits: `memory`
@@ -25,6 +25,7 @@ mod memory;
 mod names;
 mod object_stores;
 mod plan;
+mod plan_cache;
 mod planner;
 mod reader;
 mod scan;

@@ -10,6 +10,7 @@ use super::catalog::{CUBES, Catalogs};
 use super::errors::from_datafusion;
 use super::explain::Explained;
 use super::grouping_sets::forget_order;
+use super::plan_cache::{Form, Plan, Question};
 use super::scope::QueryScope;
 use super::sql::{self, AsOf, Versions};
 use super::{Query, Session, finest, guard, names, star, state, wire};
@@ -54,6 +55,37 @@ pub(crate) struct Ready {
     pub(crate) explain: bool,
     /// Whether parameters have no values yet.
     pub(crate) unbound: bool,
+    /// Whether the answer depends on when it is asked (`now()`, `current_date` ...).
+    pub(crate) asks_the_time: bool,
+}
+
+/// Plans SQL, unless it was planned before.
+pub(crate) async fn sql(session: &Session, text: &str) -> Result<(Parsed, Ready)> {
+    let question = session.question(Form::Sql, text);
+    if let Some(planned) = known(session, &question) {
+        return Ok(planned);
+    }
+    let parsed = parse(session, text).await?;
+    let ready = ready(session, &parsed)?;
+    keep(session, question, &parsed, &ready);
+    Ok((parsed, ready))
+}
+
+/// The plan of a question asked before, in a session of its own.
+fn known(session: &Session, question: &Question) -> Option<(Parsed, Ready)> {
+    let Plan { parsed, ready } = session.catalog().plans().get(question)?;
+    let catalogs = Arc::new(Catalogs::new(Arc::clone(session.catalog()), BTreeMap::new()));
+    let state = Arc::new(bound_state(session, &catalogs));
+    Some((Parsed { state, catalogs, plan: parsed }, ready))
+}
+
+/// Keeps a plan for when it is asked again. What reads other releases is planned anew: which these
+/// are may change.
+fn keep(session: &Session, question: Question, parsed: &Parsed, ready: &Ready) {
+    if parsed.catalogs.others().next().is_none() {
+        let plan = Plan { parsed: parsed.plan.clone(), ready: ready.clone() };
+        session.catalog().plans().put(question, plan);
+    }
 }
 
 /// Parses and authorises SQL.
@@ -123,6 +155,8 @@ fn optimised(
     explain: bool,
 ) -> Result<Ready> {
     let unbound = !plan.get_parameter_names().map_err(from_datafusion)?.is_empty();
+    // Told before the present moment takes the place of `now()`.
+    let asks_the_time = asks_the_time(&plan)?;
     let plan = if unbound {
         plan
     } else {
@@ -134,7 +168,7 @@ fn optimised(
             .map_err(from_datafusion)?
     };
     let schema = wire::schema(plan.schema().as_arrow());
-    Ok(Ready { plan, schema, routing, explain, unbound })
+    Ok(Ready { plan, schema, routing, explain, unbound, asks_the_time })
 }
 
 /// A parsed question with values for its parameters.
@@ -150,7 +184,15 @@ pub(crate) fn bind(parsed: &Parsed, values: Vec<ScalarValue>) -> Result<Parsed> 
 }
 
 /// Plans a cube query.
-pub(crate) async fn cube_query(session: &Session, query: &CubeQuery) -> Result<(Parsed, Ready)> {
+pub(crate) async fn cube_query(
+    session: &Session,
+    query: &CubeQuery,
+    text: &str,
+) -> Result<(Parsed, Ready)> {
+    let question = session.question(Form::CubeQuery, text);
+    if let Some(planned) = known(session, &question) {
+        return Ok(planned);
+    }
     let wanted = Access { schema: CUBES.to_owned(), table: query.cube.clone() };
     session.policy().authorize(session.principal(), &[wanted])?;
     let catalogs = session.catalogs(BTreeSet::new()).await?;
@@ -160,7 +202,9 @@ pub(crate) async fn cube_query(session: &Session, query: &CubeQuery) -> Result<(
     let Planned { plan, routing } = plan_cube_query(query, &members, &context)?;
     guard::resolved(&plan)?;
     let ready = optimised(&state, plan.clone(), routing, false)?;
-    Ok((Parsed { state, catalogs, plan }, ready))
+    let parsed = Parsed { state, catalogs, plan };
+    keep(session, question, &parsed, &ready);
+    Ok((parsed, ready))
 }
 
 /// The members across the top of a pivot: a question of its own, asked first.
@@ -207,7 +251,6 @@ fn renewed(session: &Session, parsed: &Parsed) -> Parsed {
     Parsed { state: Arc::new(state), ..parsed.clone() }
 }
 
-/// Whether a question's answer depends on when it is asked (`now()`, `current_date` ...).
 fn asks_the_time(plan: &LogicalPlan) -> Result<bool> {
     let mut asks = false;
     plan.apply_with_subqueries(|node| {
@@ -237,7 +280,7 @@ impl Query {
     /// # Errors
     /// As for planning it first.
     pub fn asked_again(&self) -> Result<Self> {
-        if !asks_the_time(&self.parsed().plan)? {
+        if !self.ready().asks_the_time {
             return Ok(self.clone());
         }
         let parsed = renewed(self.session(), self.parsed());

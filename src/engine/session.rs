@@ -2,6 +2,7 @@
 
 use super::catalog::{Catalogs, ReleaseCatalog, STAGING, WAREHOUSE};
 use super::log::LogEntry;
+use super::plan_cache::{Form, Question};
 use super::{Engine, Query, TableInfo, plan, sql};
 use crate::error::Result;
 use crate::ids::ReleaseId;
@@ -65,10 +66,7 @@ impl Session {
     /// what may not be asked here.
     pub async fn plan_sql(&self, sql: &str) -> Result<Query> {
         let started = Instant::now();
-        let planned = match plan::parse(self, sql).await {
-            Ok(parsed) => plan::ready(self, &parsed).map(|ready| (parsed, ready)),
-            Err(error) => Err(error),
-        };
+        let planned = plan::sql(self, sql).await;
         self.planned(planned, sql.to_owned(), started).await
     }
 
@@ -79,7 +77,7 @@ impl Session {
     pub async fn plan_cube_query(&self, query: &CubeQuery) -> Result<Query> {
         let started = Instant::now();
         let text = serde_json::to_string(query).unwrap_or_else(|_| format!("{query:?}"));
-        let planned = plan::cube_query(self, query).await;
+        let planned = plan::cube_query(self, query, &text).await;
         self.planned(planned, text, started).await
     }
 
@@ -128,6 +126,17 @@ impl Session {
             self.policy().authorize(&self.principal, &[access]).is_ok()
         });
         Ok(listed)
+    }
+
+    /// All that the plan of a text depends on in this session's release.
+    pub(crate) fn question(&self, form: Form, text: &str) -> Question {
+        let Self { principal, default_schema, aggregates, .. } = self;
+        let (principal, text) = (principal.clone(), text.to_owned());
+        Question { form, text, principal, default_schema, aggregates: *aggregates }
+    }
+
+    pub(crate) fn catalog(&self) -> &Arc<ReleaseCatalog> {
+        &self.catalog
     }
 
     pub(crate) fn warehouse(&self) -> &Warehouse {

@@ -11,7 +11,7 @@ use crate::store::TableState;
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
-use datafusion::common::Statistics;
+use datafusion::common::{Constraint, Constraints, Statistics};
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
 use datafusion::physical_plan::ExecutionPlan;
 use std::sync::{Arc, OnceLock};
@@ -27,6 +27,7 @@ pub(crate) struct StoredTable {
     state: TableState,
     keys: Keys,
     place: Place,
+    constraints: Constraints,
     scan: OnceLock<Arc<Scan>>,
 }
 
@@ -40,18 +41,43 @@ impl StoredTable {
     ) -> Self {
         let schema = plan_schema(&state.columns);
         let (name, keys, scan) = (name.to_owned(), Keys::new(), OnceLock::new());
-        let place = Place::default();
-        Self { schema_name, name, release, description, schema, state, keys, place, scan }
+        let (place, constraints) = (Place::default(), Constraints::default());
+        Self {
+            schema_name,
+            name,
+            release,
+            description,
+            schema,
+            state,
+            keys,
+            place,
+            constraints,
+            scan,
+        }
     }
 
     /// The same table at its place in a star.
+    ///
+    /// That a dimension has one row a surrogate key is also told to DataFusion: it then drops outer
+    /// joins of which nothing is used, and turns such inner joins into semi joins.
     pub(crate) fn at(self, place: Place) -> Self {
-        Self { place, ..self }
+        let key = match &place {
+            Place::Dimension { unique } => unique.first().filter(|key| key.len() == 1),
+            Place::Fact | Place::Other => None,
+        };
+        let key = key.and_then(|key| self.schema.index_of(&key[0]).ok());
+        let constraints = key.map(|key| Constraint::PrimaryKey(vec![key])).into_iter().collect();
+        Self { place, constraints: Constraints::new_unverified(constraints), ..self }
     }
 
     /// Whether it is a fact's table.
     pub(crate) fn is_fact(&self) -> bool {
         self.place == Place::Fact
+    }
+
+    /// Whether it is a dimension's table.
+    pub(crate) fn is_dimension(&self) -> bool {
+        matches!(self.place, Place::Dimension { .. })
     }
 
     /// Sets of its columns of which no two rows have the same values.
@@ -144,6 +170,10 @@ impl Place {
 impl TableProvider for StoredTable {
     fn schema(&self) -> SchemaRef {
         Arc::clone(&self.schema)
+    }
+
+    fn constraints(&self) -> Option<&Constraints> {
+        Some(&self.constraints)
     }
 
     fn table_type(&self) -> TableType {

@@ -232,3 +232,39 @@ async fn a_denied_table_is_denied_in_every_way() {
     assert!(!listed.contains(&"dim_store") && !listed.contains(&"sales"), "{listed:?}");
     assert_eq!(ask(&session, "SELECT count(*) FROM fact_sales").await.unwrap(), "90");
 }
+
+/// Plans are kept for questions asked again; what they answer is not.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_question_asked_again_is_answered_as_of_now_and_for_its_release() {
+    let fixture = Fixture::new().await;
+    let session = fixture.session().await;
+    for sql in [
+        "SELECT to_unixtime(now())",
+        "SELECT max(to_unixtime(now())) FROM fact_sales",
+        "SELECT count(*), (SELECT max(to_unixtime(current_timestamp())) FROM dim_store) FROM fact_sales",
+    ] {
+        let (first, second) = (ask(&session, sql).await, ask(&session, sql).await);
+        assert_ne!(first.unwrap(), second.unwrap(), "{sql}");
+    }
+    let chance = "SELECT max(random()) FROM fact_sales";
+    assert_ne!(ask(&session, chance).await.unwrap(), ask(&session, chance).await.unwrap());
+
+    let old = fixture.warehouse.release(ReleaseId(1)).await.unwrap();
+    let old = fixture.engine.session(Principal::local(), old);
+    let sql = "SELECT MEASURE(lines) FROM cubes.sales";
+    for _ in 0..3 {
+        assert_eq!(ask(&session, sql).await.unwrap(), "90");
+        assert_eq!(ask(&old, sql).await.unwrap(), "60");
+        assert_eq!(ask(&session, &format!("{sql} VERSION AS OF 1")).await.unwrap(), "60");
+        let bound = session.plan_sql("SELECT $1 + 1").await.unwrap();
+        let bound = bound.bind(vec![ScalarValue::from(1_i64)]).unwrap();
+        assert_eq!(text(&answer(&bound).await.unwrap()), "2");
+    }
+    // What is denied to one is not planned for another.
+    let denied = Policy::allow_all().denying("warehouse", "dim_store");
+    let release = fixture.warehouse.latest().await.unwrap();
+    let guarded = fixture.guarded_by(denied).session(Principal::local(), release);
+    ask(&session, "SELECT count(*) FROM dim_store").await.unwrap();
+    let error = refusal(&guarded, "SELECT count(*) FROM dim_store").await;
+    assert_eq!(error.kind(), ErrorKind::Denied);
+}

@@ -1,18 +1,19 @@
 //! The star join as an operator: rows of a fact with their dimensions' columns.
 
-use super::joined::{Joined, Source};
+use super::joined::{Joined, Reads, Source};
 use super::once::{Once, Turns};
 use super::prepare::Prepared;
 use super::scan::{Partition, Wanted};
 use arrow::array::{RecordBatch, RecordBatchOptions};
 use arrow::datatypes::SchemaRef;
 use datafusion::common::tree_node::TreeNodeRecursion;
-use datafusion::common::{Result, internal_err};
+use datafusion::common::{Result, Statistics, internal_err};
 use datafusion::error::DataFusionError;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::{EquivalenceProperties, Partitioning, PhysicalExpr};
 use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType};
 use datafusion::physical_plan::metrics::{ExecutionPlanMetricsSet, MetricsSet};
+use datafusion::physical_plan::statistics::StatisticsArgs;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{
     DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties, apply_expression_roots,
@@ -27,6 +28,7 @@ pub(super) struct StarJoinExec {
     pub(super) joined: Joined,
     /// The wide columns that come out.
     pub(super) output: Vec<usize>,
+    reads: Reads,
     properties: Arc<PlanProperties>,
     metrics: ExecutionPlanMetricsSet,
     prepared: Arc<Once<Prepared>>,
@@ -39,11 +41,12 @@ impl StarJoinExec {
         output: Vec<usize>,
         schema: SchemaRef,
         partitions: usize,
+        reads: Reads,
     ) -> Self {
         let properties = Arc::new(properties(schema, partitions));
         let metrics = ExecutionPlanMetricsSet::new();
         let (prepared, turns) = (Arc::default(), Turns::default());
-        Self { joined, output, properties, metrics, prepared, turns }
+        Self { joined, output, reads, properties, metrics, prepared, turns }
     }
 }
 
@@ -140,7 +143,8 @@ impl ExecutionPlan for StarJoinExec {
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let joined = self.joined.with_children(children)?;
         let partitions = self.properties.output_partitioning().partition_count();
-        Ok(Arc::new(Self::new(joined, self.output.clone(), self.schema(), partitions)))
+        let (output, schema) = (self.output.clone(), self.schema());
+        Ok(Arc::new(Self::new(joined, output, schema, partitions, self.reads)))
     }
 
     fn execute(
@@ -152,6 +156,7 @@ impl ExecutionPlan for StarJoinExec {
         let reading = Reading {
             joined: self.joined.clone(),
             output: self.output.clone(),
+            reads: self.reads,
             schema: Arc::clone(&schema),
             prepared: Arc::clone(&self.prepared),
             partition: Partition::new(partition, &self.turns, &self.metrics, context),
@@ -167,12 +172,30 @@ impl ExecutionPlan for StarJoinExec {
     fn metrics(&self) -> Option<MetricsSet> {
         Some(self.metrics.clone_inner())
     }
+
+    /// Those of the table, where all of its rows come out: counts and extremes need no reading.
+    fn statistics_from_inputs(
+        &self,
+        _: &[Arc<Statistics>],
+        args: &StatisticsArgs,
+    ) -> Result<Arc<Statistics>> {
+        let Joined { facts, columns, lookups, predicates, .. } = &self.joined;
+        let is_table = lookups.is_empty() && predicates.is_empty() && args.partition().is_none();
+        Ok(Arc::new(match is_table {
+            true => {
+                let columns = self.output.iter().map(|wide| columns[*wide]).collect::<Vec<_>>();
+                facts.statistics.clone().project(Some(&columns))
+            }
+            false => Statistics::new_unknown(&self.schema()),
+        }))
+    }
 }
 
 /// One partition under way.
 struct Reading {
     joined: Joined,
     output: Vec<usize>,
+    reads: Reads,
     schema: SchemaRef,
     prepared: Arc<Once<Prepared>>,
     partition: Partition,
@@ -192,12 +215,15 @@ impl Reading {
         for wide in &self.output {
             columns.push(joined.column(prepared, &mut group, *wide).await?);
         }
-        prepared.counters.end(group.rows.len(), group.decoded);
+        prepared.counters.end(group.rows.len(), group.read_of(&joined.columns));
         self.partition.baseline.record_output(group.rows.len());
         let rows = group.rows.len();
         let options = RecordBatchOptions::new().with_row_count(Some(rows));
         let batch = RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &options)?;
-        Ok(Some(slices(&batch, context.session_config().batch_size())))
+        Ok(Some(match self.reads {
+            Reads::Facts => slices(&batch, context.session_config().batch_size()),
+            Reads::Members => vec![batch],
+        }))
     }
 }
 

@@ -29,6 +29,8 @@ pub(super) struct Facts {
     /// Whether the last column is the partition column.
     pub(super) is_partitioned: bool,
     pub(super) files: Vec<PartitionedFile>,
+    /// Of all rows.
+    pub(super) statistics: Statistics,
     pub(super) readers: NamingReaders,
     pub(super) hot: Arc<HotColumns>,
 }
@@ -42,6 +44,7 @@ impl Facts {
             schema: SchemaRef::clone(scan.schema()),
             is_partitioned: scan.is_partitioned(),
             files: scan.files().to_vec(),
+            statistics: scan.statistics().clone(),
             readers: scan.readers(session)?,
             hot: hot.ok_or_else(|| internal_datafusion_err!("a session has no hot columns"))?,
         })

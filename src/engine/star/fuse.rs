@@ -53,8 +53,9 @@ impl PhysicalOptimizerRule for FuseStars {
 
 fn fuse(aggregate: &AggregateExec) -> Result<Option<Arc<dyn ExecutionPlan>>> {
     let ordered = aggregate.aggr_expr().iter().any(|function| !function.order_bys().is_empty());
-    // A limit stops an aggregation early, or bounds its state: that is worth more than a star.
-    let limited = aggregate.limit_options().is_some();
+    // Some groups, whichever, are found early: that is worth more than a star. The limit of a sort
+    // by extremes may be left to it: more groups than it wants come out, never fewer.
+    let limited = aggregate.limit_options().is_some() && aggregate.aggr_expr().is_empty();
     if ordered || limited || aggregate.group_expr().has_grouping_set() {
         return Ok(None);
     }

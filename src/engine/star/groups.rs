@@ -2,7 +2,7 @@
 //! hash table of codes. Labels are looked up when the groups come out.
 
 use super::members::{Members, NONE};
-use arrow::array::{Array, ArrayRef, AsArray, UInt32Array};
+use arrow::array::{Array, ArrayRef, AsArray, Int32Array, UInt32Array};
 use arrow::compute::take;
 use arrow::datatypes::{Field, Schema, UInt32Type};
 use datafusion::common::{Result, internal_datafusion_err};
@@ -38,12 +38,12 @@ impl Labels {
         Ok(Self { codes, values: interned.emit(EmitTo::All)?, count, changes })
     }
 
-    /// The one code of all keys from `low` to `high`, if they all have rows and the same.
+    /// The one code of all keys from `low` to `high`, if they all have the same.
     pub(super) fn one(&self, members: &Members, low: i32, high: i32) -> Option<u32> {
         let code = self.codes.get(members.row(low) as usize).copied()?;
         let next = self.changes.partition_point(|key| *key <= low);
         let stays = self.changes.get(next).is_none_or(|key| *key > high);
-        (low > 0 && stays && members.row(high) != NONE).then_some(code)
+        (stays && members.spans(low, high)).then_some(code)
     }
 }
 
@@ -65,10 +65,10 @@ pub(super) enum Codes {
 
 impl Codes {
     /// The codes of these keys.
-    pub(super) fn of(keys: &[i32], members: &Members, labels: &Labels) -> Result<Self> {
+    pub(super) fn of(keys: &Int32Array, members: &Members, labels: &Labels) -> Result<Self> {
         let mut codes = Vec::with_capacity(keys.len());
-        for key in keys {
-            codes.push(labels.codes.get(members.row(*key) as usize).copied().unwrap_or(NONE));
+        for row in members.rows_of(keys) {
+            codes.push(labels.codes.get(row as usize).copied().unwrap_or(NONE));
         }
         if codes.contains(&NONE) {
             return Err(internal_datafusion_err!("a row without a member was kept"));

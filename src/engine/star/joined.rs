@@ -16,6 +16,17 @@ pub(super) struct Lookup {
     pub(super) key: usize,
     /// The fact's wide column that holds its keys.
     pub(super) fact_key: usize,
+    /// Whether rows without a member stay, with NULLs for its columns.
+    pub(super) optional: bool,
+}
+
+/// What a star join reads as its fact.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Reads {
+    /// A fact, by all partitions.
+    Facts,
+    /// A dimension's table, for whoever looks its members up: by one partition, in few batches.
+    Members,
 }
 
 /// A fact, its dimensions and what rows must satisfy.

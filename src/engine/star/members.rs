@@ -1,12 +1,13 @@
 //! A dimension's rows by key: an array, not a hash table, for surrogate keys are dense.
 
 use super::rows::{Column, Rows};
-use arrow::array::{Array, ArrayRef, AsArray, Int32Array, RecordBatch};
+use arrow::array::{Array, ArrayRef, AsArray, Int32Array, RecordBatch, new_null_array};
 use arrow::compute::concat_batches;
-use arrow::datatypes::{Int32Type, SchemaRef};
+use arrow::datatypes::{Field, Int32Type, Schema, SchemaRef};
 use datafusion::common::{Result, internal_datafusion_err, internal_err};
 use datafusion::execution::memory_pool::MemoryReservation;
 use std::ops::RangeInclusive;
+use std::sync::Arc;
 
 /// No row has that key.
 pub(super) const NONE: u32 = u32::MAX;
@@ -19,6 +20,8 @@ const SPECIAL: i32 = 16;
 pub(super) struct Members {
     /// The columns of all rows.
     rows: RecordBatch,
+    /// The row of keys that no member has: one of NULLs, or [`NONE`].
+    missing: u32,
     /// The row of each key from `base` on.
     numbers: Vec<u32>,
     base: i32,
@@ -46,17 +49,30 @@ pub(super) enum Cover {
 
 impl Members {
     /// The rows of a dimension by the key in this column, on memory that they keep. Rows without a
-    /// key match nothing and are left out.
+    /// key match nothing and are left out. Where members are `optional`, a key that no member has
+    /// has a row of NULLs.
     ///
     /// # Errors
     /// Internal where a key is out of bounds or comes twice; resources exhausted.
     pub(super) fn new(
         schema: &SchemaRef,
-        batches: &[RecordBatch],
+        mut batches: Vec<RecordBatch>,
         key: usize,
+        optional: bool,
         memory: MemoryReservation,
     ) -> Result<Self> {
-        let rows = concat_batches(schema, batches)?;
+        let rows = match optional {
+            true => {
+                let schema = nullable(schema);
+                let nulls =
+                    schema.fields().iter().map(|field| new_null_array(field.data_type(), 1));
+                batches.push(RecordBatch::try_new(Arc::clone(&schema), nulls.collect())?);
+                concat_batches(&schema, &batches)?
+            }
+            false => concat_batches(schema, &batches)?,
+        };
+        let last_row = || rows.num_rows().checked_sub(1).and_then(|row| u32::try_from(row).ok());
+        let missing = if optional { last_row().unwrap_or(NONE) } else { NONE };
         let keys = key_values(rows.column(key))?;
         let positive = keys.iter().flatten().filter(|key| *key > 0);
         let (base, last) = positive
@@ -67,9 +83,10 @@ impl Members {
         memory.try_resize(rows.get_array_memory_size() + places)?;
         let mut members = Self {
             memory,
-            numbers: vec![NONE; width],
+            missing,
+            numbers: vec![missing; width],
             base,
-            special: [NONE; SPECIAL as usize],
+            special: [missing; SPECIAL as usize],
             present: vec![0; width.div_ceil(64)],
             before: Vec::with_capacity(width.div_ceil(64)),
             span: None,
@@ -79,7 +96,7 @@ impl Members {
         for (row, key) in keys.iter().enumerate() {
             let Some(key) = key else { continue };
             let slot = members.slot(key)?;
-            if *slot != NONE {
+            if *slot != missing {
                 return internal_err!("key {key} of a dimension comes twice");
             }
             *slot = u32::try_from(row).map_err(|_| internal_datafusion_err!("too many rows"))?;
@@ -107,28 +124,48 @@ impl Members {
         place.ok_or_else(|| internal_datafusion_err!("{key} is no surrogate key"))
     }
 
+    /// Whether every key has a row, be it one of NULLs.
+    pub(super) fn is_optional(&self) -> bool {
+        self.missing != NONE
+    }
+
     /// The columns of all rows.
     pub(super) fn rows(&self) -> &RecordBatch {
         &self.rows
     }
 
-    /// The row of a key, or [`NONE`].
+    /// The row of a key; where no member has it, the row of those, or [`NONE`].
     #[inline]
     pub(super) fn row(&self, key: i32) -> u32 {
         let place = key.wrapping_sub(self.base) as u32 as usize;
         match self.numbers.get(place) {
             Some(row) if key > 0 => *row,
-            _ => special(key).map_or(NONE, |place| self.special[place]),
+            _ => special(key).map_or(self.missing, |place| self.special[place]),
         }
     }
 
-    /// Whether a key has a row.
+    /// The row of each key of a column, as [`row`](Self::row) gives it; no member has NULL.
+    pub(super) fn rows_of(&self, keys: &Int32Array) -> impl Iterator<Item = u32> {
+        let nulls = keys.nulls();
+        let row = move |(place, key): (usize, &i32)| match nulls {
+            Some(nulls) if nulls.is_null(place) => self.missing,
+            _ => self.row(*key),
+        };
+        keys.values().iter().enumerate().map(row)
+    }
+
+    /// Whether keys are between the smallest and the largest of members' numbers.
+    pub(super) fn spans(&self, low: i32, high: i32) -> bool {
+        self.span.as_ref().is_some_and(|(span, _)| span.contains(&low) && span.contains(&high))
+    }
+
+    /// Whether a member has a key.
     #[inline]
     fn has(&self, key: i32) -> bool {
         let place = key.wrapping_sub(self.base) as u32 as usize;
         match self.present.get(place / 64) {
             Some(word) if key > 0 => word >> (place % 64) & 1 == 1,
-            _ => special(key).is_some_and(|place| self.special[place] != NONE),
+            _ => special(key).is_some_and(|place| self.special[place] != self.missing),
         }
     }
 
@@ -151,6 +188,9 @@ impl Members {
 
     /// How many of the keys from `low` to `high` have rows.
     pub(super) fn cover(&self, low: i32, high: i32) -> Cover {
+        if self.is_optional() {
+            return Cover::All;
+        }
         let special = (low.max(1 - SPECIAL)..=high.min(0)).filter(|key| self.has(*key)).count();
         let positive = self.count(low.max(1), high);
         let found = special + positive;
@@ -179,8 +219,8 @@ impl Members {
         (self.before[place / 64] + word.count_ones()) as usize
     }
 
-    /// The keys above 0, in order, whose code differs from that of the key before; keys without rows
-    /// have no code.
+    /// The keys between the smallest and the largest of members' numbers, in order, whose code differs
+    /// from that of the key before; keys without rows have no code.
     pub(super) fn changes(&self, codes: &[u32]) -> Vec<i32> {
         let mut before = None;
         let mut changes = Vec::new();
@@ -193,6 +233,12 @@ impl Members {
         }
         changes
     }
+}
+
+/// The schema with NULLs in every column.
+fn nullable(schema: &Schema) -> SchemaRef {
+    let fields = schema.fields().iter().map(|field| field.as_ref().clone().with_nullable(true));
+    Arc::new(Schema::new(fields.collect::<Vec<Field>>()))
 }
 
 fn special(key: i32) -> Option<usize> {
@@ -209,7 +255,6 @@ pub(super) fn key_values(column: &ArrayRef) -> Result<&Int32Array> {
 mod tests {
     use super::*;
     use datafusion::execution::memory_pool::{MemoryConsumer, MemoryPool, UnboundedMemoryPool};
-    use std::sync::Arc;
 
     fn memory() -> MemoryReservation {
         let pool: Arc<dyn MemoryPool> = Arc::new(UnboundedMemoryPool::default());
@@ -219,7 +264,7 @@ mod tests {
     fn members(keys: &[i32]) -> Members {
         let keys: ArrayRef = Arc::new(Int32Array::from(keys.to_vec()));
         let batch = RecordBatch::try_from_iter([("k", keys)]).unwrap();
-        Members::new(&batch.schema(), &[batch], 0, memory()).unwrap()
+        Members::new(&batch.schema(), vec![batch], 0, false, memory()).unwrap()
     }
 
     #[test]
@@ -259,6 +304,17 @@ mod tests {
         let keys: ArrayRef = Arc::new(Int32Array::from(vec![1, 1]));
         let batch = RecordBatch::try_from_iter([("k", keys)]).unwrap();
         let schema = batch.schema();
-        assert!(Members::new(&schema, &[batch], 0, memory()).is_err());
+        assert!(Members::new(&schema, vec![batch], 0, false, memory()).is_err());
+    }
+
+    #[test]
+    fn gives_keys_without_a_member_a_row_of_nulls() {
+        let keys: ArrayRef = Arc::new(Int32Array::from(vec![-1, 5, 7]));
+        let batch = RecordBatch::try_from_iter([("k", keys)]).unwrap();
+        let members = Members::new(&batch.schema(), vec![batch], 0, true, memory()).unwrap();
+        let asked = Int32Array::from(vec![Some(-1), Some(5), Some(6), Some(8), Some(-2), None]);
+        assert_eq!(members.rows_of(&asked).collect::<Vec<_>>(), [0, 1, 3, 3, 3, 3]);
+        assert!(members.rows().column(0).is_null(3));
+        assert_eq!(members.cover(100, 200), Cover::All);
     }
 }

@@ -13,7 +13,21 @@ pub(super) struct Counters {
     rows: Count,
     rows_skipped: Count,
     rows_kept: Count,
+    pages: Count,
+    pages_skipped: Count,
     values_decoded: Count,
+}
+
+/// What was read of the columns of a row group.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Read {
+    /// Pages decoded.
+    pub(super) pages: usize,
+    /// Pages that no row asked for is in, or whose column was not needed; not those whose values
+    /// were found in memory.
+    pub(super) pages_skipped: usize,
+    /// Values decoded; those found in memory are not.
+    pub(super) values: usize,
 }
 
 impl Counters {
@@ -27,6 +41,8 @@ impl Counters {
             rows: count("rows"),
             rows_skipped: count("rows_skipped"),
             rows_kept: count("rows_kept"),
+            pages: count("pages"),
+            pages_skipped: count("pages_skipped"),
             values_decoded: count("values_decoded"),
         }
     }
@@ -58,9 +74,11 @@ impl Counters {
         self.rows_skipped.add(rows - left);
     }
 
-    /// Counts the rows that stayed of those read at once, and the values decoded for them.
-    pub(super) fn end(&self, kept: usize, decoded: usize) {
+    /// Counts the rows that stayed of those read at once, and what was read for them.
+    pub(super) fn end(&self, kept: usize, read: Read) {
         self.rows_kept.add(kept);
-        self.values_decoded.add(decoded);
+        self.pages.add(read.pages);
+        self.pages_skipped.add(read.pages_skipped);
+        self.values_decoded.add(read.values);
     }
 }

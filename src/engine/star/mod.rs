@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! logical plan:   Aggregate(Join(Join(fact, dimension), dimension))
-//!                 -> Aggregate(StarJoin)                             shape, node
+//!                 -> Aggregate(StarJoin(StarJoin, StarJoin))         shape, node
 //! physical plan:  AggregateExec(Partial) over StarJoinExec
 //!                 -> StarAggregateExec                               fuse, exec, aggregate
 //! asked:          the fact, its dimensions, predicates                joined, asked, expr
@@ -18,6 +18,9 @@
 //! become predicates on the fact's keys, keys index arrays, and what is not needed is not decoded.
 //! Surrogate keys are dense and given in hierarchy order, so that a member of a level is a range of
 //! keys, and such a range is found in statistics before anything is read.
+//!
+//! A fact that is joined to nothing is a star as well; and so is, to whoever looks its members up, a
+//! dimension's table, so that its columns too are read and kept in memory in that way.
 //!
 //! Whatever is no star is left to DataFusion, and so is the final aggregation.
 

@@ -2,7 +2,7 @@
 
 use super::exec::StarJoinExec;
 use super::facts::Facts;
-use super::joined::{Joined, Lookup};
+use super::joined::{Joined, Lookup, Reads};
 use crate::engine::errors::to_datafusion;
 use crate::engine::scope::QueryScope;
 use crate::engine::table::StoredTable;
@@ -32,6 +32,7 @@ const NAME: &str = "StarJoin";
 pub(super) struct StarJoin {
     /// The fact's scan; its columns are those that are read.
     pub(super) fact: TableScan,
+    pub(super) reads: Reads,
     pub(super) dimensions: Vec<Dimension>,
     /// What rows must satisfy, over wide columns by name (see [`wide_name`]).
     pub(super) predicates: Vec<Expr>,
@@ -49,6 +50,8 @@ pub(super) struct Dimension {
     pub(super) key: usize,
     /// The fact's column that holds its keys, among the fact's columns that are read.
     pub(super) fact_key: usize,
+    /// Whether rows without a member stay, with NULLs for its columns.
+    pub(super) optional: bool,
 }
 
 /// The name of a column among all columns of a star: the fact's, then those of each dimension.
@@ -63,11 +66,15 @@ impl StarJoin {
 
     /// The schema of all wide columns.
     fn wide_schema(&self) -> Schema {
-        let fact = self.fact.projected_schema.fields().iter();
-        let dimensions = self.dimensions.iter().flat_map(|one| one.plan.schema().fields().iter());
+        let fact = self.fact.projected_schema.fields().iter().map(|field| (field, false));
+        let dimensions = self
+            .dimensions
+            .iter()
+            .flat_map(|one| one.plan.schema().fields().iter().map(|field| (field, one.optional)));
         let fields = fact.chain(dimensions).enumerate();
-        let named = fields.map(|(index, field)| {
-            Field::new(wide_name(index), field.data_type().clone(), field.is_nullable())
+        let named = fields.map(|(index, (field, optional))| {
+            let nullable = optional || field.is_nullable();
+            Field::new(wide_name(index), field.data_type().clone(), nullable)
         });
         Schema::new(named.collect::<Vec<_>>())
     }
@@ -96,6 +103,7 @@ impl StarJoin {
             plan: Arc::clone(plan),
             key: dimension.key,
             fact_key: dimension.fact_key,
+            optional: dimension.optional,
         });
         let all = || (0..table.state().columns.len()).collect();
         let scan = table.prepared().map_err(to_datafusion)?;
@@ -107,8 +115,11 @@ impl StarJoin {
             predicates,
         };
         let schema = Arc::clone(self.schema.inner());
-        let partitions = session.config().target_partitions();
-        let exec = StarJoinExec::new(joined, self.output.clone(), schema, partitions);
+        let partitions = match self.reads {
+            Reads::Facts => session.config().target_partitions(),
+            Reads::Members => 1,
+        };
+        let exec = StarJoinExec::new(joined, self.output.clone(), schema, partitions, self.reads);
         Ok(Arc::new(exec))
     }
 }
@@ -130,6 +141,7 @@ pub(in crate::engine) fn plan_extension(
 impl PartialEq for StarJoin {
     fn eq(&self, other: &Self) -> bool {
         self.fact == other.fact
+            && self.reads == other.reads
             && self.dimensions == other.dimensions
             && self.predicates == other.predicates
             && self.output == other.output

@@ -45,7 +45,7 @@ pub(super) struct Prepared {
     pub(super) members: Vec<Members>,
     pub(super) morsels: Vec<Morsel>,
     /// Predicates over the fact alone.
-    pub(super) own: Vec<Over>,
+    pub(super) own: Vec<Pruner>,
     /// Predicates that need a dimension's columns.
     pub(super) across: Vec<Over>,
     pub(super) counters: Counters,
@@ -71,15 +71,18 @@ impl Joined {
         let members = self.lookups.iter().map(|lookup| {
             let (plan, context, memory) =
                 (Arc::clone(&lookup.plan), Arc::clone(context), memory.new_empty());
-            let key = lookup.key;
-            async move { members(plan, key, context, memory).await }.boxed()
+            let (key, optional) = (lookup.key, lookup.optional);
+            async move { members(plan, key, optional, context, memory).await }.boxed()
         });
         let members: Vec<Members> = future::try_join_all(members).await?;
         let counters = Counters::new(metrics);
         let (own, across) = self.split_predicates()?;
-        let pruners = own.iter().map(|over| Pruner::new(over, self.table_columns(over)));
-        let pruners = pruners.collect::<Result<Vec<_>>>()?;
-        let files = self.files(&members, &pruners, &counters)?;
+        let own = own.into_iter().map(|over| {
+            let columns = self.table_columns(&over);
+            Pruner::new(over, columns)
+        });
+        let own = own.collect::<Result<Vec<_>>>()?;
+        let files = self.files(&members, &own, &counters)?;
         let opened: Vec<OpenFile> = stream::iter(files)
             .map(|file| {
                 let (facts, metrics) = (Arc::clone(&self.facts), metrics.clone());
@@ -91,7 +94,7 @@ impl Joined {
         let at_once = self.rows_at_once(pool.memory_limit(), context);
         let mut morsels = Vec::new();
         for file in opened.into_iter().map(Arc::new) {
-            let stays = pruners.iter().map(|pruner| pruner.row_groups(&self.facts, &file));
+            let stays = own.iter().map(|pruner| pruner.row_groups(&self.facts, &file));
             let stays = stays.collect::<Result<Vec<_>>>()?;
             for row_group in 0..file.metadata.num_row_groups() {
                 let skipped = self.covers(&members, &file, row_group).contains(&Cover::None)
@@ -170,6 +173,7 @@ impl Joined {
             .bounds(row_group, self.key_column(lookup))
         {
             Some((low, high)) => members.cover(low, high),
+            None if members.is_optional() => Cover::All,
             None => Cover::Some(1.0),
         };
         members.iter().enumerate().map(cover).collect()
@@ -180,6 +184,7 @@ impl Joined {
 async fn members(
     plan: Arc<dyn ExecutionPlan>,
     key: usize,
+    optional: bool,
     context: Arc<TaskContext>,
     memory: MemoryReservation,
 ) -> Result<Members> {
@@ -191,5 +196,5 @@ async fn members(
         memory.try_grow(2 * batch.get_array_memory_size())?;
         batches.push(batch);
     }
-    Members::new(&schema, &batches, key, memory)
+    Members::new(&schema, batches, key, optional, memory)
 }

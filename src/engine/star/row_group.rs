@@ -5,6 +5,7 @@
 
 use super::facts::{Bounds, Facts, OpenFile};
 use super::hot::Chunk;
+use super::metrics::Read;
 use super::prepare::Morsel;
 use super::rows::{Column, Rows};
 use arrow::array::{Array, ArrayRef};
@@ -36,13 +37,15 @@ pub(super) struct RowGroup {
     fetched: HashMap<usize, Fetched>,
     /// Which chunks are decoded whole, to be kept.
     keeps: HashMap<usize, bool>,
-    /// Whether all rows of the row group were asked for at first.
-    is_whole: bool,
+    /// Which rows were asked for at first.
+    asked: Range<u32>,
     memory: MemoryReservation,
     /// Rows still asked for.
     pub(super) rows: Rows,
-    /// Values decoded; those found in memory are not.
-    pub(super) decoded: usize,
+    /// What was read so far.
+    read: Read,
+    /// Pages of columns whose values were found in memory.
+    pages_in_memory: usize,
 }
 
 impl RowGroup {
@@ -62,11 +65,31 @@ impl RowGroup {
             columns: HashMap::new(),
             fetched: HashMap::new(),
             keeps: HashMap::new(),
-            is_whole: morsel.rows == (0..morsel.file.rows(morsel.row_group)),
+            asked: morsel.rows.clone(),
             memory,
             rows: Rows::Ranges(std::iter::once(morsel.rows.clone()).collect()),
-            decoded: 0,
+            read: Read::default(),
+            pages_in_memory: 0,
         }
+    }
+
+    /// What was read, out of these columns.
+    pub(super) fn read_of(&self, columns: &[usize]) -> Read {
+        let leaves = columns.iter().filter_map(|column| self.file.leaf(*column));
+        let all: usize =
+            leaves.map(|leaf| self.pages(leaf, std::slice::from_ref(&self.asked))).sum();
+        let pages_skipped = all.saturating_sub(self.read.pages + self.pages_in_memory);
+        Read { pages_skipped, ..self.read }
+    }
+
+    /// How many pages of a column hold any of these rows.
+    fn pages(&self, leaf: usize, ranges: &[Range<u32>]) -> usize {
+        let starts = self.file.page_starts(self.index, leaf);
+        let pages = ranges.iter().map(|range| {
+            let first = starts.partition_point(|start| *start <= range.start).saturating_sub(1);
+            starts.partition_point(|start| *start < range.end) - first
+        });
+        pages.sum()
     }
 
     /// The smallest and largest value of an integer column in the whole row group.
@@ -140,6 +163,7 @@ impl RowGroup {
             };
         let chunk = self.chunk(leaf);
         if let Some(values) = self.facts.hot.get(&chunk, &ty) {
+            self.pages_in_memory += self.pages(leaf, std::slice::from_ref(&self.asked));
             return Ok(Column { values, ranges: all.collect() });
         }
         let keeps = self.keeps(leaf, column);
@@ -155,7 +179,8 @@ impl RowGroup {
             }
         };
         let values = self.decode(leaf, &ranges, whole, bytes, &ty)?;
-        self.decoded += values.len();
+        self.read.values += values.len();
+        self.read.pages += self.pages(leaf, &ranges);
         if !(keeps && self.facts.hot.put(chunk, &values)) {
             self.memory.try_grow(values.get_array_memory_size())?;
         }
@@ -169,7 +194,8 @@ impl RowGroup {
             return *keeps;
         }
         let size = self.size(leaf, self.facts.schema.field(column).data_type());
-        let keeps = self.is_whole && self.facts.hot.wants(&self.chunk(leaf), size);
+        let is_whole = self.asked == (0..self.file.rows(self.index));
+        let keeps = is_whole && self.facts.hot.wants(&self.chunk(leaf), size);
         self.keeps.insert(leaf, keeps);
         keeps
     }

@@ -63,7 +63,8 @@ impl Running {
         let wanted = |rows: &RowGroup| shared.reads(&joined, rows);
         while let Some(mut rows) = joined.next(&shared.prepared, &self.partition, &wanted).await? {
             self.add(shared, &mut rows).boxed().await?;
-            shared.prepared.counters.end(rows.rows.len(), rows.decoded);
+            let read = rows.read_of(&joined.columns);
+            shared.prepared.counters.end(rows.rows.len(), read);
             drop(rows);
             let found = self.found.as_ref().ok_or_else(defect)?;
             match (self.memory.try_resize(found.size()), found) {
@@ -167,9 +168,7 @@ impl Reading<'_> {
             let column = joined.key_column(lookup);
             codes.push(match shared.one_code(joined, index, rows) {
                 Some(code) => Codes::One(code),
-                None => {
-                    Codes::of(key_values(&rows.values(column).await?)?.values(), members, labels)?
-                }
+                None => Codes::of(key_values(&rows.values(column).await?)?, members, labels)?,
             });
         }
         let mut own = Vec::with_capacity(shared.own.len());

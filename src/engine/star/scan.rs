@@ -5,6 +5,7 @@ use super::joined::{Joined, Source};
 use super::members::{Cover, NONE, key_values};
 use super::once::Turns;
 use super::prepare::{Morsel, Prepared};
+use super::prune::Pruner;
 use super::row_group::RowGroup;
 use arrow::array::{ArrayRef, AsArray, UInt32Array};
 use arrow::compute::take;
@@ -48,7 +49,7 @@ impl Joined {
             if !group.rows.is_empty() {
                 return Ok(Some(group));
             }
-            prepared.counters.end(group.rows.len(), group.decoded);
+            prepared.counters.end(0, group.read_of(&self.columns));
             tokio::task::yield_now().await;
         }
     }
@@ -62,8 +63,13 @@ impl Joined {
         wanted: &Wanted<'_>,
     ) -> Result<()> {
         let covers = self.covers(&prepared.members, &morsel.file, morsel.row_group);
-        let mut steps: Vec<(f64, Step<'_>)> =
-            prepared.own.iter().map(|over| (PREDICATE_LEAVES, Step::Predicate(over))).collect();
+        let mut steps: Vec<(f64, Step<'_>)> = Vec::new();
+        for own in &prepared.own {
+            steps.push((PREDICATE_LEAVES, Step::Predicate(own)));
+            if let Some(pages) = own.pages(&self.facts, &morsel.file, morsel.row_group)? {
+                group.rows = group.rows.within(&pages);
+            }
+        }
         for (lookup, cover) in covers.iter().enumerate() {
             let Cover::Some(part) = cover else { continue };
             steps.push((*part, Step::Key(lookup)));
@@ -99,7 +105,7 @@ impl Joined {
                     let keys = group.loaded(column)?;
                     group.rows = prepared.members[lookup].keep(keys, &group.rows, low)?;
                 }
-                Step::Predicate(over) => self.hold(prepared, group, over).await?,
+                Step::Predicate(own) => self.hold(prepared, group, &own.over).await?,
             }
         }
         for over in &prepared.across {
@@ -114,7 +120,7 @@ impl Joined {
     fn reads(&self, step: &Step<'_>) -> Vec<usize> {
         match step {
             Step::Key(lookup) => vec![self.key_column(*lookup)],
-            Step::Predicate(over) => self.table_columns(over),
+            Step::Predicate(own) => own.columns.clone(),
         }
     }
 
@@ -157,8 +163,8 @@ impl Joined {
                 let members = &prepared.members[lookup];
                 let keys = group.values(self.key_column(lookup)).await?;
                 let keys = key_values(&keys)?;
-                let rows = keys.values().iter().map(|key| Some(members.row(*key)));
-                let rows: UInt32Array = rows.map(|row| row.filter(|row| *row != NONE)).collect();
+                let rows = members.rows_of(keys).map(|row| (row != NONE).then_some(row));
+                let rows: UInt32Array = rows.collect();
                 Ok(take(members.rows().column(column), &rows, None)?)
             }
         }
@@ -193,5 +199,5 @@ pub(super) type Wanted<'a> = dyn Fn(&RowGroup) -> Vec<usize> + Send + Sync + 'a;
 
 enum Step<'a> {
     Key(usize),
-    Predicate(&'a Over),
+    Predicate(&'a Pruner),
 }

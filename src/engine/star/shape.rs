@@ -1,10 +1,11 @@
 //! Is it a star? Finds, in an optimised plan, a fact joined to dimensions by their keys.
 
+use super::joined::Reads;
 use super::node::{Dimension, StarJoin, wide_name};
 use crate::engine::table::StoredTable;
 use arrow::datatypes::DataType;
 use datafusion::catalog::TableProvider;
-use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column, DFSchema, JoinType, NullEquality, Result};
 use datafusion::datasource::source_as_provider;
 use datafusion::logical_expr::logical_plan::{Join, TableScan};
@@ -12,25 +13,53 @@ use datafusion::logical_expr::utils::split_conjunction;
 use datafusion::logical_expr::{Expr, LogicalPlan};
 use std::sync::Arc;
 
-/// The star that a join is, or `None` where it is something else: more than one fact or none, a
-/// join that may repeat or keep rows without a partner, an expression that is no plain column where
-/// one is needed.
-pub(super) fn star(join: &LogicalPlan) -> Option<StarJoin> {
-    let mut found = Found::default();
-    let output = found.read(join)?;
-    let fact = found.fact?;
-    let is_star = !found.dimensions.is_empty();
-    is_star.then(|| StarJoin {
-        fact,
-        dimensions: found.dimensions,
-        predicates: found.predicates,
-        output,
-        schema: Arc::clone(join.schema()),
+/// The star that a plan is, or `None` where it is something else: more than one fact or none, a
+/// join that may repeat rows or keep members without facts, an expression that is no plain column
+/// where one is needed. A fact that is joined to nothing is a star as well.
+fn star(plan: &LogicalPlan) -> Option<StarJoin> {
+    let mut star = read(plan, Reads::Facts)?;
+    for dimension in &mut star.dimensions {
+        let plan = std::mem::take(&mut dimension.plan);
+        dimension.plan = plan.transform_down(members).ok()?.data;
+    }
+    Some(star)
+}
+
+/// A dimension's table, with what is asked of it, is read in the way of facts: so its columns too
+/// stay in memory while they are used.
+fn members(plan: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
+    Ok(match read(&plan, Reads::Members) {
+        Some(found) => Transformed::new(found.into_plan(), true, TreeNodeRecursion::Jump),
+        None => Transformed::no(plan),
     })
 }
 
-#[derive(Default)]
+fn read(plan: &LogicalPlan, reads: Reads) -> Option<StarJoin> {
+    let mut found =
+        Found { reads, fact: None, dimensions: Vec::new(), predicates: Vec::new(), width: 0 };
+    let output = found.read(plan)?;
+    Some(StarJoin {
+        fact: found.fact?,
+        reads,
+        dimensions: found.dimensions,
+        predicates: found.predicates,
+        output,
+        schema: Arc::clone(plan.schema()),
+    })
+}
+
+/// How a dimension is joined.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Inner,
+    /// Its columns do not come out. As no key has two rows, it is an inner join but for that.
+    Semi,
+    /// Rows without a member stay, with NULLs.
+    Outer,
+}
+
 struct Found {
+    reads: Reads,
     fact: Option<TableScan>,
     dimensions: Vec<Dimension>,
     predicates: Vec<Expr>,
@@ -60,7 +89,12 @@ impl Found {
     }
 
     fn fact(&mut self, scan: &TableScan) -> Option<Vec<usize>> {
-        let is_one = self.fact.is_none() && scan.fetch.is_none() && stored(scan)?.is_fact();
+        let table = stored(scan)?;
+        let is_meant = match self.reads {
+            Reads::Facts => table.is_fact(),
+            Reads::Members => table.is_dimension(),
+        };
+        let is_one = is_meant && self.fact.is_none() && scan.fetch.is_none();
         is_one.then(|| {
             self.fact = Some(scan.clone());
             self.width = scan.projected_schema.fields().len();
@@ -74,9 +108,10 @@ impl Found {
             (false, true) => false,
             _ => return None,
         };
-        let only_filters = match (join.join_type, fact_is_left) {
-            (JoinType::Inner, _) => false,
-            (JoinType::LeftSemi, true) | (JoinType::RightSemi, false) => true,
+        let kind = match (join.join_type, fact_is_left) {
+            (JoinType::Inner, _) => Kind::Inner,
+            (JoinType::LeftSemi, true) | (JoinType::RightSemi, false) => Kind::Semi,
+            (JoinType::Left, true) | (JoinType::Right, false) => Kind::Outer,
             _ => return None,
         };
         if join.null_equality != NullEquality::NullEqualsNothing {
@@ -99,30 +134,31 @@ impl Found {
         })?;
         let fact_key = self.fact_key(pairs[keys].0, facts, &columns)?;
         let key = plain_column(pairs[keys].1, members.schema())?;
-        if only_filters && (pairs.len() > 1 || join.filter.is_some()) {
+        if kind == Kind::Outer && (pairs.len() > 1 || join.filter.is_some()) {
             return None;
         }
         let first = self.width;
         let count = members.schema().fields().len();
         self.width += count;
         let plan = members.as_ref().clone();
-        self.dimensions.push(Dimension { plan, key, fact_key });
+        self.dimensions.push(Dimension { plan, key, fact_key, optional: kind == Kind::Outer });
         let member_columns: Vec<usize> = (first..first + count).collect();
-        let all = match (only_filters, fact_is_left) {
-            (true, _) => columns,
-            (false, true) => [columns, member_columns].concat(),
-            (false, false) => [member_columns, columns].concat(),
+        let all = match fact_is_left {
+            true => [columns.as_slice(), &member_columns].concat(),
+            false => [member_columns.as_slice(), &columns].concat(),
         };
+        // A semi join's own schema lacks the members.
+        let schema = join.left.schema().join(join.right.schema()).ok()?;
         for (index, (left, right)) in join.on.iter().enumerate() {
             if index != keys {
                 let equal = left.clone().eq(right.clone());
-                self.hold(&equal, &join.schema, &all)?;
+                self.hold(&equal, &schema, &all)?;
             }
         }
         if let Some(filter) = &join.filter {
-            self.hold(filter, &join.schema, &all)?;
+            self.hold(filter, &schema, &all)?;
         }
-        Some(all)
+        Some(if kind == Kind::Semi { columns } else { all })
     }
 
     /// The fact's column that a join's expression is, if it is one that can hold keys.
@@ -236,16 +272,15 @@ fn unique(plan: &LogicalPlan) -> Vec<Vec<usize>> {
     }
 }
 
-/// Replaces a join below an aggregation, if it is a star.
+/// Replaces what an aggregation is over, if it is a star.
 pub(super) fn below(plan: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
+    if let Some(star) = star(&plan) {
+        return Ok(Transformed::yes(star.into_plan()));
+    }
     match plan {
         LogicalPlan::Projection(_) | LogicalPlan::Filter(_) | LogicalPlan::SubqueryAlias(_) => {
             plan.map_children(below)
         }
-        LogicalPlan::Join(_) => Ok(match star(&plan) {
-            Some(star) => Transformed::yes(star.into_plan()),
-            None => Transformed::no(plan),
-        }),
         other => Ok(Transformed::no(other)),
     }
 }

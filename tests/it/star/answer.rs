@@ -39,14 +39,18 @@ pub(super) async fn ask(session: &Session, sql: &str) -> Result<Rows, String> {
     let stream = query.execute().await.map_err(|error| error.to_string())?;
     let batches: Vec<RecordBatch> =
         stream.try_collect().await.map_err(|error| error_of(error).to_string())?;
-    let mut rows: Rows = batches.iter().flat_map(rows_of).collect();
+    Ok(sorted(batches.iter().flat_map(rows_of).collect()))
+}
+
+/// The rows in an order that does not depend on the digits in which floats may differ.
+pub(super) fn sorted(mut rows: Rows) -> Rows {
     rows.sort_by_cached_key(|row| {
         let exact: Vec<String> = row.iter().map(Cell::exact).collect();
-        // Floats decide last, and without the digits in which they may differ.
+        // Floats decide last.
         let floats: Vec<String> = row.iter().filter_map(Cell::rounded).collect();
         (exact, floats)
     });
-    Ok(rows)
+    rows
 }
 
 fn rows_of(batch: &RecordBatch) -> Rows {

@@ -133,7 +133,15 @@ async fn what_is_no_star_is_left_alone() {
             "SELECT count(*) {fact} WHERE f.ticket IN \
              (SELECT CAST(v AS INT) FROM (VALUES (-100), (5), (2147483647)) AS t(v))"
         ),
-        format!("SELECT count(*) {fact} LEFT JOIN warehouse.dim_date d ON d.date_key = f.date_key"),
+        // A condition of an outer join says what is a partner, not what stays.
+        format!(
+            "SELECT count(d.month) {fact} LEFT JOIN warehouse.dim_date d \
+             ON d.date_key = f.date_key AND f.quantity > 9"
+        ),
+        format!(
+            "SELECT d.month, count(f.ticket) FROM warehouse.dim_date d \
+             LEFT JOIN warehouse.fact_sale f ON d.date_key = f.date_key GROUP BY d.month"
+        ),
         "SELECT count(*) FROM warehouse.fact_sale f JOIN warehouse.fact_sale g USING (store_key)"
             .to_owned(),
     ] {
@@ -186,8 +194,118 @@ async fn explain_tells_what_was_skipped() {
     {
         assert!(plan.contains(part), "{part} in {plan}");
     }
-    // The month is a whole file: neither its keys nor those of other months are read.
+    // The month is a whole file: nothing of other months is read.
     assert!(plan.contains("files=1, files_skipped=11"), "{plan}");
+    assert!(plan.contains("pages=2, pages_skipped=0"), "{plan}");
+}
+
+/// Predicates over the fact's own columns leave pages out, by the bounds of their own.
+#[tokio::test(flavor = "multi_thread")]
+async fn own_predicates_skip_pages() {
+    let world = World::make(4, 600_000).await;
+    let stock = world.session(|settings| settings.star_scan = false);
+    let star = world.session(|settings| settings.hot_columns_bytes = 0);
+    let select = "SELECT d.quarter, count(*), sum(f.quantity), max(f.channel) \
+                  FROM warehouse.fact_sale f JOIN warehouse.dim_date d ON d.date_key = f.date_key";
+    for (condition, skips) in [
+        // Rows are sorted by store and day within a month.
+        ("f.store_key BETWEEN 3 AND 9", true),
+        ("f.store_key IN (1, 60)", true),
+        ("f.store_key < 4 AND f.quantity > 20 AND f.channel LIKE 's%'", true),
+        ("f.store_key > 55 OR f.date_key < 20240105", true),
+        ("f.store_key = 60 AND f.amount IS NULL", true),
+        ("f.store_key * 2 = 40", false),
+        ("f.store_key > 55 OR f.weight < 0.1", false),
+        ("f.channel = 'web' AND f.gift", false),
+        ("f.weight IS NULL AND f.points IS NULL AND f.paid_on < DATE '2024-01-01'", false),
+    ] {
+        let sql = format!("{select} WHERE {condition} GROUP BY d.quarter");
+        assert_same(&ask(&stock, &sql).await, &ask(&star, &sql).await, &sql);
+        let plan = text(&star, &format!("EXPLAIN ANALYZE {sql}")).await;
+        // Of the fact, not of the dimension below it.
+        let (plan, _) = plan.split_once("table=dim_date").unwrap();
+        assert!(plan.contains("StarAggregateExec"), "{plan}");
+        assert_eq!(!plan.contains("rows_skipped=0"), skips, "{condition}: {plan}");
+        assert!(!skips || !plan.contains("pages_skipped=0"), "{condition}: {plan}");
+    }
+}
+
+/// A join of which nothing is used goes, where it leaves every row of the fact as it is; where rows
+/// may have no member, the look-up stays, but nothing is read of the dimension but its keys.
+#[tokio::test(flavor = "multi_thread")]
+async fn joins_of_which_nothing_is_used() {
+    let world = World::make(6, 5_000).await;
+    let stock = world.session(|settings| settings.star_scan = false);
+    let star = world.session(|_| {});
+    for (sql, keys) in [
+        (
+            "SELECT d.month, sum(f.quantity) FROM warehouse.fact_sale f \
+             LEFT JOIN warehouse.dim_store s ON s.store_key = f.store_key \
+             JOIN warehouse.dim_date d ON d.date_key = f.date_key GROUP BY d.month",
+            "keys=[date_key]",
+        ),
+        (
+            "SELECT s.city, sum(f.quantity) FROM warehouse.fact_sale f \
+             JOIN warehouse.dim_product p ON p.product_key = f.product_key \
+             LEFT JOIN warehouse.dim_store s ON s.store_key = f.store_key GROUP BY s.city",
+            "keys=[product_key, store_key]",
+        ),
+    ] {
+        assert_same(&ask(&stock, sql).await, &ask(&star, sql).await, sql);
+        let plan = text(&star, &format!("EXPLAIN {sql}")).await;
+        assert!(plan.contains(keys), "{plan}");
+        assert!(!plan.contains("product_no"), "{plan}");
+    }
+}
+
+/// Averages of floats at every total come from sums and counts at the finest grain; those of decimals
+/// do not.
+#[tokio::test(flavor = "multi_thread")]
+async fn averages_in_grouping_sets() {
+    let world = World::make(9, 20_000).await;
+    let session = world.session(|_| {});
+    let from = "FROM warehouse.fact_sale f JOIN warehouse.dim_date d ON d.date_key = f.date_key";
+    let averages = "avg(f.weight), sum(f.weight), count(f.weight), avg(f.quantity), avg(f.points), \
+                    avg(f.weight) FILTER (WHERE f.channel = 'web')";
+    for condition in ["f.quantity > 5", "f.weight IS NULL", "f.quantity > 1000"] {
+        let sets = format!("{from} WHERE {condition} GROUP BY CUBE (d.quarter, f.gift)");
+        let derived = format!("SELECT d.quarter, f.gift, {averages} {sets}");
+        let plan = text(&session, &format!("EXPLAIN {derived}")).await;
+        assert!(plan.contains("__part_"), "{plan}");
+        // An average of decimals keeps all others from being derived.
+        let every = format!("SELECT d.quarter, f.gift, {averages}, avg(f.amount) {sets}");
+        let plan = text(&session, &format!("EXPLAIN {every}")).await;
+        assert!(!plan.contains("__part_"), "{plan}");
+        let mut expected = ask(&session, &every).await.unwrap();
+        expected.iter_mut().for_each(|row| _ = row.pop());
+        assert_same(&Ok(answer::sorted(expected)), &ask(&session, &derived).await, &derived);
+    }
+}
+
+/// The largest of the groups' extremes, and groups of which any will do.
+#[tokio::test(flavor = "multi_thread")]
+async fn limits_of_aggregations() {
+    let world = World::make(8, 20_000).await;
+    let stock = world.session(|settings| settings.star_scan = false);
+    let from = "FROM warehouse.fact_sale f \
+                JOIN warehouse.dim_product p ON p.product_key = f.product_key";
+    for threads in [1, 3] {
+        let star = world.session(|settings| settings.threads = threads);
+        for sql in [
+            format!(
+                "SELECT p.product_name, max(f.ticket) AS m {from} GROUP BY 1 ORDER BY m DESC LIMIT 7"
+            ),
+            format!("SELECT p.category, min(f.ticket) AS m {from} GROUP BY 1 ORDER BY m LIMIT 3"),
+            format!("SELECT f.ticket, max(f.ticket) AS m {from} GROUP BY 1 ORDER BY m LIMIT 5"),
+        ] {
+            let plan = text(&star, &format!("EXPLAIN {sql}")).await;
+            assert!(plan.contains("StarAggregateExec"), "{plan}");
+            assert_same(&ask(&stock, &sql).await, &ask(&star, &sql).await, &sql);
+        }
+        let some = format!("SELECT DISTINCT p.product_name {from} LIMIT 5");
+        assert_eq!(ask(&star, &some).await.unwrap().len(), 5);
+        assert!(!text(&star, &format!("EXPLAIN {some}")).await.contains("StarAggregateExec"));
+    }
 }
 
 impl World {

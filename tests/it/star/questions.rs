@@ -105,17 +105,21 @@ impl Questions {
         let parts = [&groups, &measures, &conditions];
         let mut needed: Vec<&str> =
             parts.iter().flat_map(|parts| parts.iter().map(|(alias, _)| *alias)).collect();
-        if needed.iter().all(|alias| alias.is_empty()) {
+        if needed.iter().all(|alias| alias.is_empty()) && dice.random_bool(0.5) {
             needed.push("s");
         }
         let mut joins: Vec<_> = JOINS
             .iter()
             .filter(|(alias, ..)| needed.contains(alias) || dice.random_bool(0.1))
             .collect();
-        let turn = dice.random_range(0..joins.len());
-        joins.rotate_left(turn);
+        if !joins.is_empty() {
+            let turn = dice.random_range(0..joins.len());
+            joins.rotate_left(turn);
+        }
         let fact_last = dice.random_bool(0.3);
-        let from = from(&joins, fact_last);
+        let outer = if dice.random_bool(0.3) { joins.len() } else { 0 };
+        let outer = dice.random_range(0..=outer);
+        let from = from(&joins, fact_last, outer);
         let texts = |parts: &[(&str, &str)]| -> Vec<String> {
             parts.iter().map(|(_, text)| (*text).to_owned()).collect()
         };
@@ -141,18 +145,30 @@ impl Questions {
     }
 }
 
-fn from(joins: &[&(&str, &str, &str, &str)], fact_last: bool) -> String {
+/// The joins, the first so many of which keep facts without a member.
+fn from(joins: &[&(&str, &str, &str, &str)], fact_last: bool, outer: usize) -> String {
     let on = |(alias, _, key, fact_key): &(&str, &str, &str, &str)| {
         format!("{alias}.{key} = f.{fact_key}")
     };
     let table =
         |(alias, table, ..): &(&str, &str, &str, &str)| format!("warehouse.{table} {alias}");
+    if joins.is_empty() {
+        return "warehouse.fact_sale f".to_owned();
+    }
     let mut from = match fact_last {
-        true => format!("{} JOIN warehouse.fact_sale f ON {}", table(joins[0]), on(joins[0])),
-        false => format!("warehouse.fact_sale f JOIN {} ON {}", table(joins[0]), on(joins[0])),
+        true => {
+            let side = if outer > 0 { "RIGHT" } else { "INNER" };
+            let (table, on) = (table(joins[0]), on(joins[0]));
+            format!("{table} {side} JOIN warehouse.fact_sale f ON {on}")
+        }
+        false => {
+            let side = if outer > 0 { "LEFT" } else { "INNER" };
+            format!("warehouse.fact_sale f {side} JOIN {} ON {}", table(joins[0]), on(joins[0]))
+        }
     };
-    for join in &joins[1..] {
-        from += &format!(" JOIN {} ON {}", table(join), on(join));
+    for (index, join) in joins.iter().enumerate().skip(1) {
+        let side = if index < outer { "LEFT" } else { "INNER" };
+        from += &format!(" {side} JOIN {} ON {}", table(join), on(join));
     }
     from
 }

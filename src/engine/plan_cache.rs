@@ -1,0 +1,164 @@
+//! Optimised plans, kept for questions that are asked again: planning takes as long as a small
+//! question takes to answer.
+//!
+//! A plan holds for a release, a model and a policy. The latter two are an engine's for good, so
+//! plans are kept with the catalog of a release, and go with it. Not kept is what says something
+//! else each time it is planned: what asks for the time, and what reads anything but stored tables
+//! of the session's own release.
+
+use super::plan::Ready;
+use super::table::StoredTable;
+use crate::policy::Principal;
+use crate::query::CubeTable;
+use datafusion::common::Result;
+use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::datasource::source_as_provider;
+use datafusion::logical_expr::LogicalPlan;
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// So many plans are kept.
+const PLANS: usize = 256;
+
+/// Texts longer than this are not: they are written by programs, and no two are the same.
+const LONGEST_BYTES: usize = 16 << 10;
+
+/// All that an optimised plan depends on, within a release.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Question {
+    pub(crate) form: Form,
+    pub(crate) text: String,
+    pub(crate) principal: Principal,
+    pub(crate) default_schema: &'static str,
+    pub(crate) aggregates: bool,
+}
+
+/// What a question's text is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Form {
+    Sql,
+    CubeQuery,
+}
+
+/// The plan of a question, before its parameters have values, and ready to run.
+#[derive(Debug, Clone)]
+pub(crate) struct Plan {
+    pub(crate) parsed: LogicalPlan,
+    pub(crate) ready: Ready,
+}
+
+/// The plans of one release.
+#[derive(Debug, Default)]
+pub(crate) struct Plans(Mutex<Kept>);
+
+#[derive(Debug, Default)]
+struct Kept {
+    /// Each with when it was last used.
+    plans: HashMap<Question, (u64, Plan)>,
+    uses: u64,
+}
+
+impl Plans {
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The plan of a question, if it is here.
+    pub(crate) fn get(&self, question: &Question) -> Option<Plan> {
+        let mut kept = self.kept();
+        kept.uses += 1;
+        let now = kept.uses;
+        let (used, plan) = kept.plans.get_mut(question)?;
+        *used = now;
+        Some(plan.clone())
+    }
+
+    /// Keeps the plan of a question, if it says the same whenever it is planned.
+    pub(crate) fn put(&self, question: Question, plan: Plan) {
+        let holds = question.text.len() <= LONGEST_BYTES
+            && !plan.ready.asks_the_time
+            && reads_only_tables(&plan.parsed).unwrap_or(false);
+        if !holds {
+            return;
+        }
+        let mut kept = self.kept();
+        if kept.plans.len() >= PLANS && !kept.plans.contains_key(&question) {
+            let oldest = kept.plans.iter().min_by_key(|(_, (used, _))| *used);
+            if let Some(oldest) = oldest.map(|(question, _)| question.clone()) {
+                kept.plans.remove(&oldest);
+            }
+        }
+        let now = kept.uses;
+        kept.plans.insert(question, (now, plan));
+    }
+}
+
+/// Whether all that is read are stored tables and cubes: what a table of Starhouse's own, or of the
+/// information schema, holds is no part of the release, and refers to the catalog that would keep it.
+fn reads_only_tables(plan: &LogicalPlan) -> Result<bool> {
+    let mut only = true;
+    plan.apply_with_subqueries(|node| {
+        if let LogicalPlan::TableScan(scan) = node {
+            let provider = source_as_provider(&scan.source)?;
+            only &= provider.is::<StoredTable>() || provider.is::<CubeTable>();
+        }
+        Ok(if only { TreeNodeRecursion::Continue } else { TreeNodeRecursion::Stop })
+    })?;
+    Ok(only)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use arrow::datatypes::Schema;
+    use datafusion::logical_expr::LogicalPlanBuilder;
+    use std::sync::Arc;
+
+    fn question(text: &str) -> Question {
+        let (principal, text) = (Principal::local(), text.to_owned());
+        let default_schema = "warehouse";
+        Question { form: Form::Sql, text, principal, default_schema, aggregates: true }
+    }
+
+    fn plan(asks_the_time: bool) -> Plan {
+        let parsed = LogicalPlanBuilder::empty(true).build().unwrap();
+        let (plan, schema) = (parsed.clone(), Arc::new(Schema::empty()));
+        let (routing, explain, unbound) = (Vec::new(), false, false);
+        Plan { parsed, ready: Ready { plan, schema, routing, explain, unbound, asks_the_time } }
+    }
+
+    #[test]
+    fn keeps_what_was_used_last() {
+        let plans = Plans::default();
+        plans.put(question("kept"), plan(false));
+        for number in 0..2 * PLANS {
+            assert!(plans.get(&question("kept")).is_some(), "{number}");
+            plans.put(question(&number.to_string()), plan(false));
+        }
+        assert_eq!(plans.kept().plans.len(), PLANS);
+        assert!(plans.get(&question("0")).is_none());
+    }
+
+    #[test]
+    fn another_principal_or_session_is_another_question() {
+        let plans = Plans::default();
+        plans.put(question("q"), plan(false));
+        assert!(plans.get(&question("q")).is_some());
+        for other in [
+            Question { principal: Principal::pipeline(), ..question("q") },
+            Question { aggregates: false, ..question("q") },
+            Question { default_schema: "staging", ..question("q") },
+            Question { form: Form::CubeQuery, ..question("q") },
+        ] {
+            assert!(plans.get(&other).is_none(), "{other:?}");
+        }
+    }
+
+    #[test]
+    fn what_asks_the_time_is_not_kept() {
+        let plans = Plans::default();
+        plans.put(question("now"), plan(true));
+        plans.put(question(&"x".repeat(LONGEST_BYTES + 1)), plan(false));
+        assert!(plans.kept().plans.is_empty());
+    }
+}
