@@ -30,10 +30,11 @@ pub(crate) fn check(scale: f64, measured: &[Measured]) -> Outcome<()> {
             writeln!(differences, "{}: {first:?}", one.query)?;
         }
     }
-    match differences.is_empty() {
-        true => Ok(eprintln!("all answers are the published ones")),
-        false => Err(format!("not the published answers:\n{differences}").into()),
+    if differences.is_empty() {
+        eprintln!("all answers are the published ones");
+        return Ok(());
     }
+    Err(format!("not the published answers:\n{differences}").into())
 }
 
 /// Texts and whole numbers are equal; what has digits after the point is so to a cent or a
