@@ -1,9 +1,8 @@
 //! The benchmark as a project: models, jobs, and its data as text files.
 
-use super::Outcome;
+use super::common::{Outcome, generate};
 use super::data::{Rows, customer, order, part, supplier};
-use std::fs::{self, File};
-use std::io::{BufWriter, Write};
+use std::io::{Result, Write};
 use std::path::Path;
 
 /// Orders a file: so many that loading has files to read side by side.
@@ -24,18 +23,15 @@ const FILES: [(&str, &str); 11] = [
 ];
 
 /// Makes the project, unless it is there.
-pub(crate) fn project(dir: &Path, scale: u32) -> Outcome<()> {
-    for (name, text) in FILES {
-        put(&dir.join(name), text)?;
+pub(crate) fn project(dir: &Path, scale: f64) -> Outcome<()> {
+    if scale < 1.0 || scale.fract() != 0.0 {
+        return Err("the Star Schema Benchmark's scales are whole numbers from 1".into());
     }
-    let done = dir.join("sources/complete");
-    if done.exists() {
-        return Ok(());
-    }
-    eprintln!("generating scale {scale} in {}", dir.display());
-    let rows = Rows::at(scale);
-    let sources = dir.join("sources");
-    fs::create_dir_all(&sources)?;
+    generate::texts(dir, &FILES)?;
+    generate::sources(dir, scale, |sources| Ok(write(sources, Rows::at(scale as u32))?))
+}
+
+fn write(sources: &Path, rows: Rows) -> Result<()> {
     members(
         &sources.join("customer.tbl"),
         "number|name|city|nation|region|segment",
@@ -54,46 +50,35 @@ pub(crate) fn project(dir: &Path, scale: u32) -> Outcome<()> {
         1..=rows.parts,
         part,
     )?;
-    let files = rows.orders.div_ceil(ORDERS_A_FILE);
-    for file in 0..files {
+    for file in 0..rows.orders.div_ceil(ORDERS_A_FILE) {
         let first = file * ORDERS_A_FILE + 1;
         let last = rows.orders.min(first + ORDERS_A_FILE - 1);
         orders(&sources.join(format!("lineorder_{file:03}.tbl")), first..=last, rows)?;
     }
-    put(&done, "")
-}
-
-fn put(path: &Path, text: &str) -> Outcome<()> {
-    if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder)?;
-    }
-    Ok(fs::write(path, text)?)
+    Ok(())
 }
 
 fn members(
     path: &Path,
     heading: &str,
-    numbers: impl Iterator<Item = u32>,
+    mut numbers: impl Iterator<Item = u32>,
     row: fn(u32) -> String,
-) -> Outcome<()> {
-    let mut file = BufWriter::new(File::create(path)?);
-    writeln!(file, "{heading}")?;
-    for number in numbers {
-        file.write_all(row(number).as_bytes())?;
-    }
-    Ok(file.flush()?)
+) -> Result<()> {
+    generate::table(path, heading, |file| {
+        numbers.try_for_each(|number| file.write_all(row(number).as_bytes()))
+    })
 }
 
-fn orders(path: &Path, numbers: impl Iterator<Item = u32>, rows: Rows) -> Outcome<()> {
+fn orders(path: &Path, numbers: impl Iterator<Item = u32>, rows: Rows) -> Result<()> {
     const HEADING: &str = "order|line|customer|part|supplier|date|priority|quantity|price|total|\
                            discount|revenue|cost|tax|committed|mode";
-    let mut file = BufWriter::with_capacity(1 << 20, File::create(path)?);
-    writeln!(file, "{HEADING}")?;
-    let mut lines = String::new();
-    for number in numbers {
-        lines.clear();
-        order(number, rows, &mut lines);
-        file.write_all(lines.as_bytes())?;
-    }
-    Ok(file.flush()?)
+    generate::table(path, HEADING, |file| {
+        let mut lines = String::new();
+        for number in numbers {
+            lines.clear();
+            order(number, rows, &mut lines);
+            file.write_all(lines.as_bytes())?;
+        }
+        Ok(())
+    })
 }

@@ -18,10 +18,11 @@ pub(crate) fn of_file(file: &DataFile, columns: &[Column]) -> Statistics {
         .iter()
         .map(|column| of_column(column, file.statistics.get(&column.name), rows))
         .collect();
-    let bytes = columns.iter().filter_map(|column| column.byte_size.get_value()).sum();
     Statistics {
         num_rows: Precision::Exact(rows),
-        total_byte_size: Precision::Inexact(bytes),
+        // DataFusion would take a scan of any text for as many bytes as all columns have, however few
+        // it reads, and build hash tables of the larger side. Not knowing, it compares rows.
+        total_byte_size: Precision::Absent,
         column_statistics: columns,
     }
 }

@@ -1,58 +1,20 @@
 //! The sums as bars, in SVG: one row an engine, the shortest bar the fastest.
 
-use super::Outcome;
-use super::measured::{Column, Measured};
-use serde::Deserialize;
-use std::collections::BTreeMap;
+use super::measured::Column;
 use std::fmt::{self, Write};
-use std::path::Path;
 
 const ROW: usize = 26;
 const LABELS: usize = 300;
 const BARS: usize = 440;
 const WIDTH: usize = LABELS + BARS + 90;
 
-/// What is needed of `results/*.json`.
-#[derive(Deserialize)]
-struct Results {
-    scale: u32,
-    engines: Vec<Engine>,
-}
-
-#[derive(Deserialize)]
-struct Engine {
-    engine: String,
-    times_ms: BTreeMap<String, Vec<f64>>,
-}
-
-/// Draws all results of a folder again, from their figures.
-pub(crate) fn redraw(folder: &Path) -> Outcome<()> {
-    for entry in std::fs::read_dir(folder)? {
-        let path = entry?.path();
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        if !(name.starts_with("ssb-") && name.ends_with(".json")) {
-            continue;
-        }
-        let results: Results = serde_json::from_slice(&std::fs::read(&path)?)?;
-        let columns = results.engines.into_iter().map(|engine| {
-            let times = engine.times_ms.into_iter();
-            let measured =
-                times.map(|(query, times_ms)| Measured { query, times_ms, rows: vec![] });
-            let (measured, title) = (measured.collect(), engine.engine);
-            Column { title, measured, load: None, peak_bytes: None }
-        });
-        let columns: Vec<Column> = columns.collect();
-        std::fs::write(path.with_extension("svg"), draw(results.scale, &columns)?)?;
-    }
-    Ok(())
-}
-
 /// The drawing. Bars are in proportion to milliseconds; one more than `CUT` times as long as the
 /// median bar is cut off, and says so by an open end.
-pub(crate) fn draw(scale: u32, columns: &[Column]) -> Result<String, fmt::Error> {
+pub(crate) fn draw(benchmark: &str, scale: &str, columns: &[Column]) -> Result<String, fmt::Error> {
     const CUT: f64 = 3.0;
+    let queries = columns.iter().map(|column| column.measured.len()).max().unwrap_or_default();
     let title =
-        format!("Star Schema Benchmark, scale {scale}: sum of 13 queries, ms (less is better)");
+        format!("{benchmark}, scale {scale}: sum of {queries} queries, ms (less is better)");
     let mut sums: Vec<f64> = columns.iter().map(Column::sum_ms).collect();
     sums.sort_by(f64::total_cmp);
     let median = sums.get(sums.len() / 2).copied().unwrap_or(1.0);
@@ -74,11 +36,12 @@ pub(crate) fn draw(scale: u32, columns: &[Column]) -> Result<String, fmt::Error>
             svg,
             "<text x=\"{}\" y=\"{text}\" text-anchor=\"end\">{}</text>\n\
              <rect x=\"{LABELS}\" y=\"{top}\" width=\"{width:.0}\" height=\"{}\" fill=\"{fill}\"/>\n\
-             <text x=\"{end:.0}\" y=\"{text}\">{sum:.0}{}</text>",
+             <text x=\"{end:.0}\" y=\"{text}\">{sum:.0}{}{}</text>",
             LABELS - 8,
             column.title,
             ROW - 6,
             if sum > longest { " (cut)" } else { "" },
+            column.without(),
         )?;
     }
     svg.push_str("</svg>\n");

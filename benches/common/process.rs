@@ -1,7 +1,8 @@
 //! A child process, its time and its memory.
 
 use super::Outcome;
-use std::process::{Child, Command};
+use serde::de::DeserializeOwned;
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// What a process took.
@@ -28,6 +29,15 @@ pub(crate) fn run(command: &mut Command) -> Outcome<Cost> {
         return Err(format!("{command:?}: {status}").into());
     }
     Ok(Cost { seconds: started.elapsed().as_secs_f64(), peak_bytes })
+}
+
+/// What a command prints, as JSON.
+pub(crate) fn printed<T: DeserializeOwned>(command: &mut Command) -> Outcome<T> {
+    let output = command.stderr(Stdio::inherit()).output()?;
+    if !output.status.success() {
+        return Err(format!("{command:?}: {}", output.status).into());
+    }
+    Ok(serde_json::from_slice(&output.stdout)?)
 }
 
 /// The most memory this process has held so far; 0 where the system does not say.

@@ -1,0 +1,158 @@
+//! What the benchmarks share: loading, engines, comparing, results.
+//!
+//! ```text
+//! generate text -> load it with `starhouse etl run` -> every query by every engine, each engine a
+//! process of its own that prints what it measured -> every answer compared -> results/ and README
+//! ```
+//!
+//! What is there already (sources, the warehouse) is used again. Where Starhouse loses, the table
+//! shows it.
+
+pub(crate) mod cell;
+pub(crate) mod generate;
+mod load;
+pub(crate) mod measured;
+mod ours;
+mod peers;
+mod plot;
+mod process;
+mod report;
+mod results;
+
+use clap::Parser;
+use starhouse::query::CubeQuery;
+use std::error::Error;
+use std::path::{Path, PathBuf};
+
+/// Whatever stops a benchmark.
+pub(crate) type Outcome<T> = Result<T, Box<dyn Error>>;
+
+/// A benchmark.
+pub(crate) struct Benchmark {
+    /// Its name in files.
+    pub(crate) name: &'static str,
+    /// Its name in words.
+    pub(crate) title: &'static str,
+    /// Makes the project of a scale in a folder, with its data as text, unless it is there.
+    pub(crate) project: fn(&Path, f64) -> Outcome<()>,
+    /// The table whose rows are counted.
+    pub(crate) fact: &'static str,
+    /// What they are, in words.
+    pub(crate) rows: &'static str,
+    /// What every engine is asked: name, and SQL on the stored tables, which are in `warehouse`.
+    pub(crate) queries: Vec<(&'static str, String)>,
+    /// The ways that need nothing but Rust.
+    pub(crate) ways: Vec<Way>,
+    /// The others, as `peers.py` knows them.
+    pub(crate) peers: &'static [&'static str],
+    /// DuckDB's SQL that makes Parquet of the text.
+    pub(crate) peers_load: &'static str,
+    /// Looks at the first engine's answers, where it is known what they must be.
+    pub(crate) check: fn(f64, &[measured::Measured]) -> Outcome<()>,
+}
+
+/// One way of asking.
+pub(crate) struct Way {
+    pub(crate) title: &'static str,
+    pub(crate) engine: Engine,
+    /// The queries in the benchmark's order.
+    pub(crate) asked: Vec<Asked>,
+}
+
+/// Who is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(dead_code, reason = "not every benchmark asks in every way")]
+pub(crate) enum Engine {
+    /// Starhouse, from its files.
+    Files,
+    /// Starhouse, with decoded columns kept in memory.
+    Hot,
+    /// Starhouse, each query by itself in a fresh process.
+    Cold,
+    /// DataFusion as it comes.
+    DataFusion,
+}
+
+/// A query as it is asked.
+#[derive(Debug, Clone)]
+#[allow(dead_code, reason = "not every benchmark asks in every way")]
+pub(crate) enum Asked {
+    Sql(String),
+    Cube(Box<CubeQuery>),
+}
+
+/// A benchmark: Starhouse beside its peers
+#[derive(Debug, Clone, Parser)]
+pub(crate) struct Args {
+    /// How much data, in the benchmark's own units
+    #[arg(long, default_value_t = 1.0)]
+    scale: f64,
+    /// Timed runs of each query; the median counts, after two runs that do not
+    #[arg(long, default_value_t = 5)]
+    runs: usize,
+    /// Threads of every engine
+    #[arg(long, default_value_t = 2)]
+    threads: usize,
+    /// Memory of every engine, in GiB
+    #[arg(long, default_value_t = 8)]
+    memory_gib: usize,
+    /// Where sources, warehouse and peers' files are kept
+    #[arg(long, value_name = "D")]
+    dir: Option<PathBuf>,
+    /// Only Starhouse and plain DataFusion, which need nothing but Rust
+    #[arg(long)]
+    no_peers: bool,
+    /// Load the warehouse anew
+    #[arg(long)]
+    reload: bool,
+    /// Only draw the plots and the README's table again, from the figures in `benches/results`
+    #[arg(long)]
+    redraw: bool,
+    /// Ask in one way, by its number, in this process, and print what it took
+    #[arg(long, hide = true, value_name = "WAY")]
+    way: Option<usize>,
+    /// Ask only this
+    #[arg(long, hide = true, value_name = "QUERY", requires = "way")]
+    query: Option<String>,
+    /// Said by `cargo bench`; means nothing here
+    #[arg(long, hide = true)]
+    bench: bool,
+}
+
+/// Runs before those that count: what is kept in memory is kept from its second use on.
+const WARM_UPS: usize = 2;
+
+/// Runs a benchmark, which may depend on the scale, as its arguments say.
+pub(crate) fn run(benchmark: impl FnOnce(f64) -> Benchmark) -> Outcome<()> {
+    let args = Args::parse();
+    let benchmark = &benchmark(args.scale);
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    if args.redraw {
+        return results::redraw(benchmark, root);
+    }
+    let name = format!("{}-{}", benchmark.name, args.scale);
+    let dir = args.dir.clone().unwrap_or_else(|| cache().join(name));
+    if let Some(way) = args.way {
+        return ours::child(benchmark, way, &dir, &args);
+    }
+    (benchmark.project)(&dir, args.scale)?;
+    let load = load::warehouse(benchmark, &dir, args.reload)?;
+    let mut columns = ours::all(benchmark, &dir, &args)?;
+    let mut peers_load = None;
+    if !args.no_peers {
+        columns.extend(peers::all(benchmark, &dir, &args, root)?);
+        peers_load = load.cost.map(|_| peers::load(benchmark, &dir, &args, root)).transpose()?;
+    }
+    report::compare(&columns)?;
+    if let Some(first) = columns.first() {
+        (benchmark.check)(args.scale, &first.measured)?;
+    }
+    let report = report::Report { benchmark, args, load, peers_load, columns };
+    report.write(root)
+}
+
+/// Beside the build, where there is room.
+fn cache() -> PathBuf {
+    let target = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
+    target.unwrap_or_else(|| Path::new(env!("CARGO_TARGET_TMPDIR")).to_owned())
+}
