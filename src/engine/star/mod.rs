@@ -19,7 +19,7 @@
 //! Surrogate keys are dense and given in hierarchy order, so that a member of a level is a range of
 //! keys, and such a range is found in statistics before anything is read.
 //!
-//! A fact that is joined to nothing is a star as well; and so is, to whoever looks its members up, a
+//! A fact that is joined to nothing is a star as well, if it has few groups; and so is, to whoever looks its members up, a
 //! dimension's table, so that its columns too are read and kept in memory in that way.
 //!
 //! Whatever is no star is left to DataFusion, and so is the final aggregation.
@@ -52,7 +52,7 @@ pub(super) use node::plan_extension;
 
 use datafusion::catalog::Session;
 use datafusion::common::Result;
-use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::common::tree_node::Transformed;
 use datafusion::datasource::listing::PartitionedFile;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::ExecutionPlan;
@@ -68,7 +68,13 @@ pub(super) fn find(plan: LogicalPlan, session: &dyn Session) -> Result<LogicalPl
         return Ok(plan);
     }
     let found = plan.transform_down_with_subqueries(|node| match node {
-        LogicalPlan::Aggregate(_) => node.map_children(shape::below),
+        LogicalPlan::Aggregate(mut aggregate) => {
+            let input = shape::below(&aggregate)?;
+            Ok(input.update_data(|input| {
+                aggregate.input = Arc::new(input);
+                LogicalPlan::Aggregate(aggregate)
+            }))
+        }
         other => Ok(Transformed::no(other)),
     })?;
     Ok(found.data)

@@ -8,7 +8,7 @@ use datafusion::catalog::TableProvider;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column, DFSchema, JoinType, NullEquality, Result};
 use datafusion::datasource::source_as_provider;
-use datafusion::logical_expr::logical_plan::{Join, TableScan};
+use datafusion::logical_expr::logical_plan::{Aggregate, Join, TableScan};
 use datafusion::logical_expr::utils::split_conjunction;
 use datafusion::logical_expr::{Expr, LogicalPlan};
 use std::sync::Arc;
@@ -273,14 +273,50 @@ fn unique(plan: &LogicalPlan) -> Vec<Vec<usize>> {
 }
 
 /// Replaces what an aggregation is over, if it is a star.
-pub(super) fn below(plan: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
-    if let Some(star) = star(&plan) {
-        return Ok(Transformed::yes(star.into_plan()));
+///
+/// A fact that is joined to nothing is one only where few groups come of it: many are DataFusion's
+/// to make, batch by batch.
+pub(super) fn below(aggregate: &Aggregate) -> Result<Transformed<LogicalPlan>> {
+    let plan = aggregate.input.as_ref();
+    match star(plan) {
+        Some(star) if !star.dimensions.is_empty() || few_groups(&star, aggregate) => {
+            Ok(Transformed::yes(star.into_plan()))
+        }
+        Some(_) => Ok(Transformed::no(plan.clone())),
+        None => joins(plan.clone()),
     }
+}
+
+/// Replaces the join that an operator reads through others, if it is a star.
+fn joins(plan: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
     match plan {
         LogicalPlan::Projection(_) | LogicalPlan::Filter(_) | LogicalPlan::SubqueryAlias(_) => {
-            plan.map_children(below)
+            plan.map_children(joins)
         }
+        LogicalPlan::Join(_) => Ok(match star(&plan) {
+            Some(star) => Transformed::yes(star.into_plan()),
+            None => Transformed::no(plan),
+        }),
         other => Ok(Transformed::no(other)),
     }
+}
+
+/// Whether statistics say that an aggregation over a fact alone has few groups.
+fn few_groups(star: &StarJoin, aggregate: &Aggregate) -> bool {
+    const FEW: usize = 1 << 16;
+    let values = |expr: &Expr| -> Option<usize> {
+        let wide = star.output[plain_column(expr, aggregate.input.schema())?];
+        let column = star.fact.projection.as_ref().map_or(wide, |columns| columns[wide]);
+        let statistics = stored(&star.fact)?.statistics()?;
+        let known = statistics.column_statistics.get(column)?;
+        let between = || {
+            let (low, high) = (known.min_value.get_value()?, known.max_value.get_value()?);
+            low.data_type().is_integer().then(|| low.distance(high))?
+        };
+        known.distinct_count.get_value().copied().or_else(between)
+    };
+    let mut groups = aggregate.group_expr.iter().map(values);
+    // One more for the value at the other end of a range, and one for NULL.
+    let all = groups.try_fold(1_usize, |all, values| all.checked_mul(values?.saturating_add(2)));
+    all.is_some_and(|all| all <= FEW)
 }

@@ -138,10 +138,9 @@ async fn what_is_no_star_is_left_alone() {
             "SELECT count(d.month) {fact} LEFT JOIN warehouse.dim_date d \
              ON d.date_key = f.date_key AND f.quantity > 9"
         ),
-        format!(
-            "SELECT d.month, count(f.ticket) FROM warehouse.dim_date d \
-             LEFT JOIN warehouse.fact_sale f ON d.date_key = f.date_key GROUP BY d.month"
-        ),
+        "SELECT d.month, count(f.ticket) FROM warehouse.dim_date d \
+         LEFT JOIN warehouse.fact_sale f ON d.date_key = f.date_key GROUP BY d.month"
+            .to_owned(),
         "SELECT count(*) FROM warehouse.fact_sale f JOIN warehouse.fact_sale g USING (store_key)"
             .to_owned(),
     ] {
@@ -255,6 +254,29 @@ async fn joins_of_which_nothing_is_used() {
         let plan = text(&star, &format!("EXPLAIN {sql}")).await;
         assert!(plan.contains(keys), "{plan}");
         assert!(!plan.contains("product_no"), "{plan}");
+    }
+}
+
+/// A fact alone is a star where few groups come of it.
+#[tokio::test(flavor = "multi_thread")]
+async fn facts_without_joins() {
+    let world = World::make(10, 100_000).await;
+    let stock = world.session(|settings| settings.star_scan = false);
+    let star = world.session(|_| {});
+    let rest = "count(*), sum(points), max(channel) FROM warehouse.fact_sale WHERE quantity > 9";
+    for (sql, few) in [
+        (format!("SELECT {rest}"), true),
+        (format!("SELECT store_key, quantity, {rest} GROUP BY 1, 2"), true),
+        (format!("SELECT store_key, quantity, {rest} GROUP BY ROLLUP (store_key, quantity)"), true),
+        (format!("SELECT ticket, {rest} GROUP BY 1"), false),
+        (format!("SELECT channel, {rest} GROUP BY 1"), false),
+        ("SELECT count(*), min(sold_at), max(date_key) FROM warehouse.fact_sale".to_owned(), false),
+        ("SELECT count(DISTINCT store_key) FROM warehouse.fact_sale".to_owned(), true),
+    ] {
+        for _ in 0..3 {
+            assert_same(&ask(&stock, &sql).await, &ask(&star, &sql).await, &sql);
+        }
+        assert_eq!(is_star(&star, &sql).await, few, "{sql}");
     }
 }
 
