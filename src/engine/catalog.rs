@@ -83,7 +83,7 @@ impl ReleaseCatalog {
             release: Arc::clone(release),
             stored: stored.collect(),
             staged: staged.collect(),
-            streamed: streamed.map(|s| (s.name.clone(), Arc::new(StreamedTable::new(s)))),
+            streamed: streamed.map(|s| (s.name().to_owned(), Arc::new(StreamedTable::new(s)))),
             cubes: Arc::clone(cubes),
             system: system.collect(),
             schemas: BTreeMap::new(),

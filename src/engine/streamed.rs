@@ -25,21 +25,39 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 /// Rows that come once, under a name.
 pub struct Streamed {
+    name: String,
+    columns: Vec<Column>,
+    about_rows: u64,
+    rows: Once,
+}
+
+/// The rows, until they are taken.
+type Once = Arc<Mutex<Option<Rows>>>;
+
+impl Streamed {
+    /// Rows as a table of that name and those columns; joins are arranged by about how many rows
+    /// there will be.
+    pub fn new(name: &str, columns: Vec<Column>, about_rows: u64, rows: Rows) -> Self {
+        let (name, rows) = (name.to_owned(), Arc::new(Mutex::new(Some(rows))));
+        Self { name, columns, about_rows, rows }
+    }
+
     /// What the table is called.
-    pub name: String,
-    /// Its columns.
-    pub columns: Vec<Column>,
-    /// About how many rows there will be: joins are arranged by it.
-    pub about_rows: u64,
-    /// The rows.
-    pub rows: Rows,
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// About how many rows there will be.
+    pub(crate) fn about_rows(&self) -> u64 {
+        self.about_rows
+    }
 }
 
 /// The table.
 pub(super) struct StreamedTable {
     schema: SchemaRef,
     about_rows: usize,
-    rows: Arc<Mutex<Option<Rows>>>,
+    rows: Once,
 }
 
 impl StreamedTable {
@@ -47,7 +65,7 @@ impl StreamedTable {
         Self {
             schema: arrow_schema(&streamed.columns),
             about_rows: usize::try_from(streamed.about_rows).unwrap_or(usize::MAX),
-            rows: Arc::new(Mutex::new(Some(streamed.rows))),
+            rows: streamed.rows,
         }
     }
 }
@@ -94,7 +112,7 @@ struct StreamedExec {
     about_rows: usize,
     projection: Vec<usize>,
     properties: Arc<PlanProperties>,
-    rows: Arc<Mutex<Option<Rows>>>,
+    rows: Once,
 }
 
 impl Debug for StreamedExec {

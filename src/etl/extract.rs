@@ -28,10 +28,11 @@ use crate::model::Column;
 use crate::store::{Input, Load, Reject, Rows, TableState, Warehouse};
 use arrow::record_batch::RecordBatch;
 use futures::StreamExt;
-use reader::Reader;
+use reader::{Read, Reader};
 use std::collections::HashSet;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
 /// Batches that may wait for the writer: enough to go on while it ends a row group.
@@ -61,6 +62,13 @@ pub struct Extracted {
     /// The refused rows that could be read, with NULL for what is wrong in them; none where none
     /// was to be kept ([`Plan::keeping_refused`]).
     pub refused: Option<TableState>,
+    /// What was read.
+    pub extent: Extent,
+}
+
+/// What an extraction has read.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Extent {
     /// What the source has read by now, for [`Load::set_inputs`].
     pub inputs: Vec<Input>,
     /// Rows by what became of them.
@@ -217,43 +225,101 @@ pub async fn extract(
     warehouse: &Warehouse,
     on_progress: OnProgress,
 ) -> Result<Extracted> {
+    let name = &plan.spec.name;
+    let place = |error: Error| error.with("source", name).with("job", job);
+    let Extracting { columns, rows, outcome } = begin(plan, job, load, warehouse, on_progress)?;
+    let staged = load.write_staged(name, columns.clone(), rows).await.map_err(place)?;
+    let Outcome { refused, extent, .. } = outcome.end(plan)?;
+    let refused = match refused.is_empty() {
+        true => None,
+        false => {
+            let rows = futures::stream::iter(refused.into_iter().map(Ok)).boxed();
+            Some(load.write_staged(name, columns, rows).await.map_err(place)?)
+        }
+    };
+    Ok(Extracted { staged, refused, extent })
+}
+
+/// A source being read: its good rows come out of a stream, and when that has ended the rest is
+/// known.
+pub(crate) struct Extracting {
+    /// The columns of the rows.
+    pub(crate) columns: Vec<Column>,
+    /// The good rows; an error of the source comes last.
+    pub(crate) rows: Rows,
+    /// What is known once they have ended.
+    pub(crate) outcome: Pending,
+}
+
+/// Reads and cleans what a plan says while its rows are taken.
+///
+/// # Errors
+/// User where the source's description is wrong; all others come out of the stream.
+pub(crate) fn begin(
+    plan: &Plan,
+    job: &str,
+    load: &Load,
+    warehouse: &Warehouse,
+    on_progress: OnProgress,
+) -> Result<Extracting> {
     let (sender, receiver) = mpsc::channel(QUEUED_BATCHES);
     let spec = &plan.spec;
     let origin = Origin { run: load.run().clone(), job: job.to_owned(), source: spec.name.clone() };
     let mut reader =
         Reader::new(spec, Arc::clone(&plan.source), &plan.unread, origin, on_progress)?;
     reader.keep_refused(plan.keep_refused);
+    let started = Instant::now();
     let thread = tokio::task::spawn_blocking(move || {
         reader.read(&mut |batch, rejects| {
             sender.blocking_send((batch, rejects)).map_err(|_| cancelled())
         })
     });
-    let rows = rows(receiver, warehouse.clone(), load.run().clone());
-    let columns: Vec<Column> =
-        spec.columns.iter().map(|c| Column::new(&c.name, c.ty, true)).collect();
-    let staged = load.write_staged(&spec.name, columns.clone(), rows).await;
-    // the reader's error is the cause, the writer's only its consequence
-    let place = |error: Error| error.with("source", &spec.name).with("job", job);
-    let read = match (thread.await.map_err(stopped)?, &staged) {
-        (Err(error), Err(_)) if error.kind() == ErrorKind::Cancelled => None,
-        (read, _) => Some(read.map_err(place)?),
+    let pending = Pending::default();
+    let (slot, source, job) = (Arc::clone(&pending.0), spec.name.clone(), job.to_owned());
+    let ended = async move {
+        let read = thread.await.map_err(stopped).and_then(|read| read);
+        let read = match read {
+            Ok(read) => read,
+            Err(error) => return Some(Err(error.with("source", source).with("job", job))),
+        };
+        *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some((read, started.elapsed()));
+        None
     };
-    let staged = staged.map_err(place)?;
-    let read = read.ok_or_else(cancelled)?;
-    let refused = match read.refused.is_empty() {
-        true => None,
-        false => {
-            let rows = futures::stream::iter(read.refused.into_iter().map(Ok)).boxed();
-            Some(load.write_staged(&spec.name, columns, rows).await.map_err(place)?)
-        }
-    };
-    Ok(Extracted {
-        staged,
-        refused,
-        inputs: plan.inputs_after(read.inputs),
-        counts: read.counts,
-        rejects: read.tally.summary(),
-    })
+    let ended = futures::stream::once(ended).filter_map(std::future::ready);
+    let rows = rows(receiver, warehouse.clone(), load.run().clone()).chain(ended).boxed();
+    let columns = spec.columns.iter().map(|c| Column::new(&c.name, c.ty, true)).collect();
+    Ok(Extracting { columns, rows, outcome: pending })
+}
+
+/// What will be known of an extraction once its rows have ended.
+#[derive(Default)]
+pub(crate) struct Pending(Arc<Mutex<Option<(Read, Duration)>>>);
+
+/// How an extraction ended.
+pub(crate) struct Outcome {
+    /// The refused rows, where they were to be kept.
+    pub(crate) refused: Vec<RecordBatch>,
+    /// What was read.
+    pub(crate) extent: Extent,
+    /// How long it took.
+    pub(crate) elapsed: Duration,
+}
+
+impl Pending {
+    /// The outcome.
+    ///
+    /// # Errors
+    /// Cancelled where not all rows were taken.
+    pub(crate) fn end(self, plan: &Plan) -> Result<Outcome> {
+        let read = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let (read, elapsed) = read.ok_or_else(cancelled)?;
+        let extent = Extent {
+            inputs: plan.inputs_after(read.inputs),
+            counts: read.counts,
+            rejects: read.tally.summary(),
+        };
+        Ok(Outcome { refused: read.refused, extent, elapsed })
+    }
 }
 
 /// The good rows; on their way, the bad ones go to the log.

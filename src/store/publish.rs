@@ -164,6 +164,7 @@ impl Publisher {
 
     /// Checks that every file to be published is what its writer said.
     fn verify(&self, proposal: &Proposal) -> Result<()> {
+        let mut new = Vec::new();
         for (name, intent) in &proposal.intent.tables {
             let TableIntent::Become { state, .. } = intent else { continue };
             let published: BTreeMap<&str, &DataFile> = proposal
@@ -182,11 +183,27 @@ impl Publisher {
                             .with("table", name)
                             .with("file", &file.path));
                     }
-                    None => self.verify_file(&state.location, file, proposal.read_back)?,
+                    None => new.push((state.location.as_str(), file)),
                 }
             }
         }
-        Ok(())
+        self.verify_files(&new, proposal.read_back)
+    }
+
+    /// Reads files back, several at once.
+    fn verify_files(&self, files: &[(&str, &DataFile)], read_back: bool) -> Result<()> {
+        let lanes = std::thread::available_parallelism().map_or(1, usize::from);
+        let verify = |files: &[(&str, &DataFile)]| {
+            files.iter().try_for_each(|(table, file)| self.verify_file(table, file, read_back))
+        };
+        std::thread::scope(|scope| {
+            let shares = files.chunks(files.len().div_ceil(lanes).max(1));
+            let threads: Vec<_> = shares.map(|share| scope.spawn(move || verify(share))).collect();
+            let ended = threads.into_iter().map(|thread| {
+                thread.join().map_err(|_| Error::internal("a storage thread ended early"))?
+            });
+            ended.collect()
+        })
     }
 
     fn verify_file(&self, location: &str, file: &DataFile, read_back: bool) -> Result<()> {

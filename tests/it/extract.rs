@@ -71,11 +71,11 @@ impl Project {
         let rows = self.rows(&extracted.staged);
         let rejects = self.warehouse.rejects(Some(&run)).await?;
         load.abandon().await?;
-        let counts = &extracted.counts;
+        let counts = &extracted.extent.counts;
         assert_eq!(counts.read, counts.staged + counts.rejected + counts.duplicates, "{counts:?}");
         assert_eq!(counts.staged, rows.len() as u64);
         assert_eq!(counts.rejected, rejects.len() as u64);
-        let summarised: u64 = extracted.rejects.iter().map(|cause| cause.rows).sum();
+        let summarised: u64 = extracted.extent.rejects.iter().map(|cause| cause.rows).sum();
         assert_eq!(counts.rejected, summarised);
         Ok(Outcome { extracted, rows, rejects })
     }
@@ -87,7 +87,7 @@ impl Project {
         let progress: extract::OnProgress = Arc::new(|_| {});
         let extracted = extract::extract(&plan, "job", &load, &self.warehouse, progress).await?;
         load.abandon().await?;
-        Ok(extracted.counts)
+        Ok(extracted.extent.counts)
     }
 
     fn count_runs(&self) -> usize {

@@ -25,7 +25,9 @@ pub(super) async fn load(loading: &mut Loading<'_>, spec: &FactLoad) -> Result<L
     let unknown = || Error::internal("the job's fact is not in the model");
     let fact = model.fact(&spec.fact).ok_or_else(unknown)?;
     check_dimensions(loading, fact)?;
-    let keyed = keyed::stage(loading, spec, fact, &model).await?;
+    let incoming = loading.incoming.take();
+    let keyed = keyed::stage(loading, incoming, spec, fact, &model).await?;
+    loading.progress.loading(&loading.job.job, &fact.table());
     grain::check(loading, fact, &keyed).await?;
     let mut loaded = match spec.mode {
         FactMode::Append | FactMode::Replace => whole(loading, spec, fact, &keyed.table).await?,

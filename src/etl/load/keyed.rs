@@ -43,13 +43,20 @@ struct Passing {
 /// Transforms a job's rows, fits them and looks their surrogate keys up.
 pub(super) async fn stage(
     loading: &Loading<'_>,
+    incoming: Option<Streamed>,
     job: &FactLoad,
     fact: &Fact,
     model: &Model,
 ) -> Result<Keyed> {
     let delete: Vec<(&str, &str)> =
         job.delete_when.iter().map(|condition| (DELETE, condition.as_str())).collect();
-    let query = transform::plan(&loading.session(&[]), loading.job, &delete).await?;
+    let sources = loading.sources.iter().map(|(_, table)| table.rows()).reduce(u64::saturating_add);
+    let about_rows = incoming.as_ref().map(Streamed::about_rows).or(sources);
+    let session = match incoming {
+        Some(incoming) => loading.session_over(incoming),
+        None => loading.session(&[]),
+    };
+    let query = transform::plan(&session, loading.job, &delete).await?;
     let wanted = fact_sql::staged_columns(fact, job, model)?;
     let fitting = Fitting::new(&query.schema(), &wanted)?;
     let fitted = fitting.columns().to_vec();
@@ -60,14 +67,8 @@ pub(super) async fn stage(
 
     let (more, columns) = columns(job, fact, &fitted, &natural);
     let sql = fact_sql::look_up(fact, model, &more)?;
-    let about_rows =
-        loading.sources.iter().map(|(_, table)| table.rows()).reduce(u64::saturating_add);
-    let session = loading.session_over(Streamed {
-        name: ROWS.to_owned(),
-        columns: fitted,
-        about_rows: about_rows.unwrap_or(ABOUT_ROWS),
-        rows,
-    });
+    let about_rows = about_rows.unwrap_or(ABOUT_ROWS);
+    let session = loading.session_over(Streamed::new(ROWS, fitted, about_rows, rows));
     let rows = rows::stream_sql(&session, &sql, &columns).await?;
     let partition = fact.partition_column();
     let table = loading.load.write_clustered(KEYED, columns, partition, rows).await?;

@@ -17,11 +17,13 @@ mod stage;
 mod upsert;
 
 use super::job::{Job, LoadSpec};
+use super::progress::Progress;
 use crate::engine::{Engine, Session, Streamed};
 use crate::error::Result;
 use crate::policy::Principal;
 use crate::store::{Load, TableState};
 use chrono::{DateTime, Utc};
+use std::sync::Arc;
 
 /// What the loading of a job's rows has at hand.
 pub(crate) struct Loading<'a> {
@@ -33,6 +35,8 @@ pub(crate) struct Loading<'a> {
     pub(crate) job: &'a Job,
     /// Its staged sources.
     pub(crate) sources: &'a [(String, TableState)],
+    /// The rows of its source, where they flow from there.
+    pub(crate) incoming: Option<Streamed>,
     /// Of sources with refused rows those rows, with NULL for what is wrong in them; only where
     /// members that are missing are closed.
     pub(crate) refused: &'a [(String, TableState)],
@@ -40,6 +44,8 @@ pub(crate) struct Loading<'a> {
     pub(crate) rows_rejected: u64,
     /// The run's business time.
     pub(crate) as_of: DateTime<Utc>,
+    /// Hears how it goes on.
+    pub(crate) progress: Arc<dyn Progress>,
 }
 
 impl Loading<'_> {

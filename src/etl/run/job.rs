@@ -2,11 +2,12 @@
 
 use super::record::since;
 use super::{JobSummary, Request, SourceSummary};
+use crate::engine::Streamed;
 use crate::error::Result;
-use crate::etl::extract::{self, Extracted, Plan};
+use crate::etl::extract::{self, Extent, Extracting, Outcome, Plan};
 use crate::etl::job::{Job, LoadSpec, Missing, SourceSpec, Strategy};
 use crate::etl::jobs::{tables_used, target_table};
-use crate::etl::load::{self, Loading};
+use crate::etl::load::{self, Loaded, Loading};
 use crate::etl::upstream;
 use crate::store::{Load, Release};
 use std::path::Path;
@@ -43,25 +44,11 @@ pub(super) async fn run(
     }
     summary.notes.extend(kept(job, &model, load.base()));
     let upstream = upstream::upstream(job, &model, &load.preview());
-    let (mut sources, mut refused) = (Vec::new(), Vec::new());
-    for plan in plans {
-        let (extracted, source) = source(request, load, job, plan).await?;
-        sources.push((source.source.clone(), extracted.staged));
-        refused.extend(extracted.refused.map(|table| (source.source.clone(), table)));
-        summary.notes.extend(gone(plan));
-        summary.sources.push(source);
-    }
-    request.progress.loading(&job.job, &summary.table);
-    let loading = Loading {
-        engine: request.engine,
-        load,
-        job,
-        sources: &sources,
-        refused: &refused,
-        rows_rejected: summary.sources.iter().map(|source| source.counts.rejected).sum(),
-        as_of: request.as_of,
+    summary.notes.extend(plans.iter().filter_map(gone));
+    let loaded = match plans {
+        [plan] if flows(job) => flowing(request, load, job, plan, &mut summary).await?,
+        _ => staged(request, load, job, plans, &mut summary).await?,
     };
-    let loaded = load::load(loading).await?;
     for (name, input) in upstream {
         load.set_inputs(&job.job, &name, vec![input]);
     }
@@ -71,6 +58,99 @@ pub(super) async fn run(
     summary.notes.extend(loaded.notes);
     summary.elapsed_ms = since(&request.clock, started);
     Ok(summary)
+}
+
+/// Whether a job's rows go from its source into its fact without being staged in between: where
+/// nothing but the fact's own loader asks for them.
+fn flows(job: &Job) -> bool {
+    job.transform.is_none() && matches!(job.load, LoadSpec::Fact(_))
+}
+
+/// Extracts the sources, then loads what they yield.
+async fn staged(
+    request: &Request<'_>,
+    load: &mut Load,
+    job: &Job,
+    plans: &[Plan],
+    summary: &mut JobSummary,
+) -> Result<Loaded> {
+    let (mut sources, mut refused) = (Vec::new(), Vec::new());
+    for plan in plans {
+        let started = request.clock.now();
+        let (warehouse, hears) = (request.engine.warehouse(), on_progress(request, job, plan));
+        let extracted = extract::extract(plan, &job.job, load, warehouse, hears).await?;
+        let name = plan.spec().name.clone();
+        read(load, job, plan, extracted.extent, since(&request.clock, started), summary);
+        refused.extend(extracted.refused.map(|table| (name.clone(), table)));
+        sources.push((name, extracted.staged));
+    }
+    request.progress.loading(&job.job, &summary.table);
+    let rows_rejected = summary.sources.iter().map(|source| source.counts.rejected).sum();
+    let (sources, refused) = (sources.as_slice(), refused.as_slice());
+    let loading = Loading { sources, refused, rows_rejected, ..loading(request, load, job) };
+    load::load(loading).await
+}
+
+/// Loads the rows of the one source while it is read.
+async fn flowing(
+    request: &Request<'_>,
+    load: &mut Load,
+    job: &Job,
+    plan: &Plan,
+    summary: &mut JobSummary,
+) -> Result<Loaded> {
+    let (warehouse, hears) = (request.engine.warehouse(), on_progress(request, job, plan));
+    let Extracting { columns, rows, outcome } =
+        extract::begin(plan, &job.job, load, warehouse, hears)?;
+    let bytes: u64 = plan.to_read().map(|input| input.size_bytes).sum();
+    let about_rows = (bytes / BYTES_A_ROW).max(MANY_ROWS);
+    let incoming = Streamed::new(&plan.spec().name, columns, about_rows, rows);
+    let loading = Loading { incoming: Some(incoming), ..loading(request, load, job) };
+    let loaded = load::load(loading).await?;
+    let Outcome { extent, elapsed, .. } = outcome.end(plan)?;
+    let elapsed_ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
+    read(load, job, plan, extent, elapsed_ms, summary);
+    Ok(loaded)
+}
+
+/// A row of a source, as a guess; and rows that are more than a dimension's.
+const BYTES_A_ROW: u64 = 100;
+const MANY_ROWS: u64 = 1_000_000;
+
+fn loading<'a>(request: &Request<'a>, load: &'a mut Load, job: &'a Job) -> Loading<'a> {
+    Loading {
+        engine: request.engine,
+        load,
+        job,
+        sources: &[],
+        incoming: None,
+        refused: &[],
+        rows_rejected: 0,
+        as_of: request.as_of,
+        progress: Arc::clone(&request.progress),
+    }
+}
+
+/// Remembers what a source has read.
+fn read(
+    load: &mut Load,
+    job: &Job,
+    plan: &Plan,
+    extent: Extent,
+    elapsed_ms: u64,
+    summary: &mut JobSummary,
+) {
+    let source = plan.spec().name.clone();
+    load.set_inputs(&job.job, &source, extent.inputs);
+    let (counts, rejects) = (extent.counts, extent.rejects);
+    summary.sources.push(SourceSummary { source, counts, rejects, elapsed_ms });
+}
+
+/// Tells how far a source is.
+fn on_progress(request: &Request<'_>, job: &Job, plan: &Plan) -> extract::OnProgress {
+    let progress = Arc::clone(&request.progress);
+    let (job, source) = (job.job.clone(), plan.spec().name.clone());
+    Arc::new(move |read| progress.source_read(&job, &source, read))
 }
 
 /// Whether files that were read once are read anew, because the job or its model has changed
@@ -159,30 +239,4 @@ fn gone(plan: &Plan) -> Option<String> {
             plan.spec().name
         )
     })
-}
-
-/// Extracts and cleans one source.
-async fn source(
-    request: &Request<'_>,
-    load: &mut Load,
-    job: &Job,
-    plan: &Plan,
-) -> Result<(Extracted, SourceSummary)> {
-    let started = request.clock.now();
-    let progress = Arc::clone(&request.progress);
-    let (job_name, source_name) = (job.job.clone(), plan.spec().name.clone());
-    let on_progress = {
-        let (job_name, source_name) = (job_name.clone(), source_name.clone());
-        Arc::new(move |read| progress.source_read(&job_name, &source_name, read))
-    };
-    let warehouse = request.engine.warehouse();
-    let extracted = extract::extract(plan, &job_name, load, warehouse, on_progress).await?;
-    load.set_inputs(&job_name, &source_name, extracted.inputs.clone());
-    let summary = SourceSummary {
-        source: source_name,
-        counts: extracted.counts.clone(),
-        rejects: extracted.rejects.clone(),
-        elapsed_ms: since(&request.clock, started),
-    };
-    Ok((extracted, summary))
 }

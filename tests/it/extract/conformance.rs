@@ -44,7 +44,7 @@ async fn values_get_their_types_and_null_stays_null() {
         let outcome = extract(format, &[written, nulls]).await.unwrap();
         let nulls = row(&["8", "~", "~", "~", "~", "~", "~"]);
         assert_eq!(outcome.rows, vec![read, nulls], "{format:?}");
-        let inputs = &outcome.extracted.inputs;
+        let inputs = &outcome.extracted.extent.inputs;
         assert_eq!(inputs.len(), 1);
         assert!(inputs[0].name.starts_with(format.file()), "{inputs:?}");
         assert_eq!(inputs[0].sha256.len(), 64);
@@ -154,7 +154,7 @@ async fn what_was_read_before_is_known_again() {
         format.write(&project, &HEADINGS, &[good(1).0]);
         let spec = spec(&yaml(format));
         let first = project.extract(&spec).await.unwrap();
-        let seen = first.extracted.inputs;
+        let seen = first.extracted.extent.inputs;
         let plan = |before| extract::plan(project.path(), &spec, before);
         assert!(!plan(None).await.unwrap().is_unchanged());
         assert!(plan(Some(&seen)).await.unwrap().is_unchanged(), "{format:?}");
@@ -171,7 +171,7 @@ async fn nothing_there_is_an_error_unless_the_source_is_optional() {
         assert_eq!(error.kind(), ErrorKind::NotFound, "{format:?}");
         let optional = format!("{}\noptional: true", yaml(format));
         let outcome = project.extract(&spec(&optional)).await.unwrap();
-        assert!(outcome.rows.is_empty() && outcome.extracted.inputs.is_empty(), "{format:?}");
+        assert!(outcome.rows.is_empty() && outcome.extracted.extent.inputs.is_empty(), "{format:?}");
     }
 }
 
@@ -194,6 +194,6 @@ async fn duplicates_are_dropped_and_counted() {
         let expected = expected.map(|(id, amount)| (text(id), text(amount)));
         let expected: Vec<_> = expected.iter().map(|(id, amount)| (id, amount)).collect();
         assert_eq!(kept, expected, "{format:?}");
-        assert_eq!(outcome.extracted.counts.duplicates, 1);
+        assert_eq!(outcome.extracted.extent.counts.duplicates, 1);
     }
 }

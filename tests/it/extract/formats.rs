@@ -179,7 +179,7 @@ async fn a_live_database_is_read_with_its_log_and_known_by_its_rows() {
     assert_eq!(causes(&outcome.rejects), vec![(3, "encoding", None), (4, "type", Some("total"))]);
     assert!(outcome.rejects[0].raw.contains("\\xFF"), "{:?}", outcome.rejects[0]);
 
-    let seen = outcome.extracted.inputs;
+    let seen = outcome.extracted.extent.inputs;
     let is_unchanged =
         async || extract::plan(project.path(), &orders, Some(&seen)).await.unwrap().is_unchanged();
     shop.execute_batch("INSERT INTO other VALUES (1); PRAGMA wal_checkpoint(TRUNCATE);").unwrap();
@@ -216,13 +216,13 @@ columns: [{name: id, type: int32}]",
     let first = project.extract(&new_files).await.unwrap();
     assert_eq!(first.rows, vec![row(&["1"])]);
     project.write("in/day_2.csv", "id\n2\n");
-    let seen = first.extracted.inputs;
+    let seen = first.extracted.extent.inputs;
     let second = project.extract_after(&new_files, Some(&seen)).await.unwrap();
     assert_eq!(second.rows, vec![row(&["2"])]);
     let names = |inputs: &[starhouse::store::Input]| -> Vec<String> {
         inputs.iter().map(|input| input.name.clone()).collect()
     };
-    let seen = second.extracted.inputs;
+    let seen = second.extracted.extent.inputs;
     assert_eq!(names(&seen), ["in/day_1.csv", "in/day_2.csv"]);
     // an archived file stays known, a rewritten one is read again
     std::fs::remove_file(project.path().join("in/day_2.csv")).unwrap();
@@ -230,7 +230,7 @@ columns: [{name: id, type: int32}]",
     project.write("in/day_1.csv", "id\n11\n");
     let third = project.extract_after(&new_files, Some(&seen)).await.unwrap();
     assert_eq!(third.rows, vec![row(&["11"])]);
-    assert_eq!(names(&third.extracted.inputs), ["in/day_1.csv", "in/day_2.csv"]);
+    assert_eq!(names(&third.extracted.extent.inputs), ["in/day_1.csv", "in/day_2.csv"]);
 }
 
 #[tokio::test]
@@ -250,7 +250,7 @@ columns:
         .await
         .unwrap();
     assert_eq!(outcome.rows, vec![row(&["1", "5"]), row(&["2", "~"]), row(&["3", "~"])]);
-    let nulled = &outcome.extracted.counts.nulled;
+    let nulled = &outcome.extracted.extent.counts.nulled;
     assert_eq!(nulled.get(&("size".to_owned(), "type".to_owned())), Some(&1));
     assert_eq!(nulled.get(&("size".to_owned(), "range".to_owned())), Some(&1));
 }

@@ -21,7 +21,7 @@ async fn every_source_of_the_sample_is_cleaned_as_its_generator_expects() {
 }
 
 fn compare(source: &str, reports: &[&SourceReport], outcome: &Outcome) {
-    let counts = &outcome.extracted.counts;
+    let counts = &outcome.extracted.extent.counts;
     let rows: u64 = reports.iter().map(|report| report.rows).sum();
     let duplicates: u64 = reports.iter().map(|report| report.duplicates).sum();
     let mut expected: Vec<_> = reports
