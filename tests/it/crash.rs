@@ -101,11 +101,11 @@ fn tables(project: &Path) -> Vec<Vec<String>> {
     ["dim_product", "fact_orders", "agg_shop_by_month_category"].map(rows).to_vec()
 }
 
-/// Kills a run at the n-th hit of a fail point; `false` where the run never came so far.
-fn killed(project: &Path, point: &str, nth: usize) -> bool {
+/// Kills a command at the n-th hit of a fail point; `false` where it never came so far.
+fn killed(project: &Path, command: &[&str], point: &str, nth: usize) -> bool {
     use std::os::unix::process::ExitStatusExt;
     const ABORTED: i32 = 6;
-    let output = starhouse(project, &["etl", "run"])
+    let output = starhouse(project, command)
         .env("STARHOUSE_FAILPOINT", format!("{point}:{nth}"))
         .output()
         .unwrap();
@@ -125,7 +125,7 @@ fn a_run_killed_at_any_fail_point_changes_nothing_or_everything() {
             for project in [calm.path(), harried.path()] {
                 arrive(project, cycles);
             }
-            let killed = killed(harried.path(), point, nth);
+            let killed = killed(harried.path(), &["etl", "run"], point, nth);
             let (now, before, after) = (seen(harried.path()), truth(cycles), truth(cycles + 1));
             assert!(now == before || now == after, "{point}:{nth}: {now:?} is in between");
             assert!(killed || now == after, "{point}:{nth}: a run that succeeded is seen");
@@ -144,4 +144,39 @@ fn a_run_killed_at_any_fail_point_changes_nothing_or_everything() {
     // What the killed runs left behind is no more than a vacuum finds.
     printed(&starhouse(harried.path(), &["vacuum", "--keep", "1"]).output().unwrap());
     assert_eq!(seen(harried.path()), truth(cycles));
+}
+
+/// Files of the orders.
+fn files(project: &Path) -> usize {
+    const FILES: &str = "SELECT files FROM system.tables WHERE table_name = 'fact_orders'";
+    let output = starhouse(project, &["sql", "--format", "csv", FILES]).output().unwrap();
+    printed(&output).lines().nth(1).unwrap().parse().unwrap()
+}
+
+/// A compaction killed anywhere has changed files or not, and rows never; the next one finds the
+/// files in order or puts them in order.
+#[test]
+fn a_compaction_killed_at_any_fail_point_keeps_every_row() {
+    // The short tier takes some points of each stage: writing, verifying, publishing, tidying.
+    let each = if std::env::var_os("STARHOUSE_FULL").is_some() { 1 } else { 4 };
+    let project = new_project();
+    let project = project.path();
+    let mut struck = 0;
+    for (round, point) in failpoint::LOAD.iter().step_by(each).enumerate() {
+        // The same month again and again: its orders come to lie in several files.
+        for cycle in [2 * round, 2 * round + 1] {
+            arrive(project, cycle * 12);
+            printed(&starhouse(project, &["etl", "run"]).output().unwrap());
+        }
+        let before = seen(project);
+        assert_eq!(before.0, (2 * round + 2) * ORDERS_A_MONTH);
+        assert!(files(project) > 1, "{point}");
+        struck += usize::from(killed(project, &["compact"], point, 1));
+        assert_eq!(seen(project), before, "{point}");
+        printed(&starhouse(project, &["compact"]).output().unwrap());
+        assert_eq!((seen(project), files(project)), (before, 1), "{point}");
+    }
+    assert_eq!(struck, failpoint::LOAD.len().div_ceil(each), "every fail point was met");
+    let output = starhouse(project, &["etl", "run"]).output().unwrap();
+    assert!(printed(&output).contains("nothing new"), "compaction is no news to jobs");
 }

@@ -380,3 +380,24 @@ async fn a_new_attribute_is_null_until_the_source_has_it() {
     assert_eq!(project.sql(tiers).await, ["-2|Not applicable", "-1|Unknown", "1|gold", "2|", "3|"]);
     assert_eq!(project.sql(SALES_SQL).await, FIRST_SALES);
 }
+
+/// A job without a transformation loads while it reads: what is wrong with a later file is told as
+/// the source's fault, and nothing of the files before it is published.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_source_that_breaks_off_publishes_nothing() {
+    let project = Project::new(&[CUSTOMERS_DATED, &sales_job("new_files", "append", "")]);
+    project.write("customers.csv", &format!("{CUSTOMER_HEAD}crm,1,Ann,Ulm,2024-01-01\n"));
+    project.write("sales_1.csv", &format!("{SALES_HEAD}R1,1,2024-01-05,crm,1,2,10.00,\n"));
+    project.write("sales_2.csv", "receipt_no,line_no,sold_on,source_system,customer_id\n");
+    let error = project.run("2024-06-01").await.unwrap_err();
+    let told = error.to_string();
+    for expected in ["quantity", "sales_2.csv", "line"] {
+        assert!(told.contains(expected), "{told}");
+    }
+    assert_eq!(error.context("job"), Some("sales"), "{told}");
+    assert!(project.latest().await.tables.is_empty());
+    // Mended, all of it is loaded, once.
+    project.write("sales_2.csv", &format!("{SALES_HEAD}R2,1,2024-02-05,crm,1,1,5.00,\n"));
+    project.run("2024-06-01").await.unwrap();
+    assert_eq!(project.sql("SELECT count(*), sum(net_amount) FROM fact_sales").await, ["2|15.00"]);
+}

@@ -171,7 +171,10 @@ async fn nothing_there_is_an_error_unless_the_source_is_optional() {
         assert_eq!(error.kind(), ErrorKind::NotFound, "{format:?}");
         let optional = format!("{}\noptional: true", yaml(format));
         let outcome = project.extract(&spec(&optional)).await.unwrap();
-        assert!(outcome.rows.is_empty() && outcome.extracted.extent.inputs.is_empty(), "{format:?}");
+        assert!(
+            outcome.rows.is_empty() && outcome.extracted.extent.inputs.is_empty(),
+            "{format:?}"
+        );
     }
 }
 
