@@ -74,7 +74,7 @@ impl Grain {
     }
 
     /// Whether a key may have come twice. Takes a moment.
-    pub(super) fn is_suspect(mut self) -> bool {
+    pub(super) fn may_repeat(mut self) -> bool {
         let twice = |part: &mut Vec<u64>| {
             part.sort_unstable();
             part.windows(2).any(|pair| pair[0] == pair[1])

@@ -77,7 +77,7 @@ pub(super) async fn stage(
     let passed = passed.ok_or_else(|| Error::internal("rows still pass by after the last"))?;
     super::fact::check_rows(fact, passed.rows, table.rows())?;
     let notes = missing_events(fact, model, passed.without_event);
-    let suspect = tokio::task::spawn_blocking(move || passed.grain.is_suspect()).await;
+    let suspect = tokio::task::spawn_blocking(move || passed.grain.may_repeat()).await;
     let suspect =
         suspect.map_err(|error| Error::internal("keys are not told apart").caused_by(error))?;
     Ok(Keyed { table, suspect, notes })
