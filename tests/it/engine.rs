@@ -212,8 +212,11 @@ async fn scans_use_statistics_order_and_dynamic_filters() {
 
     let read = plan("ANALYZE SELECT quantity FROM fact_sales WHERE date_key < 20250201").await;
     assert!(read.contains("files_ranges_pruned_statistics=3 total → 1 matched"), "{read}");
-    let read = plan("ANALYZE SELECT sum(quantity) FROM fact_sales WHERE date_key < 20250201").await;
-    assert!(read.contains("StarAggregateExec") && read.contains("files_skipped=2"), "{read}");
+    if crate::support::star_scan() {
+        let sum = "ANALYZE SELECT sum(quantity) FROM fact_sales WHERE date_key < 20250201";
+        let read = plan(sum).await;
+        assert!(read.contains("StarAggregateExec") && read.contains("files_skipped=2"), "{read}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

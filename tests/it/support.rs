@@ -28,9 +28,13 @@ pub(crate) fn engine_settings(
     threads: usize,
     spill_dir: PathBuf,
 ) -> EngineSettings {
-    let off = std::env::var("STARHOUSE_STAR_SCAN").is_ok_and(|value| value == "off");
     let defaults = EngineSettings::new(memory_limit_bytes, threads, spill_dir);
-    EngineSettings { star_scan: !off, ..defaults }
+    EngineSettings { star_scan: star_scan(), ..defaults }
+}
+
+/// Whether joins in star form go to the star scan: the suite is run both ways.
+pub(crate) fn star_scan() -> bool {
+    std::env::var("STARHOUSE_STAR_SCAN").map_or(true, |value| value != "off")
 }
 
 const STORE: &str = "\
