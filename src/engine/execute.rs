@@ -3,7 +3,8 @@
 use super::erased::erased;
 use super::errors::{from_datafusion, to_datafusion};
 use super::log::LogEntry;
-use super::plan::{Parsed, Ready};
+use super::plan::Parsed;
+use super::ready::Ready;
 use super::{Query, Session, damage, explain, wire};
 use crate::error::{Error, Result};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};

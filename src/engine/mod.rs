@@ -4,7 +4,7 @@
 //! [`Query`]: planned and authorised once, executed once or more.
 //!
 //! * the DataFusion session, bound to a principal and a release: `state`, `scope`
-//! * text to statement: `sql`; names and plans: `names`, `plan`, `plan_cache`, `planner`; what may run: `guard`
+//! * text to statement: `sql`; names and plans: `names`, `plan` (gives a `ready` one), `plan_cache`, `planner`; what may run: `guard`
 //! * what SQL can name: `catalog`, `system`, `table`
 //! * what DataFusion gets wrong: `grouping_sets`, `yielding`; what it takes long for: `finest`, `star`
 //! * reading: `scan`, `streamed`, `statistics`, `reader`, `object_stores`; limits: `memory`
@@ -28,6 +28,7 @@ mod plan;
 mod plan_cache;
 mod planner;
 mod reader;
+mod ready;
 mod scan;
 mod scope;
 mod session;

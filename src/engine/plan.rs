@@ -11,6 +11,7 @@ use super::errors::from_datafusion;
 use super::explain::Explained;
 use super::grouping_sets::forget_order;
 use super::plan_cache::{Form, Plan, Question};
+use super::ready::Ready;
 use super::scope::QueryScope;
 use super::sql::{self, AsOf, Versions};
 use super::{Query, Session, finest, guard, names, star, state, wire};
@@ -22,7 +23,6 @@ use crate::query::{
     CubeQuery, PivotMembers, PlanContext, Planned, aggregate_plan, pivot_members, plan_cube_query,
     resolve_cubes,
 };
-use arrow::datatypes::SchemaRef;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::common::{ParamValues, ScalarValue};
 use datafusion::execution::SessionState;
@@ -40,23 +40,6 @@ pub(crate) struct Parsed {
     pub(crate) catalogs: Arc<Catalogs>,
     /// Its plan.
     pub(crate) plan: LogicalPlan,
-}
-
-/// A question ready to run.
-#[derive(Debug, Clone)]
-pub(crate) struct Ready {
-    /// The optimised plan; only resolved while parameters are not bound.
-    pub(crate) plan: LogicalPlan,
-    /// The schema of the answer.
-    pub(crate) schema: SchemaRef,
-    /// Which aggregates answer, or why none does.
-    pub(crate) routing: Vec<String>,
-    /// Whether the plan is shown instead of run.
-    pub(crate) explain: bool,
-    /// Whether parameters have no values yet.
-    pub(crate) unbound: bool,
-    /// Whether the answer depends on when it is asked (`now()`, `current_date` ...).
-    pub(crate) asks_the_time: bool,
 }
 
 /// Plans SQL, unless it was planned before.

@@ -6,7 +6,7 @@
 //! else each time it is planned: what asks for the time, and what reads anything but stored tables
 //! of the session's own release.
 
-use super::plan::Ready;
+use super::ready::Ready;
 use super::table::StoredTable;
 use crate::policy::Principal;
 use crate::query::CubeTable;

@@ -3,6 +3,7 @@
 use super::catalog::{Catalogs, ReleaseCatalog, STAGING, WAREHOUSE};
 use super::log::LogEntry;
 use super::plan_cache::{Form, Question};
+use super::ready::Ready;
 use super::{Engine, Query, TableInfo, plan, sql};
 use crate::error::Result;
 use crate::ids::ReleaseId;
@@ -95,7 +96,7 @@ impl Session {
 
     async fn planned(
         &self,
-        planned: Result<(plan::Parsed, plan::Ready)>,
+        planned: Result<(plan::Parsed, Ready)>,
         text: String,
         started: Instant,
     ) -> Result<Query> {

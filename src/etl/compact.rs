@@ -2,11 +2,11 @@
 
 use super::load::compact::{self as files, Drift};
 use super::progress::Progress;
-use super::run::{ATTEMPTS, Record, publish, since};
+use super::run::{Record, publish, retried, since};
 use super::upstream;
 use crate::clock::Clock;
 use crate::engine::Engine;
-use crate::error::{Error, ErrorKind, Result, did_you_mean};
+use crate::error::{Error, Result, did_you_mean};
 use crate::ids::{ReleaseId, RunId};
 use crate::model::{Fact, Model};
 use crate::store::{DataFile, Load, Release, StepRecord, TableState};
@@ -78,15 +78,7 @@ pub fn plan(
 /// # Errors
 /// As [`plan`]; whatever stopped it: nothing is published then.
 pub async fn run(request: &Request<'_>) -> Result<Summary> {
-    let mut attempts = 1;
-    loop {
-        match attempt(request).await {
-            Err(error) if error.kind() == ErrorKind::Conflict && attempts < ATTEMPTS => {
-                attempts += 1;
-            }
-            outcome => return outcome,
-        }
-    }
+    retried(|| attempt(request)).await
 }
 
 async fn attempt(request: &Request<'_>) -> Result<Summary> {

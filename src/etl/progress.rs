@@ -1,7 +1,7 @@
 //! What a run tells while it works.
 
 use super::extract;
-use super::run::JobSummary;
+use super::run::summary::JobSummary;
 use std::fmt::Debug;
 
 /// Hears how a run goes on. Every method may be left out.

@@ -14,7 +14,7 @@
 
 mod job;
 mod record;
-mod summary;
+pub(crate) mod summary;
 
 pub(crate) use job::{plans, reasons};
 pub(crate) use record::{Record, since};
@@ -33,7 +33,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 /// How often a run begins again where another was first.
-pub(crate) const ATTEMPTS: usize = 4;
+const ATTEMPTS: usize = 4;
 
 /// What a run needs.
 #[derive(Debug, Clone)]
@@ -60,9 +60,17 @@ pub struct Request<'a> {
 /// Whatever stopped it: nothing is published then, and the operational log says why.
 pub async fn run(request: &Request<'_>) -> Result<RunSummary> {
     request.jobs.select(request.only)?;
+    retried(|| attempt(request)).await
+}
+
+/// Does something again, a few times, where another run was first.
+pub(crate) async fn retried<T, Doing>(attempt: impl Fn() -> Doing) -> Result<T>
+where
+    Doing: Future<Output = Result<T>>,
+{
     let mut attempts = 1;
     loop {
-        match attempt(request).await {
+        match attempt().await {
             Err(error) if error.kind() == ErrorKind::Conflict && attempts < ATTEMPTS => {
                 attempts += 1;
             }

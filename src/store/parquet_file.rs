@@ -21,9 +21,14 @@ use std::path::Path;
 /// Rows a row group: what a scan skips or reads at once.
 const ROW_GROUP_ROWS: usize = 256 * 1024;
 
-/// Rows a page: what a scan that knows the keys it wants skips or decodes at once. Small pages make
-/// ranges of sorted keys exact; a fifth of the usual size won a tenth of the time of SSB's queries.
+/// Rows a page of a partitioned table: what a scan that knows the keys it wants skips or decodes at
+/// once. Small pages make ranges of sorted keys exact; a fifth of the usual size won a tenth of the
+/// time of SSB's queries.
 const PAGE_ROWS: usize = 4096;
+
+/// Rows a page of what is read whole, dimensions above all. Each page of text is a buffer of its
+/// own in memory, and joins carry along all buffers of the side they collect.
+const LARGE_PAGE_ROWS: usize = 64 * 1024;
 
 /// Bytes of a column's dictionary in a row group; beyond, values are stored as they are. A large
 /// dictionary costs more to look values up in than it saves: a quarter of the time of SSB's queries.
@@ -32,8 +37,10 @@ const DICTIONARY_BYTES: usize = 64 * 1024;
 /// What a file is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Purpose {
-    /// To be asked for long.
-    Table,
+    /// To be asked for long, by ranges.
+    Partitioned,
+    /// To be asked for long, as a whole.
+    Whole,
     /// To be read once or twice, whole, by the load that writes it.
     Staging,
 }
@@ -74,23 +81,26 @@ impl ParquetFile {
         let properties = WriterProperties::builder()
             .set_created_by(concat!("starhouse ", env!("CARGO_PKG_VERSION")).to_owned())
             .set_compression(match purpose {
-                Purpose::Table => COMPRESSION,
+                Purpose::Partitioned | Purpose::Whole => COMPRESSION,
                 Purpose::Staging => STAGED_COMPRESSION,
             })
-            .set_data_page_row_count_limit(PAGE_ROWS)
+            .set_data_page_row_count_limit(match purpose {
+                Purpose::Partitioned => PAGE_ROWS,
+                Purpose::Whole | Purpose::Staging => LARGE_PAGE_ROWS,
+            })
             .set_dictionary_page_size_limit(DICTIONARY_BYTES)
             .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
             // Page statistics make the page index. Neither it nor dictionaries pay for themselves
             // in what is read whole.
             .set_statistics_enabled(match purpose {
-                Purpose::Table => EnabledStatistics::Page,
+                Purpose::Partitioned | Purpose::Whole => EnabledStatistics::Page,
                 Purpose::Staging => EnabledStatistics::Chunk,
             })
-            .set_dictionary_enabled(purpose == Purpose::Table)
+            .set_dictionary_enabled(purpose != Purpose::Staging)
             .set_sorting_columns(sorting_columns(&schema, sort_by))
             .build();
         // What is read by the load that wrote it is not compared with anything.
-        let sha256 = (purpose == Purpose::Table).then(Sha256::new);
+        let sha256 = (purpose != Purpose::Staging).then(Sha256::new);
         let hashing = Hashing { file: BufWriter::new(file), sha256, size_bytes: 0 };
         let writer = ArrowWriter::try_new(hashing, SchemaRef::clone(&schema), Some(properties))
             .map_err(parquet_error)?;

@@ -209,7 +209,11 @@ impl TableWriter {
         let mut temp = disk.temp()?;
         let file = temp.duplicate()?;
         let schema = SchemaRef::clone(&self.file_schema);
-        let parquet = ParquetFile::begin(file, schema, &self.spec.sort_by, Purpose::Table)?;
+        let purpose = match self.spec.partition_by {
+            Some(_) => Purpose::Partitioned,
+            None => Purpose::Whole,
+        };
+        let parquet = ParquetFile::begin(file, schema, &self.spec.sort_by, purpose)?;
         Ok(OpenFile { temp, parquet })
     }
 

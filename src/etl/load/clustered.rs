@@ -2,7 +2,7 @@
 //!
 //! A partition is sorted in memory where there is room for it, else by the engine, which spills.
 
-use super::{fact, fact_sql, hilbert};
+use super::{fact_sql, fact_table, hilbert};
 use crate::engine::{Engine, Reserved, Session, error_of};
 use crate::error::{Error, Result};
 use crate::etl::fit::{Fitting, Wanted};
@@ -46,7 +46,7 @@ impl<Sql: Fn(Option<i32>) -> String> Clustered<'_, Sql> {
         partitions: impl IntoIterator<Item = Option<i32>>,
     ) -> Result<Vec<DataFile>> {
         let session = &self.session(self.tables);
-        let spec = &fact::spec(self.fact);
+        let spec = &fact_table::spec(self.fact);
         let lanes = std::thread::available_parallelism().map_or(1, usize::from);
         let files = stream::iter(partitions).map(|partition| async move {
             let rows = self.sorted(session, spec, &(self.rows)(partition)).await?;

@@ -4,7 +4,7 @@
 //! their own, and a fact whose `sort_by` has changed is in the old order until it is written again.
 
 use super::clustered::Clustered;
-use super::{fact, fact_sql, stage};
+use super::{fact_sql, fact_table, stage};
 use crate::engine::Engine;
 use crate::error::Result;
 use crate::model::Fact;
@@ -65,7 +65,7 @@ pub(crate) async fn rewrite(
     table: &TableState,
     drift: &Drift,
 ) -> Result<Vec<DataFile>> {
-    let spec = fact::spec(fact);
+    let spec = fact_table::spec(fact);
     stage::check_partitions(table, &spec)?;
     stage::check_columns(table, &spec)?;
     let old: Vec<DataFile> = drift.files().cloned().collect();
@@ -78,7 +78,7 @@ pub(crate) async fn rewrite(
     };
     let clustered = Clustered { engine, load, fact, tables: &[(OLD, &table)], rows };
     let files = clustered.write(drift.partitions.keys().copied()).await?;
-    fact::check_rows(fact, fact::count(&old), fact::count(&files))?;
+    fact_table::check_rows(fact, fact_table::count(&old), fact_table::count(&files))?;
     let remove = old.into_iter().map(|file| file.path).collect();
     load.stage(spec, Change::Exchange { remove, add: files.clone() })?;
     Ok(files)

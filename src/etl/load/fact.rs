@@ -4,15 +4,13 @@
 //! unchanged, or deletes another; a difference stops the load.
 
 use super::clustered::{self, Clustered};
-use super::grain::{self, WRITTEN};
-use super::keyed::{self, KEYED};
-use super::{Loaded, Loading, fact_sql, stage, upsert};
+use super::fact_sql::{self, KEYED};
+use super::fact_table::{check_rows, count, spec, stored_columns, unknown_members};
+use super::{Loaded, Loading, grain, keyed, stage, upsert};
 use crate::error::{Error, Result};
 use crate::etl::job::{FactLoad, FactMode};
-use crate::etl::rows;
-use crate::ids::SurrogateKey;
-use crate::model::{Column, Fact, FactRole};
-use crate::store::{Change, DataFile, TableSpec, TableState};
+use crate::model::Fact;
+use crate::store::{Change, DataFile, TableState};
 use std::sync::Arc;
 
 /// Loads a job's rows into a fact.
@@ -28,7 +26,7 @@ pub(super) async fn load(loading: &mut Loading<'_>, spec: &FactLoad) -> Result<L
     let incoming = loading.incoming.take();
     let keyed = keyed::stage(loading, incoming, spec, fact, &model).await?;
     loading.progress.loading(&loading.job.job, &fact.table());
-    grain::check(loading, fact, &keyed).await?;
+    grain::check(loading, fact, &keyed.table, keyed.may_repeat).await?;
     let mut loaded = match spec.mode {
         FactMode::Append | FactMode::Replace => whole(loading, spec, fact, &keyed.table).await?,
         FactMode::Upsert => upsert::load(loading, fact, &keyed.table).await?,
@@ -36,26 +34,6 @@ pub(super) async fn load(loading: &mut Loading<'_>, spec: &FactLoad) -> Result<L
     loaded.rows_in = keyed.table.rows();
     loaded.notes.splice(0..0, keyed.notes);
     Ok(loaded)
-}
-
-/// The table as it is to be written.
-pub(crate) fn spec(fact: &Fact) -> TableSpec {
-    TableSpec {
-        name: fact.table(),
-        description: fact.description.clone(),
-        columns: stored_columns(fact),
-        partition_by: fact.partition_column().map(str::to_owned),
-        sort_by: fact.sort_by.clone(),
-    }
-}
-
-/// The fact's columns; those that identify a row are never NULL.
-pub(super) fn stored_columns(fact: &Fact) -> Vec<Column> {
-    let mut columns = fact.table_columns();
-    for column in &mut columns {
-        column.nullable &= !fact.key.contains(&column.name);
-    }
-    columns
 }
 
 /// Every dimension must have been loaded, or all its members would be unknown without a word.
@@ -130,48 +108,4 @@ async fn files_of(loading: &Loading<'_>, fact: &Fact, keyed: &TableState) -> Res
     let partitions = clustered::partitions(&loading.session(&tables), fact, KEYED).await?;
     let (engine, load) = (loading.engine, &*loading.load);
     Clustered { engine, load, fact, tables: &tables, rows }.write(partitions).await
-}
-
-/// Rows in files.
-pub(crate) fn count(files: &[DataFile]) -> u64 {
-    files.iter().map(|file| file.rows).sum()
-}
-
-/// Stops a load that would lose or multiply rows.
-pub(crate) fn check_rows(fact: &Fact, expected: u64, found: u64) -> Result<()> {
-    if expected == found {
-        return Ok(());
-    }
-    let message = format!("{expected} rows would have become {found}");
-    Err(Error::internal(message).with("fact", &fact.name))
-}
-
-/// How many of the rows have an unknown member, by role.
-pub(super) async fn unknown_members(
-    loading: &Loading<'_>,
-    fact: &Fact,
-    table: &TableState,
-) -> Result<Vec<String>> {
-    let may_be_unknown = |role: &&FactRole| !known(&role.key_column(), &table.files);
-    let roles: Vec<&FactRole> = fact.roles.iter().filter(may_be_unknown).collect();
-    if roles.is_empty() {
-        return Ok(Vec::new());
-    }
-    let unknown = SurrogateKey::UNKNOWN.0;
-    let counts = roles.iter().map(|role| {
-        let key = fact_sql::quoted(&role.key_column());
-        format!("count(CASE WHEN {key} = {unknown} THEN 1 END)")
-    });
-    let counts: Vec<String> = counts.collect();
-    let session = loading.session(&[(WRITTEN, table)]);
-    let sql = format!("SELECT {} FROM {WRITTEN}", counts.join(", "));
-    let counts = rows::counts(&session, &sql).await?;
-    let pairs = roles.iter().zip(counts).filter(|(_, count)| *count > 0);
-    Ok(pairs.map(|(role, count)| format!("{count} rows have an unknown {}", role.role)).collect())
-}
-
-/// Whether the files' statistics say that all members of a role are known.
-fn known(key: &str, files: &[DataFile]) -> bool {
-    let least = |file: &DataFile| file.statistics.get(key)?.min.as_ref()?.parse::<i32>().ok();
-    files.iter().all(|file| least(file).is_some_and(|least| least >= 0))
 }

@@ -8,6 +8,10 @@ use crate::model::{Calendar, Column, ColumnType, Dimension, DimensionKind, Fact,
 
 /// The rows of the job on their way: the fact's own columns, natural keys, the event's moment.
 pub(super) const ROWS: &str = "rows_to_load";
+/// Those rows with their surrogate keys, staged, seen as a table.
+pub(super) const KEYED: &str = "rows_keyed";
+/// Rows that were written, seen as a table.
+pub(super) const WRITTEN: &str = "rows_written";
 /// The moment at which dimension versions are looked up, among those rows.
 pub(super) const EVENT: &str = "__event_at";
 /// Whether a row deletes the row with its key.

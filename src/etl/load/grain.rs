@@ -3,7 +3,7 @@
 //! Keys are hashed while rows pass by. Only where two hashes are equal, or where memory for them
 //! ran out, are the keys themselves compared, over the staged rows.
 
-use super::keyed::{KEYED, Keyed};
+use super::fact_sql::{KEYED, WRITTEN};
 use super::{Loading, fact_sql};
 use crate::engine::Reserved;
 use crate::error::{Error, Result};
@@ -12,9 +12,6 @@ use crate::model::{Column, Fact, FactRole};
 use crate::store::TableState;
 use arrow::record_batch::RecordBatch;
 use datafusion::common::hash_utils::{RandomState, create_hashes};
-
-/// Rows of a job that were written, seen as a table.
-pub(super) const WRITTEN: &str = "rows_written";
 
 /// Hashes are kept in this many parts, by their first bits: each is sorted by itself.
 const PARTS: usize = 256;
@@ -83,9 +80,14 @@ impl Grain {
     }
 }
 
-/// No key comes twice among the staged rows.
-pub(super) async fn check(loading: &Loading<'_>, fact: &Fact, keyed: &Keyed) -> Result<()> {
-    if fact.key.is_empty() || !keyed.suspect {
+/// No key comes twice among the staged rows, of which it may be known already.
+pub(super) async fn check(
+    loading: &Loading<'_>,
+    fact: &Fact,
+    keyed: &TableState,
+    may_repeat: bool,
+) -> Result<()> {
+    if fact.key.is_empty() || !may_repeat {
         return Ok(());
     }
     let keys = fact_sql::natural_key(fact, loading.engine.model())?;
@@ -93,7 +95,7 @@ pub(super) async fn check(loading: &Loading<'_>, fact: &Fact, keyed: &Keyed) -> 
     let sql = format!(
         "SELECT {keys} FROM {KEYED} GROUP BY {keys} HAVING count(*) > 1 ORDER BY {keys} LIMIT 3"
     );
-    let session = loading.session(&[(KEYED, &keyed.table)]);
+    let session = loading.session(&[(KEYED, keyed)]);
     let twice = rows::answer(&session, &sql).await?;
     refuse(fact, &twice, "more than once in the rows of this job", |error| {
         error.hint("`deduplicate` in a source says which row stays; or mend the transformation")

@@ -1,8 +1,8 @@
 //! A job's rows with their surrogate keys, staged in one pass: transformed, fitted, looked up.
 
 use super::Loading;
-use super::fact::stored_columns;
-use super::fact_sql::{self, DELETE, EVENT, ROWS};
+use super::fact_sql::{self, DELETE, EVENT, KEYED, ROWS};
+use super::fact_table::{check_rows, stored_columns};
 use super::grain::Grain;
 use crate::engine::Streamed;
 use crate::error::{Error, Result};
@@ -16,9 +16,6 @@ use arrow::record_batch::RecordBatch;
 use futures::StreamExt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// The staged rows, seen as a table.
-pub(super) const KEYED: &str = "rows_keyed";
-
 /// Rows that a transformation without sources yields, as a guess.
 const ABOUT_ROWS: u64 = 1_000_000;
 
@@ -28,7 +25,7 @@ pub(super) struct Keyed {
     /// upsert, [`DELETE`]. Clustered by the fact's partition column.
     pub(super) table: TableState,
     /// Whether a key may have come twice.
-    pub(super) suspect: bool,
+    pub(super) may_repeat: bool,
     /// What a person should know.
     pub(super) notes: Vec<String>,
 }
@@ -75,12 +72,12 @@ pub(super) async fn stage(
     drop(session);
     let passed = Arc::into_inner(passing).and_then(|passed| passed.into_inner().ok());
     let passed = passed.ok_or_else(|| Error::internal("rows still pass by after the last"))?;
-    super::fact::check_rows(fact, passed.rows, table.rows())?;
+    check_rows(fact, passed.rows, table.rows())?;
     let notes = missing_events(fact, model, passed.without_event);
-    let suspect = tokio::task::spawn_blocking(move || passed.grain.may_repeat()).await;
-    let suspect =
-        suspect.map_err(|error| Error::internal("keys are not told apart").caused_by(error))?;
-    Ok(Keyed { table, suspect, notes })
+    let may_repeat = tokio::task::spawn_blocking(move || passed.grain.may_repeat()).await;
+    let may_repeat =
+        may_repeat.map_err(|error| Error::internal("keys are not told apart").caused_by(error))?;
+    Ok(Keyed { table, may_repeat, notes })
 }
 
 /// Columns beside the fact's own, as SQL, and all columns that are staged.

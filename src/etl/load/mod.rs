@@ -9,6 +9,7 @@ pub(crate) mod compact;
 pub(crate) mod dimension;
 pub(crate) mod fact;
 mod fact_sql;
+mod fact_table;
 mod grain;
 mod hilbert;
 mod keyed;

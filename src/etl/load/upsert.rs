@@ -1,9 +1,8 @@
 //! Upsert: rows replace those with the same key, and only partitions that held one are rewritten.
 
 use super::clustered::{self, Clustered};
-use super::fact::{check_rows, count, spec, stored_columns, unknown_members};
-use super::fact_sql::{DELETE, equal, in_partition, list, quoted};
-use super::keyed::KEYED;
+use super::fact_sql::{DELETE, KEYED, equal, in_partition, list, quoted};
+use super::fact_table::{check_rows, count, spec, stored_columns, unknown_members};
 use super::{Loaded, Loading, stage};
 use crate::error::{Error, Result};
 use crate::etl::rows;

@@ -1,0 +1,21 @@
+//! What planning yields.
+
+use arrow::datatypes::SchemaRef;
+use datafusion::logical_expr::LogicalPlan;
+
+/// A question ready to run.
+#[derive(Debug, Clone)]
+pub(crate) struct Ready {
+    /// The optimised plan; only resolved while parameters are not bound.
+    pub(crate) plan: LogicalPlan,
+    /// The schema of the answer.
+    pub(crate) schema: SchemaRef,
+    /// Which aggregates answer, or why none does.
+    pub(crate) routing: Vec<String>,
+    /// Whether the plan is shown instead of run.
+    pub(crate) explain: bool,
+    /// Whether parameters have no values yet.
+    pub(crate) unbound: bool,
+    /// Whether the answer depends on when it is asked (`now()`, `current_date` ...).
+    pub(crate) asks_the_time: bool,
+}
