@@ -1,6 +1,7 @@
 //! Work done by several threads whose results come in the order it was given out.
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::store::lanes;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -20,7 +21,7 @@ pub(super) fn in_order<W: Send, D: Send, P: Send>(
     work: impl Fn(W) -> Result<D> + Sync,
     mut consume: impl FnMut(D) -> Result<()>,
 ) -> Result<P> {
-    let workers = thread::available_parallelism().map_or(1, usize::from);
+    let workers = lanes();
     let (to_do, queue) = sync_channel::<(W, SyncSender<Result<D>>)>(workers);
     let (in_turn, results) = sync_channel::<Receiver<Result<D>>>(workers);
     thread::scope(|scope| {

@@ -52,6 +52,11 @@ use crate::model::Column;
 use arrow::record_batch::RecordBatch;
 use futures::stream::BoxStream;
 
+/// How many threads share work on files: one a processor.
+pub(crate) fn lanes() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
 /// A stream of rows.
 pub type Rows = BoxStream<'static, Result<RecordBatch>>;
 

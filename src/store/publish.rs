@@ -192,12 +192,11 @@ impl Publisher {
 
     /// Reads files back, several at once.
     fn verify_files(&self, files: &[(&str, &DataFile)], read_back: bool) -> Result<()> {
-        let lanes = std::thread::available_parallelism().map_or(1, usize::from);
         let verify = |files: &[(&str, &DataFile)]| {
             files.iter().try_for_each(|(table, file)| self.verify_file(table, file, read_back))
         };
         std::thread::scope(|scope| {
-            let shares = files.chunks(files.len().div_ceil(lanes).max(1));
+            let shares = files.chunks(files.len().div_ceil(super::lanes()).max(1));
             let threads: Vec<_> = shares.map(|share| scope.spawn(move || verify(share))).collect();
             let ended = threads.into_iter().map(|thread| {
                 thread.join().map_err(|_| Error::internal("a storage thread ended early"))?

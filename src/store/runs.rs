@@ -10,6 +10,7 @@ use super::parquet_file::{ParquetFile, Purpose};
 use super::release::DataFile;
 use super::{Rows, TableSpec};
 use crate::error::{Error, Result};
+use crate::model::Column;
 use arrow::array::{Array, RecordBatch};
 use arrow::compute::{concat_batches, partition, sort_to_indices, take_record_batch};
 use arrow::error::ArrowError;
@@ -23,6 +24,17 @@ use tokio::task::JoinSet;
 /// of every run: fewer and larger ones.
 const RUN_BYTES: usize = 64 << 20;
 const CLUSTERED_RUN_BYTES: usize = 128 << 20;
+
+/// The specification of a staged table: plain rows, nothing promised.
+pub(crate) fn staged_spec(name: &str, columns: Vec<Column>) -> TableSpec {
+    TableSpec {
+        name: name.to_owned(),
+        description: String::new(),
+        columns,
+        partition_by: None,
+        sort_by: Vec::new(),
+    }
+}
 
 /// Where runs go and what they are.
 struct Runs {
@@ -47,7 +59,6 @@ pub(crate) async fn write_runs(
     let cluster_by = cluster_by.map_err(|error| fault(spec, error))?;
     let runs = Arc::new(Runs { folder, spec: spec.clone(), check, cluster_by });
     let run_bytes = if cluster_by.is_some() { CLUSTERED_RUN_BYTES } else { RUN_BYTES };
-    let lanes = std::thread::available_parallelism().map_or(1, usize::from);
     let (mut writing, mut files) = (JoinSet::new(), Vec::new());
     let (mut batches, mut bytes, mut begun) = (Vec::new(), 0, 0);
     loop {
@@ -58,7 +69,7 @@ pub(crate) async fn write_runs(
             batches.push(batch);
         }
         if !batches.is_empty() && (ended || bytes >= run_bytes) {
-            if writing.len() >= lanes {
+            if writing.len() >= super::lanes() {
                 files.extend(written(writing.join_next().await)?);
             }
             let (runs, run, index) = (Arc::clone(&runs), std::mem::take(&mut batches), begun);

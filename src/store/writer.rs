@@ -278,14 +278,3 @@ fn file_columns(spec: &TableSpec) -> Result<&[Column]> {
             .with("column", name)),
     }
 }
-
-/// The specification of a staged table: plain rows, nothing promised.
-pub(crate) fn staged_spec(name: &str, columns: Vec<Column>) -> TableSpec {
-    TableSpec {
-        name: name.to_owned(),
-        description: String::new(),
-        columns,
-        partition_by: None,
-        sort_by: Vec::new(),
-    }
-}

@@ -1,4 +1,4 @@
-//! Hot columns: decoded column chunks of facts, kept in memory while they are used.
+//! Hot columns: decoded column chunks of facts and dimensions, kept in memory while they are used.
 //!
 //! Files never change and are known by their names, so a chunk stays good for every release that
 //! still has its file. A chunk is admitted at its second use; where there is no room, only chunks

@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::etl::fit::{Fitting, Wanted};
 use crate::etl::{rows, transform};
 use crate::model::{Column, ColumnType, Fact};
-use crate::store::{DataFile, Load, Rows, TableSpec, TableState};
+use crate::store::{DataFile, Load, Rows, TableSpec, TableState, lanes};
 use arrow::array::{ArrayRef, UInt32Array};
 use arrow::compute::{SortOptions, concat_batches, take_record_batch};
 use arrow::error::ArrowError;
@@ -47,12 +47,11 @@ impl<Sql: Fn(Option<i32>) -> String> Clustered<'_, Sql> {
     ) -> Result<Vec<DataFile>> {
         let session = &self.session(self.tables);
         let spec = &fact_table::spec(self.fact);
-        let lanes = std::thread::available_parallelism().map_or(1, usize::from);
         let files = stream::iter(partitions).map(|partition| async move {
             let rows = self.sorted(session, spec, &(self.rows)(partition)).await?;
             self.load.write(spec, rows).await
         });
-        let files: Vec<Vec<DataFile>> = files.buffered(lanes).try_collect().await?;
+        let files: Vec<Vec<DataFile>> = files.buffered(lanes()).try_collect().await?;
         Ok(files.into_iter().flatten().collect())
     }
 
@@ -115,16 +114,15 @@ impl<Sql: Fn(Option<i32>) -> String> Clustered<'_, Sql> {
         let bounds = hilbert::bounds_of(&rows::answer(session, &bounds).await?)?;
         let mut columns = spec.columns.clone();
         columns.push(Column::new(PLACE, ColumnType::Int64, false));
+        let schema = crate::model::arrow_schema(&columns);
         let rows = rows::stream_sql(session, sql, &spec.columns).await?;
         let with_place = move |batch: Result<RecordBatch>| {
             let batch = batch?;
             let places: ArrayRef = Arc::new(hilbert::places(&batch, &axes, &bounds)?);
-            let schema = crate::model::arrow_schema(&columns);
             let all = batch.columns().iter().cloned().chain([places]).collect();
-            RecordBatch::try_new(schema, all).map_err(|error| broken(error, "rows have no place"))
+            RecordBatch::try_new(Arc::clone(&schema), all)
+                .map_err(|error| broken(error, "rows have no place"))
         };
-        let mut columns = spec.columns.clone();
-        columns.push(Column::new(PLACE, ColumnType::Int64, false));
         self.load.write_staged(PLACED, columns, rows.map(with_place).boxed()).await
     }
 }
