@@ -17,6 +17,7 @@ use arrow::row::{RowConverter, SortField};
 use futures::{StreamExt, TryStreamExt, stream};
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use tokio::sync::RwLock;
 
 /// A partition of more bytes than this is sorted by the engine: text in one array has an end.
 const IN_MEMORY_BYTES: usize = 1 << 30;
@@ -47,8 +48,18 @@ impl<Sql: Fn(Option<i32>) -> String> Clustered<'_, Sql> {
     ) -> Result<Vec<DataFile>> {
         let session = &self.session(self.tables);
         let spec = &fact_table::spec(self.fact);
+        // Partitions that are in memory are there together; one that spills has it to itself, for
+        // a sort that lacks the memory to begin fails.
+        let memory = &RwLock::new(());
         let files = stream::iter(partitions).map(|partition| async move {
-            let rows = self.sorted(session, spec, &(self.rows)(partition)).await?;
+            let sql = (self.rows)(partition);
+            let shared = memory.read().await;
+            if let Some(rows) = self.sorted(session, spec, &sql).await? {
+                return self.load.write(spec, rows).await;
+            }
+            drop(shared);
+            let _alone = memory.write().await;
+            let rows = self.sorted_by_engine(session, spec, &sql).await?;
             self.load.write(spec, rows).await
         });
         let files: Vec<Vec<DataFile>> = files.buffered(lanes()).try_collect().await?;
@@ -60,8 +71,8 @@ impl<Sql: Fn(Option<i32>) -> String> Clustered<'_, Sql> {
         transform::session(self.engine, self.load.preview(), staged.collect())
     }
 
-    /// The rows of a partition in the fact's order.
-    async fn sorted(&self, session: &Session, spec: &TableSpec, sql: &str) -> Result<Rows> {
+    /// The rows of a partition in the fact's order; nothing where memory does not hold them.
+    async fn sorted(&self, session: &Session, spec: &TableSpec, sql: &str) -> Result<Option<Rows>> {
         let mut reserved = self.engine.reserve("a partition being sorted");
         let query = session.plan_sql(sql).await?;
         let wanted: Vec<Wanted> = spec.columns.iter().map(Wanted::same).collect();
@@ -73,15 +84,15 @@ impl<Sql: Fn(Option<i32>) -> String> Clustered<'_, Sql> {
             let size = batch.get_array_memory_size();
             bytes += size;
             if bytes > IN_MEMORY_BYTES || !reserved.grow(size * COPIES) {
-                drop((rows, batches, reserved));
-                return self.sorted_by_engine(session, spec, sql).await;
+                return Ok(None);
             }
             batches.push(batch);
         }
         let fact = self.fact.clone();
         let sorting = tokio::task::spawn_blocking(move || in_memory(&batches, &fact));
         let sorted = sorting.await.map_err(|error| broken(error, "sorting broke down"))?;
-        Ok(holding(sorted.map_err(|error| broken(error, "rows cannot be sorted"))?, reserved))
+        let sorted = sorted.map_err(|error| broken(error, "rows cannot be sorted"))?;
+        Ok(Some(holding(sorted, reserved)))
     }
 
     /// The same for a partition that memory does not hold.
