@@ -11,6 +11,7 @@
 //! * answers: `execute`, `wire`, `explain`, `log`, `errors`, `damage`
 
 mod catalog;
+mod compact_text;
 mod damage;
 mod describe;
 mod erased;

@@ -7,6 +7,7 @@
 
 use super::EngineSettings;
 use super::catalog::{CATALOG, Catalogs, WAREHOUSE};
+use super::compact_text::CompactText;
 use super::planner::QueryPlanner;
 use super::scope::QueryScope;
 use super::star::{FuseStars, HotColumns, StarScan};
@@ -45,6 +46,7 @@ pub(crate) fn template(
         .with_runtime_env(runtime)
         .with_query_planner(Arc::new(QueryPlanner))
         .with_physical_optimizer_rule(Arc::new(FuseStars))
+        .with_physical_optimizer_rule(Arc::new(CompactText))
         .with_physical_optimizer_rule(Arc::new(Yielding))
         .with_expr_planners(SessionStateDefaults::default_expr_planners())
         .with_scalar_functions(SessionStateDefaults::default_scalar_functions())
