@@ -31,6 +31,12 @@ pub struct Config {
     pub warehouse_dir: PathBuf,
     /// Where the server listens for Flight SQL.
     pub flight_address: SocketAddr,
+    /// The certificate that the server speaks TLS with, in PEM; relative to the project.
+    pub tls_certificate: Option<PathBuf>,
+    /// The certificate's private key, in PEM; relative to the project.
+    pub tls_key: Option<PathBuf>,
+    /// A file that holds the password of the server's clients; relative to the project.
+    pub password_file: Option<PathBuf>,
     /// What is logged: a level, or filters such as `info,starhouse::etl=debug`.
     pub log_level: String,
 }
@@ -58,7 +64,7 @@ pub struct Setting {
 }
 
 /// All settings.
-pub const SETTINGS: [Setting; 9] = [
+pub const SETTINGS: [Setting; 12] = [
     Setting {
         key: "memory_limit",
         default: "half of the machine's memory, or 4 GiB where that is unknown",
@@ -110,14 +116,14 @@ pub const SETTINGS: [Setting; 9] = [
         default: ".spill",
         example: ".spill",
         doc: "folder for what does not fit into memory, relative to the project",
-        read: |config, text| folder(text).map(|folder| config.spill_dir = folder),
+        read: |config, text| path(text).map(|folder| config.spill_dir = folder),
     },
     Setting {
         key: "warehouse_dir",
         default: "warehouse",
         example: "warehouse",
         doc: "folder of the tables and releases, relative to the project",
-        read: |config, text| folder(text).map(|folder| config.warehouse_dir = folder),
+        read: |config, text| path(text).map(|folder| config.warehouse_dir = folder),
     },
     Setting {
         key: "flight_address",
@@ -125,6 +131,29 @@ pub const SETTINGS: [Setting; 9] = [
         example: "127.0.0.1:31337",
         doc: "address and port on which `serve` listens for Flight SQL; port 0 takes a free one",
         read: |config, text| address(text).map(|address| config.flight_address = address),
+    },
+    Setting {
+        key: "tls_certificate",
+        default: "none: plain text",
+        example: "server.crt",
+        doc: "the certificate, and those that vouch for it, with which `serve` speaks TLS: a PEM file, \
+              relative to the project",
+        read: |config, text| path(text).map(|file| config.tls_certificate = Some(file)),
+    },
+    Setting {
+        key: "tls_key",
+        default: "none",
+        example: "server.key",
+        doc: "the private key of `tls_certificate`: a PEM file, relative to the project",
+        read: |config, text| path(text).map(|file| config.tls_key = Some(file)),
+    },
+    Setting {
+        key: "password_file",
+        default: "none: whoever can connect is let in",
+        example: "server.password",
+        doc: "a file with the password that clients of `serve` give, with any user's name; or set the \
+              environment variable STARHOUSE_PASSWORD",
+        read: |config, text| path(text).map(|file| config.password_file = Some(file)),
     },
     Setting {
         key: "log_level",
@@ -152,6 +181,9 @@ impl Config {
             spill_dir: PathBuf::from(".spill"),
             warehouse_dir: PathBuf::from("warehouse"),
             flight_address: SocketAddr::from(([127, 0, 0, 1], 31337)),
+            tls_certificate: None,
+            tls_key: None,
+            password_file: None,
             log_level: "warn".to_owned(),
         }
     }
@@ -229,8 +261,8 @@ fn on_off(text: &str) -> Result<bool, String> {
     }
 }
 
-fn folder(text: &str) -> Result<PathBuf, String> {
-    if text.is_empty() { Err("expected a folder".to_owned()) } else { Ok(PathBuf::from(text)) }
+fn path(text: &str) -> Result<PathBuf, String> {
+    if text.is_empty() { Err("expected a path".to_owned()) } else { Ok(PathBuf::from(text)) }
 }
 
 fn address(text: &str) -> Result<SocketAddr, String> {

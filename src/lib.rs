@@ -85,6 +85,7 @@
 //! * *a kind of measure*: [`model::MeasureKind`]; the compiler then leads from place to place.
 //! * *a source*: a file in `etl/source/` and a variant of [`etl::job::From`].
 //! * *a cleaning rule*: a file in `etl/clean/` and a variant of [`etl::job::Rule`].
+//! * *tables that users write* (`CREATE TABLE sandbox.x`, ingestion): [`etl::sandbox`].
 //! * *a system table*: a file in `engine/system/`.
 //! * *a command*: a file in `cli/` and a variant of its `Command`.
 //! * *the moment of commit*: [`store::Load::publish`]; the steps at which tests kill it:

@@ -146,6 +146,13 @@ pub(crate) struct At {
     as_of: Option<DateTime<Utc>>,
 }
 
+impl At {
+    /// Whether a release of its own is asked for.
+    pub(super) fn is_held(&self) -> bool {
+        self.release.is_some() || self.as_of.is_some()
+    }
+}
+
 /// A moment as people write one; a date alone is its midnight.
 pub(super) fn moment(text: &str) -> std::result::Result<DateTime<Utc>, String> {
     if let Ok(moment) = DateTime::parse_from_rfc3339(text) {

@@ -4,12 +4,13 @@ mod editor;
 
 use super::failure::Failure;
 use super::interrupt::{asked_to_stop, interrupted};
-use super::output::{self, Format, OutputArgs};
+use super::output::{Format, OutputArgs};
 use super::project::{At, Project};
 use super::statements;
 use super::table::headed;
 use crate::engine::{Session, TableInfo};
 use crate::error::{Error, Result};
+use crate::etl::sandbox::Sandbox;
 use crate::ids::ReleaseId;
 use comfy_table::Cell;
 use editor::{Editor, Line};
@@ -27,14 +28,20 @@ Statements end with a semicolon; Ctrl-C stops one, Tab completes names.
 pub(super) async fn run(
     project: Project,
     session: Session,
+    at: At,
     output: OutputArgs,
 ) -> std::result::Result<(), Failure> {
-    Prompt { known: session.release().id, project, session, output }.interactive().await
+    let (known, held) = (session.release().id, at.is_held());
+    let sandbox = Sandbox::new(project.engine.clone());
+    Prompt { project, session, held, sandbox, output, known }.interactive().await
 }
 
 struct Prompt {
     project: Project,
     session: Session,
+    /// Whether the user has asked for a release of the past.
+    held: bool,
+    sandbox: Sandbox,
     output: OutputArgs,
     /// The newest release that the user was told of.
     known: ReleaseId,
@@ -70,23 +77,26 @@ impl Prompt {
     }
 
     /// Runs statements; Ctrl-C stops the one that runs and the rest.
-    async fn statements(&self, text: &str) -> std::result::Result<(), Failure> {
+    async fn statements(&mut self, text: &str) -> std::result::Result<(), Failure> {
         for statement in statements::split(text) {
             let started = Instant::now();
             let (session, output) = (self.session.clone(), self.output.clone());
-            let statement = statement.to_owned();
+            let (sandbox, held, statement) =
+                (self.sandbox.clone(), self.held, statement.to_owned());
             // On a task of its own: an operator that is busy for long would not let Ctrl-C be seen.
             let mut answering = tokio::spawn(async move {
-                let query = session.plan_sql(&statement).await?;
-                output::answer(&query, &output).await
+                statements::run(&sandbox, &session, held, &statement, &output).await
             });
-            tokio::select! {
+            let changed = tokio::select! {
                 answered = &mut answering => answered
                     .map_err(|error| Error::internal("the statement died").caused_by(error))??,
                 () = asked_to_stop() => {
                     answering.abort();
                     return Err(interrupted().into());
                 }
+            };
+            if changed {
+                self.move_on().await?;
             }
             self.tell(&format!("{:.3} s", started.elapsed().as_secs_f64()))?;
         }
@@ -104,8 +114,8 @@ impl Prompt {
             ("d", "") => self.tell(&list(&self.session.tables()?))?,
             ("d", name) => self.tell(&describe(&self.session.tables()?, name)?)?,
             ("r", _) => {
-                self.session = self.project.session(&At::default()).await?;
-                self.known = self.session.release().id;
+                self.held = false;
+                self.move_on().await?;
                 editor.complete(self.names());
                 self.tell(&format!("release {}", self.known))?;
             }
@@ -126,6 +136,13 @@ impl Prompt {
                 return Err(error.hint("\\? lists them").into());
             }
         }
+        Ok(())
+    }
+
+    /// Asks the newest release from now on.
+    async fn move_on(&mut self) -> Result<()> {
+        self.session = self.project.session(&At::default()).await?;
+        self.known = self.session.release().id;
         Ok(())
     }
 

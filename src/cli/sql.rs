@@ -1,18 +1,20 @@
 //! `starhouse sql`: one question, or a prompt.
 
 use super::failure::Failure;
-use super::output::{self, OutputArgs};
+use super::output::OutputArgs;
 use super::project::{At, Project};
 use super::prompt;
 use super::statements;
 use crate::error::{Error, ErrorKind, Result};
+use crate::etl::sandbox::Sandbox;
 use std::io::{self, IsTerminal, Read};
 use std::path::{Path, PathBuf};
 
 /// Ask in SQL; without a QUERY, at a prompt or from stdin
 ///
 /// Schemas: warehouse (dim_* and fact_* tables; the default), cubes (one table a cube, with
-/// MEASURE(name) for its measures), system (releases, runs, rejects ...), information_schema.
+/// MEASURE(name) for its measures), sandbox (tables of your own: CREATE TABLE, INSERT, UPDATE,
+/// DELETE, DROP TABLE), system (releases, runs, rejects ...), information_schema.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Args {
@@ -34,6 +36,7 @@ Examples:
   starhouse sql --format csv 'SELECT * FROM dim_store' > stores.csv
   starhouse sql --format parquet --output sales.parquet 'SELECT * FROM fact_sales'
   starhouse sql --release 1 'SELECT count(*) FROM fact_sales'
+  starhouse sql 'CREATE TABLE sandbox.best AS SELECT * FROM dim_store LIMIT 3'
   starhouse sql --as-of 2025-03-31 -f report.sql";
 
 impl Args {
@@ -63,13 +66,16 @@ pub(super) async fn run(project: &Path, args: Args) -> std::result::Result<(), F
                     .hint("ask one statement, or write tables to stdout")
                     .into());
             }
+            let (sandbox, held) = (Sandbox::new(project.engine.clone()), args.at.is_held());
+            let mut session = session;
             for statement in statements {
-                let query = session.plan_sql(statement).await?;
-                output::answer(&query, &args.output).await?;
+                if statements::run(&sandbox, &session, held, statement, &args.output).await? {
+                    session = project.session(&args.at).await?;
+                }
             }
             Ok(())
         }
-        None => prompt::run(project, session, args.output).await,
+        None => prompt::run(project, session, args.at, args.output).await,
     }
 }
 

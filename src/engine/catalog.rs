@@ -1,5 +1,5 @@
-//! The catalog of one release: `warehouse` (stored tables), `cubes`, `system`, and, for a load,
-//! `staging`.
+//! The catalog of one release: `warehouse` (stored tables), `sandbox` (those that users wrote),
+//! `cubes`, `system`, and, for a load, `staging`.
 
 use super::TableInfo;
 use super::erased::{Erased, erased};
@@ -26,12 +26,30 @@ use std::sync::Arc;
 pub(crate) const CATALOG: &str = "starhouse";
 /// Stored tables.
 pub(crate) const WAREHOUSE: &str = "warehouse";
+/// Stored tables that users wrote.
+pub(crate) const SANDBOX: &str = "sandbox";
 /// Cubes.
 pub(crate) const CUBES: &str = "cubes";
 /// What Starhouse knows about itself.
 pub(crate) const SYSTEM: &str = "system";
 /// A load's staged tables.
 pub(crate) const STAGING: &str = "staging";
+
+/// What the names of the sandbox's tables begin with in a release.
+const SANDBOX_PREFIX: &str = "sandbox_";
+
+/// What a table of the sandbox is called in a release.
+pub(crate) fn sandbox_table(name: &str) -> String {
+    format!("{SANDBOX_PREFIX}{name}")
+}
+
+/// The SQL schema and name of a release's table.
+fn sql_name(stored: &str) -> (&'static str, &str) {
+    match stored.strip_prefix(SANDBOX_PREFIX) {
+        Some(name) => (SANDBOX, name),
+        None => (WAREHOUSE, stored),
+    }
+}
 
 /// The cubes' tables and descriptions, by name; the same in every release.
 pub(crate) type CubeTables = BTreeMap<String, (Arc<CubeTable>, String)>;
@@ -66,7 +84,8 @@ impl ReleaseCatalog {
         });
         let stored = release.tables.iter().map(|(name, state)| {
             let description = describe::table(model, name);
-            let table = StoredTable::new(WAREHOUSE, name, description, release.id, state.clone());
+            let (schema, in_sql) = sql_name(name);
+            let table = StoredTable::new(schema, in_sql, description, release.id, state.clone());
             let keys = statistics::keys(model, release, name);
             let place = Place::of(model, name);
             (name.clone(), Arc::new(table.with_keys(keys).at(place)))
@@ -104,11 +123,14 @@ impl ReleaseCatalog {
     }
 
     fn schemas(&self) -> BTreeMap<&'static str, Arc<FixedSchema>> {
-        let warehouse = FixedSchema::new(self.stored.iter().map(|(n, t)| (n, as_provider(t))));
+        let of = |schema: &'static str| {
+            let tables = self.stored.values().filter(move |table| table.schema_name() == schema);
+            FixedSchema::new(tables.map(|table| (table.name(), as_provider(table))))
+        };
         let cubes = FixedSchema::new(self.cubes.iter().map(|(n, (t, _))| (n, as_provider(t))));
         let system = FixedSchema::new(self.system.iter().map(|(n, t)| (n, as_provider(t))));
-        let mut schemas =
-            BTreeMap::from([(WAREHOUSE, warehouse), (CUBES, cubes), (SYSTEM, system)]);
+        let mut schemas = BTreeMap::from([(CUBES, cubes), (SYSTEM, system)]);
+        schemas.extend([WAREHOUSE, SANDBOX].map(|schema| (schema, of(schema))));
         let staged = self.staged.iter().map(|(n, t)| (n, as_provider(t)));
         let streamed = self.streamed.iter().map(|(n, t)| (n, as_provider(t)));
         let staging = FixedSchema::new(staged.chain(streamed));
@@ -150,10 +172,10 @@ impl ReleaseCatalog {
             description: description.clone(),
             ..info(CUBES, name, "VIEW", table.as_ref())
         });
-        let stored = self.staged.iter().chain(&self.stored).map(|(name, table)| TableInfo {
+        let stored = self.staged.values().chain(self.stored.values()).map(|table| TableInfo {
             remarks: table.remarks(),
             description: table.description().to_owned(),
-            ..info(table.schema_name(), name, "TABLE", table.as_ref())
+            ..info(table.schema_name(), table.name(), "TABLE", table.as_ref())
         });
         let system = self.system.iter().map(|(name, table)| TableInfo {
             remarks: table.remarks(),
@@ -201,8 +223,10 @@ struct FixedSchema {
 }
 
 impl FixedSchema {
-    fn new<'a>(tables: impl Iterator<Item = (&'a String, Arc<dyn TableProvider>)>) -> Arc<Self> {
-        Arc::new(Self { tables: tables.map(|(name, table)| (name.clone(), table)).collect() })
+    fn new<Name: Into<String>>(
+        tables: impl Iterator<Item = (Name, Arc<dyn TableProvider>)>,
+    ) -> Arc<Self> {
+        Arc::new(Self { tables: tables.map(|(name, table)| (name.into(), table)).collect() })
     }
 }
 

@@ -28,8 +28,10 @@ pub(crate) fn no_files(statement: &parser::Statement) -> Result<()> {
 }
 
 fn denied(statement: &str) -> Error {
-    Error::new(ErrorKind::Denied, format!("{statement} is not allowed here"))
-        .hint("SQL only reads: SELECT, EXPLAIN, SHOW and DESCRIBE; jobs change the warehouse")
+    Error::new(ErrorKind::Denied, format!("{statement} is not allowed here")).hint(
+        "SELECT, EXPLAIN, SHOW and DESCRIBE ask; CREATE TABLE, INSERT, UPDATE, DELETE and DROP \
+               TABLE change tables of the schema `sandbox`; jobs change the warehouse",
+    )
 }
 
 /// Refuses every plan that is not a question: DDL, DML, COPY, SET, PREPARE, transactions.

@@ -48,10 +48,12 @@ mod yielding;
 mod tests;
 
 use self::erased::Erased;
+pub(crate) use catalog::{SANDBOX, sandbox_table};
 pub use errors::from_datafusion as error_of;
 pub use memory::Reserved;
 pub use session::Session;
 pub use shared::Engine;
+pub(crate) use sql::{Change, IfExists, Verb, quoted};
 pub use streamed::Streamed;
 
 use arrow::datatypes::SchemaRef;

@@ -5,7 +5,7 @@ use super::log::LogEntry;
 use super::plan_cache::{Form, Question};
 use super::ready::Ready;
 use super::{Engine, Query, TableInfo, plan, sql};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::ids::ReleaseId;
 use crate::model::{Aggregate, Cube, Model};
 use crate::policy::{Access, Policy, Principal};
@@ -58,6 +58,34 @@ impl Session {
     #[must_use]
     pub fn with_aggregates(&self, on: bool) -> Self {
         Self { aggregates: on, ..self.clone() }
+    }
+
+    /// The same session, where bare names are tables of that schema.
+    ///
+    /// # Errors
+    /// Not found where there is no such schema.
+    pub fn in_schema(&self, name: &str) -> Result<Self> {
+        match self.catalog.schema_names().find(|schema| *schema == name) {
+            Some(default_schema) => Ok(Self { default_schema, ..self.clone() }),
+            None => {
+                let known: Vec<&str> = self.catalog.schema_names().collect();
+                Err(Error::not_found(format!("there is no schema `{name}`"))
+                    .hint(format!("there are {}", known.join(", "))))
+            }
+        }
+    }
+
+    /// The same principal's session on another release.
+    pub(crate) fn on(&self, release: &Arc<Release>) -> Self {
+        Self { catalog: self.engine.catalog(release), ..self.clone() }
+    }
+
+    /// What a statement that changes a table asks for; none where it is a question.
+    ///
+    /// # Errors
+    /// User where it does not parse, unsupported where it has clauses that nobody plans.
+    pub(crate) fn change(&self, sql: &str) -> Result<Option<sql::Change>> {
+        if sql::may_change(sql) { sql::change(&sql::parse(sql)?) } else { Ok(None) }
     }
 
     /// Plans one SQL statement.

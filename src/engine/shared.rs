@@ -146,8 +146,8 @@ impl Engine {
         &self.0.policy
     }
 
-    pub(crate) fn clock(&self) -> &dyn Clock {
-        self.0.clock.as_ref()
+    pub(crate) fn clock(&self) -> &Arc<dyn Clock> {
+        &self.0.clock
     }
 
     /// What DataFusion sessions start from.

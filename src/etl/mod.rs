@@ -20,6 +20,7 @@ pub mod progress;
 pub mod quarantine;
 mod rows;
 pub mod run;
+pub mod sandbox;
 mod source;
 mod transform;
 mod upstream;

@@ -177,7 +177,10 @@ pub(crate) async fn publish(
 }
 
 /// A run's number: the moment it began, and a count where several began at once.
-async fn run_id(warehouse: &crate::store::Warehouse, now: DateTime<Utc>) -> Result<RunId> {
+pub(crate) async fn run_id(
+    warehouse: &crate::store::Warehouse,
+    now: DateTime<Utc>,
+) -> Result<RunId> {
     let moment = now.format("%Y%m%dT%H%M%S%6fZ").to_string();
     let mut id = RunId(moment.clone());
     let mut count = 1;

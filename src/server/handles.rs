@@ -33,6 +33,12 @@ impl<T: Clone> Handles<T> {
 
     /// Keeps a value and gives its handle.
     pub(super) fn insert(&self, owner: &Principal, value: T, now: Instant) -> Bytes {
+        let handle = Bytes::from(Uuid::new_v4().to_string());
+        self.keep(handle.clone(), owner, value, now);
+        handle
+    }
+
+    fn keep(&self, handle: Bytes, owner: &Principal, value: T, now: Instant) {
         let mut entries = self.entries();
         entries.retain(|_, entry| entry.deadline > now);
         if entries.len() >= self.capacity {
@@ -41,10 +47,14 @@ impl<T: Clone> Handles<T> {
                 entries.remove(&handle);
             }
         }
-        let handle = Bytes::from(Uuid::new_v4().to_string());
         let entry = Entry { value, owner: owner.clone(), deadline: now + self.max_age };
-        entries.insert(handle.clone(), entry);
-        handle
+        entries.insert(handle, entry);
+    }
+
+    /// Keeps a value under a key of the caller's, in place of the one there.
+    pub(super) fn put(&self, owner: &Principal, key: Bytes, value: T, now: Instant) {
+        self.entries().remove(&key);
+        self.keep(key, owner, value, now);
     }
 
     /// The value, which counts as used now and stays.

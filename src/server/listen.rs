@@ -1,7 +1,9 @@
 //! The socket, the HTTP/2 limits and the way down.
 
 use super::ServerOptions;
+use super::connection::incoming;
 use super::flight_sql::FlightSql;
+use super::tls::Tls;
 use crate::engine::Engine;
 use crate::error::{Error, ErrorKind, Result};
 use crate::policy::Principal;
@@ -12,7 +14,6 @@ use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
-use tonic::transport::server::TcpIncoming;
 
 /// Calls at once on one connection; tonic's own default is no limit.
 const MAX_CONCURRENT_STREAMS: u32 = 128;
@@ -28,6 +29,7 @@ const MAX_PENDING_RESETS: usize = 64;
 pub struct Server {
     listener: TcpListener,
     address: SocketAddr,
+    tls: Option<Tls>,
     service: FlightSql,
     shutdown_grace: Duration,
     engine: Engine,
@@ -38,10 +40,14 @@ impl Server {
     /// Takes the address.
     ///
     /// # Errors
-    /// Usage where other machines could reach the address, unavailable where it is taken.
+    /// Usage where other machines could reach the address and are not kept out, user where the
+    /// TLS files are not right, unavailable where the address is taken.
     pub async fn bind(engine: Engine, options: ServerOptions) -> Result<Self> {
         let wanted = options.address;
-        only_loopback(wanted)?;
+        if !options.insecure {
+            guarded(wanted, options.tls.is_some(), options.password.is_some())?;
+        }
+        let tls = options.tls.as_ref().map(Tls::read).transpose()?;
         let unavailable = |error: std::io::Error| {
             Error::new(ErrorKind::Unavailable, "cannot listen")
                 .with("address", wanted)
@@ -50,9 +56,9 @@ impl Server {
         };
         let listener = TcpListener::bind(wanted).await.map_err(unavailable)?;
         let address = listener.local_addr().map_err(unavailable)?;
-        let service = FlightSql::new(engine.clone())?;
+        let service = FlightSql::new(engine.clone(), options.password)?;
         let ServerOptions { shutdown_grace, look_interval, .. } = options;
-        Ok(Self { listener, address, service, shutdown_grace, engine, look_interval })
+        Ok(Self { listener, address, tls, service, shutdown_grace, engine, look_interval })
     }
 
     /// The address taken, with the real port.
@@ -62,7 +68,8 @@ impl Server {
 
     /// Where clients connect, as a URI.
     pub fn uri(&self) -> String {
-        format!("grpc://{}", self.address)
+        let scheme = if self.tls.is_some() { "grpc+tls" } else { "grpc" };
+        format!("{scheme}://{}", self.address)
     }
 
     /// Serves until `shutdown` completes, then lets running queries end within the grace period.
@@ -74,7 +81,7 @@ impl Server {
             .max_decoding_message_size(MAX_REQUEST_BYTES)
             .max_encoding_message_size(usize::MAX);
         let (stop, stopped) = oneshot::channel::<()>();
-        let incoming = TcpIncoming::from(self.listener).with_nodelay(Some(true));
+        let incoming = incoming(self.listener, self.tls);
         let serving =
             builder().add_service(service).serve_with_incoming_shutdown(incoming, async {
                 // A dropped sender means the same: nobody is left to serve for.
@@ -127,14 +134,21 @@ fn builder() -> tonic::transport::Server {
         .http2_max_pending_accept_reset_streams(Some(MAX_PENDING_RESETS))
 }
 
-/// Without TLS and sign-in only this machine may connect.
-fn only_loopback(address: SocketAddr) -> Result<()> {
-    if address.ip().is_loopback() {
-        return Ok(());
-    }
-    let text = format!("refusing to listen on {address}: other machines could reach it");
-    Err(Error::new(ErrorKind::Usage, text)
-        .hint("there is no TLS and no sign-in yet; listen on 127.0.0.1 or [::1]"))
+/// Without TLS and a password only this machine may connect.
+fn guarded(address: SocketAddr, tls: bool, password: bool) -> Result<()> {
+    let missing = match (tls, password) {
+        _ if address.ip().is_loopback() => return Ok(()),
+        (true, true) => return Ok(()),
+        (true, false) => "a password",
+        (false, true) => "TLS",
+        (false, false) => "TLS and a password",
+    };
+    let text =
+        format!("refusing to listen on {address} without {missing}: other machines could reach it");
+    Err(Error::new(ErrorKind::Usage, text).hint(
+        "set tls_certificate, tls_key and password_file, listen on 127.0.0.1 or [::1], or say \
+         --insecure where the network itself keeps others out",
+    ))
 }
 
 #[cfg(test)]
@@ -142,14 +156,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_loopback_addresses_are_taken() {
+    fn other_machines_are_let_in_by_tls_and_password_only() {
         for good in ["127.0.0.1:0", "[::1]:0", "127.0.0.2:5000"] {
-            assert!(only_loopback(good.parse().unwrap()).is_ok(), "{good}");
+            assert!(guarded(good.parse().unwrap(), false, false).is_ok(), "{good}");
         }
         for open in ["0.0.0.0:0", "[::]:31337", "192.0.2.1:31337"] {
-            let error = only_loopback(open.parse().unwrap()).unwrap_err();
-            assert_eq!(error.kind(), ErrorKind::Usage);
-            assert!(error.message().contains("other machines could reach it"), "{error}");
+            let open = open.parse().unwrap();
+            for (tls, password) in [(false, false), (true, false), (false, true)] {
+                let error = guarded(open, tls, password).unwrap_err();
+                assert_eq!(error.kind(), ErrorKind::Usage);
+                assert!(error.message().contains("other machines could reach it"), "{error}");
+            }
+            assert!(guarded(open, true, true).is_ok());
         }
     }
 }

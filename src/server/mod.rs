@@ -8,15 +8,20 @@
 //! Architecture invariant: adapters plan nothing. A statement is planned once, when its schema is
 //! promised; what the client fetches afterwards is that plan, on that release.
 //!
-//! There is no TLS and no user directory yet, so the server serves the machine's own user and
-//! refuses to listen on an address that other machines can reach.
+//! There is one user, behind a password where one is set. Where other machines can reach the
+//! address, the server wants TLS and a password.
 
+mod connection;
 mod flight_sql;
+mod handles;
 mod listen;
 mod sign_in;
 mod status;
+mod tls;
 
 pub use listen::Server;
+pub use sign_in::Password;
+pub use tls::TlsFiles;
 
 use crate::engine::Engine;
 use crate::error::Result;
@@ -27,8 +32,14 @@ use std::time::Duration;
 /// How to serve.
 #[derive(Debug, Clone)]
 pub struct ServerOptions {
-    /// Where to listen, a loopback address; port 0 takes a free one.
+    /// Where to listen; port 0 takes a free one.
     pub address: SocketAddr,
+    /// The certificate to speak TLS with; without one, plain text.
+    pub tls: Option<TlsFiles>,
+    /// What clients must know; without one, everybody who can connect is let in.
+    pub password: Option<Password>,
+    /// Whether other machines may connect even without TLS or without a password.
+    pub insecure: bool,
     /// How long running queries may go on once the server was told to stop.
     pub shutdown_grace: Duration,
     /// How often the server looks for a newer release while nobody asks anything.
@@ -39,7 +50,9 @@ impl Default for ServerOptions {
     fn default() -> Self {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 31337));
         let shutdown_grace = Duration::from_secs(10);
-        Self { address, shutdown_grace, look_interval: Duration::from_secs(10) }
+        let look_interval = Duration::from_secs(10);
+        let (tls, password, insecure) = (None, None, false);
+        Self { address, tls, password, insecure, shutdown_grace, look_interval }
     }
 }
 

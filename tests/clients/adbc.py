@@ -2,6 +2,7 @@
 
 Called by tests/it/clients_drivers.rs:  python adbc.py grpc://127.0.0.1:PORT ANSWER.arrow
 where ANSWER.arrow is what `starhouse sql --format arrow` gives for QUERY below.
+or, over TLS:  python adbc.py grpc+tls://127.0.0.1:PORT CERTIFICATE.pem PASSWORD
 Any failure is an exception; the last line of a good run is "adbc: ok".
 """
 
@@ -122,6 +123,78 @@ def check_whole_and_parts(connection):
         assert cursor.fetchone() == (4,)
 
 
+def check_sandbox(connection):
+    rows = pa.table({
+        "id": pa.array([1, 2, 3], pa.int64()),
+        "name": pa.array(["a", None, "naïve 东京"]),
+        "amount": pa.array([Decimal("1.50"), Decimal("-2.25"), None], pa.decimal128(9, 2)),
+        "day": pa.array([dt.date(2025, 1, 31), None, dt.date(2024, 2, 29)]),
+        "code": pa.array(["x", "y", "x"]).dictionary_encode(),
+        "ratio": pa.array([0.5, None, 2.25], pa.float32()),
+    })
+    everything = "SELECT * FROM sandbox.taken ORDER BY id"
+
+    def read():
+        with connection.cursor() as cursor:
+            cursor.execute(everything)
+            return cursor.fetch_arrow_table().to_pydict()
+
+    with connection.cursor() as cursor:
+        assert cursor.adbc_ingest("taken", rows, mode="create") == 3
+        assert read() == rows.to_pydict()
+        assert cursor.adbc_ingest("taken", rows, mode="append") == 3
+        assert cursor.adbc_ingest("taken", rows, mode="replace", db_schema_name="sandbox") == 3
+        assert cursor.adbc_ingest("taken", rows.to_reader(1), mode="create_append") == 3
+        assert len(read()["id"]) == 6
+        for arguments in ({"mode": "create"}, {"mode": "append", "db_schema_name": "warehouse"},
+                          {"mode": "create", "temporary": True}):
+            try:
+                cursor.adbc_ingest("taken", rows, **arguments)
+            except adbc_driver_manager.Error:
+                continue
+            raise AssertionError(f"not refused: {arguments}")
+        assert len(read()["id"]) == 6
+
+        cursor.execute("DELETE FROM sandbox.taken WHERE id > 1")
+        cursor.execute("UPDATE sandbox.taken SET name = 'b', amount = amount * 2")
+        assert set(read()["amount"]) == {Decimal("3.00")}
+        cursor.executemany("INSERT INTO sandbox.taken (id, name) VALUES (?, ?)",
+                           [(7, "seven"), (8, None), (9, "nine")])
+        assert read()["id"] == [1, 1, 7, 8, 9]
+        cursor.execute("INSERT INTO sandbox.taken (id, day) VALUES (?, ?)", (10, dt.date(2026, 1, 1)))
+        assert read()["day"][-1] == dt.date(2026, 1, 1)
+        cursor.execute("DROP TABLE sandbox.taken")
+
+
+def check_sessions(uri):
+    with dbapi.connect(uri, conn_kwargs={"adbc.connection.db_schema": "cubes"},
+                       autocommit=True) as connection:
+        assert connection.adbc_current_db_schema == "cubes"
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT MEASURE(revenue) FROM sales WHERE city = 'Paris'")
+            assert cursor.fetchone() == (Decimal("0.03"),)
+        connection.adbc_current_db_schema = "warehouse"
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT count(*) FROM fact_sales")
+            assert cursor.fetchone() == (4,)
+
+
+def check_guarded(uri, certificate, password):
+    with open(certificate) as file:
+        trusted = {DatabaseOptions.TLS_ROOT_CERTS.value: file.read()}
+    with dbapi.connect(uri, db_kwargs={**trusted, "username": "ann", "password": password},
+                       autocommit=True) as connection:
+        check_values(connection)
+    for credentials in ({"username": "ann", "password": "wrong"}, {}):
+        try:
+            with dbapi.connect(uri, db_kwargs={**trusted, **credentials}) as connection:
+                check_values(connection)
+        except adbc_driver_manager.Error as error:
+            assert "UNAUTHENTICATED" in str(error).upper(), error
+        else:
+            raise AssertionError(f"let in with {credentials}")
+
+
 def check_errors(connection):
     def refused(statement, *words):
         with connection.cursor() as cursor:
@@ -136,13 +209,17 @@ def check_errors(connection):
 
     refused("SELECT * FROM dim_stor", "NOT_FOUND", "dim_store")
     refused("SELECT * FROM", "INVALID_ARGUMENT")
-    refused("DROP TABLE dim_store", "not allowed")
+    refused("DROP TABLE dim_store", "not for clients")
     with connection.cursor() as cursor:
         cursor.execute("SELECT 1")
         assert cursor.fetchone() == (1,), "the connection lives on"
 
 
 def main():
+    if len(sys.argv) == 4:
+        check_guarded(*sys.argv[1:])
+        print("adbc: ok")
+        return
     uri, answer = sys.argv[1:]
     with dbapi.connect(uri, autocommit=True) as connection:
         check_values(connection)
@@ -151,7 +228,9 @@ def main():
         check_parameters(connection)
         check_metadata(connection)
         check_whole_and_parts(connection)
+        check_sandbox(connection)
         check_errors(connection)
+    check_sessions(uri)
     signed_in = {"username": "ann", "password": "secret"}
     token = {DatabaseOptions.AUTHORIZATION_HEADER.value: "Bearer a-token"}
     for credentials in (signed_in, token):

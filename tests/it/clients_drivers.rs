@@ -3,6 +3,7 @@
 //! `.ci/install/programs.sh` installs what they need. Without it these tests fail and say so; they are
 //! never skipped silently.
 
+use crate::clients_guarded::{PASSWORD, with_tls};
 use crate::support::{ServeProcess, TinyProject, starhouse};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -38,6 +39,24 @@ async fn python_adbc_gets_the_same_answers() {
         Command::new(python)
             .arg(clients_folder().join("adbc.py"))
             .args([&format!("grpc://{}", server.address), answer]),
+        "source .ci/install/programs.sh, which sets STARHOUSE_PYTHON to a Python with the packages \
+         of tests/requirements.txt",
+    );
+    assert!(output.trim_end().ends_with("adbc: ok"), "{output}");
+}
+
+#[tokio::test]
+#[ignore = "needs Python with adbc-driver-flightsql and pyarrow (see .ci/install/programs.sh)"]
+async fn python_adbc_speaks_tls() {
+    let project = TinyProject::new().await;
+    with_tls(project.path());
+    let server = ServeProcess::start(project.path());
+    let python = std::env::var("STARHOUSE_PYTHON").unwrap_or_else(|_| "python3".to_owned());
+    let output = run(
+        Command::new(python)
+            .arg(clients_folder().join("adbc.py"))
+            .arg(format!("grpc+tls://localhost:{}", server.address.port()))
+            .args([project.path().join("server.crt").to_str().unwrap(), PASSWORD]),
         "source .ci/install/programs.sh, which sets STARHOUSE_PYTHON to a Python with the packages \
          of tests/requirements.txt",
     );

@@ -6,8 +6,10 @@
 mod cli;
 mod clients;
 mod clients_drivers;
+mod clients_guarded;
 mod clients_metadata;
 mod clients_prepared;
+mod clients_sandbox;
 mod compact;
 mod complete_journey;
 mod crash;
@@ -24,6 +26,7 @@ mod etl_traps;
 mod extract;
 mod model;
 mod reference;
+mod sandbox;
 mod slt;
 mod star;
 mod store;

@@ -207,9 +207,16 @@ pub(crate) struct ServeProcess {
 impl ServeProcess {
     /// Starts the server and waits until it listens.
     pub(crate) fn start(project: &Path) -> Self {
+        Self::start_with(project, &[], &[])
+    }
+
+    /// The same with more arguments and variables of the environment.
+    pub(crate) fn start_with(project: &Path, more: &[&str], variables: &[(&str, &str)]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_starhouse"))
             .args(["serve", "--address", "127.0.0.1:0", "--project"])
             .arg(project)
+            .args(more)
+            .envs(variables.iter().copied())
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
@@ -218,7 +225,8 @@ impl ServeProcess {
         // The thread reads to the end, so that the server never blocks on a full pipe.
         std::thread::spawn(move || {
             for line in output.lines().map_while(Result::ok) {
-                if let Some(rest) = line.strip_prefix("serving Flight SQL on grpc://") {
+                let uri = line.strip_prefix("serving Flight SQL on grpc");
+                if let Some((_, rest)) = uri.and_then(|uri| uri.split_once("://")) {
                     let address = rest.split_once(';').map_or(rest, |(address, _)| address);
                     let _ = found.send(address.parse().unwrap());
                 }

@@ -1,11 +1,13 @@
 //! From text to a statement that DataFusion may plan: parse in our dialect, refuse clauses nobody
 //! plans, number `?` parameters, send `VERSION AS OF` to the catalog of its release.
 
+mod changes;
 mod dialect;
 mod parameters;
 mod unplanned;
 mod versions;
 
+pub(crate) use changes::{Change, IfExists, Verb, change, quoted};
 pub(crate) use dialect::StarhouseDialect;
 pub(crate) use versions::{AsOf, Versions, catalog_of};
 
@@ -37,6 +39,24 @@ pub(crate) fn parse(sql: &str) -> Result<Statement> {
         parameters::number(statement)?;
     }
     Ok(statement)
+}
+
+/// Whether a text may be a statement that changes a table: most are not, and need not be parsed to
+/// be told.
+pub(crate) fn may_change(sql: &str) -> bool {
+    const WORDS: [&str; 6] = ["create", "insert", "update", "delete", "truncate", "drop"];
+    let mut rest = sql.trim_start();
+    loop {
+        let after = match rest.get(..2) {
+            Some("--") => rest.split_once('\n'),
+            Some("/*") => rest.split_once("*/"),
+            _ => break,
+        };
+        let Some((_, after)) = after else { return false };
+        rest = after.trim_start();
+    }
+    let word = rest.split(|c: char| !c.is_ascii_alphabetic()).next().unwrap_or_default();
+    WORDS.iter().any(|known| word.eq_ignore_ascii_case(known))
 }
 
 /// The SQL statement itself, within any `EXPLAIN`.

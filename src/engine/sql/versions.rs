@@ -129,9 +129,9 @@ impl Rename {
             [schema, table] | [_, schema, table] => (schema.clone(), table.clone()),
             _ => return Err(Error::user(format!("`{name}` is not the name of a table"))),
         };
-        if !["warehouse", "cubes"].contains(&schema.value.to_lowercase().as_str()) {
+        if !["warehouse", "cubes", "sandbox"].contains(&schema.value.to_lowercase().as_str()) {
             return Err(Error::user(format!("`{name}` has no versions"))
-                .hint("tables of the schemas warehouse and cubes have"));
+                .hint("tables of the schemas warehouse, cubes and sandbox have"));
         }
         let release = self.releases.get(&as_of(asked)?).ok_or_else(|| {
             Error::internal(format!("the release of `{name} {asked}` was not looked up"))

@@ -2,7 +2,7 @@
 
 use super::{Answers, FlightSql, command};
 use crate::error::{Error, ErrorKind, Result};
-use crate::policy::Principal;
+use crate::server::sign_in::Client;
 use arrow_flight::sql::{
     ActionCancelQueryRequest, ActionCancelQueryResult, ActionClosePreparedStatementRequest,
     ActionCreatePreparedStatementRequest, ActionCreatePreparedStatementResult, Any, Command,
@@ -20,6 +20,9 @@ const CREATE_PREPARED_STATEMENT: &str = "CreatePreparedStatement";
 const CLOSE_PREPARED_STATEMENT: &str = "ClosePreparedStatement";
 const CANCEL_FLIGHT_INFO: &str = "CancelFlightInfo";
 const CANCEL_QUERY: &str = "CancelQuery";
+const SET_SESSION_OPTIONS: &str = "SetSessionOptions";
+const GET_SESSION_OPTIONS: &str = "GetSessionOptions";
+const CLOSE_SESSION: &str = "CloseSession";
 
 /// The actions there are.
 pub(super) fn list() -> impl Iterator<Item = ActionType> + Send {
@@ -27,6 +30,9 @@ pub(super) fn list() -> impl Iterator<Item = ActionType> + Send {
         (CREATE_PREPARED_STATEMENT, "plans a statement to be bound and run several times"),
         (CLOSE_PREPARED_STATEMENT, "forgets a prepared statement"),
         (CANCEL_FLIGHT_INFO, "stops a query, waiting or running"),
+        (SET_SESSION_OPTIONS, "sets what the session's questions have in common"),
+        (GET_SESSION_OPTIONS, "tells what is set for the session"),
+        (CLOSE_SESSION, "forgets the session"),
         (CANCEL_QUERY, "stops a query; the older form of CancelFlightInfo"),
     ]
     .into_iter()
@@ -37,21 +43,29 @@ pub(super) fn list() -> impl Iterator<Item = ActionType> + Send {
 }
 
 impl FlightSql {
-    /// Does what an action asks.
+    /// Does what an action asks; gives the cookie to set beside the answer, if any.
     pub(super) async fn act(
         &self,
-        principal: &Principal,
+        client: &Client,
         action: &Action,
-    ) -> Result<Answers<arrow_flight::Result>> {
+    ) -> Result<(Answers<arrow_flight::Result>, Option<String>)> {
+        let mut cookie = None;
         let body = match action.r#type.as_str() {
-            CREATE_PREPARED_STATEMENT => Some(self.create_prepared(principal, action).await?),
+            CREATE_PREPARED_STATEMENT => Some(self.create_prepared(client, action).await?),
             CLOSE_PREPARED_STATEMENT => {
                 let request: ActionClosePreparedStatementRequest = unpack(&action.body)?;
-                self.close(principal, &request.prepared_statement_handle);
+                self.close(client, &request.prepared_statement_handle);
                 None
             }
-            CANCEL_FLIGHT_INFO => Some(self.cancel_flight_info(principal, &action.body)?),
-            CANCEL_QUERY => Some(self.cancel_query(principal, &action.body)?),
+            CANCEL_FLIGHT_INFO => Some(self.cancel_flight_info(client, &action.body)?),
+            CANCEL_QUERY => Some(self.cancel_query(client, &action.body)?),
+            SET_SESSION_OPTIONS => {
+                let (body, to_set) = self.set_options(client, &action.body).await?;
+                cookie = to_set;
+                Some(body)
+            }
+            GET_SESSION_OPTIONS => Some(self.get_options(client).await?),
+            CLOSE_SESSION => Some(self.close_session(client)),
             other => {
                 let known: Vec<String> = list().map(|action| action.r#type).collect();
                 return Err(Error::unsupported(format!("the action `{other}` is not supported"))
@@ -59,12 +73,12 @@ impl FlightSql {
             }
         };
         let results = body.into_iter().map(|body| Ok(arrow_flight::Result { body: body.into() }));
-        Ok(stream::iter(results.collect::<Vec<_>>()).boxed())
+        Ok((stream::iter(results.collect::<Vec<_>>()).boxed(), cookie))
     }
 
-    async fn create_prepared(&self, principal: &Principal, action: &Action) -> Result<Vec<u8>> {
+    async fn create_prepared(&self, client: &Client, action: &Action) -> Result<Vec<u8>> {
         let request: ActionCreatePreparedStatementRequest = unpack(&action.body)?;
-        let result = self.prepare(principal, &request.query).await?;
+        let result = self.prepare(client, &request.query).await?;
         let any = Any {
             type_url: ActionCreatePreparedStatementResult::type_url().to_owned(),
             value: result.encode_to_vec().into(),
@@ -72,34 +86,36 @@ impl FlightSql {
         Ok(any.encode_to_vec())
     }
 
-    fn cancel_flight_info(&self, principal: &Principal, body: &Bytes) -> Result<Vec<u8>> {
+    fn cancel_flight_info(&self, client: &Client, body: &Bytes) -> Result<Vec<u8>> {
         // An action of Flight itself, so not wrapped in an `Any` as those of Flight SQL are.
         let request = CancelFlightInfoRequest::decode(body.clone()).map_err(malformed)?;
         let info = request.info.ok_or_else(|| malformed("no flight info"))?;
-        let status = self.cancel(principal, &info)?;
+        let status = self.cancel(client, &info)?;
         Ok(CancelFlightInfoResult::new(status).encode_to_vec())
     }
 
-    fn cancel_query(&self, principal: &Principal, body: &Bytes) -> Result<Vec<u8>> {
+    fn cancel_query(&self, client: &Client, body: &Bytes) -> Result<Vec<u8>> {
         let request: ActionCancelQueryRequest = unpack(body)?;
         let info = FlightInfo::decode(request.info).map_err(malformed)?;
         // The older action's results have the same numbers.
-        let result = self.cancel(principal, &info)?.into();
+        let result = self.cancel(client, &info)?.into();
         Ok(ActionCancelQueryResult { result }.as_any().encode_to_vec())
     }
 
     /// Forgets a query that was not fetched yet, or stops one that runs.
-    fn cancel(&self, principal: &Principal, info: &FlightInfo) -> Result<CancelStatus> {
+    fn cancel(&self, client: &Client, info: &FlightInfo) -> Result<CancelStatus> {
         let ticket = info.endpoint.first().and_then(|endpoint| endpoint.ticket.as_ref());
         let ticket = ticket.ok_or_else(|| malformed("the flight info has no ticket"))?;
         let Command::TicketStatementQuery(query) = command(&ticket.ticket)? else {
             return Ok(CancelStatus::NotCancellable);
         };
         let handle = &query.statement_handle;
-        if self.running.cancel(principal, handle) {
+        if self.running.cancel(&client.principal, handle) {
             return Ok(CancelStatus::Cancelling);
         }
-        self.waiting.take(principal, handle, Instant::now()).map(|_| CancelStatus::Cancelled)
+        self.waiting
+            .take(&client.principal, handle, Instant::now())
+            .map(|_| CancelStatus::Cancelled)
     }
 }
 

@@ -10,7 +10,9 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 use tonic::Status;
 
 /// The queries being fetched, by the handle they were planned under.
@@ -49,7 +51,11 @@ impl Running {
                 entry.insert((owner.clone(), stop));
             }
         }
-        Ok(Watch { stopped, _entry: RunningEntry { running: Arc::clone(self), handle } })
+        Ok(Watch {
+            stopped,
+            deadline: None,
+            _entry: RunningEntry { running: Arc::clone(self), handle },
+        })
     }
 
     fn stops(&self) -> MutexGuard<'_, Stops> {
@@ -60,10 +66,38 @@ impl Running {
 /// A query that can be cancelled.
 pub(super) struct Watch {
     stopped: oneshot::Receiver<()>,
+    deadline: Option<(Instant, Duration)>,
     _entry: RunningEntry,
 }
 
 impl Watch {
+    /// The same, but stopped by itself after a time, if one is set.
+    pub(super) fn within(self, limit: Option<Duration>) -> Self {
+        let deadline = limit.map(|limit| (Instant::now() + limit, limit));
+        Self { deadline, ..self }
+    }
+
+    /// Why it was stopped, once it is.
+    async fn stopped(&mut self) -> Error {
+        let deadline = self.deadline;
+        let too_late = async {
+            match deadline {
+                Some((deadline, limit)) => {
+                    tokio::time::sleep_until(deadline).await;
+                    limit
+                }
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            Ok(()) = &mut self.stopped => cancelled(),
+            limit = too_late => Error::new(ErrorKind::Limit, "the statement ran past its time limit")
+                .with("statement_timeout", format!("{} s", limit.as_secs_f64()))
+                .hint("set the session option statement_timeout to more, or to 0 for no limit"),
+        }
+    }
+
     /// What the work comes to, or that the query was cancelled meanwhile.
     pub(super) async fn unless_stopped<T>(
         &mut self,
@@ -71,7 +105,7 @@ impl Watch {
     ) -> Result<T, Error> {
         tokio::select! {
             biased;
-            Ok(()) = &mut self.stopped => Err(cancelled()),
+            stopped = self.stopped() => Err(stopped),
             done = work => done,
         }
     }
@@ -85,7 +119,7 @@ impl Watch {
             let (mut answers, mut watch) = state?;
             tokio::select! {
                 biased;
-                Ok(()) = &mut watch.stopped => Some((Err(cancelled().into()), None)),
+                stopped = watch.stopped() => Some((Err(stopped.into()), None)),
                 next = answers.next() => next.map(|next| (next, Some((answers, watch)))),
             }
         })

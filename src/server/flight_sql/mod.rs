@@ -6,28 +6,32 @@
 //! turns malformed requests into internal errors, and wants two methods for each of the twelve
 //! metadata commands, which here are one function: a command in, a batch out.
 //!
-//! Deliberately absent until later issues: updates and ingestion (only jobs write the warehouse),
-//! transactions (a statement sees one release as it is), session options, Substrait.
+//! Deliberately absent: transactions (a statement sees one release as it is, a change is one
+//! release), temporary tables, Substrait.
 
 mod actions;
 mod cancel;
-mod handles;
 mod metadata;
 mod parameters;
 mod prepared;
 mod service;
+mod sessions;
 mod statement;
+mod updates;
 
 use self::cancel::Running;
-use self::handles::Handles;
 use self::prepared::Prepared;
+use self::sessions::Sessions;
 use self::statement::Planned;
-use crate::engine::{Engine, Session};
+use super::handles::Handles;
+use super::sign_in::{Client, Password, SignIn};
+use crate::engine::Engine;
 use crate::error::{Error, ErrorKind, Result};
-use crate::policy::Principal;
+use crate::etl::sandbox::Sandbox;
 use arrow_flight::sql::{Any, Command, DoPutPreparedStatementResult};
 use arrow_flight::{FlightData, FlightDescriptor, FlightInfo, PutResult, SchemaResult, Ticket};
-use futures::stream::{self, BoxStream, StreamExt};
+use futures::future::ready;
+use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
 use prost::Message;
 use std::sync::Arc;
 use std::time::Duration;
@@ -49,38 +53,38 @@ pub(super) struct FlightSql {
     waiting: Handles<Planned>,
     prepared: Handles<Prepared>,
     running: Arc<Running>,
+    sandbox: Sandbox,
+    sign_in: SignIn,
+    sessions: Sessions,
 }
 
 impl FlightSql {
-    pub(super) fn new(engine: Engine) -> Result<Self> {
+    pub(super) fn new(engine: Engine, password: Option<Password>) -> Result<Self> {
         Ok(Self {
+            sandbox: Sandbox::new(engine.clone()),
             engine,
             facts: metadata::ServerFacts::new()?,
             waiting: Handles::new("query", MAX_WAITING, MAX_WAITING_AGE),
             prepared: Handles::new("prepared statement", MAX_PREPARED, MAX_PREPARED_AGE),
             running: Arc::default(),
+            sign_in: SignIn::new(password),
+            sessions: Sessions::default(),
         })
-    }
-
-    /// A session on the release that is the latest now.
-    async fn session(&self, principal: &Principal) -> Result<Session> {
-        let release = self.engine.warehouse().latest().await?;
-        Ok(self.engine.session(principal.clone(), release))
     }
 
     /// Plans what a descriptor asks and says how to fetch it.
     async fn flight_info(
         &self,
-        principal: &Principal,
+        client: &Client,
         descriptor: FlightDescriptor,
     ) -> Result<FlightInfo> {
         let planned = match command(&descriptor.cmd)? {
-            Command::CommandStatementQuery(query) => self.plan(principal, &query.query).await?,
+            Command::CommandStatementQuery(query) => self.plan(client, &query.query).await?,
             Command::CommandPreparedStatementQuery(query) => {
-                self.plan_prepared(principal, &query.prepared_statement_handle).await?
+                self.plan_prepared(client, &query.prepared_statement_handle).await?
             }
             metadata => {
-                let batch = self.metadata(principal, metadata).await?;
+                let batch = self.metadata(client, metadata).await?;
                 return statement::flight_info(
                     &batch.schema(),
                     Ticket::new(descriptor.cmd.clone()),
@@ -89,41 +93,37 @@ impl FlightSql {
             }
         };
         let schema = Arc::clone(planned.schema());
-        let ticket = self.keep(principal, planned);
+        let ticket = self.keep(client, planned);
         statement::flight_info(&schema, ticket, descriptor)
     }
 
     /// The schema of what a descriptor asks; nothing is kept.
-    async fn schema(
-        &self,
-        principal: &Principal,
-        descriptor: &FlightDescriptor,
-    ) -> Result<SchemaResult> {
+    async fn schema(&self, client: &Client, descriptor: &FlightDescriptor) -> Result<SchemaResult> {
         let schema = match command(&descriptor.cmd)? {
             Command::CommandStatementQuery(query) => {
-                Arc::clone(self.plan(principal, &query.query).await?.schema())
+                Arc::clone(self.plan(client, &query.query).await?.schema())
             }
             Command::CommandPreparedStatementQuery(query) => {
                 let handle = &query.prepared_statement_handle;
-                Arc::clone(self.plan_prepared(principal, handle).await?.schema())
+                Arc::clone(self.plan_prepared(client, handle).await?.schema())
             }
-            metadata => self.metadata(principal, metadata).await?.schema(),
+            metadata => self.metadata(client, metadata).await?.schema(),
         };
         Ok(SchemaResult { schema: statement::schema_bytes(&schema)? })
     }
 
-    async fn get(&self, principal: &Principal, ticket: &Ticket) -> Result<Answers<FlightData>> {
+    async fn get(&self, client: &Client, ticket: &Ticket) -> Result<Answers<FlightData>> {
         match command(&ticket.ticket)? {
             Command::TicketStatementQuery(query) => {
-                self.fetch(principal, &query.statement_handle).await
+                self.fetch(client, &query.statement_handle).await
             }
-            metadata => Ok(statement::encode_batch(self.metadata(principal, metadata).await?)),
+            metadata => Ok(statement::encode_batch(self.metadata(client, metadata).await?)),
         }
     }
 
     async fn put(
         &self,
-        principal: &Principal,
+        client: &Client,
         data: Streaming<FlightData>,
     ) -> Result<Answers<PutResult>, Status> {
         let mut data = Box::pin(data.peekable());
@@ -136,18 +136,24 @@ impl FlightSql {
         match command(&descriptor.ok_or_else(missing)?.cmd)? {
             Command::CommandPreparedStatementQuery(query) => {
                 let handle = query.prepared_statement_handle;
-                self.bind(principal, &handle, data).await?;
+                self.bind(client, &handle, data).await?;
                 let result =
                     DoPutPreparedStatementResult { prepared_statement_handle: Some(handle) };
                 let result = PutResult { app_metadata: result.encode_to_vec().into() };
                 Ok(stream::iter([Ok(result)]).boxed())
             }
-            Command::CommandStatementUpdate(_)
-            | Command::CommandPreparedStatementUpdate(_)
-            | Command::CommandStatementIngest(_) => {
-                Err(Error::unsupported("clients cannot write to the warehouse")
-                    .hint("it is loaded by the jobs of the project: see `starhouse etl run`")
-                    .into())
+            Command::CommandStatementUpdate(update) => {
+                Ok(self.update(client, &update.query).await?)
+            }
+            Command::CommandPreparedStatementUpdate(update) => {
+                let handle = update.prepared_statement_handle;
+                // Values may come along, or have been bound before: then the descriptor is alone.
+                let values = data.try_filter(|message| ready(!message.data_header.is_empty()));
+                self.bind(client, &handle, values).await?;
+                Ok(self.update_prepared(client, &handle).await?)
+            }
+            Command::CommandStatementIngest(ingest) => {
+                Ok(self.ingest(client, ingest, data).await?)
             }
             other => Err(unsupported(&other).into()),
         }

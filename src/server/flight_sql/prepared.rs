@@ -4,8 +4,10 @@ use super::statement::{Planned, schema_bytes};
 use super::{FlightSql, parameters};
 use crate::engine::Query;
 use crate::error::{Error, Result};
+use crate::etl::sandbox::{Change, Statement};
 use crate::ids::ReleaseId;
-use crate::policy::Principal;
+use crate::server::sign_in::Client;
+use arrow::datatypes::Schema;
 use arrow_flight::FlightData;
 use bytes::Bytes;
 use datafusion::scalar::ScalarValue;
@@ -20,9 +22,9 @@ use tonic::Status;
 pub(super) struct Prepared {
     sql: Arc<str>,
     release: ReleaseId,
-    query: Query,
+    statement: Statement,
     /// Rows of values, as last bound; `None` before anything was.
-    rows: Option<Arc<Vec<Vec<ScalarValue>>>>,
+    rows: Option<Arc<Values>>,
 }
 
 /// Flight SQL's `ActionCreatePreparedStatementResult` with the field that arrow-flight lacks.
@@ -46,83 +48,121 @@ impl FlightSql {
     /// Plans a statement on the latest release and keeps it.
     pub(super) async fn prepare(
         &self,
-        principal: &Principal,
+        client: &Client,
         sql: &str,
     ) -> Result<CreatePreparedStatementResult> {
-        let session = self.session(principal).await?;
-        let query = session.plan_sql(sql).await?;
-        let dataset_schema = schema_bytes(&query.schema())?;
-        let parameter_schema = schema_bytes(&query.parameters()?)?;
+        let session = self.session(client).await?;
+        let statement = self.sandbox.plan(&session, sql).await?;
+        let (answer, is_update) = match &statement {
+            Statement::Question(query) => (query.schema(), false),
+            Statement::Change(_) => (Arc::new(Schema::empty()), true),
+        };
+        let dataset_schema = schema_bytes(&answer)?;
+        let parameter_schema = schema_bytes(&statement.parameters()?)?;
         let release = session.release().id;
-        let prepared = Prepared { sql: sql.into(), release, query, rows: None };
+        let prepared = Prepared { sql: sql.into(), release, statement, rows: None };
         Ok(CreatePreparedStatementResult {
-            prepared_statement_handle: self.prepared.insert(principal, prepared, Instant::now()),
+            prepared_statement_handle: self.prepared.insert(
+                &client.principal,
+                prepared,
+                Instant::now(),
+            ),
             dataset_schema,
             parameter_schema,
-            is_update: Some(false),
+            is_update: Some(is_update),
         })
     }
 
     /// Binds rows of values, in place of those bound before.
     pub(super) async fn bind(
         &self,
-        principal: &Principal,
+        client: &Client,
         handle: &Bytes,
         data: impl Stream<Item = Result<FlightData, Status>> + Send + 'static,
     ) -> Result<()> {
-        let mut prepared = self.prepared.get(principal, handle, Instant::now())?;
-        let rows = parameters::read(data, &prepared.query.parameters()?).await?;
-        prepared.rows = Some(Arc::new(rows));
-        self.prepared.replace(principal, handle, prepared, Instant::now())
+        let mut prepared = self.prepared(client, handle)?;
+        let rows = parameters::read(data, &prepared.statement.parameters()?).await?;
+        // A client that runs an update may have sent its values before, and none along with it.
+        let sent_before = rows.is_empty() && matches!(prepared.statement, Statement::Change(_));
+        if !sent_before {
+            prepared.rows = Some(Arc::new(rows));
+        }
+        self.prepared.replace(&client.principal, handle, prepared, Instant::now())
+    }
+
+    fn prepared(&self, client: &Client, handle: &Bytes) -> Result<Prepared> {
+        self.prepared.get(&client.principal, handle, Instant::now())
+    }
+
+    /// The change that a prepared statement makes, with the values bound. It is planned anew when
+    /// it is made.
+    pub(super) fn prepared_change(&self, client: &Client, handle: &Bytes) -> Result<Change> {
+        let prepared = self.prepared(client, handle)?;
+        match prepared.statement {
+            Statement::Question(_) => Err(Error::user("a question is no update")
+                .hint("run it as a query: execute it, or executeQuery in JDBC")),
+            Statement::Change(change) => Ok(bound(change, prepared.rows.as_deref())),
+        }
     }
 
     /// Plans one run: on the latest release, with the values bound.
-    pub(super) async fn plan_prepared(
-        &self,
-        principal: &Principal,
-        handle: &Bytes,
-    ) -> Result<Planned> {
-        let mut prepared = self.prepared.get(principal, handle, Instant::now())?;
-        let session = self.session(principal).await?;
-        if session.release().id != prepared.release {
-            let query = session.plan_sql(&prepared.sql).await?;
-            unchanged(&prepared, &query, session.release().id)?;
-            prepared.query = query;
-            prepared.release = session.release().id;
-            self.prepared.replace(principal, handle, prepared.clone(), Instant::now())?;
+    pub(super) async fn plan_prepared(&self, client: &Client, handle: &Bytes) -> Result<Planned> {
+        let mut prepared = self.prepared(client, handle)?;
+        let query = match &prepared.statement {
+            Statement::Question(query) => query,
+            Statement::Change(change) => {
+                self.only_latest(client)?;
+                return Ok(Planned::change(bound(change.clone(), prepared.rows.as_deref())));
+            }
+        };
+        let session = self.session(client).await?;
+        if session.release().id == prepared.release {
+            return planned(query, prepared.rows.as_deref());
         }
-        prepared.planned()
+        let again = session.plan_sql(&prepared.sql).await?;
+        unchanged(&prepared, query, &again, session.release().id)?;
+        let planned = planned(&again, prepared.rows.as_deref());
+        prepared.statement = Statement::Question(again);
+        prepared.release = session.release().id;
+        self.prepared.replace(&client.principal, handle, prepared, Instant::now())?;
+        planned
     }
 
     /// Forgets a prepared statement; one that has expired already is as good as closed.
-    pub(super) fn close(&self, principal: &Principal, handle: &Bytes) {
-        let _ = self.prepared.take(principal, handle, Instant::now());
+    pub(super) fn close(&self, client: &Client, handle: &Bytes) {
+        let _ = self.prepared.take(&client.principal, handle, Instant::now());
     }
 }
 
-impl Prepared {
-    fn planned(&self) -> Result<Planned> {
-        let Some(rows) = &self.rows else {
-            let expected = self.query.parameters()?.fields().len();
-            if expected > 0 {
-                return Err(Error::user(format!(
-                    "the statement has {expected} parameter(s) and no value was bound"
-                )));
-            }
-            return Planned::new(self.query.schema(), vec![self.query.asked_again()?]);
-        };
-        let queries: Vec<Query> =
-            rows.iter().map(|row| self.query.bind(row.clone())).collect::<Result<_>>()?;
-        // The values may decide the types of the answer, so its schema is theirs.
-        let schema = queries.first().map_or_else(|| self.query.schema(), Query::schema);
-        Planned::new(schema, queries)
+type Values = Vec<Vec<ScalarValue>>;
+
+fn bound(change: Change, rows: Option<&Values>) -> Change {
+    match rows {
+        Some(rows) => change.bind(rows.clone()),
+        None => change,
     }
+}
+
+fn planned(query: &Query, rows: Option<&Values>) -> Result<Planned> {
+    let Some(rows) = rows else {
+        let expected = query.parameters()?.fields().len();
+        if expected > 0 {
+            return Err(Error::user(format!(
+                "the statement has {expected} parameter(s) and no value was bound"
+            )));
+        }
+        return Planned::new(query.schema(), vec![query.asked_again()?]);
+    };
+    let queries: Vec<Query> =
+        rows.iter().map(|row| query.bind(row.clone())).collect::<Result<_>>()?;
+    // The values may decide the types of the answer, so its schema is theirs.
+    let schema = queries.first().map_or_else(|| query.schema(), Query::schema);
+    Planned::new(schema, queries)
 }
 
 /// A client remembers the schemas it was told when it prepared, so they may not change under it.
-fn unchanged(prepared: &Prepared, query: &Query, release: ReleaseId) -> Result<()> {
-    let same = query.schema() == prepared.query.schema()
-        && query.parameters()? == prepared.query.parameters()?;
+fn unchanged(prepared: &Prepared, before: &Query, query: &Query, release: ReleaseId) -> Result<()> {
+    let same = query.schema() == before.schema() && query.parameters()? == before.parameters()?;
     if same {
         return Ok(());
     }

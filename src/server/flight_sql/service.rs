@@ -1,7 +1,7 @@
 //! The gRPC side: who asks, then the call itself, and its errors as statuses.
 
 use super::{Answers, FlightSql, actions};
-use crate::server::sign_in;
+use crate::server::sign_in::set_cookie;
 use arrow_flight::flight_service_server::FlightService;
 use arrow_flight::{
     Action, ActionType, Criteria, Empty, FlightData, FlightDescriptor, FlightInfo,
@@ -25,7 +25,7 @@ impl FlightService for FlightSql {
         &self,
         request: Request<Streaming<HandshakeRequest>>,
     ) -> Result<Response<Self::HandshakeStream>, Status> {
-        let token = sign_in::token(request.metadata())?;
+        let token = self.sign_in.token(request.metadata())?;
         let header = MetadataValue::try_from(format!("Bearer {token}"))
             .map_err(|_| Status::unauthenticated("the token is not ASCII"))?;
         let reply = HandshakeResponse { protocol_version: 0, payload: token.into() };
@@ -38,8 +38,8 @@ impl FlightService for FlightSql {
         &self,
         request: Request<FlightDescriptor>,
     ) -> Result<Response<FlightInfo>, Status> {
-        let principal = sign_in::principal(request.metadata())?;
-        Ok(Response::new(self.flight_info(&principal, request.into_inner()).await?))
+        let client = self.sign_in.client(&request)?;
+        Ok(Response::new(self.flight_info(&client, request.into_inner()).await?))
     }
 
     /// Planning is quick and execution begins when rows are fetched: the first poll is the last.
@@ -47,8 +47,8 @@ impl FlightService for FlightSql {
         &self,
         request: Request<FlightDescriptor>,
     ) -> Result<Response<PollInfo>, Status> {
-        let principal = sign_in::principal(request.metadata())?;
-        let info = self.flight_info(&principal, request.into_inner()).await?;
+        let client = self.sign_in.client(&request)?;
+        let info = self.flight_info(&client, request.into_inner()).await?;
         Ok(Response::new(PollInfo { info: Some(info), ..PollInfo::default() }))
     }
 
@@ -56,32 +56,39 @@ impl FlightService for FlightSql {
         &self,
         request: Request<FlightDescriptor>,
     ) -> Result<Response<SchemaResult>, Status> {
-        let principal = sign_in::principal(request.metadata())?;
-        Ok(Response::new(self.schema(&principal, request.get_ref()).await?))
+        let client = self.sign_in.client(&request)?;
+        Ok(Response::new(self.schema(&client, request.get_ref()).await?))
     }
 
     async fn do_get(
         &self,
         request: Request<Ticket>,
     ) -> Result<Response<Self::DoGetStream>, Status> {
-        let principal = sign_in::principal(request.metadata())?;
-        Ok(Response::new(self.get(&principal, request.get_ref()).await?))
+        let client = self.sign_in.client(&request)?;
+        Ok(Response::new(self.get(&client, request.get_ref()).await?))
     }
 
     async fn do_put(
         &self,
         request: Request<Streaming<FlightData>>,
     ) -> Result<Response<Self::DoPutStream>, Status> {
-        let principal = sign_in::principal(request.metadata())?;
-        Ok(Response::new(self.put(&principal, request.into_inner()).await?))
+        let client = self.sign_in.client(&request)?;
+        Ok(Response::new(self.put(&client, request.into_inner()).await?))
     }
 
     async fn do_action(
         &self,
         request: Request<Action>,
     ) -> Result<Response<Self::DoActionStream>, Status> {
-        let principal = sign_in::principal(request.metadata())?;
-        Ok(Response::new(self.act(&principal, request.get_ref()).await?))
+        let client = self.sign_in.client(&request)?;
+        let (answers, cookie) = self.act(&client, request.get_ref()).await?;
+        let mut response = Response::new(answers);
+        if let Some(cookie) = cookie {
+            let header = MetadataValue::try_from(set_cookie(&cookie))
+                .map_err(|_| Status::internal("a cookie is not ASCII"))?;
+            response.metadata_mut().insert("set-cookie", header);
+        }
+        Ok(response)
     }
 
     async fn list_actions(

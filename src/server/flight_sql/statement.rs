@@ -3,10 +3,11 @@
 use super::{Answers, FlightSql};
 use crate::engine::{Query, error_of};
 use crate::error::{Error, Result};
-use crate::policy::Principal;
+use crate::etl::sandbox::{Change, Sandbox, Statement};
+use crate::server::sign_in::Client;
 use crate::server::status;
-use arrow::array::RecordBatch;
-use arrow::datatypes::{Schema, SchemaRef};
+use arrow::array::{ArrayRef, Int64Array, RecordBatch};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::ipc::writer::IpcWriteOptions;
 use arrow_flight::encode::FlightDataEncoderBuilder;
 use arrow_flight::error::FlightError;
@@ -17,14 +18,23 @@ use arrow_flight::{
 use bytes::Bytes;
 use futures::stream::{self, Stream, StreamExt, TryStreamExt};
 use prost::Message;
+use std::sync::Arc;
 use std::time::Instant;
 use tonic::Status;
 
-/// What was promised to a client: one schema, and the queries whose rows follow one another.
+/// What was promised to a client: one schema, and what gives its rows.
 #[derive(Clone)]
 pub(super) struct Planned {
     schema: SchemaRef,
-    queries: Vec<Query>,
+    work: Work,
+}
+
+#[derive(Clone)]
+enum Work {
+    /// The queries' rows follow one another.
+    Ask(Vec<Query>),
+    /// One row says how many a change inserted, changed or deleted.
+    Change(Change),
 }
 
 impl Planned {
@@ -38,7 +48,14 @@ impl Planned {
             return Err(Error::user("rows of parameters give answers of different types")
                 .hint("give all values of a parameter the same type"));
         }
-        Ok(Self { schema, queries })
+        Ok(Self { schema, work: Work::Ask(queries) })
+    }
+
+    /// A change, made once its count is fetched. Programs that do not tell changes from questions
+    /// (Python's `execute`) send both this way.
+    pub(super) fn change(change: Change) -> Self {
+        let count = Field::new("rows", DataType::Int64, false);
+        Self { schema: Arc::new(Schema::new(vec![count])), work: Work::Change(change) }
     }
 
     /// The schema, exactly as the batches will have it.
@@ -47,8 +64,17 @@ impl Planned {
     }
 
     /// Runs the first query, so that what fails at once fails here, and the others in their turn.
-    async fn execute(self) -> Result<Answers<FlightData>> {
-        let mut queries = self.queries.into_iter();
+    async fn execute(self, sandbox: &Sandbox) -> Result<Answers<FlightData>> {
+        let queries = match self.work {
+            Work::Ask(queries) => queries,
+            Work::Change(change) => {
+                let rows = i64::try_from(sandbox.run(&change).await?).unwrap_or(i64::MAX);
+                let rows: ArrayRef = Arc::new(Int64Array::from(vec![rows]));
+                let batch = RecordBatch::try_new(self.schema, vec![rows]);
+                return Ok(encode_batch(batch.map_err(status::encoding)?));
+            }
+        };
+        let mut queries = queries.into_iter();
         let first = match queries.next() {
             Some(query) => Some(query.execute().await?),
             None => None,
@@ -63,9 +89,20 @@ impl Planned {
 }
 
 impl FlightSql {
-    /// Plans a statement on the latest release.
-    pub(super) async fn plan(&self, principal: &Principal, sql: &str) -> Result<Planned> {
-        let query = self.session(principal).await?.plan_sql(sql).await?;
+    /// Plans a statement in a client's session.
+    pub(super) async fn statement(&self, client: &Client, sql: &str) -> Result<Statement> {
+        self.sandbox.plan(&self.session(client).await?, sql).await
+    }
+
+    /// Plans a statement without parameters.
+    pub(super) async fn plan(&self, client: &Client, sql: &str) -> Result<Planned> {
+        let query = match self.statement(client, sql).await? {
+            Statement::Question(query) => query,
+            Statement::Change(change) => {
+                self.only_latest(client)?;
+                return Ok(Planned::change(change));
+            }
+        };
         if !query.parameters()?.fields().is_empty() {
             return Err(Error::user("the statement has parameters but no values for them")
                 .hint("prepare it and bind values"));
@@ -74,8 +111,8 @@ impl FlightSql {
     }
 
     /// Keeps a plan until it is fetched, and gives the ticket for it.
-    pub(super) fn keep(&self, principal: &Principal, planned: Planned) -> Ticket {
-        let statement_handle = self.waiting.insert(principal, planned, Instant::now());
+    pub(super) fn keep(&self, client: &Client, planned: Planned) -> Ticket {
+        let statement_handle = self.waiting.insert(&client.principal, planned, Instant::now());
         let ticket = TicketStatementQuery { statement_handle };
         Ticket::new(ticket.as_any().encode_to_vec())
     }
@@ -83,13 +120,14 @@ impl FlightSql {
     /// Runs a kept plan; it can be fetched once.
     pub(super) async fn fetch(
         &self,
-        principal: &Principal,
+        client: &Client,
         handle: &Bytes,
     ) -> Result<Answers<FlightData>> {
+        let limit = self.sessions.of(client).statement_timeout;
         // From here on a cancel finds it, wherever it is.
-        let mut watch = self.running.watch(principal, handle.clone())?;
-        let planned = self.waiting.take(principal, handle, Instant::now())?;
-        let answers = watch.unless_stopped(planned.execute()).await?;
+        let mut watch = self.running.watch(&client.principal, handle.clone())?.within(limit);
+        let planned = self.waiting.take(&client.principal, handle, Instant::now())?;
+        let answers = watch.unless_stopped(planned.execute(&self.sandbox)).await?;
         Ok(watch.over(answers))
     }
 }

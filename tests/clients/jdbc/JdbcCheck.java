@@ -47,6 +47,7 @@ public class JdbcCheck {
       checkParameters(connection);
       checkWideParameters(connection);
       checkCube(connection);
+      checkUpdates(connection);
       checkErrors(connection);
       printAnswer(connection);
     }
@@ -119,7 +120,7 @@ public class JdbcCheck {
     // The driver cannot read the type that the protocol gives to the default isolation level.
     failed.removeIf(failure -> failure.startsWith("getDefaultTransactionIsolation"));
     same(Set.of(), failed);
-    same(true, metadata.isReadOnly());
+    same(false, metadata.isReadOnly());
     same("Starhouse", metadata.getDatabaseProductName());
     same("\"", metadata.getIdentifierQuoteString());
   }
@@ -175,10 +176,38 @@ public class JdbcCheck {
     }
   }
 
+  static void checkUpdates(Connection connection) throws SQLException {
+    try (Statement statement = connection.createStatement()) {
+      same(0, statement.executeUpdate("CREATE TABLE sandbox.j (id BIGINT, name VARCHAR, day DATE)"));
+      same(2, statement.executeUpdate("INSERT INTO sandbox.j VALUES (1, 'a', NULL), (2, 'b', NULL)"));
+      same(false, statement.execute("UPDATE sandbox.j SET name = 'c' WHERE id = 2"));
+      same(1, statement.getUpdateCount());
+    }
+    String insert = "INSERT INTO sandbox.j VALUES (?, ?, ?)";
+    try (PreparedStatement statement = connection.prepareStatement(insert)) {
+      statement.setLong(1, 3);
+      statement.setString(2, "naïve 东京");
+      statement.setDate(3, Date.valueOf("2025-01-31"));
+      same(1, statement.executeUpdate());
+    }
+    try (Statement statement = connection.createStatement();
+        ResultSet rows = statement.executeQuery("SELECT * FROM sandbox.j ORDER BY id DESC")) {
+      same(true, rows.next());
+      same("naïve 东京", rows.getString(2));
+      same(Date.valueOf("2025-01-31"), rows.getDate(3));
+      same(true, rows.next());
+      same("c", rows.getString(2));
+    }
+    try (Statement statement = connection.createStatement()) {
+      same(3, statement.executeUpdate("DELETE FROM sandbox.j"));
+      statement.execute("DROP TABLE sandbox.j");
+    }
+  }
+
   static void checkErrors(Connection connection) throws SQLException {
     refused(connection, "SELECT * FROM dim_stor", "dim_store");
     refused(connection, "SELECT nothing FROM dim_store", "nothing");
-    refused(connection, "DELETE FROM fact_sales", "not allowed");
+    refused(connection, "DELETE FROM fact_sales", "not for clients");
     same("17.51", total(connection));
   }
 

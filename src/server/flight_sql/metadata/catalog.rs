@@ -1,7 +1,7 @@
 //! Catalogs, schemas, tables and their columns.
 
 use super::CATALOG;
-use crate::engine::{Session, TableInfo};
+use crate::engine::{SANDBOX, Session, TableInfo};
 use crate::error::Result;
 use crate::server::status;
 use arrow::array::{RecordBatch, StringArray};
@@ -26,7 +26,9 @@ pub(super) fn catalogs(command: CommandGetCatalogs) -> Result<RecordBatch> {
 
 pub(super) fn schemas(command: CommandGetDbSchemas, session: &Session) -> Result<RecordBatch> {
     let tables = session.tables()?;
-    let names: BTreeSet<&str> = tables.iter().map(|table| table.schema_name.as_str()).collect();
+    let mut names: BTreeSet<&str> = tables.iter().map(|table| table.schema_name.as_str()).collect();
+    // There before its first table, so that clients can make one.
+    names.insert(SANDBOX);
     let mut builder = command.into_builder();
     for name in names {
         builder.append(CATALOG, name);
@@ -60,7 +62,8 @@ fn columns(table: &TableInfo) -> Schema {
         .map(|(field, remark)| {
             let mut metadata = field.metadata().clone();
             metadata.insert(TYPE_NAME.to_owned(), type_name(field.data_type()));
-            metadata.insert(IS_READ_ONLY.to_owned(), "1".to_owned());
+            let read_only = if table.schema_name == SANDBOX { "0" } else { "1" };
+            metadata.insert(IS_READ_ONLY.to_owned(), read_only.to_owned());
             metadata.insert(REMARKS.to_owned(), remark.clone());
             field.as_ref().clone().with_metadata(metadata)
         })

@@ -7,7 +7,7 @@ mod type_info;
 
 use super::{FlightSql, unsupported};
 use crate::error::Result;
-use crate::policy::Principal;
+use crate::server::sign_in::Client;
 use crate::server::status;
 use arrow::array::RecordBatch;
 use arrow_flight::sql::Command;
@@ -31,13 +31,9 @@ impl ServerFacts {
 }
 
 impl FlightSql {
-    /// The answer to a metadata command, as the principal may see it on the latest release.
-    pub(super) async fn metadata(
-        &self,
-        principal: &Principal,
-        command: Command,
-    ) -> Result<RecordBatch> {
-        let session = self.session(principal).await?;
+    /// The answer to a metadata command, as the client may see it on the latest release.
+    pub(super) async fn metadata(&self, client: &Client, command: Command) -> Result<RecordBatch> {
+        let session = self.session(client).await?;
         let model = self.engine.model();
         match command {
             Command::CommandGetCatalogs(command) => catalog::catalogs(command),

@@ -17,8 +17,9 @@ use arrow_flight::sql::{
 use std::collections::BTreeMap;
 
 /// Yes-or-no questions answered with yes.
-const SUPPORTED: [SqlInfo; 16] = [
-    SqlInfo::FlightSqlServerReadOnly,
+const SUPPORTED: [SqlInfo; 17] = [
+    SqlInfo::FlightSqlServerBulkIngestion,
+    SqlInfo::SqlDdlTable,
     SqlInfo::FlightSqlServerSql,
     SqlInfo::FlightSqlServerCancel,
     SqlInfo::SqlAllTablesAreSelectable,
@@ -37,13 +38,12 @@ const SUPPORTED: [SqlInfo; 16] = [
 ];
 
 /// Yes-or-no questions answered with no.
-const NOT_SUPPORTED: [SqlInfo; 16] = [
+const NOT_SUPPORTED: [SqlInfo; 15] = [
+    SqlInfo::FlightSqlServerReadOnly,
     SqlInfo::FlightSqlServerSubstrait,
-    SqlInfo::FlightSqlServerBulkIngestion,
     SqlInfo::FlightSqlServerIngestTransactionsSupported,
     SqlInfo::SqlDdlCatalog,
     SqlInfo::SqlDdlSchema,
-    SqlInfo::SqlDdlTable,
     SqlInfo::SqlSupportsDifferentTableCorrelationNames,
     SqlInfo::SqlSupportsIntegrityEnhancementFacility,
     SqlInfo::SqlSelectForUpdateSupported,

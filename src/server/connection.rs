@@ -1,0 +1,139 @@
+//! Connections: accepted, with TLS where there is a certificate, and numbered.
+
+use super::tls::Tls;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio_rustls::server::TlsStream;
+use tokio_stream::Stream;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::transport::server::Connected;
+
+/// How long a client may take to agree on TLS.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+/// Clients agreeing on TLS at once; the next wait.
+const MAX_HANDSHAKES: usize = 256;
+/// After an error of the socket (too many open files, say), before the next attempt.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// A connection's number; none is given twice in a process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct ConnectionId(pub(super) u64);
+
+/// A client's connection.
+pub(super) struct Connection {
+    id: ConnectionId,
+    transport: Transport,
+}
+
+enum Transport {
+    Plain(TcpStream),
+    Tls(Box<TlsStream<TcpStream>>),
+}
+
+/// The connections that come in on a socket, as they are ready; for ever.
+pub(super) fn incoming(
+    listener: TcpListener,
+    tls: Option<Tls>,
+) -> impl Stream<Item = io::Result<Connection>> {
+    let (ready, connections) = mpsc::channel(64);
+    tokio::spawn(async move {
+        let numbers = AtomicU64::new(0);
+        let handshakes = Arc::new(Semaphore::new(MAX_HANDSHAKES));
+        // The server is gone when nobody takes connections any more.
+        while !ready.is_closed() {
+            let accepted = tokio::select! {
+                accepted = listener.accept() => accepted,
+                () = ready.closed() => return,
+            };
+            let Ok((stream, _)) = accepted else {
+                tokio::time::sleep(PAUSE).await;
+                continue;
+            };
+            // Small answers go out at once; where that cannot be said they merely come later.
+            let _ = stream.set_nodelay(true);
+            let id = ConnectionId(numbers.fetch_add(1, Ordering::Relaxed));
+            let Some(tls) = &tls else {
+                let transport = Transport::Plain(stream);
+                let _ = ready.send(Ok(Connection { id, transport })).await;
+                continue;
+            };
+            let Ok(permit) = Arc::clone(&handshakes).acquire_owned().await else { return };
+            tokio::spawn(agreed(id, stream, tls.clone(), permit, ready.clone()));
+        }
+    });
+    ReceiverStream::new(connections)
+}
+
+/// Agrees on TLS with one client, beside all others.
+async fn agreed(
+    id: ConnectionId,
+    stream: TcpStream,
+    tls: Tls,
+    permit: OwnedSemaphorePermit,
+    ready: mpsc::Sender<io::Result<Connection>>,
+) {
+    match tokio::time::timeout(HANDSHAKE_TIMEOUT, tls.acceptor().accept(stream)).await {
+        Ok(Ok(stream)) => {
+            drop(permit);
+            let transport = Transport::Tls(Box::new(stream));
+            let _ = ready.send(Ok(Connection { id, transport })).await;
+        }
+        Ok(Err(error)) => tracing::debug!(%error, "a client did not agree on TLS"),
+        Err(_) => tracing::debug!("a client took too long to agree on TLS"),
+    }
+}
+
+impl Connected for Connection {
+    type ConnectInfo = ConnectionId;
+
+    fn connect_info(&self) -> ConnectionId {
+        self.id
+    }
+}
+
+impl AsyncRead for Connection {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        match &mut self.transport {
+            Transport::Plain(stream) => Pin::new(stream).poll_read(context, buffer),
+            Transport::Tls(stream) => Pin::new(stream).poll_read(context, buffer),
+        }
+    }
+}
+
+impl AsyncWrite for Connection {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        match &mut self.transport {
+            Transport::Plain(stream) => Pin::new(stream).poll_write(context, bytes),
+            Transport::Tls(stream) => Pin::new(stream).poll_write(context, bytes),
+        }
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut self.transport {
+            Transport::Plain(stream) => Pin::new(stream).poll_flush(context),
+            Transport::Tls(stream) => Pin::new(stream).poll_flush(context),
+        }
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut self.transport {
+            Transport::Plain(stream) => Pin::new(stream).poll_shutdown(context),
+            Transport::Tls(stream) => Pin::new(stream).poll_shutdown(context),
+        }
+    }
+}
