@@ -2,7 +2,6 @@
 
 use crate::clients::{Client, ask, connect, status};
 use crate::support::{ServeProcess, TinyProject, starhouse_output};
-use arrow_flight::error::FlightError;
 use std::path::Path;
 use std::sync::Arc;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -40,7 +39,7 @@ async fn who_has_the_password_is_let_in() {
     };
     refused(connect(&server).await).await;
     let mut wrong = connect(&server).await;
-    let error: FlightError = wrong.handshake("ann", "wrong").await.unwrap_err().into();
+    let error = wrong.handshake("ann", "wrong").await.unwrap_err();
     assert!(error.to_string().contains("not right"), "{error}");
     let mut wrong = connect(&server).await;
     wrong.set_token("8e1f6f0e-0000-4000-8000-000000000000".to_owned());

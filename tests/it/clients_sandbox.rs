@@ -60,8 +60,8 @@ async fn updates_count_their_rows_whichever_way_they_are_sent() {
     assert_eq!(code(question), Code::InvalidArgument);
 }
 
-fn code(error: impl Into<FlightError>) -> Code {
-    status(error.into()).code()
+fn code(error: FlightError) -> Code {
+    status(error).code()
 }
 
 #[tokio::test]
