@@ -31,6 +31,10 @@ pub struct Config {
     pub warehouse_dir: PathBuf,
     /// Where the server listens for Flight SQL.
     pub flight_address: SocketAddr,
+    /// Queries that the server runs at once; four a thread where nothing is said.
+    pub max_queries: Option<usize>,
+    /// Queries that wait for their turn at the server before more are refused.
+    pub max_waiting_queries: usize,
     /// The certificate that the server speaks TLS with, in PEM; relative to the project.
     pub tls_certificate: Option<PathBuf>,
     /// The certificate's private key, in PEM; relative to the project.
@@ -64,7 +68,7 @@ pub struct Setting {
 }
 
 /// All settings.
-pub const SETTINGS: [Setting; 12] = [
+pub const SETTINGS: [Setting; 14] = [
     Setting {
         key: "memory_limit",
         default: "half of the machine's memory, or 4 GiB where that is unknown",
@@ -133,6 +137,24 @@ pub const SETTINGS: [Setting; 12] = [
         read: |config, text| address(text).map(|address| config.flight_address = address),
     },
     Setting {
+        key: "max_queries",
+        default: "four times `threads`",
+        example: "16",
+        doc: "how many queries `serve` runs at once; a session has half of them at most",
+        read: |config, text| {
+            let queries = number(text)?;
+            config.max_queries = Some(queries);
+            at_least(queries, 1, "1")
+        },
+    },
+    Setting {
+        key: "max_waiting_queries",
+        default: "1000",
+        example: "1000",
+        doc: "how many more wait for their turn; beyond that clients are told to ask again later",
+        read: |config, text| number(text).map(|queries| config.max_waiting_queries = queries),
+    },
+    Setting {
         key: "tls_certificate",
         default: "none: plain text",
         example: "server.crt",
@@ -181,6 +203,8 @@ impl Config {
             spill_dir: PathBuf::from(".spill"),
             warehouse_dir: PathBuf::from("warehouse"),
             flight_address: SocketAddr::from(([127, 0, 0, 1], 31337)),
+            max_queries: None,
+            max_waiting_queries: 1000,
             tls_certificate: None,
             tls_key: None,
             password_file: None,

@@ -48,6 +48,9 @@ pub(super) async fn run(folder: &Path, args: Args) -> Result<(), Failure> {
         tls: tls(config, folder)?,
         password: password(config, folder)?,
         insecure: args.insecure,
+        threads: config.threads,
+        max_queries: config.max_queries.unwrap_or(4 * config.threads),
+        max_waiting_queries: config.max_waiting_queries,
         ..ServerOptions::default()
     };
     let server = Server::bind(project.engine, options).await?;

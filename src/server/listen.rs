@@ -56,7 +56,7 @@ impl Server {
         };
         let listener = TcpListener::bind(wanted).await.map_err(unavailable)?;
         let address = listener.local_addr().map_err(unavailable)?;
-        let service = FlightSql::new(engine.clone(), options.password)?;
+        let service = FlightSql::new(engine.clone(), &options)?;
         let ServerOptions { shutdown_grace, look_interval, .. } = options;
         Ok(Self { listener, address, tls, service, shutdown_grace, engine, look_interval })
     }

@@ -11,12 +11,14 @@
 //! There is one user, behind a password where one is set. Where other machines can reach the
 //! address, the server wants TLS and a password.
 
+mod admission;
 mod connection;
 mod flight_sql;
 mod handles;
 mod listen;
 mod sign_in;
 mod status;
+mod threads;
 mod tls;
 
 pub use listen::Server;
@@ -40,6 +42,12 @@ pub struct ServerOptions {
     pub password: Option<Password>,
     /// Whether other machines may connect even without TLS or without a password.
     pub insecure: bool,
+    /// Threads that queries run on.
+    pub threads: usize,
+    /// Queries that run at once.
+    pub max_queries: usize,
+    /// Queries that wait for their turn beyond those.
+    pub max_waiting_queries: usize,
     /// How long running queries may go on once the server was told to stop.
     pub shutdown_grace: Duration,
     /// How often the server looks for a newer release while nobody asks anything.
@@ -51,8 +59,17 @@ impl Default for ServerOptions {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 31337));
         let shutdown_grace = Duration::from_secs(10);
         let look_interval = Duration::from_secs(10);
-        let (tls, password, insecure) = (None, None, false);
-        Self { address, tls, password, insecure, shutdown_grace, look_interval }
+        Self {
+            address,
+            tls: None,
+            password: None,
+            insecure: false,
+            threads: 2,
+            max_queries: 8,
+            max_waiting_queries: 1000,
+            shutdown_grace,
+            look_interval,
+        }
     }
 }
 

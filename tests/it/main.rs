@@ -6,6 +6,7 @@
 mod cli;
 mod clients;
 mod clients_drivers;
+mod clients_flight;
 mod clients_guarded;
 mod clients_metadata;
 mod clients_prepared;

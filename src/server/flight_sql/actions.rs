@@ -10,6 +10,7 @@ use arrow_flight::sql::{
 };
 use arrow_flight::{
     Action, ActionType, CancelFlightInfoRequest, CancelFlightInfoResult, CancelStatus, FlightInfo,
+    RenewFlightEndpointRequest,
 };
 use bytes::Bytes;
 use futures::stream::{self, StreamExt};
@@ -20,6 +21,7 @@ const CREATE_PREPARED_STATEMENT: &str = "CreatePreparedStatement";
 const CLOSE_PREPARED_STATEMENT: &str = "ClosePreparedStatement";
 const CANCEL_FLIGHT_INFO: &str = "CancelFlightInfo";
 const CANCEL_QUERY: &str = "CancelQuery";
+const RENEW_FLIGHT_ENDPOINT: &str = "RenewFlightEndpoint";
 const SET_SESSION_OPTIONS: &str = "SetSessionOptions";
 const GET_SESSION_OPTIONS: &str = "GetSessionOptions";
 const CLOSE_SESSION: &str = "CloseSession";
@@ -30,6 +32,7 @@ pub(super) fn list() -> impl Iterator<Item = ActionType> + Send {
         (CREATE_PREPARED_STATEMENT, "plans a statement to be bound and run several times"),
         (CLOSE_PREPARED_STATEMENT, "forgets a prepared statement"),
         (CANCEL_FLIGHT_INFO, "stops a query, waiting or running"),
+        (RENEW_FLIGHT_ENDPOINT, "keeps an answer that was not fetched yet"),
         (SET_SESSION_OPTIONS, "sets what the session's questions have in common"),
         (GET_SESSION_OPTIONS, "tells what is set for the session"),
         (CLOSE_SESSION, "forgets the session"),
@@ -59,6 +62,7 @@ impl FlightSql {
             }
             CANCEL_FLIGHT_INFO => Some(self.cancel_flight_info(client, &action.body)?),
             CANCEL_QUERY => Some(self.cancel_query(client, &action.body)?),
+            RENEW_FLIGHT_ENDPOINT => Some(self.renew(client, &action.body)?),
             SET_SESSION_OPTIONS => {
                 let (body, to_set) = self.set_options(client, &action.body).await?;
                 cookie = to_set;
@@ -92,6 +96,17 @@ impl FlightSql {
         let info = request.info.ok_or_else(|| malformed("no flight info"))?;
         let status = self.cancel(client, &info)?;
         Ok(CancelFlightInfoResult::new(status).encode_to_vec())
+    }
+
+    /// Keeps an answer for as long as if it had just been asked for.
+    fn renew(&self, client: &Client, body: &Bytes) -> Result<Vec<u8>> {
+        let request = RenewFlightEndpointRequest::decode(body.clone()).map_err(malformed)?;
+        let endpoint = request.endpoint.ok_or_else(|| malformed("no endpoint"))?;
+        let ticket = endpoint.ticket.as_ref().ok_or_else(|| malformed("no ticket"))?;
+        if let Command::TicketStatementQuery(query) = command(&ticket.ticket)? {
+            self.waiting.get(&client.principal, &query.statement_handle, Instant::now())?;
+        }
+        Ok(endpoint.encode_to_vec())
     }
 
     fn cancel_query(&self, client: &Client, body: &Bytes) -> Result<Vec<u8>> {

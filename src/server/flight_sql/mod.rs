@@ -11,6 +11,7 @@
 
 mod actions;
 mod cancel;
+mod descriptor;
 mod metadata;
 mod parameters;
 mod prepared;
@@ -23,13 +24,16 @@ use self::cancel::Running;
 use self::prepared::Prepared;
 use self::sessions::Sessions;
 use self::statement::Planned;
+use super::ServerOptions;
+use super::admission::Admission;
 use super::handles::Handles;
-use super::sign_in::{Client, Password, SignIn};
+use super::sign_in::{Client, SignIn};
+use super::threads::QueryThreads;
 use crate::engine::Engine;
 use crate::error::{Error, ErrorKind, Result};
 use crate::etl::sandbox::Sandbox;
 use arrow_flight::sql::{Any, Command, DoPutPreparedStatementResult};
-use arrow_flight::{FlightData, FlightDescriptor, FlightInfo, PutResult, SchemaResult, Ticket};
+use arrow_flight::{FlightData, PutResult, Ticket};
 use futures::future::ready;
 use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
 use prost::Message;
@@ -56,10 +60,12 @@ pub(super) struct FlightSql {
     sandbox: Sandbox,
     sign_in: SignIn,
     sessions: Sessions,
+    admission: Arc<Admission>,
+    threads: QueryThreads,
 }
 
 impl FlightSql {
-    pub(super) fn new(engine: Engine, password: Option<Password>) -> Result<Self> {
+    pub(super) fn new(engine: Engine, options: &ServerOptions) -> Result<Self> {
         Ok(Self {
             sandbox: Sandbox::new(engine.clone()),
             engine,
@@ -67,49 +73,11 @@ impl FlightSql {
             waiting: Handles::new("query", MAX_WAITING, MAX_WAITING_AGE),
             prepared: Handles::new("prepared statement", MAX_PREPARED, MAX_PREPARED_AGE),
             running: Arc::default(),
-            sign_in: SignIn::new(password),
+            sign_in: SignIn::new(options.password.clone()),
             sessions: Sessions::default(),
+            admission: Arc::new(Admission::new(options.max_queries, options.max_waiting_queries)),
+            threads: QueryThreads::new(options.threads)?,
         })
-    }
-
-    /// Plans what a descriptor asks and says how to fetch it.
-    async fn flight_info(
-        &self,
-        client: &Client,
-        descriptor: FlightDescriptor,
-    ) -> Result<FlightInfo> {
-        let planned = match command(&descriptor.cmd)? {
-            Command::CommandStatementQuery(query) => self.plan(client, &query.query).await?,
-            Command::CommandPreparedStatementQuery(query) => {
-                self.plan_prepared(client, &query.prepared_statement_handle).await?
-            }
-            metadata => {
-                let batch = self.metadata(client, metadata).await?;
-                return statement::flight_info(
-                    &batch.schema(),
-                    Ticket::new(descriptor.cmd.clone()),
-                    descriptor,
-                );
-            }
-        };
-        let schema = Arc::clone(planned.schema());
-        let ticket = self.keep(client, planned);
-        statement::flight_info(&schema, ticket, descriptor)
-    }
-
-    /// The schema of what a descriptor asks; nothing is kept.
-    async fn schema(&self, client: &Client, descriptor: &FlightDescriptor) -> Result<SchemaResult> {
-        let schema = match command(&descriptor.cmd)? {
-            Command::CommandStatementQuery(query) => {
-                Arc::clone(self.plan(client, &query.query).await?.schema())
-            }
-            Command::CommandPreparedStatementQuery(query) => {
-                let handle = &query.prepared_statement_handle;
-                Arc::clone(self.plan_prepared(client, handle).await?.schema())
-            }
-            metadata => self.metadata(client, metadata).await?.schema(),
-        };
-        Ok(SchemaResult { schema: statement::schema_bytes(&schema)? })
     }
 
     async fn get(&self, client: &Client, ticket: &Ticket) -> Result<Answers<FlightData>> {

@@ -100,9 +100,11 @@ impl FlightService for FlightSql {
 
     async fn list_flights(
         &self,
-        _request: Request<Criteria>,
+        request: Request<Criteria>,
     ) -> Result<Response<Self::ListFlightsStream>, Status> {
-        Err(Status::unimplemented("flights are not listed; ask Flight SQL's GetTables"))
+        let client = self.sign_in.client(&request)?;
+        let flights = self.list(&client, &request.get_ref().expression).await?;
+        Ok(Response::new(stream::iter(flights.into_iter().map(Ok)).boxed()))
     }
 
     async fn do_exchange(

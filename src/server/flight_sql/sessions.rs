@@ -10,6 +10,9 @@ use crate::error::{Error, ErrorKind, Result, did_you_mean};
 use crate::ids::ReleaseId;
 use crate::server::handles::Handles;
 use crate::server::sign_in::{Client, cookie_key};
+use crate::server::status;
+use arrow::ipc::CompressionType;
+use arrow::ipc::writer::IpcWriteOptions;
 use bytes::Bytes;
 use prost::Message;
 use std::collections::HashMap;
@@ -24,7 +27,8 @@ const MAX_SESSION_AGE: Duration = Duration::from_secs(60 * 60);
 const CATALOG: &str = "starhouse";
 
 /// What a client may set.
-const NAMES: [&str; 5] = ["catalog", "schema", "release", "aggregates", "statement_timeout"];
+const NAMES: [&str; 6] =
+    ["catalog", "schema", "release", "aggregates", "statement_timeout", "compression"];
 
 /// What a session wants.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,11 +39,26 @@ pub(super) struct Options {
     aggregates: bool,
     /// How long a statement may run.
     pub(super) statement_timeout: Option<Duration>,
+    /// How answers are compressed.
+    compression: Option<CompressionType>,
+}
+
+impl Options {
+    /// How answers are written.
+    pub(super) fn encoding(&self) -> Result<IpcWriteOptions> {
+        IpcWriteOptions::default().try_with_compression(self.compression).map_err(status::encoding)
+    }
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { schema: None, release: None, aggregates: true, statement_timeout: None }
+        Self {
+            schema: None,
+            release: None,
+            aggregates: true,
+            statement_timeout: None,
+            compression: None,
+        }
     }
 }
 
@@ -134,12 +153,18 @@ impl FlightSql {
         let session = self.session_with(client, &options).await?;
         let release = i64::try_from(session.release().id.0).unwrap_or(i64::MAX);
         let seconds = options.statement_timeout.map_or(0.0, |limit| limit.as_secs_f64());
+        let compression = match options.compression {
+            None => "none",
+            Some(CompressionType::ZSTD) => "zstd",
+            Some(_) => "lz4",
+        };
         let values = [
             ("catalog", OptionValue::String(CATALOG.to_owned())),
             ("schema", OptionValue::String(session.default_schema().to_owned())),
             ("release", OptionValue::Int64(release)),
             ("aggregates", OptionValue::Bool(options.aggregates)),
             ("statement_timeout", OptionValue::Double(seconds)),
+            ("compression", OptionValue::String(compression.to_owned())),
         ];
         let named = values.map(|(name, value)| {
             (name.to_owned(), SessionOptionValue { option_value: Some(value) })
@@ -181,6 +206,14 @@ fn with(options: &Options, name: &str, value: Option<&OptionValue>) -> Result<Op
             };
             let seconds = limit.map(seconds).transpose()?.filter(|seconds| *seconds > 0.0);
             options.statement_timeout = seconds.map(Duration::from_secs_f64);
+        }
+        ("compression", kind) => {
+            options.compression = match kind.as_deref() {
+                None | Some("none") => None,
+                Some("lz4") => Some(CompressionType::LZ4_FRAME),
+                Some("zstd") => Some(CompressionType::ZSTD),
+                Some(other) => return Err(invalid(name, other, "`none`, `lz4` or `zstd`")),
+            };
         }
         (name, Some(value)) if NAMES.contains(&name) => {
             return Err(invalid(name, &value, &format!("`{CATALOG}`")));
@@ -322,6 +355,7 @@ mod tests {
             ("aggregates", text("maybe"), "`on` or `off`"),
             ("statement_timeout", text("soon"), "seconds"),
             ("catalog", text("other"), "`starhouse`"),
+            ("compression", text("gzip"), "`lz4`"),
             ("schema", OptionValue::StringList(StringList::default()), "one value"),
         ] {
             let error = set(name, value).unwrap_err().to_string();

@@ -64,7 +64,11 @@ impl Planned {
     }
 
     /// Runs the first query, so that what fails at once fails here, and the others in their turn.
-    async fn execute(self, sandbox: &Sandbox) -> Result<Answers<FlightData>> {
+    async fn execute(
+        self,
+        sandbox: Sandbox,
+        options: IpcWriteOptions,
+    ) -> Result<Answers<FlightData>> {
         let queries = match self.work {
             Work::Ask(queries) => queries,
             Work::Change(change) => {
@@ -84,7 +88,7 @@ impl Planned {
             .chain(rest)
             .map_ok(|batches| batches.map_err(error_of))
             .try_flatten();
-        Ok(encode(self.schema, batches))
+        Ok(encode(self.schema, options, batches))
     }
 }
 
@@ -123,12 +127,18 @@ impl FlightSql {
         client: &Client,
         handle: &Bytes,
     ) -> Result<Answers<FlightData>> {
-        let limit = self.sessions.of(client).statement_timeout;
+        let options = self.sessions.of(client);
         // From here on a cancel finds it, wherever it is.
-        let mut watch = self.running.watch(&client.principal, handle.clone())?.within(limit);
+        let mut watch = self
+            .running
+            .watch(&client.principal, handle.clone())?
+            .within(options.statement_timeout);
         let planned = self.waiting.take(&client.principal, handle, Instant::now())?;
-        let answers = watch.unless_stopped(planned.execute(&self.sandbox)).await?;
-        Ok(watch.over(answers))
+        let session = client.session_keys.first().cloned().unwrap_or_default();
+        let place = watch.unless_stopped(self.admission.admit(session)).await?;
+        let work = planned.execute(self.sandbox.clone(), options.encoding()?);
+        let answers = watch.unless_stopped(self.threads.run(work)).await?;
+        Ok(watch.over(self.threads.stream(answers, place)))
     }
 }
 
@@ -155,17 +165,19 @@ pub(super) fn schema_bytes(schema: &Schema) -> Result<Bytes> {
 
 /// One batch as an answer.
 pub(super) fn encode_batch(batch: RecordBatch) -> Answers<FlightData> {
-    encode(batch.schema(), stream::iter([Ok(batch)]))
+    encode(batch.schema(), IpcWriteOptions::default(), stream::iter([Ok(batch)]))
 }
 
 /// Batches of the promised schema as an answer. The schema goes first, even if no row follows;
 /// batches are asked for only as the client takes them.
 fn encode(
     schema: SchemaRef,
+    options: IpcWriteOptions,
     batches: impl Stream<Item = Result<RecordBatch>> + Send + 'static,
 ) -> Answers<FlightData> {
     FlightDataEncoderBuilder::new()
         .with_schema(schema)
+        .with_options(options)
         .build(batches.map_err(|error| FlightError::from(Status::from(error))))
         .map_err(|error| match error {
             FlightError::Tonic(status) => *status,

@@ -1,0 +1,156 @@
+//! How many queries run at once, and who is next.
+//!
+//! A query waits first for its session's turn, then for a place among all that run: so a session
+//! that asks a hundred things at once does not keep the others from asking one. What asks about
+//! tables and columns does not wait.
+
+use crate::error::{Error, ErrorKind, Result};
+use bytes::Bytes;
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// Sessions remembered before those that run nothing are forgotten.
+const MANY_SESSIONS: usize = 1024;
+
+/// Lets queries in.
+pub(super) struct Admission {
+    places: Arc<Semaphore>,
+    max_running: usize,
+    sessions: Mutex<HashMap<Bytes, Arc<Semaphore>>>,
+    waiting: AtomicUsize,
+    max_waiting: usize,
+}
+
+/// A place among the queries that run; given back when dropped.
+pub(super) struct Place {
+    admission: Arc<Admission>,
+    session: Bytes,
+    permits: Option<Permits>,
+}
+
+type Permits = (OwnedSemaphorePermit, OwnedSemaphorePermit);
+
+impl Place {
+    /// Gives the place to another while the query rests.
+    pub(super) fn leave(&mut self) {
+        self.permits = None;
+    }
+
+    /// Waits for a place again, if it was left.
+    ///
+    /// # Errors
+    /// Internal where the server lets no query in any more.
+    pub(super) async fn come_back(&mut self) -> Result<()> {
+        if self.permits.is_none() {
+            self.permits = Some(self.admission.permits(&self.session).await?);
+        }
+        Ok(())
+    }
+}
+
+impl Admission {
+    /// So many queries run at once, at least one, and so many more wait.
+    pub(super) fn new(max_running: usize, max_waiting: usize) -> Self {
+        let max_running = max_running.clamp(1, Semaphore::MAX_PERMITS);
+        let places = Arc::new(Semaphore::new(max_running));
+        let (sessions, waiting) = (Mutex::default(), AtomicUsize::new(0));
+        Self { places, max_running, sessions, waiting, max_waiting }
+    }
+
+    /// Waits for a place for a query of a session.
+    ///
+    /// # Errors
+    /// Limit where too many wait already.
+    pub(super) async fn admit(self: &Arc<Self>, session: Bytes) -> Result<Place> {
+        let _waiting = self.wait()?;
+        let permits = Some(self.permits(&session).await?);
+        Ok(Place { admission: Arc::clone(self), session, permits })
+    }
+
+    async fn permits(&self, session: &Bytes) -> Result<Permits> {
+        let of_session = self.session(session).acquire_owned().await.map_err(closed)?;
+        let place = Arc::clone(&self.places).acquire_owned().await.map_err(closed)?;
+        Ok((of_session, place))
+    }
+
+    fn wait(&self) -> Result<Waiting<'_>> {
+        // Whoever finds a place at once does not wait.
+        let free = self.places.available_permits() > 0;
+        let waiting = self.waiting.fetch_add(1, Ordering::Relaxed);
+        let counted = Waiting(&self.waiting);
+        if free || waiting < self.max_waiting {
+            return Ok(counted);
+        }
+        Err(Error::new(ErrorKind::Limit, "too many queries wait for their turn")
+            .with("running", self.max_running)
+            .with("waiting", waiting)
+            .hint("ask again in a while; the settings max_queries and max_waiting_queries say how many"))
+    }
+
+    /// Half of all places at most are one session's.
+    fn session(&self, key: &Bytes) -> Arc<Semaphore> {
+        let mut sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
+        if sessions.len() >= MANY_SESSIONS {
+            sessions.retain(|_, places| Arc::strong_count(places) > 1);
+        }
+        let share = || Arc::new(Semaphore::new(self.max_running.div_ceil(2)));
+        Arc::clone(sessions.entry(key.clone()).or_insert_with(share))
+    }
+}
+
+/// Counts as waiting until dropped.
+struct Waiting<'a>(&'a AtomicUsize);
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+fn closed(error: tokio::sync::AcquireError) -> Error {
+    Error::internal("the server lets no query in any more").caused_by(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    async fn is_let_in(admission: &Arc<Admission>, session: &'static str) -> Option<Place> {
+        let admitted = admission.admit(Bytes::from_static(session.as_bytes()));
+        tokio::time::timeout(Duration::from_millis(20), admitted).await.ok().map(Result::unwrap)
+    }
+
+    #[tokio::test]
+    async fn a_session_that_asks_much_leaves_room_for_others() {
+        let admission = Arc::new(Admission::new(4, 100));
+        let one = is_let_in(&admission, "greedy").await.unwrap();
+        let _two = is_let_in(&admission, "greedy").await.unwrap();
+        assert!(is_let_in(&admission, "greedy").await.is_none());
+        let _other = is_let_in(&admission, "modest").await.unwrap();
+        drop(one);
+        assert!(is_let_in(&admission, "greedy").await.is_some());
+    }
+
+    #[tokio::test]
+    async fn who_waits_is_let_in_and_one_too_many_is_told() {
+        let admission = Arc::new(Admission::new(1, 1));
+        let running = is_let_in(&admission, "a").await.unwrap();
+        let waiting = tokio::spawn({
+            let admission = Arc::clone(&admission);
+            async move { admission.admit(Bytes::from_static(b"b")).await }
+        });
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        let error = admission.admit(Bytes::from_static(b"c")).await.map(|_| ()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Limit, "{error}");
+        let mut running = running;
+        running.leave();
+        assert!(waiting.await.unwrap().is_ok());
+        running.come_back().await.unwrap();
+        assert!(is_let_in(&admission, "d").await.is_none());
+        drop(running);
+        assert!(is_let_in(&admission, "d").await.is_some(), "who gave up waiting does not count");
+    }
+}

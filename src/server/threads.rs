@@ -1,0 +1,169 @@
+//! Threads for queries, apart from those that speak with clients: however busy they are, a client
+//! that asks whether the server lives hears so at once.
+
+use super::admission::Place;
+use crate::error::{Error, ErrorKind, Result};
+use futures::stream::{BoxStream, Stream, StreamExt};
+use std::future::Future;
+use std::time::Duration;
+use tokio::runtime::{Builder, Handle, Runtime};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio_stream::wrappers::ReceiverStream;
+
+/// Messages that are ready before the client takes them.
+const READY: usize = 2;
+/// After so long without its client taking anything, a query gives its place to another ...
+const SLOW: Duration = Duration::from_secs(1);
+/// ... and after so long, its memory as well: it ends in an error.
+const PATIENCE: Duration = Duration::from_secs(60 * 60);
+
+/// The threads that queries run on.
+pub(super) struct QueryThreads(Option<Runtime>);
+
+impl QueryThreads {
+    /// # Errors
+    /// Unavailable where the system gives no threads.
+    pub(super) fn new(threads: usize) -> Result<Self> {
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(threads.max(1))
+            .thread_name("query")
+            .enable_all()
+            .build()
+            .map_err(|error| {
+                Error::new(ErrorKind::Unavailable, "no threads for queries").caused_by(error)
+            })?;
+        Ok(Self(Some(runtime)))
+    }
+
+    fn handle(&self) -> Handle {
+        // There until the drop.
+        self.0.as_ref().map_or_else(Handle::current, |runtime| runtime.handle().clone())
+    }
+
+    /// Does work there; dropping this stops it.
+    ///
+    /// # Errors
+    /// The work's own; internal where it broke down.
+    pub(super) async fn run<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = Result<T>> + Send + 'static,
+    ) -> Result<T> {
+        let mut task = Task(self.handle().spawn(work));
+        match (&mut task.0).await {
+            Ok(done) => done,
+            Err(error) => Err(Error::internal("a query broke down").caused_by(error)),
+        }
+    }
+
+    /// The same stream, made there while it has its place; dropping it stops the work.
+    pub(super) fn stream<T, E>(
+        &self,
+        items: impl Stream<Item = Result<T, E>> + Send + 'static,
+        place: Place,
+    ) -> BoxStream<'static, Result<T, E>>
+    where
+        T: Send + 'static,
+        E: From<Error> + Send + 'static,
+    {
+        let (sender, receiver) = mpsc::channel(READY);
+        let mut task = Task(self.handle().spawn(forward(items.boxed(), sender, place)));
+        let ended = futures::stream::once(async move {
+            match (&mut task.0).await {
+                Ok(ended) => ended.err().map(|error| Err(E::from(error))),
+                // The work broke down, or the server did: no answer may look complete.
+                Err(error) => {
+                    let broken = Error::internal("a query broke down").caused_by(error);
+                    Some(Err(E::from(broken)))
+                }
+            }
+        });
+        ReceiverStream::new(receiver).chain(ended.filter_map(std::future::ready)).boxed()
+    }
+}
+
+/// Sends items on as they are taken.
+///
+/// # Errors
+/// Limit where nothing is taken for long.
+async fn forward<T, E>(
+    mut items: BoxStream<'static, Result<T, E>>,
+    sender: mpsc::Sender<Result<T, E>>,
+    mut place: Place,
+) -> Result<()> {
+    while let Some(item) = items.next().await {
+        let room = match tokio::time::timeout(SLOW, sender.reserve()).await {
+            Ok(room) => room,
+            Err(_) => {
+                place.leave();
+                let room = tokio::time::timeout(PATIENCE, sender.reserve()).await;
+                let room = room.map_err(|_| too_slow())?;
+                place.come_back().await?;
+                room
+            }
+        };
+        match room {
+            Ok(room) => room.send(item),
+            // Nobody takes it any more.
+            Err(_) => return Ok(()),
+        }
+    }
+    Ok(())
+}
+
+fn too_slow() -> Error {
+    Error::new(ErrorKind::Limit, "nothing of the answer was taken for an hour")
+        .hint("ask again, and read the answer as it comes")
+}
+
+impl Drop for QueryThreads {
+    fn drop(&mut self) {
+        // A runtime may not be waited for within another.
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+/// Work that is stopped when nobody waits for it any more.
+struct Task<T>(JoinHandle<T>);
+
+impl<T> Drop for Task<T> {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::server::admission::Admission;
+    use bytes::Bytes;
+    use futures::TryStreamExt;
+    use std::sync::Arc;
+    use tonic::Status;
+
+    #[tokio::test]
+    async fn work_is_done_elsewhere_and_stopped_when_dropped() {
+        let threads = QueryThreads::new(1).unwrap();
+        let admission = Arc::new(Admission::new(1, 0));
+        let place = async || admission.admit(Bytes::new()).await.unwrap();
+        let name = threads.run(async { Ok(std::thread::current().name().map(str::to_owned)) });
+        assert_eq!(name.await.unwrap().as_deref(), Some("query"));
+        let items = futures::stream::iter((0..10).map(Ok::<_, Status>));
+        assert_eq!(
+            threads.stream(items, place().await).try_collect::<Vec<_>>().await.unwrap().len(),
+            10
+        );
+
+        let (dropped, noticed) = tokio::sync::oneshot::channel::<()>();
+        let endless = futures::stream::repeat_with(move || {
+            let _ = &dropped;
+            Ok::<_, Status>(1)
+        });
+        let mut answers = threads.stream(endless, place().await);
+        assert_eq!(answers.next().await.unwrap().unwrap(), 1);
+        drop(answers);
+        assert!(noticed.await.is_err(), "the stream is gone");
+    }
+}
