@@ -163,6 +163,18 @@ pub(crate) fn in_words(summary: &RunSummary) -> String {
             number(table::seconds(job.elapsed_ms)),
         ]);
     }
+    for fact in &summary.repointed {
+        list.add_row([
+            Cell::new("late changes"),
+            Cell::new(&fact.table),
+            Cell::new(""),
+            Cell::new(""),
+            Cell::new(""),
+            number(table::count(fact.rows_written)),
+            Cell::new(""),
+            number(table::seconds(fact.elapsed_ms)),
+        ]);
+    }
     for aggregate in &summary.aggregates {
         list.add_row([
             Cell::new(format!("cube {}", aggregate.cube)),
@@ -215,6 +227,7 @@ fn notes_in_words(summary: &RunSummary) -> String {
         }
         notes.extend(job.notes.iter().map(|note| format!("{}: {note}\n", job.job)));
     }
+    notes.extend(summary.repointed.iter().map(|fact| format!("{}\n", fact.in_words())));
     notes.extend(summary.notes.iter().map(|note| format!("{note}\n")));
     notes
 }

@@ -5,6 +5,7 @@ use super::jobs::{Jobs, tables_used, target_table};
 use super::run::{plans, reasons};
 use crate::engine::Engine;
 use crate::error::Result;
+use crate::model::{Fact, Model};
 use crate::store::Input;
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -60,6 +61,7 @@ pub async fn plan(
         }
         if !reasons.is_empty() {
             loaded.insert(target_table(job));
+            loaded.extend(follow(job, model).filter(|fact| release.tables.contains_key(fact)));
         }
         let sources = sources.iter().map(|plan| SourcePlan {
             source: plan.spec().name.clone(),
@@ -75,6 +77,19 @@ pub async fn plan(
         });
     }
     Ok(planned)
+}
+
+/// The facts whose rows follow if members of the job's dimension change late.
+fn follow<'a>(job: &'a Job, model: &'a Model) -> impl Iterator<Item = String> + use<'a> {
+    let dimension = match &job.load {
+        LoadSpec::Dimension(load) => model.dimension(&load.dimension),
+        LoadSpec::Fact(_) => None,
+    };
+    let dimension = dimension.filter(|dimension| dimension.keeps_history());
+    let plays = move |fact: &&Fact| {
+        dimension.is_some_and(|d| fact.roles.iter().any(|role| role.dimension == d.name))
+    };
+    model.facts.iter().filter(plays).map(Fact::table)
 }
 
 fn mode(job: &Job) -> String {

@@ -18,6 +18,9 @@ pub trait Progress: Debug + Send + Sync {
     /// A job has ended, or was skipped.
     fn job_finished(&self, _summary: &JobSummary) {}
 
+    /// A fact's rows follow late changes of its dimensions.
+    fn repointing(&self, _table: &str) {}
+
     /// An aggregate is being built.
     fn summarising(&self, _table: &str) {}
 

@@ -5,6 +5,7 @@
 //!   -> calendars
 //!   -> what there is to read, of all jobs
 //!   -> each job: skip | extract and clean -> transform -> load
+//!   -> facts follow late changes of their dimensions (before others read them, too)
 //!   -> the aggregates of what changed
 //!   -> publish once, or nothing where nothing changed
 //! ```
@@ -13,10 +14,12 @@
 //! another begins again on what the other published.
 
 mod job;
+mod late;
 mod record;
 pub(crate) mod summary;
 
 pub(crate) use job::{plans, reasons};
+pub use late::RepointSummary;
 pub(crate) use record::{Record, since};
 pub use summary::{AggregateSummary, JobSummary, RunSummary, SourceSummary};
 
@@ -29,6 +32,7 @@ use crate::error::{ErrorKind, Result};
 use crate::ids::{ReleaseId, RunId};
 use crate::store::{Load, PUBLISHED_RELEASE};
 use chrono::{DateTime, Utc};
+use late::Late;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -93,7 +97,7 @@ async fn attempt(request: &Request<'_>) -> Result<RunSummary> {
             Err(error)
         }
     };
-    let steps = record::steps(&done.jobs, &done.aggregates);
+    let steps = record::steps(&done.jobs, &done.repointed, &done.aggregates);
     if let Err(error) = record.end(&outcome, steps).await {
         // What was published stands, and why a run failed is worth more than the log's complaint.
         done.notes.push(format!("how the run ended is not in the operational log: {error}"));
@@ -102,6 +106,7 @@ async fn attempt(request: &Request<'_>) -> Result<RunSummary> {
         run: record.run().clone(),
         release: outcome?,
         jobs: done.jobs,
+        repointed: done.repointed,
         aggregates: done.aggregates,
         notes: done.notes,
         elapsed_ms: record.elapsed_ms(),
@@ -112,6 +117,7 @@ async fn attempt(request: &Request<'_>) -> Result<RunSummary> {
 #[derive(Debug, Default)]
 struct Done {
     jobs: Vec<JobSummary>,
+    repointed: Vec<RepointSummary>,
     aggregates: Vec<AggregateSummary>,
     notes: Vec<String>,
 }
@@ -124,12 +130,16 @@ async fn work(request: &Request<'_>, load: &mut Load, done: &mut Done) -> Result
     for job in &jobs {
         plans.push(job::plans(request.project, job, request.engine.model(), load.base()).await?);
     }
+    let mut late = Late::default();
     for (index, (job, plans)) in jobs.iter().zip(&plans).enumerate() {
         request.progress.job_started(&job.job, index + 1, jobs.len());
-        let summary = job::run(request, load, job, plans).await?;
+        late.before(job, request, load, done).await?;
+        let (summary, lost) = job::run(request, load, job, plans).await?;
+        late.note(job, &lost, request.engine.model(), load);
         request.progress.job_finished(&summary);
         done.jobs.push(summary);
     }
+    late.all(request, load, done).await?;
     aggregate::drop_undeclared(load, request.engine.model())?;
     for stale in aggregate::stale(load, request.engine.model()) {
         let started = request.clock.now();
@@ -154,7 +164,7 @@ async fn finish(request: &Request<'_>, load: Load, done: &mut Done) -> Result<Op
         return Ok(None);
     }
     request.progress.publishing();
-    let summary = summary::in_words(&done.jobs, &done.aggregates);
+    let summary = summary::in_words(&done.jobs, &done.repointed, &done.aggregates);
     publish(load, summary, &mut done.notes).await.map(Some)
 }
 

@@ -180,3 +180,68 @@ fn a_compaction_killed_at_any_fail_point_keeps_every_row() {
     let output = starhouse(project, &["etl", "run"]).output().unwrap();
     assert!(printed(&output).contains("nothing new"), "compaction is no news to jobs");
 }
+
+/// What arrives in a cycle in a project whose products say since when they are what they are: the
+/// orders of a month, and that the product moved in the middle of the month before. Those orders
+/// are loaded already, and must follow.
+fn arrive_late(project: &Path, cycle: usize) {
+    arrive(project, cycle);
+    let mut products = String::from("number,name,category,since\nP1,Product,C0,2024-01-01\n");
+    for moved in 0..cycle.min(12) {
+        products += &format!("P1,Product,C{},2025-{:02}-02\n", moved + 1, moved + 1);
+    }
+    fs::write(project.join("sources/products.csv"), products).unwrap();
+}
+
+/// Orders by the category that the product was in: each month's one order of it is of that month's.
+fn categories(project: &Path) -> String {
+    const SQL: &str = "SELECT p.category, o.order_no, o.date_key FROM warehouse.fact_orders o \
+                       JOIN warehouse.dim_product p USING (product_key) \
+                       WHERE p.product_no = 'P1' ORDER BY 3, 2";
+    printed(&starhouse(project, &["sql", "--format", "csv", SQL]).output().unwrap())
+}
+
+fn categories_after(cycles: usize, moves: usize) -> String {
+    let mut lines = String::from("category,order_no,date_key\n");
+    for cycle in 0..cycles {
+        let category = (cycle + 1).min(moves);
+        lines += &format!("C{category},A{cycle:03}1,2025{:02}02\n", cycle + 1);
+    }
+    lines
+}
+
+/// Facts that follow a late change do so in its release: killed anywhere, either both are there or
+/// neither is.
+#[test]
+fn late_changes_killed_at_any_fail_point_take_their_facts_with_them() {
+    let each = if std::env::var_os("STARHOUSE_FULL").is_some() { 2 } else { 4 };
+    let project = new_project();
+    let project = project.path();
+    let job = project.join("etl/products.yaml");
+    let text = fs::read_to_string(&job).unwrap();
+    let text = text
+        .replace(
+            "    deduplicate: {key: [product_no]}\n",
+            "      - {name: since, type: timestamp, clean: [trim, required]}\n",
+        )
+        .replace("{dimension: product}}", "{dimension: product, effective_at: since}}");
+    assert!(text.contains("effective_at"));
+    fs::write(&job, text).unwrap();
+    let points = failpoint::LOAD.iter().step_by(each);
+    let mut struck = 0;
+    for (cycles, point) in points.clone().enumerate() {
+        arrive_late(project, cycles);
+        let before = (cycles > 0).then(|| categories(project));
+        // The later hits are those of the fact that follows, behind the dimension and its log.
+        let killed = killed(project, &["etl", "run"], point, if cycles % 2 == 0 { 1 } else { 4 });
+        struck += usize::from(killed);
+        let after = categories_after(cycles + 1, cycles);
+        if let Some(before) = before {
+            let now = categories(project);
+            assert!(now == before || now == after, "{point}: {now} is in between");
+        }
+        printed(&starhouse(project, &["etl", "run"]).output().unwrap());
+        assert_eq!(categories(project), after, "{point}");
+    }
+    assert!(struck * 2 > points.count(), "most fail points were met");
+}

@@ -25,6 +25,7 @@ mod etl;
 mod etl_project;
 mod etl_traps;
 mod extract;
+mod late_changes;
 mod model;
 mod reference;
 mod sandbox;

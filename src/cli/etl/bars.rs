@@ -55,6 +55,10 @@ impl Progress for Bars {
         self.spin(format!("{} done", summary.job));
     }
 
+    fn repointing(&self, table: &str) {
+        self.spin(format!("late changes -> {table}"));
+    }
+
     fn summarising(&self, table: &str) {
         self.spin(format!("summarising {table}"));
     }

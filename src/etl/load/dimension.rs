@@ -68,6 +68,7 @@ pub(super) async fn load(loading: &mut Loading<'_>, spec: &DimensionLoad) -> Res
         rows_written: loaded.rows_changed,
         rows_deleted: loaded.closed,
         notes: notes(dimension, &loaded, &refused, loading),
+        lost: loaded.lost,
     })
 }
 
@@ -280,8 +281,7 @@ fn notes(
     }
     if loaded.moved > 0 {
         notes.push(format!(
-            "late changes moved the interval of {} versions of `{}`; facts that were loaded \
-             before keep the version they were given",
+            "late changes moved the interval of {} versions of `{}`",
             loaded.moved, dimension.name
         ));
     }

@@ -67,7 +67,7 @@ pub(super) async fn unknown_members(
 }
 
 /// Whether the files' statistics say that all members of a role are known.
-fn known(key: &str, files: &[DataFile]) -> bool {
+pub(super) fn known(key: &str, files: &[DataFile]) -> bool {
     let least = |file: &DataFile| file.statistics.get(key)?.min.as_ref()?.parse::<i32>().ok();
     files.iter().all(|file| least(file).is_some_and(|least| least >= 0))
 }

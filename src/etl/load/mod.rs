@@ -13,6 +13,7 @@ mod fact_table;
 mod grain;
 mod hilbert;
 mod keyed;
+pub(crate) mod repoint;
 mod scd;
 mod stage;
 mod upsert;
@@ -24,6 +25,7 @@ use crate::error::Result;
 use crate::policy::Principal;
 use crate::store::{Load, TableState};
 use chrono::{DateTime, Utc};
+pub(crate) use scd::Lost;
 use std::sync::Arc;
 
 /// What the loading of a job's rows has at hand.
@@ -75,6 +77,8 @@ pub(crate) struct Loaded {
     pub(crate) rows_deleted: u64,
     /// What a person should know, though it is no error.
     pub(crate) notes: Vec<String>,
+    /// The time that versions of a dimension have lost.
+    pub(crate) lost: Vec<Lost>,
 }
 
 /// Loads a job's rows into its table.

@@ -7,19 +7,20 @@ use crate::error::Result;
 use crate::etl::extract::{self, Extent, Extracting, Outcome, Plan};
 use crate::etl::job::{Job, LoadSpec, Missing, SourceSpec, Strategy};
 use crate::etl::jobs::{tables_used, target_table};
-use crate::etl::load::{self, Loaded, Loading};
+use crate::etl::load::{self, Loaded, Loading, Lost};
 use crate::etl::upstream;
 use crate::store::{Load, Release};
 use std::path::Path;
 use std::sync::Arc;
 
-/// Runs a job, or says why it need not run.
+/// Runs a job, or says why it need not run; and tells which time versions of its dimension have
+/// lost.
 pub(super) async fn run(
     request: &Request<'_>,
     load: &mut Load,
     job: &Job,
     plans: &[Plan],
-) -> Result<JobSummary> {
+) -> Result<(JobSummary, Vec<Lost>)> {
     let started = request.clock.now();
     let model = Arc::clone(request.engine.model());
     let reasons = reasons(plans, job, &model, &load.preview());
@@ -37,7 +38,7 @@ pub(super) async fn run(
     if reasons.is_empty() {
         summary.skipped = Some("nothing it depends on has changed".to_owned());
         summary.elapsed_ms = since(&request.clock, started);
-        return Ok(summary);
+        return Ok((summary, Vec::new()));
     }
     for table in tables_used(job, &model) {
         load.depends_on(&table);
@@ -57,7 +58,7 @@ pub(super) async fn run(
     summary.rows_deleted = loaded.rows_deleted;
     summary.notes.extend(loaded.notes);
     summary.elapsed_ms = since(&request.clock, started);
-    Ok(summary)
+    Ok((summary, loaded.lost))
 }
 
 /// Whether a job's rows go from its source into its fact without being staged in between: where

@@ -1,6 +1,6 @@
 //! A run in the operational log: there from its first moment, complete when it ends.
 
-use super::{AggregateSummary, JobSummary, run_id};
+use super::{AggregateSummary, JobSummary, RepointSummary, run_id};
 use crate::clock::Clock;
 use crate::error::Result;
 use crate::ids::{ReleaseId, RunId};
@@ -73,9 +73,14 @@ fn milliseconds(from: DateTime<Utc>, to: DateTime<Utc>) -> u64 {
     u64::try_from((to - from).num_milliseconds()).unwrap_or(0)
 }
 
-/// The steps of jobs and of the aggregates after them.
-pub(super) fn steps(jobs: &[JobSummary], aggregates: &[AggregateSummary]) -> Vec<StepRecord> {
-    jobs.iter().flat_map(steps_of).chain(aggregates.iter().map(summarised)).collect()
+/// The steps of jobs, of facts that followed late changes, and of the aggregates after them.
+pub(super) fn steps(
+    jobs: &[JobSummary],
+    repointed: &[RepointSummary],
+    aggregates: &[AggregateSummary],
+) -> Vec<StepRecord> {
+    let steps = jobs.iter().flat_map(steps_of).chain(repointed.iter().map(followed));
+    steps.chain(aggregates.iter().map(summarised)).collect()
 }
 
 fn steps_of(job: &JobSummary) -> Vec<StepRecord> {
@@ -102,6 +107,18 @@ fn steps_of(job: &JobSummary) -> Vec<StepRecord> {
         elapsed_ms: job.elapsed_ms.saturating_sub(read),
     };
     extracts.chain([load]).collect()
+}
+
+fn followed(fact: &RepointSummary) -> StepRecord {
+    StepRecord {
+        job: "late changes".to_owned(),
+        step: "repoint".to_owned(),
+        target: fact.table.clone(),
+        rows_read: fact.rows_written,
+        rows_written: fact.rows_written,
+        rows_rejected: 0,
+        elapsed_ms: fact.elapsed_ms,
+    }
 }
 
 fn summarised(aggregate: &AggregateSummary) -> StepRecord {

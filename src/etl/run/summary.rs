@@ -1,5 +1,6 @@
 //! What a run did, for people and for tests.
 
+use super::RepointSummary;
 use crate::etl::extract::Counts;
 use crate::etl::quarantine::RejectSummary;
 use crate::ids::{ReleaseId, RunId};
@@ -13,6 +14,8 @@ pub struct RunSummary {
     pub release: Option<ReleaseId>,
     /// Its jobs in the order they ran, those skipped included.
     pub jobs: Vec<JobSummary>,
+    /// The facts whose rows followed late changes of their dimensions.
+    pub repointed: Vec<RepointSummary>,
     /// The aggregates it built.
     pub aggregates: Vec<AggregateSummary>,
     /// What a person should know of the run as a whole.
@@ -71,7 +74,11 @@ pub struct AggregateSummary {
 }
 
 /// What a release brings, in a sentence.
-pub(super) fn in_words(jobs: &[JobSummary], aggregates: &[AggregateSummary]) -> String {
+pub(super) fn in_words(
+    jobs: &[JobSummary],
+    repointed: &[RepointSummary],
+    aggregates: &[AggregateSummary],
+) -> String {
     let loaded = jobs.iter().filter(|job| job.rows_written + job.rows_deleted > 0);
     let mut words: Vec<String> = loaded
         .map(|job| match job.rows_deleted {
@@ -79,6 +86,7 @@ pub(super) fn in_words(jobs: &[JobSummary], aggregates: &[AggregateSummary]) -> 
             deleted => format!("{}: {} rows, {deleted} deleted", job.table, job.rows_written),
         })
         .collect();
+    words.extend(repointed.iter().map(RepointSummary::in_words));
     if !aggregates.is_empty() {
         words.push(format!("{} aggregates", aggregates.len()));
     }

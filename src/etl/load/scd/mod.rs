@@ -8,6 +8,7 @@
 //!     -> keys.rs      surrogate and durable keys
 //!     -> table.rs     the new table and change log
 //!     -> check.rs     the invariants, on the finished table
+//!     -> lost.rs      which time versions have lost to others: facts there must follow
 //! ```
 //!
 //! Plain rows in, plain rows out: no session, no I/O. Type 1 attributes are overwritten in every
@@ -15,18 +16,21 @@
 //! version of a member is valid since the beginning of time. Sources that say since when a row
 //! holds may say so late: their rows are kept in a change log (`changes_<dimension>`), so that
 //! the outcome does not depend on the order of arrival. A version once loaded keeps its
-//! surrogate key for ever; a late change can shorten its interval, never take it away.
+//! surrogate key for ever; a late change can shorten its interval, never take it away: facts in the
+//! time that it lost are given the version that is valid there (`repoint.rs`).
 
 mod check;
 mod history;
 mod intern;
 mod keys;
+mod lost;
 mod observe;
 mod pool;
 mod table;
 
 pub(crate) use history::{BEGINNING_US, OPEN_END_US};
 pub(crate) use intern::encode;
+pub(crate) use lost::Lost;
 pub(crate) use table::{log_columns, stored_columns};
 
 use crate::error::Result;
@@ -88,6 +92,8 @@ pub(crate) struct Loaded {
     pub(crate) contradictions: u64,
     /// Versions loaded before whose interval in the past was moved by a late change.
     pub(crate) moved: u64,
+    /// The time that versions have lost: facts in it are another version's now.
+    pub(crate) lost: Vec<Lost>,
 }
 
 /// Loads incoming rows into a dimension.
@@ -116,6 +122,7 @@ pub(crate) fn load(members: &Members<'_>) -> Result<Loaded> {
         contradictions: seen.contradictions,
         live_before: live(&seen.before),
         moved,
+        lost: lost::lost(&pool.stored, &versions),
     })
 }
 

@@ -1,0 +1,150 @@
+//! Late changes of dimensions, until the facts have followed them.
+//!
+//! Facts follow before a job reads them, and at the latest when all jobs are done; so several
+//! changes of several dimensions are one pass over a fact.
+
+use super::record::since;
+use super::{Done, Request};
+use crate::error::{ErrorKind, Result};
+use crate::etl::job::{Job, LoadSpec};
+use crate::etl::jobs::tables_used;
+use crate::etl::load::Lost;
+use crate::etl::load::repoint::{Moment, repoint};
+use crate::model::{Fact, Model};
+use crate::store::Load;
+use std::collections::BTreeMap;
+
+/// The time that versions have lost, and that facts do not know of yet: by fact and dimension.
+#[derive(Debug, Default)]
+pub(super) struct Late(BTreeMap<String, BTreeMap<String, Vec<Lost>>>);
+
+/// A fact whose rows were given the versions valid at their moments.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RepointSummary {
+    /// The fact's table.
+    pub table: String,
+    /// Rows that were given another version, by role.
+    pub rows: BTreeMap<String, u64>,
+    /// Rows written, those beside them in their partitions included.
+    pub rows_written: u64,
+    /// Partitions written anew; 1 of a fact without.
+    pub partitions: usize,
+    /// How long it took.
+    pub elapsed_ms: u64,
+}
+
+impl RepointSummary {
+    /// What happened, in a phrase.
+    pub(crate) fn in_words(&self) -> String {
+        let roles = self.rows.iter().map(|(role, rows)| format!("{rows} rows by {role}"));
+        format!("{}: {} follow late changes", self.table, roles.collect::<Vec<_>>().join(", "))
+    }
+}
+
+impl Late {
+    /// Remembers what versions of a job's dimension have lost, for every fact that has rows.
+    pub(super) fn note(&mut self, job: &Job, lost: &[Lost], model: &Model, load: &Load) {
+        let LoadSpec::Dimension(spec) = &job.load else { return };
+        if lost.is_empty() {
+            return;
+        }
+        let preview = load.preview();
+        let plays = |fact: &&Fact| fact.roles.iter().any(|role| role.dimension == spec.dimension);
+        let has_rows = |fact: &&Fact| preview.tables.contains_key(&fact.table());
+        for fact in model.facts.iter().filter(plays).filter(has_rows) {
+            let dimensions = self.0.entry(fact.name.clone()).or_default();
+            dimensions.entry(spec.dimension.clone()).or_default().extend(lost);
+        }
+    }
+
+    /// Lets the facts follow that a job reads.
+    pub(super) async fn before(
+        &mut self,
+        job: &Job,
+        request: &Request<'_>,
+        load: &mut Load,
+        done: &mut Done,
+    ) -> Result<()> {
+        if self.0.is_empty() {
+            return Ok(());
+        }
+        let tables = tables_used(job, request.engine.model());
+        self.follow(request, load, done, |fact| tables.contains(&fact.table())).await
+    }
+
+    /// Lets all facts follow.
+    pub(super) async fn all(
+        &mut self,
+        request: &Request<'_>,
+        load: &mut Load,
+        done: &mut Done,
+    ) -> Result<()> {
+        self.follow(request, load, done, |_| true).await
+    }
+
+    async fn follow(
+        &mut self,
+        request: &Request<'_>,
+        load: &mut Load,
+        done: &mut Done,
+        which: impl Fn(&Fact) -> bool,
+    ) -> Result<()> {
+        for fact in request.engine.model().facts.iter().filter(|fact| which(fact)) {
+            if let Some(lost) = self.0.remove(&fact.name) {
+                follow(request, load, done, fact, &lost).await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Lets one fact follow.
+async fn follow(
+    request: &Request<'_>,
+    load: &mut Load,
+    done: &mut Done,
+    fact: &Fact,
+    lost: &BTreeMap<String, Vec<Lost>>,
+) -> Result<()> {
+    let Some(moment) = Moment::of(fact, request.engine.model(), request.jobs.iter()) else {
+        let why = "it does not hold the moment at which its jobs look versions up (their \
+                   `event_at`): add that to its `columns`";
+        done.notes.push(keeps(fact, lost, why));
+        return Ok(());
+    };
+    let started = request.clock.now();
+    request.progress.repointing(&fact.table());
+    let repointed = match repoint(request.engine, load, fact, &moment, lost).await {
+        Ok(repointed) => repointed,
+        // Stored otherwise than the model says: that is for the job that loads it.
+        Err(error) if error.kind() == ErrorKind::User => {
+            done.notes.push(keeps(fact, lost, &error.to_string()));
+            return Ok(());
+        }
+        Err(error) => return Err(error.with("fact", &fact.name)),
+    };
+    if repointed.without_day > 0 {
+        let message = "rows have a day outside the calendar, and keep the versions they have";
+        done.notes.push(format!("{}: {} {message}", fact.table(), repointed.without_day));
+    }
+    if repointed.partitions > 0 {
+        done.repointed.push(RepointSummary {
+            table: fact.table(),
+            rows: repointed.rows,
+            rows_written: repointed.rows_written,
+            partitions: repointed.partitions,
+            elapsed_ms: since(&request.clock, started),
+        });
+    }
+    Ok(())
+}
+
+/// That rows of a fact stay with the versions they have, and why.
+fn keeps(fact: &Fact, lost: &BTreeMap<String, Vec<Lost>>, why: &str) -> String {
+    let dimensions: Vec<&str> = lost.keys().map(String::as_str).collect();
+    format!(
+        "late changes of {} do not reach the rows that {} has already: {why}",
+        dimensions.join(", "),
+        fact.table()
+    )
+}
