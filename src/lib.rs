@@ -33,13 +33,14 @@
 //!
 //! ```text
 //!  main ─> cli ─> [server | sample] ─> etl ─> aggregate ─> engine ─> [store | query]
-//!       ─> policy ─> model ─> [config ─> yaml] ─> [error | ids | clock]
+//!       ─> policy ─> model ─> [config ─> yaml] ─> [error | ids | clock | text]
 //! ```
 //!
 //! | module | what it knows |
 //! |---|---|
 //! | [`error`] | the one error: whose fault, where, what to do; its exit code, gRPC status, SQLSTATE |
 //! | [`ids`], [`clock`] | names for identities; time, injected |
+//! | [`text`] | what people write, understood: phone numbers, names, addresses, money. Pure |
 //! | [`yaml`] | documents that people write, with every fault located |
 //! | [`config`] | every setting once |
 //! | [`model`] | dimensions, facts, cubes, measures: what the numbers mean. Pure |
@@ -48,7 +49,7 @@
 //! | [`store`] | Delta tables, releases, the operational log: the only place that knows paths |
 //! | [`engine`] | sessions, SQL, scans, execution: the only place that builds a DataFusion session |
 //! | [`aggregate`] | which cuboids are kept, and building them |
-//! | [`etl`] | jobs: sources, cleaning rules, keys, history, runs |
+//! | [`etl`] | jobs: sources, cleaning rules, matching, keys, history, runs |
 //! | [`sample`] | the sample warehouse's generator, its truth and its questions |
 //! | [`server`] | Arrow Flight SQL. Adapters only |
 //! | [`cli`] | a file a command, and the composition root |
@@ -86,6 +87,8 @@
 //! * *a source*: a file in `etl/source/` and a variant of [`etl::job::From`].
 //! * *a cleaning rule*: a file in `etl/clean/` and a variant of [`etl::job::Rule`].
 //! * *tables that users write* (`CREATE TABLE sandbox.x`, ingestion): [`etl::sandbox`].
+//! * *how records of one person are found*: [`etl::matching`], which has a map of its own; a way of
+//!   comparing is a variant of [`etl::matching::spec::Kind`].
 //! * *a system table*: a file in `engine/system/`.
 //! * *a command*: a file in `cli/` and a variant of its `Command`.
 //! * *the moment of commit*: [`store::Load::publish`]; the steps at which tests kill it:
@@ -106,4 +109,5 @@ pub mod query;
 pub mod sample;
 pub mod server;
 pub mod store;
+pub mod text;
 pub mod yaml;

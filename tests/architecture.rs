@@ -9,17 +9,21 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The modules of `src/`, lowest first, and for each those it may use.
-const MAY_USE: [(&str, &[&str]); 17] = [
+const MAY_USE: [(&str, &[&str]); 18] = [
     ("error", &[]),
     ("ids", &[]),
     ("clock", &[]),
+    ("text", &[]),
     ("yaml", &["error"]),
     ("config", &["error", "yaml"]),
     ("model", BASE),
     ("policy", &["error", "ids", "clock", "yaml", "config", "model"]),
     ("store", TO_POLICY),
     ("query", TO_POLICY),
-    ("engine", &["error", "ids", "clock", "yaml", "config", "model", "policy", "store", "query"]),
+    (
+        "engine",
+        &["error", "ids", "clock", "text", "yaml", "config", "model", "policy", "store", "query"],
+    ),
     ("aggregate", TO_ENGINE),
     (
         "etl",
@@ -35,6 +39,7 @@ const MAY_USE: [(&str, &[&str]); 17] = [
             "query",
             "engine",
             "aggregate",
+            "text",
         ],
     ),
     ("sample", TO_ETL),

@@ -8,6 +8,7 @@
 //! * what SQL can name: `catalog`, `system`, `table`
 //! * what DataFusion gets wrong: `grouping_sets`, `yielding`; what it takes long for: `finest`, `star`
 //! * reading: `scan`, `streamed`, `statistics`, `reader`, `object_stores`; limits: `memory`
+//! * cleaning rules as SQL functions: `functions`; expressions over rows that are cleaned: `expression`
 //! * answers: `execute`, `wire`, `explain`, `log`, `errors`, `damage`
 
 mod catalog;
@@ -18,7 +19,9 @@ mod erased;
 mod errors;
 mod execute;
 mod explain;
+mod expression;
 mod finest;
+mod functions;
 mod grouping_sets;
 mod guard;
 mod log;
@@ -50,6 +53,7 @@ mod tests;
 use self::erased::Erased;
 pub(crate) use catalog::{SANDBOX, sandbox_table};
 pub use errors::from_datafusion as error_of;
+pub use expression::RowExpression;
 pub use memory::Reserved;
 pub use session::Session;
 pub use shared::Engine;

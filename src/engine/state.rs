@@ -41,6 +41,8 @@ pub(crate) fn template(
 ) -> SessionState {
     let mut aggregates = SessionStateDefaults::default_aggregate_functions();
     aggregates.push(measure_function());
+    let mut scalars = SessionStateDefaults::default_scalar_functions();
+    scalars.extend(super::functions::all());
     builder()
         .with_config(config(settings, hot))
         .with_runtime_env(runtime)
@@ -49,11 +51,21 @@ pub(crate) fn template(
         .with_physical_optimizer_rule(Arc::new(CompactText))
         .with_physical_optimizer_rule(Arc::new(Yielding))
         .with_expr_planners(SessionStateDefaults::default_expr_planners())
-        .with_scalar_functions(SessionStateDefaults::default_scalar_functions())
+        .with_scalar_functions(scalars)
         .with_higher_order_functions(SessionStateDefaults::default_higher_order_functions())
         .with_aggregate_functions(aggregates)
         .with_window_functions(SessionStateDefaults::default_window_functions())
         .with_table_function_list(SessionStateDefaults::default_table_functions())
+        .build()
+}
+
+/// Functions and nothing else: for expressions over rows that belong to no release yet.
+pub(super) fn for_rows() -> SessionState {
+    let mut scalars = SessionStateDefaults::default_scalar_functions();
+    scalars.extend(super::functions::all());
+    builder()
+        .with_expr_planners(SessionStateDefaults::default_expr_planners())
+        .with_scalar_functions(scalars)
         .build()
 }
 

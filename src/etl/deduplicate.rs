@@ -3,8 +3,10 @@
 //! Rows are seen twice: first every row is [observed](Deduplicator::observe), then those that
 //! lost are [dropped](Losers::drop_from). Keys are compared as tuples of values, never as joined
 //! text. A row with NULL in its key has no key, and so no duplicate. Memory holds a key and a
-//! latest value for each distinct key during the first pass, and a bit a row during the second.
+//! latest value for each distinct key during the first pass, and a bit a row during the second; with
+//! survivors, the best value of each of their columns as well.
 
+use super::survivors::{Best, Survivors, Taken};
 use crate::error::{Error, Result, did_you_mean};
 use crate::etl::job::Deduplicate;
 use arrow::array::{Array, ArrayRef, BooleanArray};
@@ -24,6 +26,7 @@ pub(crate) struct Deduplicator {
     key_rows: RowConverter,
     latest_rows: Option<RowConverter>,
     winners: HashMap<Box<[u8]>, Winner>,
+    survivors: Survivors,
     losers: Losers,
     rows: u64,
 }
@@ -32,13 +35,17 @@ pub(crate) struct Deduplicator {
 struct Winner {
     row: u64,
     latest: Box<[u8]>,
+    best: Best,
+    is_alone: bool,
 }
 
-/// Rows that lost against another with the same key, by number among all rows observed.
-#[derive(Debug, Default)]
+/// Rows that lost against another with the same key, by number among all rows observed; and what
+/// those that won take from them.
+#[derive(Default)]
 pub(crate) struct Losers {
     bits: Vec<u64>,
     next_row: u64,
+    survivors: Option<(Survivors, Taken)>,
 }
 
 impl Deduplicator {
@@ -60,6 +67,7 @@ impl Deduplicator {
             latest_rows: latest.map(|at| converter(&[at])).transpose()?,
             key,
             latest,
+            survivors: Survivors::new(spec, schema)?,
             winners: HashMap::new(),
             losers: Losers::default(),
             rows: 0,
@@ -76,6 +84,10 @@ impl Deduplicator {
             }
             _ => None,
         };
+        let seen = match self.survivors.is_empty() {
+            true => None,
+            false => Some(self.survivors.look(batch)?),
+        };
         for index in 0..batch.num_rows() {
             let row = self.rows;
             self.rows += 1;
@@ -87,13 +99,21 @@ impl Deduplicator {
             let latest: Box<[u8]> = latest.map_or_else(Box::default, |row| row.data().into());
             match self.winners.entry(key_rows.row(index).data().into()) {
                 Entry::Vacant(entry) => {
-                    entry.insert(Winner { row, latest });
+                    let mut best = Best::default();
+                    seen.iter().for_each(|seen| best.take(seen, index, &latest, row));
+                    entry.insert(Winner { row, latest, best, is_alone: true });
                 }
-                Entry::Occupied(mut entry) if latest >= entry.get().latest => {
-                    let loser = entry.insert(Winner { row, latest });
-                    self.losers.add(loser.row);
+                Entry::Occupied(mut entry) => {
+                    let winner = entry.get_mut();
+                    winner.is_alone = false;
+                    seen.iter().for_each(|seen| winner.best.take(seen, index, &latest, row));
+                    if latest >= winner.latest {
+                        self.losers.add(winner.row);
+                        (winner.row, winner.latest) = (row, latest);
+                    } else {
+                        self.losers.add(row);
+                    }
                 }
-                Entry::Occupied(_) => self.losers.add(row),
             }
         }
         Ok(())
@@ -101,7 +121,14 @@ impl Deduplicator {
 
     /// The rows that lost, once all were observed.
     pub(crate) fn finish(self) -> Losers {
-        self.losers
+        let mut losers = self.losers;
+        if !self.survivors.is_empty() {
+            let mut taken = Taken::default();
+            let several = self.winners.into_values().filter(|winner| !winner.is_alone);
+            several.for_each(|winner| taken.put(winner.row, winner.best));
+            losers.survivors = Some((self.survivors, taken));
+        }
+        losers
     }
 }
 
@@ -125,6 +152,10 @@ impl Losers {
         if self.bits.is_empty() {
             return Ok(batch.clone());
         }
+        let batch = match &self.survivors {
+            Some((survivors, taken)) => &survivors.apply(batch, first, taken)?,
+            None => batch,
+        };
         let stays = |row: usize| !self.contains(first + row as u64);
         let mask: BooleanArray = (0..batch.num_rows()).map(|row| Some(stays(row))).collect();
         filter_record_batch(batch, &mask).map_err(internal)
@@ -151,6 +182,57 @@ mod tests {
     use arrow::array::{AsArray, Int32Array, RecordBatch, StringArray};
     use arrow::datatypes::Int32Type;
 
+    #[test]
+    fn the_best_value_of_each_column_survives() {
+        use crate::etl::job::{Priority, Survivor};
+        let text =
+            |values: [Option<&str>; 5]| Arc::new(StringArray::from(values.to_vec())) as ArrayRef;
+        let batch = RecordBatch::try_from_iter_with_nullable([
+            ("id", text([Some("1"), Some("2"), Some("1"), Some("1"), None]), true),
+            ("at", Arc::new(Int32Array::from(vec![3, 1, 2, 1, 9])) as ArrayRef, true),
+            ("system", text([Some("shop"), Some("shop"), Some("crm"), Some("shop"), None]), true),
+            ("name", text([Some("A. Lee"), Some("Bo"), Some("Ann Lee"), None, None]), true),
+            ("phone", text([None, None, Some("22"), Some("333"), None]), true),
+            ("town", text([Some("York"), None, Some("Hull"), Some("Bath"), None]), true),
+        ]);
+        let batch = batch.unwrap();
+        let order = vec!["crm".to_owned(), "shop".to_owned()];
+        let priority = Priority { column: "system".to_owned(), order };
+        let spec = Deduplicate {
+            key: vec!["id".to_owned()],
+            latest_by: Some("at".to_owned()),
+            survivors: [
+                ("name".to_owned(), Survivor::MostComplete),
+                ("phone".to_owned(), Survivor::MostRecent),
+                ("town".to_owned(), Survivor::Priority(priority)),
+            ]
+            .into(),
+        };
+        // however the rows are cut into batches
+        for cut in 1..=5 {
+            let batches: Vec<_> =
+                (0..5).step_by(cut).map(|at| batch.slice(at, cut.min(5 - at))).collect();
+            let mut seen = Deduplicator::new(&spec, &batch.schema()).unwrap();
+            batches.iter().for_each(|batch| seen.observe(batch).unwrap());
+            let mut losers = seen.finish();
+            let kept: Vec<_> = batches.iter().map(|b| losers.drop_from(b).unwrap()).collect();
+            let kept = arrow::compute::concat_batches(&batch.schema(), &kept).unwrap();
+            let column = |at: usize| {
+                kept.column(at)
+                    .as_string::<i32>()
+                    .iter()
+                    .map(|v| v.map(str::to_owned))
+                    .collect::<Vec<_>>()
+            };
+            let some = |text: &str| Some(text.to_owned());
+            assert_eq!(column(0), vec![some("1"), some("2"), None]);
+            assert_eq!(column(2), vec![some("shop"), some("shop"), None]);
+            assert_eq!(column(3), vec![some("Ann Lee"), some("Bo"), None]);
+            assert_eq!(column(4), vec![some("22"), None, None]);
+            assert_eq!(column(5), vec![some("Hull"), None, None]);
+        }
+    }
+
     type Row = (Option<&'static str>, Option<&'static str>, Option<i32>, i32);
 
     fn batch(rows: &[Row]) -> RecordBatch {
@@ -171,6 +253,7 @@ mod tests {
         let spec = Deduplicate {
             key: vec!["a".to_owned(), "b".to_owned()],
             latest_by: latest_by.map(str::to_owned),
+            survivors: Default::default(),
         };
         let mut seen = Deduplicator::new(&spec, &batches[0].schema()).unwrap();
         batches.iter().for_each(|batch| seen.observe(batch).unwrap());
@@ -204,7 +287,11 @@ mod tests {
 
     #[test]
     fn unknown_columns_are_refused() {
-        let spec = Deduplicate { key: vec!["idd".to_owned()], latest_by: None };
+        let spec = Deduplicate {
+            key: vec!["idd".to_owned()],
+            latest_by: None,
+            survivors: Default::default(),
+        };
         let error = Deduplicator::new(&spec, &batch(&[]).schema()).err().unwrap();
         assert!(error.to_string().contains("did you mean `id`"), "{error}");
     }

@@ -86,6 +86,8 @@ pub enum Part {
     Columns,
     /// A column, by its place among them.
     Column(usize),
+    /// What is said of rows as a whole.
+    Rows,
     /// What is said of duplicates.
     Deduplicate,
 }
@@ -104,12 +106,18 @@ pub fn faults(project: &Path, spec: &SourceSpec) -> Vec<(Part, Error)> {
             let message = format!("the source has two columns `{}`", column.name);
             faults.push((Part::Column(place), Error::user(message)));
         }
-        let wrong = Cleaner::new(std::slice::from_ref(column)).err();
+        let wrong = Cleaner::of_columns(std::slice::from_ref(column)).err();
         faults.extend(wrong.map(|fault| (Part::Column(place), fault)));
     }
-    if let (Ok(cleaner), Some(deduplicate)) = (Cleaner::new(&spec.columns), &spec.deduplicate) {
-        let wrong = Deduplicator::new(deduplicate, cleaner.schema()).err();
-        faults.extend(wrong.map(|fault| (Part::Deduplicate, fault)));
+    match Cleaner::new(spec) {
+        // what is wrong with a column is told already
+        Err(fault) if faults.is_empty() => faults.push((Part::Rows, fault)),
+        Err(_) => {}
+        Ok(cleaner) => {
+            let deduplicate = spec.deduplicate.as_ref();
+            let wrong = deduplicate.and_then(|d| Deduplicator::new(d, cleaner.schema()).err());
+            faults.extend(wrong.map(|fault| (Part::Deduplicate, fault)));
+        }
     }
     faults
 }
@@ -287,7 +295,7 @@ pub(crate) fn begin(
     };
     let ended = futures::stream::once(ended).filter_map(std::future::ready);
     let rows = rows(receiver, warehouse.clone(), load.run().clone()).chain(ended).boxed();
-    let columns = spec.columns.iter().map(|c| Column::new(&c.name, c.ty, true)).collect();
+    let columns = spec.yields().map(|(name, ty)| Column::new(name, ty, true)).collect();
     Ok(Extracting { columns, rows, outcome: pending })
 }
 

@@ -1,6 +1,16 @@
 //! A job as people write it: where rows come from, how they are cleaned, what becomes of them.
 
+mod rules;
+
+pub use rules::{
+    Derived, Extraction, MoneyPart, MoneyRule, PersonNameFormat, PhoneFormat, Priority,
+    Replacement, RowCheck, Survivor,
+};
+
+pub use crate::etl::allowance::Allowance;
+pub use crate::etl::matching::spec::MatchLoad;
 use crate::model::ColumnType;
+use crate::text::AddressPart;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -19,6 +29,10 @@ pub struct Job {
     /// the only source, unchanged, where left out.
     #[serde(default)]
     pub transform: Option<String>,
+    /// How many rows of its sources may be rejected (`100`, or `1 %` of those read) before the
+    /// run fails and publishes nothing; any number where left out.
+    #[serde(default)]
+    pub reject_at_most: Option<Allowance>,
     /// What becomes of the rows.
     pub load: LoadSpec,
 }
@@ -39,9 +53,23 @@ pub struct SourceSpec {
     pub optional: bool,
     /// The columns wanted, in order, with their types and rules.
     pub columns: Vec<SourceColumn>,
+    /// More columns, computed from those once they are clean.
+    #[serde(default)]
+    pub derive: Vec<Derived>,
+    /// What must hold between the columns of a row.
+    #[serde(default)]
+    pub checks: Vec<RowCheck>,
     /// Which of several rows with the same key stays.
     #[serde(default)]
     pub deduplicate: Option<Deduplicate>,
+}
+
+impl SourceSpec {
+    /// The columns it yields, with their types: those read, then those derived.
+    pub fn yields(&self) -> impl Iterator<Item = (&str, ColumnType)> {
+        let read = self.columns.iter().map(|column| (column.name.as_str(), column.ty));
+        read.chain(self.derive.iter().map(|column| (column.name.as_str(), column.ty)))
+    }
 }
 
 /// Where rows come from. Paths are relative to the project and may hold `*`.
@@ -180,6 +208,24 @@ pub enum Rule {
     Number(NumberFormat),
     /// A date or moment in one of these formats (strftime); the first that fits.
     DateFormats(Vec<String>),
+    /// What matches a regular expression becomes something else.
+    Replace(Replacement),
+    /// The part that matches a regular expression; NULL where nothing does.
+    Extract(Extraction),
+    /// A telephone number as E.164 writes it: `+4930123456`.
+    Phone(PhoneFormat),
+    /// An e-mail address in lower case.
+    Email,
+    /// A name of a person without titles, or its family or given name.
+    PersonName(PersonNameFormat),
+    /// A part of a postal address; NULL where it does not have it.
+    Address(AddressPart),
+    /// The amount of a sum of money as a number, or its currency's code.
+    Money(MoneyRule),
+    /// As it is compared: lower case, without accents, width and punctuation, simplified.
+    Fold,
+    /// Simplified in place of traditional Chinese characters.
+    Simplified,
 }
 
 /// Letter case.
@@ -226,6 +272,10 @@ pub struct Deduplicate {
     /// The row with the largest value here stays; the last read where left out or equal.
     #[serde(default)]
     pub latest_by: Option<String>,
+    /// Columns whose values survive by a rule of their own; the others are those of the row that
+    /// stays.
+    #[serde(default)]
+    pub survivors: BTreeMap<String, Survivor>,
 }
 
 /// What becomes of a job's rows.
@@ -236,6 +286,8 @@ pub enum LoadSpec {
     Dimension(DimensionLoad),
     /// They are a fact's rows.
     Fact(FactLoad),
+    /// They are records of persons, to be matched.
+    Match(Box<MatchLoad>),
 }
 
 /// How members enter a dimension. The transformation yields the natural key columns and the

@@ -4,7 +4,9 @@
 //! * a run: [`run`]; what it would do: [`plan`]; what it tells meanwhile: [`progress`]
 //! * files put in order again: [`compact`]
 //! * its steps: [`extract`] (with [`quarantine`]), `transform`, `load`
+//! * which records are of one person: [`matching`]
 
+pub mod allowance;
 mod clean;
 mod columns;
 pub mod compact;
@@ -14,6 +16,7 @@ mod fit;
 pub mod job;
 pub mod jobs;
 mod load;
+pub mod matching;
 mod parallel;
 pub mod plan;
 pub mod progress;
@@ -22,5 +25,7 @@ mod rows;
 pub mod run;
 pub mod sandbox;
 mod source;
+mod survivors;
+
 mod transform;
 mod upstream;

@@ -98,6 +98,8 @@ fn mode(job: &Job) -> String {
             "members with history, missing ones closed"
         }
         LoadSpec::Dimension(_) => "members with history",
+        LoadSpec::Match(load) if load.missing == Missing::Close => "match, missing records gone",
+        LoadSpec::Match(_) => "match",
         LoadSpec::Fact(load) => match load.mode {
             FactMode::Append => "append",
             FactMode::Upsert => "upsert",

@@ -3,6 +3,7 @@
 // In a test, to break down is to fail: that is how its helpers report.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::clone_on_ref_ptr)]
 
+mod clean;
 mod cli;
 mod clients;
 mod clients_drivers;
@@ -26,6 +27,7 @@ mod etl_project;
 mod etl_traps;
 mod extract;
 mod late_changes;
+mod matching;
 mod model;
 mod reference;
 mod sandbox;

@@ -9,32 +9,42 @@
 //! 1. Add it to [`crate::etl::job::Rule`].
 //! 2. Copy `case.rs`, the smallest, and add it to [`compile`] below.
 
+mod address;
 mod case;
 mod cast;
 mod column;
 mod date_formats;
+mod email;
+mod extract;
 mod fill;
+mod fold;
 mod map;
 mod matches;
+mod money;
 mod nfkc;
 mod null_if;
 mod number;
 mod one_of;
 mod parse;
+mod person_name;
+mod phone;
 mod range;
+mod replace;
 mod required;
+mod row;
 mod trim;
 mod values;
 
 pub(crate) use column::ColumnCleaner;
 
 use crate::error::{Error, Result};
-use crate::etl::job::{OnError, Rule, SourceColumn};
+use crate::etl::job::{Derived, OnError, RowCheck, Rule, SourceColumn, SourceSpec};
 use crate::etl::source::{Position, RawBatch};
 use arrow::array::{ArrayRef, BooleanArray};
 use arrow::compute::filter_record_batch;
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
+use row::RowRules;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -74,14 +84,27 @@ fn compile(rule: &Rule) -> Result<Option<Box<dyn Clean>>> {
         Rule::Matches(pattern) => Box::new(matches::Matches::new(pattern)?),
         Rule::Number(format) => Box::new(number::Number::new(format)?),
         Rule::DateFormats(formats) => Box::new(date_formats::DateFormats::new(formats)?),
+        Rule::Replace(rule) => Box::new(replace::Replace::new(rule)?),
+        Rule::Extract(rule) => Box::new(extract::Extract::new(rule)?),
+        Rule::Phone(format) => Box::new(phone::Phone::new(format)?),
+        Rule::Email => Box::new(email::Email),
+        Rule::PersonName(format) => Box::new(person_name::PersonName(*format)),
+        Rule::Address(part) => Box::new(address::Address(*part)),
+        Rule::Money(rule) => Box::new(money::ReadMoney::new(rule)?),
+        Rule::Fold => Box::new(fold::Fold),
+        Rule::Simplified => Box::new(fold::Simplified),
         Rule::Range(_) => return Ok(None),
     }))
 }
 
+/// The place of a column, for faults that are not of one.
+const NO_COLUMN: usize = usize::MAX;
+
 /// Cleans the batches of a source.
 pub(crate) struct Cleaner {
     columns: Vec<ColumnCleaner>,
-    schema: SchemaRef,
+    read: SchemaRef,
+    rows: RowRules,
 }
 
 /// What became of a batch.
@@ -124,20 +147,33 @@ pub(crate) struct Fault {
 }
 
 impl Cleaner {
-    /// Compiles the columns' rules.
+    /// Compiles the rules of a source.
     ///
     /// # Errors
     /// User where a rule is wrong; the error names the column.
-    pub(crate) fn new(columns: &[SourceColumn]) -> Result<Self> {
+    pub(crate) fn new(spec: &SourceSpec) -> Result<Self> {
+        Self::compile(&spec.columns, &spec.derive, &spec.checks)
+    }
+
+    /// Compiles the rules of columns alone.
+    ///
+    /// # Errors
+    /// User where a rule is wrong; the error names the column.
+    pub(crate) fn of_columns(columns: &[SourceColumn]) -> Result<Self> {
+        Self::compile(columns, &[], &[])
+    }
+
+    fn compile(columns: &[SourceColumn], derive: &[Derived], checks: &[RowCheck]) -> Result<Self> {
         let fields = columns.iter().map(|column| Field::new(&column.name, column.ty.arrow(), true));
-        let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
+        let read = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
         let columns = columns.iter().map(ColumnCleaner::new).collect::<Result<_>>()?;
-        Ok(Self { columns, schema })
+        let rows = RowRules::new(&read, derive, checks)?;
+        Ok(Self { columns, read, rows })
     }
 
     /// The schema of cleaned batches.
     pub(crate) fn schema(&self) -> &SchemaRef {
-        &self.schema
+        self.rows.schema()
     }
 
     /// Cleans a batch.
@@ -164,8 +200,12 @@ impl Cleaner {
             }
         }
         let options = RecordBatchOptions::new().with_row_count(Some(raw.rows));
-        let batch = RecordBatch::try_new_with_options(Arc::clone(&self.schema), arrays, &options)
+        let batch = RecordBatch::try_new_with_options(Arc::clone(&self.read), arrays, &options)
             .map_err(internal)?;
+        let (batch, faults) = self.rows.apply(batch)?;
+        for fault in faults {
+            first.entry(fault.row).or_insert((NO_COLUMN, fault));
+        }
         let (batch, refused_rows) = (keep(&batch, &first, false)?, keep(&batch, &first, true)?);
         Ok(Cleaned { batch, refused: self.refused(raw, first), refused_rows, nulled })
     }

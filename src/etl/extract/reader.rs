@@ -80,7 +80,7 @@ impl Reader {
         origin: Origin,
         on_progress: super::OnProgress,
     ) -> Result<Self> {
-        let cleaner = Cleaner::new(&spec.columns)?;
+        let cleaner = Cleaner::new(spec)?;
         let deduplicator = spec.deduplicate.as_ref();
         let deduplicator =
             deduplicator.map(|spec| Deduplicator::new(spec, cleaner.schema())).transpose()?;

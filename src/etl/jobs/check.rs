@@ -1,6 +1,7 @@
 //! What must hold of jobs before any of them runs: every name resolves, every key has its columns.
 
 use super::columns::check_columns;
+use super::matching::matching;
 use super::references::check_expression;
 use super::{Written, references};
 use crate::etl::extract::{self, Part};
@@ -10,15 +11,16 @@ use crate::yaml::{Fault, Faults};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-/// Checks one job.
-pub(super) fn check(written: &Written, model: &Model) -> Faults {
+/// Checks one job; `matched` are the tables that jobs make by matching.
+pub(super) fn check(written: &Written, model: &Model, matched: &[String]) -> Faults {
     let mut faults = Faults::default();
     name(written, "job", &["job"], &written.job.job, &mut faults);
     sources(written, &mut faults);
-    transform(written, model, &mut faults);
+    transform(written, model, matched, &mut faults);
     match &written.job.load {
         LoadSpec::Dimension(load) => dimension(written, load, model, &mut faults),
         LoadSpec::Fact(load) => fact(written, load, model, &mut faults),
+        LoadSpec::Match(load) => matching(written, load, &mut faults),
     }
     faults
 }
@@ -34,6 +36,13 @@ pub(super) fn together(written: &[Written]) -> Faults {
         }
     }
     for job in written {
+        let is_match = |job: &Written| matches!(job.job.load, LoadSpec::Match(_));
+        let same =
+            |other: &&Written| other.job.job != job.job.job && other.target() == job.target();
+        if let Some(other) = written.iter().find(same).filter(|_| is_match(job)) {
+            let message = format!("the job `{}` matches under the same name", other.job.job);
+            faults.push(job.fault(&["load", "match", "name"], message));
+        }
         let shares =
             |other: &&Written| other.job.job != job.job.job && other.target() == job.target();
         let Some(other) = written.iter().find(shares) else {
@@ -53,7 +62,8 @@ pub(super) fn together(written: &[Written]) -> Faults {
     faults
 }
 
-fn name(written: &Written, what: &str, path: &[&str], name: &str, faults: &mut Faults) {
+/// Checks that a name is one that SQL takes as it is.
+pub(super) fn name(written: &Written, what: &str, path: &[&str], name: &str, faults: &mut Faults) {
     let good = name.starts_with(|c: char| c.is_ascii_lowercase())
         && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
     if !good {
@@ -86,6 +96,8 @@ fn sources(written: &Written, faults: &mut Faults) {
             let path: &[&str] = match part {
                 Part::From => &path("from"),
                 Part::Columns => &path("columns"),
+                Part::Rows if source.derive.is_empty() => &path("checks"),
+                Part::Rows => &path("derive"),
                 Part::Column(_) => &["sources", &index, "columns", &column],
                 Part::Deduplicate => &path("deduplicate"),
             };
@@ -94,7 +106,7 @@ fn sources(written: &Written, faults: &mut Faults) {
     }
 }
 
-fn transform(written: &Written, model: &Model, faults: &mut Faults) {
+fn transform(written: &Written, model: &Model, matched: &[String], faults: &mut Faults) {
     let sources: Vec<&str> = written.job.sources.iter().map(|s| s.name.as_str()).collect();
     let Some(sql) = &written.job.transform else {
         if sources.len() != 1 {
@@ -108,7 +120,8 @@ fn transform(written: &Written, model: &Model, faults: &mut Faults) {
         Err(error) => return faults.push(written.fault(&["transform"], error.to_string())),
     };
     let facts = model.facts.iter().map(Fact::table);
-    let tables: Vec<String> = model.dimensions.iter().map(Dimension::table).chain(facts).collect();
+    let tables = model.dimensions.iter().map(Dimension::table).chain(facts);
+    let tables: Vec<String> = tables.chain(matched.iter().cloned()).collect();
     for source in found.sources.iter().filter(|name| !sources.contains(&name.as_str())) {
         let fault = written
             .fault(&["transform"], format!("`{source}` is no source of this job"))

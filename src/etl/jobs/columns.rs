@@ -15,9 +15,9 @@ pub(super) fn check_columns<'a>(
         return;
     };
     for name in wanted {
-        if !source.columns.iter().any(|column| column.name == *name) {
+        if !source.yields().any(|(own, _)| own == name) {
             let message = format!("the source `{}` has no column `{name}`", source.name);
-            let names = source.columns.iter().map(|column| column.name.as_str());
+            let names = source.yields().map(|(own, _)| own);
             faults.push(written.fault(path, message).suggest(name, names));
         }
     }

@@ -2,6 +2,7 @@
 
 mod check;
 mod columns;
+mod matching;
 mod order;
 mod places;
 mod references;
@@ -55,8 +56,10 @@ impl Jobs {
         for (file, text) in files {
             written.extend(faults.take(read(file.as_ref(), text.as_ref())));
         }
+        let matched = written.iter().filter(|job| matches!(job.job.load, LoadSpec::Match(_)));
+        let matched: Vec<String> = matched.flat_map(|job| target_tables(&job.job)).collect();
         for job in &written {
-            faults.extend(check::check(job, model));
+            faults.extend(check::check(job, model, &matched));
         }
         faults.extend(check::together(&written));
         let whole = files.len() == written.len();
@@ -104,11 +107,20 @@ impl<'a> IntoIterator for &'a Jobs {
     }
 }
 
-/// The fact or dimension table that a job loads.
+/// The table that a job loads; the first, where it loads several.
 pub(crate) fn target_table(job: &Job) -> String {
     match &job.load {
         LoadSpec::Dimension(load) => format!("dim_{}", load.dimension),
         LoadSpec::Fact(load) => format!("fact_{}", load.fact),
+        LoadSpec::Match(load) => load.table(),
+    }
+}
+
+/// The tables that a job loads.
+pub(crate) fn target_tables(job: &Job) -> Vec<String> {
+    match &job.load {
+        LoadSpec::Match(load) => load.tables().into(),
+        LoadSpec::Dimension(_) | LoadSpec::Fact(_) => vec![target_table(job)],
     }
 }
 

@@ -1,6 +1,6 @@
 //! Running order: a job comes after those that load the tables it uses.
 
-use super::{Written, references};
+use super::{Written, references, target_tables};
 use crate::etl::job::{Job, LoadSpec};
 use crate::model::Model;
 use crate::yaml::Faults;
@@ -50,7 +50,9 @@ pub(crate) fn tables_used(job: &Job, model: &Model) -> BTreeSet<String> {
 fn comes_after(job: &Written, written: &[Written], model: &Model) -> BTreeSet<usize> {
     let tables = tables_used(&job.job, model);
     let own = job.target();
-    let loads = |other: &Written| other.target() != own && tables.contains(&other.target());
+    let loads = |other: &Written| {
+        other.target() != own && target_tables(&other.job).iter().any(|t| tables.contains(t))
+    };
     written.iter().enumerate().filter(|(_, other)| loads(other)).map(|(index, _)| index).collect()
 }
 

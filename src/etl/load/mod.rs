@@ -1,4 +1,4 @@
-//! Loading rows into dimensions and facts.
+//! Loading rows into dimensions and facts, and matching records.
 //!
 //! Each loader writes files, checks what it wrote, and says to the [`Load`] what becomes of the
 //! table; nobody sees any of it before the run publishes.
@@ -13,6 +13,7 @@ mod fact_table;
 mod grain;
 mod hilbert;
 mod keyed;
+mod matching;
 pub(crate) mod repoint;
 mod scd;
 mod stage;
@@ -87,6 +88,7 @@ pub(crate) async fn load(mut loading: Loading<'_>) -> Result<Loaded> {
     let loaded = match &job.load {
         LoadSpec::Dimension(spec) => dimension::load(&mut loading, spec).await,
         LoadSpec::Fact(spec) => fact::load(&mut loading, spec).await,
+        LoadSpec::Match(spec) => matching::load(&mut loading, spec).await,
     };
     loaded.map_err(|error| match error.context("job") {
         Some(_) => error,

@@ -85,6 +85,7 @@ async fn staged(
         refused.extend(extracted.refused.map(|table| (name.clone(), table)));
         sources.push((name, extracted.staged));
     }
+    check_rejects(job, summary)?;
     request.progress.loading(&job.job, &summary.table);
     let rows_rejected = summary.sources.iter().map(|source| source.counts.rejected).sum();
     let (sources, refused) = (sources.as_slice(), refused.as_slice());
@@ -111,7 +112,14 @@ async fn flowing(
     let Outcome { extent, elapsed, .. } = outcome.end(plan)?;
     let elapsed_ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
     read(load, job, plan, extent, elapsed_ms, summary);
+    check_rejects(job, summary)?;
     Ok(loaded)
+}
+
+/// Fails a job that has rejected more rows than it may.
+fn check_rejects(job: &Job, summary: &JobSummary) -> Result<()> {
+    let checked = job.reject_at_most.map(|allowed| allowed.check(&summary.sources));
+    checked.unwrap_or(Ok(())).map_err(|error| error.with("job", &job.job))
 }
 
 /// A row of a source, as a guess; and rows that are more than a dimension's.

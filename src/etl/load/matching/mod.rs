@@ -1,0 +1,155 @@
+//! A job's records matched: reads what is known, compares what is new, stages the tables.
+
+mod before;
+mod records;
+mod tables;
+
+use super::{Loaded, Loading, stage};
+use crate::error::{Error, Result};
+use crate::etl::job::Missing;
+use crate::etl::matching::spec::{Estimate, MatchLoad};
+use crate::etl::matching::{Before, Columns, Decision, Resolved, What, resolve};
+use crate::etl::rows;
+use crate::store::TableSpec;
+use arrow::array::{ArrayRef, AsArray, Int64Array};
+use arrow::record_batch::RecordBatch;
+use before::{decisions, definition, numbers, stored, stored_pairs, stored_weights};
+use records::{Together, incoming, known, together};
+use std::collections::HashSet;
+use std::sync::Arc;
+use tables::{HOUSEHOLD, PERSON, history_table, pairs_table, records_table, weights_table};
+
+/// Matches a job's records.
+///
+/// # Errors
+/// User errors where the transformation does not yield the columns, data errors where two records
+/// have one key.
+pub(super) async fn load(loading: &mut Loading<'_>, spec: &MatchLoad) -> Result<Loaded> {
+    let incoming = incoming(loading, spec).await?;
+    let preview = loading.load.preview();
+    let stored = preview.tables.get(&spec.table());
+    let known = match stored {
+        Some(table) => Some(known(&loading.session(&[]), spec, &table.columns).await?),
+        None => None,
+    };
+    // A record that was refused is not missing, and nobody can tell which it was.
+    let close = spec.missing == Missing::Close && loading.rows_rejected == 0;
+    let all = together(spec, &incoming, known.as_ref(), close)?;
+    let cursor = |name: &str| preview.cursors.get(&format!("{}.{name}", spec.table())).cloned();
+    let next = |name| cursor(name).and_then(|text| text.parse().ok()).unwrap_or(1);
+    let definition = definition(spec);
+    let is_same = known.is_some() && cursor("definition").as_ref() == Some(&definition);
+    let keeps = is_same && (spec.estimate == Estimate::Once || !all.fresh.contains(&true));
+    let mut before = Before {
+        persons: numbers(&all, known.as_ref(), PERSON),
+        households: numbers(&all, known.as_ref(), HOUSEHOLD),
+        next_person: next("next_person"),
+        next_household: next("next_household"),
+        ..Before::default()
+    };
+    let mut notes = decisions(loading, spec, &all, &mut before).await?;
+    if keeps {
+        before.weights = stored_weights(loading, spec).await?;
+        if before.weights.is_some() {
+            before.pairs = stored_pairs(loading, spec, &all).await?;
+            before.fresh = Some(all.fresh.clone());
+        }
+    }
+    loading.load.depends_on(&spec.table());
+    let resolved = matched(spec, &all, before).await?;
+    let written = all.fresh.iter().filter(|fresh| **fresh).count() as u64;
+    notes.extend(told(spec, loading, &all, &resolved));
+    save(loading, spec, &all, &resolved).await?;
+    let mut remember = |name: &str, value: String| {
+        loading.load.set_cursor(&format!("{}.{name}", spec.table()), value);
+    };
+    remember("definition", definition);
+    remember("next_person", resolved.persons.next.to_string());
+    if let Some(households) = &resolved.households {
+        remember("next_household", households.next.to_string());
+    }
+    let rows_in = incoming.num_rows() as u64;
+    Ok(Loaded { rows_in, rows_written: written, rows_deleted: all.gone, notes })
+}
+
+/// The work of the processor, away from the threads that wait for disks.
+async fn matched(spec: &MatchLoad, all: &Together, before: Before) -> Result<Resolved> {
+    let (spec, batch) = (spec.clone(), all.batch.clone());
+    let work = tokio::task::spawn_blocking(move || {
+        let schema = batch.schema();
+        let named = schema.fields().iter().zip(batch.columns()).filter_map(|(field, column)| {
+            Some((field.name().as_str(), column.as_string_opt::<i32>()?))
+        });
+        resolve(&spec, &Columns(named.collect()), before)
+    });
+    work.await.map_err(|error| Error::internal("the matching broke down").caused_by(error))?
+}
+
+async fn save(
+    loading: &mut Loading<'_>,
+    spec: &MatchLoad,
+    all: &Together,
+    resolved: &Resolved,
+) -> Result<()> {
+    let count = spec.record.len();
+    let numbered = |numbers: &[i64]| -> ArrayRef {
+        Arc::new(Int64Array::from_iter_values(numbers.iter().copied()))
+    };
+    let (record, compared) = all.batch.columns().split_at(count);
+    let mut columns = record.to_vec();
+    columns.push(numbered(&resolved.persons.of));
+    columns.extend(resolved.households.iter().map(|households| numbered(&households.of)));
+    columns.extend(compared.iter().map(Arc::clone));
+    let table = records_table(spec);
+    put(loading, tables::batch(&table, columns)?, table).await?;
+    let table = pairs_table(spec);
+    put(loading, tables::pairs(&table, record, &resolved.pairs)?, table).await?;
+    let table = history_table(spec);
+    let order = "at, event, person_id, into_person_id";
+    let before = stored(loading, &table, order).await?;
+    let at_us = loading.as_of.timestamp_micros();
+    let history = tables::history(&table, before, at_us, &resolved.persons.events)?;
+    put(loading, history, table).await?;
+    let table = weights_table(spec);
+    put(loading, tables::weights(&table, spec, &resolved.weights)?, table).await
+}
+
+async fn put(loading: &mut Loading<'_>, batch: RecordBatch, table: TableSpec) -> Result<()> {
+    let rows = rows::in_batches(&batch, &table.columns)?;
+    let files = loading.load.write(&table, rows).await?;
+    stage::replace(loading.load, table, files)?;
+    Ok(())
+}
+
+/// What a person should know of a run.
+fn told(
+    spec: &MatchLoad,
+    loading: &Loading<'_>,
+    all: &Together,
+    resolved: &Resolved,
+) -> Vec<String> {
+    let persons: HashSet<i64> = resolved.persons.of.iter().copied().collect();
+    let pairs = |decision| resolved.pairs.iter().filter(|p| p.decision == decision).count();
+    let events = |what| resolved.persons.events.iter().filter(|e| e.what == what).count();
+    let mut notes = vec![format!(
+        "{} records are {} persons ({} new, {} merged, {} split); {} pairs compared, {} match, {} \
+         want a look (warehouse.{}_pairs)",
+        all.batch.num_rows(),
+        persons.len(),
+        events(What::New),
+        events(What::Merged),
+        events(What::Split),
+        resolved.compared,
+        pairs(Decision::Match),
+        pairs(Decision::Review),
+        spec.table(),
+    )];
+    if spec.missing == Missing::Close && loading.rows_rejected > 0 {
+        notes.push(format!(
+            "no record was taken for gone: {} rows were rejected, and they may be the missing ones",
+            loading.rows_rejected
+        ));
+    }
+    notes.extend(resolved.notes.iter().cloned());
+    notes
+}
