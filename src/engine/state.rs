@@ -11,7 +11,7 @@ use super::planner::QueryPlanner;
 use super::scope::QueryScope;
 use super::star::{FuseStars, HotColumns, StarScan};
 use super::yielding::Yielding;
-use crate::query::measure_function;
+use crate::query::{measure_function, modifier_functions};
 use chrono::{DateTime, Utc};
 use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::execution::{SessionState, SessionStateBuilder, SessionStateDefaults};
@@ -40,6 +40,8 @@ pub(crate) fn template(
 ) -> SessionState {
     let mut aggregates = SessionStateDefaults::default_aggregate_functions();
     aggregates.push(measure_function());
+    let mut scalars = SessionStateDefaults::default_scalar_functions();
+    scalars.extend(modifier_functions());
     builder()
         .with_config(config(settings, hot))
         .with_runtime_env(runtime)
@@ -47,7 +49,7 @@ pub(crate) fn template(
         .with_physical_optimizer_rule(Arc::new(FuseStars))
         .with_physical_optimizer_rule(Arc::new(Yielding))
         .with_expr_planners(SessionStateDefaults::default_expr_planners())
-        .with_scalar_functions(SessionStateDefaults::default_scalar_functions())
+        .with_scalar_functions(scalars)
         .with_higher_order_functions(SessionStateDefaults::default_higher_order_functions())
         .with_aggregate_functions(aggregates)
         .with_window_functions(SessionStateDefaults::default_window_functions())
