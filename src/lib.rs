@@ -76,8 +76,9 @@
 //!
 //! * *slice, dice, roll-up, pivot, top*: [`query`], a file a verb; their form is
 //!   [`query::CubeQuery`].
-//! * *`MEASURE(...)` in SQL*: parsed by the dialect in [`engine`], resolved by
-//!   [`query::resolve_cubes`]; what would be a wrong number is refused in `query/safe.rs`.
+//! * *`MEASURE(...)` and its `AT` in SQL*: parsed by the dialect in [`engine`], resolved by
+//!   [`query::resolve_cubes`]; what would be a wrong number is refused in `query/safe.rs`;
+//!   `docs/cubes-in-sql.md` is what users read of it.
 //! * *the star scan*, a fact joined to its dimensions as one operator: `engine/star/`, which has a
 //!   map of its own.
 //! * *a setting*: an entry of [`config::SETTINGS`].

@@ -235,7 +235,11 @@ impl Query {
             ..CubeQuery::default()
         };
         if self.by_measure {
-            let by = |name: &str, descending| OrderBy { by: name.to_owned(), descending };
+            let by = |name: &str, descending| OrderBy {
+                by: name.to_owned(),
+                descending,
+                ..OrderBy::default()
+            };
             query.order = vec![by("year", false), by(self.measure, true)];
         }
         for (role, name, holds) in self.holds {

@@ -28,6 +28,6 @@ pub(super) fn run(project: &Path) -> Result<(), Failure> {
     Ok(())
 }
 
-fn amount(number: usize, what: &str) -> String {
+pub(super) fn amount(number: usize, what: &str) -> String {
     if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
 }

@@ -20,13 +20,21 @@ pub(super) struct Args {
 }
 
 /// The starter project: where a file goes, and what is in it.
-const FILES: [(&str, &str); 9] = [
+const FILES: [(&str, &str); 11] = [
     ("schemas/date.yaml", include_str!("../../schemas/starter/date.yaml")),
     ("schemas/product.yaml", include_str!("../../schemas/starter/product.yaml")),
     ("schemas/orders.yaml", include_str!("../../schemas/starter/orders.yaml")),
     ("schemas/shop.yaml", include_str!("../../schemas/starter/shop.yaml")),
     ("etl/products.yaml", include_str!("../../etl/starter/products.yaml")),
     ("etl/orders.yaml", include_str!("../../etl/starter/orders.yaml")),
+    (
+        "tests/revenue_by_month.yaml",
+        include_str!("../../tests/projects/starter/revenue_by_month.yaml"),
+    ),
+    (
+        "tests/no_sum_of_averages.yaml",
+        include_str!("../../tests/projects/starter/no_sum_of_averages.yaml"),
+    ),
     ("sources/products.csv", include_str!("../../etl/starter/sources/products.csv")),
     ("sources/orders_2025_01.csv", include_str!("../../etl/starter/sources/orders_2025_01.csv")),
     ("sources/orders_2025_02.csv", include_str!("../../etl/starter/sources/orders_2025_02.csv")),
@@ -54,6 +62,7 @@ pub(super) fn run(args: &Args) -> std::result::Result<(), Failure> {
         "made {} files in {folder}. Next:\n  \
          starhouse check --project {folder}\n  \
          starhouse etl run --project {folder}\n  \
+         starhouse test --project {folder}\n  \
          starhouse sql --project {folder} 'SELECT month, category, MEASURE(revenue) FROM cubes.shop \
          GROUP BY month, category ORDER BY month, category'",
         all.len()

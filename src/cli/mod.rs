@@ -22,6 +22,7 @@ mod serve;
 mod sql;
 mod statements;
 mod table;
+mod test;
 mod vacuum;
 
 use crate::error::{Error, ErrorKind};
@@ -64,6 +65,7 @@ enum Command {
     Releases(releases::Args),
     Aggregates(aggregates::Args),
     Compact(compact::Args),
+    Test(test::Args),
     Vacuum(vacuum::Args),
     Serve(serve::Args),
 }
@@ -97,6 +99,7 @@ impl Command {
             Self::Releases(args) => releases::run(&project, args).await,
             Self::Aggregates(args) => aggregates::run(&project, args).await,
             Self::Compact(args) => compact::run(&project, &args).await,
+            Self::Test(args) => test::run(&project, args).await,
             Self::Vacuum(args) => vacuum::run(&project, &args).await,
             Self::Serve(args) => serve::run(&project, args).await,
         }

@@ -32,13 +32,22 @@ Examples:
 A query in full:
   cube: sales
   rows: [store.region, product.category]
-  columns: [date.quarter]
+  columns: [date.quarter]              # members across, in place of rows
   measures: [revenue, margin_rate]
   slice: {date.year: 2025}
-  dice: {store.country: [DE, FR], date.month: {from: 2025-01, to: 2025-06}}
-  totals: rollup                       # none, grand, rollup or cube
-  order: [{by: revenue, descending: true}]
-  top: {n: 3, by: revenue, per: [store.region]}";
+  dice: {store.country: [DE, FR], date.month: {from: 2025-01, to: 2025-06}, channel: {except: [Web]}}
+  totals: rollup                       # none, grand, rollup, cube, or {sets: [[store.region], []]}
+  identify: true                       # with totals: their level and grouping id
+  having: {revenue: {from: 1000}}
+  non_empty: true
+  top: {n: 3, by: revenue, per: [store.region], with_ties: false, bottom: false, others: true}
+  order: [{by: revenue, of: [store.region], descending: true}, {by: revenue, descending: true}]
+  limit: 20
+  offset: 40
+
+And with `date.month` among the rows:
+  dense: date.month                    # every month, whether anything was sold or not
+  compare: {date.year: 2024}           # the same measures there, and the change";
 
 /// Answers.
 pub(super) async fn run(project: &Path, args: Args) -> std::result::Result<(), Failure> {

@@ -20,8 +20,8 @@ use crate::ids::ReleaseId;
 use crate::model::{Aggregate, Cube};
 use crate::policy::Access;
 use crate::query::{
-    CubeQuery, PivotMembers, PlanContext, Planned, aggregate_plan, pivot_members, plan_cube_query,
-    resolve_cubes,
+    CubeQuery, Members, PlanContext, Planned, aggregate_plan, best_members, pivot_members,
+    plan_cube_query, resolve_cubes,
 };
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::common::{ParamValues, ScalarValue};
@@ -190,17 +190,24 @@ pub(crate) async fn cube_query(
     Ok((parsed, ready))
 }
 
-/// The members across the top of a pivot: a question of its own, asked first.
+/// The members that must be known first, each a question of its own: across the top of a pivot, and
+/// the best, whom others stand beside.
 async fn members(
     session: &Session,
     state: &SessionState,
     query: &CubeQuery,
     catalogs: &Catalogs,
-) -> Result<PivotMembers> {
-    let question = pivot_members(query, &context(session, state, catalogs)?)?;
-    let Some(Planned { plan, .. }) = question else {
-        return Ok(PivotMembers::default());
+) -> Result<Members> {
+    let (across, best) = {
+        let context = context(session, state, catalogs)?;
+        (pivot_members(query, &context)?, best_members(query, &context)?)
     };
+    Ok(Members { across: found(state, across).await?, best: found(state, best).await? })
+}
+
+/// The rows of a question's answer.
+async fn found(state: &SessionState, question: Option<Planned>) -> Result<Vec<Vec<ScalarValue>>> {
+    let Some(Planned { plan, .. }) = question else { return Ok(Vec::new()) };
     guard::resolved(&plan)?;
     let physical = state.create_physical_plan(&plan).await.map_err(from_datafusion)?;
     let batches = collect(physical, state.task_ctx()).await.map_err(from_datafusion)?;
@@ -209,7 +216,7 @@ async fn members(
         let columns = batch.columns().iter();
         columns.map(|column| ScalarValue::try_from_array(column, row)).collect()
     });
-    members.collect::<datafusion::error::Result<_>>().map(PivotMembers).map_err(from_datafusion)
+    members.collect::<datafusion::error::Result<_>>().map_err(from_datafusion)
 }
 
 /// Plans what fills an aggregate's table. Other aggregates have no part in it.

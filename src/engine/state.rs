@@ -12,7 +12,7 @@ use super::planner::QueryPlanner;
 use super::scope::QueryScope;
 use super::star::{FuseStars, HotColumns, StarScan};
 use super::yielding::Yielding;
-use crate::query::measure_function;
+use crate::query::{measure_function, modifier_functions};
 use chrono::{DateTime, Utc};
 use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::execution::{SessionState, SessionStateBuilder, SessionStateDefaults};
@@ -43,6 +43,7 @@ pub(crate) fn template(
     aggregates.push(measure_function());
     let mut scalars = SessionStateDefaults::default_scalar_functions();
     scalars.extend(super::functions::all());
+    scalars.extend(modifier_functions());
     builder()
         .with_config(config(settings, hot))
         .with_runtime_env(runtime)

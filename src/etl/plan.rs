@@ -83,7 +83,7 @@ pub async fn plan(
 fn follow<'a>(job: &'a Job, model: &'a Model) -> impl Iterator<Item = String> + use<'a> {
     let dimension = match &job.load {
         LoadSpec::Dimension(load) => model.dimension(&load.dimension),
-        LoadSpec::Fact(_) => None,
+        LoadSpec::Fact(_) | LoadSpec::Match(_) => None,
     };
     let dimension = dimension.filter(|dimension| dimension.keeps_history());
     let plays = move |fact: &&Fact| {

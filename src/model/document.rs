@@ -3,6 +3,13 @@
 //! These types are the format; [`load`](super::load) turns them into the resolved model. Text
 //! that is checked later keeps its place.
 
+mod measure;
+
+pub use measure::{
+    BeforeFields, CorrelationFields, CumulativeFields, MeasureFields, PercentileFields,
+    RatioFields, RollingFields, ShareFields, ToDateFields, YearsBeforeFields,
+};
+
 use crate::yaml::{Document, Fault, Faults, Located, NameOr};
 use serde::Deserialize;
 
@@ -214,65 +221,6 @@ pub struct CubeDocument {
     /// The cuboids kept ready.
     #[serde(default)]
     pub aggregates: Vec<AggregateFields>,
-}
-
-/// A measure: exactly one of the keys from `sum` on says how it is computed.
-#[derive(Debug, Clone, Deserialize)]
-pub struct MeasureFields {
-    /// Its name.
-    pub name: Text,
-    /// What it means.
-    pub description: Option<Text>,
-    /// The unit of its values.
-    pub unit: Option<Text>,
-    /// The fact aggregated; the cube's only one where left out.
-    pub fact: Option<Text>,
-    /// SQL condition on the rows that count.
-    pub filter: Option<Text>,
-    /// Sum of a column or expression.
-    pub sum: Option<Text>,
-    /// Number of rows.
-    pub count: Option<Located<bool>>,
-    /// Number of different values, or of different members of a role.
-    pub count_distinct: Option<Text>,
-    /// Smallest value.
-    pub min: Option<Text>,
-    /// Largest value.
-    pub max: Option<Text>,
-    /// Mean of the values that are not NULL.
-    pub average: Option<Text>,
-    /// Sum at the last date of each period, one for everybody; with `over`.
-    pub last: Option<Text>,
-    /// The calendar role of `last`.
-    pub over: Option<Text>,
-    /// One measure over another.
-    pub ratio: Option<Located<RatioFields>>,
-    /// SQL over other measures.
-    pub calculated: Option<Text>,
-    /// Another measure, years before.
-    pub years_before: Option<Located<YearsBeforeFields>>,
-    /// Another measure's share of its total.
-    pub share_of_total: Option<Text>,
-}
-
-/// `ratio: {of, to}`
-#[derive(Debug, Clone, Deserialize)]
-pub struct RatioFields {
-    /// The measure above.
-    pub of: Text,
-    /// The measure below.
-    pub to: Text,
-}
-
-/// `years_before: {measure, over, years}`
-#[derive(Debug, Clone, Deserialize)]
-pub struct YearsBeforeFields {
-    /// The other measure.
-    pub measure: Text,
-    /// The calendar role.
-    pub over: Text,
-    /// How many years; one where left out.
-    pub years: Option<Located<u32>>,
 }
 
 /// A declared cuboid.

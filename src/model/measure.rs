@@ -70,16 +70,51 @@ pub enum MeasureKind {
         /// Only rows for which this SQL condition holds.
         filter: Option<String>,
     },
-    /// Semi-additive: the sum over all else at the last key of the role with a value in the period.
-    /// The period is what the question groups and filters by of that role; its last key is the same
-    /// for everybody, so that the parts of a period add up, and what ended earlier has no value.
-    Last {
+    /// Semi-additive: adds up over everything but the calendar. The period is what the question
+    /// groups and filters by of that role.
+    SemiAdditive {
         /// The fact aggregated.
         fact: String,
         /// The expression.
         sql: String,
         /// The role of the calendar.
         over: String,
+        /// What a period has of its days.
+        rule: OverTime,
+        /// Only rows for which this SQL condition holds.
+        filter: Option<String>,
+    },
+    /// Not additive: the value below which a share of the values lies, exact, interpolated between
+    /// its neighbours; in double precision.
+    Percentile {
+        /// The fact aggregated.
+        fact: String,
+        /// The expression.
+        sql: String,
+        /// The share in thousandths: 500 is the median.
+        thousandths: u32,
+        /// Only rows for which this SQL condition holds.
+        filter: Option<String>,
+    },
+    /// Not additive: about how many different non-NULL values, by a HyperLogLog sketch; as
+    /// [`Self::CountDistinct`] otherwise.
+    ApproximateDistinct {
+        /// The fact aggregated.
+        fact: String,
+        /// The expression.
+        sql: String,
+        /// Only rows for which this SQL condition holds.
+        filter: Option<String>,
+    },
+    /// Not additive: Pearson's coefficient of correlation of two expressions, over rows that have
+    /// both.
+    Correlation {
+        /// The fact aggregated.
+        fact: String,
+        /// The expression.
+        sql: String,
+        /// The other expression.
+        with: String,
         /// Only rows for which this SQL condition holds.
         filter: Option<String>,
     },
@@ -94,17 +129,43 @@ pub enum MeasureKind {
     Calculated {
         /// The expression.
         sql: String,
+        /// The measures it names.
+        uses: Vec<String>,
     },
-    /// Another measure, so many years before, over the same part of the period: each past day
-    /// counts as the day so many years later (29 February as 28 February). NULL where nothing was
-    /// there then, counts included. `over` is a role of a calendar dimension.
-    YearsBefore {
+    /// Another measure, so many periods before, over the same part of the period: each past day
+    /// counts as the day so many periods later (29 February as 28 February, the 31st as the last of a
+    /// shorter month), and days after the fact's last one stand for nothing. NULL where nothing was
+    /// there then, counts included.
+    Before {
         /// The other measure.
         measure: String,
         /// The role of the calendar.
         over: String,
-        /// How many years.
-        years: u32,
+        /// Which period.
+        period: Period,
+        /// How many of them.
+        periods: u32,
+        /// The earlier value itself, or the present one compared with it.
+        shown: Compared,
+    },
+    /// Another measure over a window of days that ends with the last day of the row's period: what
+    /// the question groups and filters by of that calendar decides the period, and nothing else.
+    Running {
+        /// The other measure.
+        measure: String,
+        /// The role of the calendar.
+        over: String,
+        /// Which days.
+        window: Window,
+    },
+    /// Another measure's value over its value for a larger part of one dimension, all others kept.
+    Share {
+        /// The other measure.
+        measure: String,
+        /// The role of the dimension.
+        role: String,
+        /// The larger part.
+        of: Whole,
     },
     /// Another measure's value over its value for all members shown together (in a cube query or
     /// SQL: with every grouping removed, filters kept).
@@ -112,6 +173,142 @@ pub enum MeasureKind {
         /// The other measure.
         measure: String,
     },
+}
+
+/// What a semi-additive measure has of a period's days.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum OverTime {
+    /// The sum at one of its days that has a value.
+    At {
+        /// Which day.
+        end: End,
+        /// Whose day: one for each combination of these roles and columns of the fact. Where none
+        /// are given one for everybody, so that the parts of a period add up, and what ended earlier
+        /// has no value.
+        per: Vec<String>,
+    },
+    /// The mean over the days on which anybody has a value; who has none then counts as zero, so that
+    /// parts add up.
+    Average,
+    /// The smallest sum of a day that has one.
+    Min,
+    /// The largest sum of a day that has one.
+    Max,
+}
+
+/// An end of a period.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// Its first day with a value.
+    First,
+    /// Its last day with a value.
+    Last,
+}
+
+/// A period by which time is moved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Period {
+    /// Twelve months.
+    Year,
+    /// Three months.
+    Quarter,
+    /// A month.
+    Month,
+    /// Seven days.
+    Week,
+    /// A day.
+    Day,
+}
+
+impl Period {
+    /// The period that a level of a generated calendar is made of.
+    pub fn of_level(level: &str) -> Option<Self> {
+        Some(match level {
+            "year" | "fiscal_year" => Self::Year,
+            "quarter" | "fiscal_quarter" => Self::Quarter,
+            "month" => Self::Month,
+            "week" => Self::Week,
+            "date" => Self::Day,
+            _ => return None,
+        })
+    }
+
+    /// So many of them, as months and days, of which one is 0.
+    pub fn months_and_days(self, periods: u32) -> (u32, u32) {
+        match self {
+            Self::Year => (periods.saturating_mul(12), 0),
+            Self::Quarter => (periods.saturating_mul(3), 0),
+            Self::Month => (periods, 0),
+            Self::Week => (0, periods.saturating_mul(7)),
+            Self::Day => (0, periods),
+        }
+    }
+
+    /// Its name.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Year => "year",
+            Self::Quarter => "quarter",
+            Self::Month => "month",
+            Self::Week => "week",
+            Self::Day => "day",
+        }
+    }
+}
+
+/// What is shown of an earlier period.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Compared {
+    /// Its value.
+    Before,
+    /// The present value less the earlier one; NULL where either is.
+    Change,
+    /// The change over the earlier value; NULL where either is, or the earlier one is zero.
+    Growth,
+}
+
+/// Which days a running measure covers. Periods are levels of the calendar.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Window {
+    /// All days up to the last one of the row's period.
+    Cumulative,
+    /// From the first day of the last day's year, month ...
+    ToDate {
+        /// The level of the calendar.
+        period: String,
+    },
+    /// So many periods up to the last day's own.
+    Rolling {
+        /// How many.
+        periods: u32,
+        /// The level of the calendar.
+        period: String,
+        /// Whether the last day's own is one of them, as far as the row goes; else they end before
+        /// it.
+        current: bool,
+    },
+}
+
+/// What a share is of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Whole {
+    /// The member one level up in the hierarchy that the question goes by.
+    Parent,
+    /// The member of this level.
+    Level(String),
+    /// All members of the dimension.
+    All,
+}
+
+/// How values add up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Additivity<'a> {
+    /// Over every dimension.
+    Additive,
+    /// Over every dimension but the calendar in this role.
+    SemiAdditive(&'a str),
+    /// Over none: computed anew at every total.
+    NotAdditive,
 }
 
 impl MeasureKind {
@@ -124,16 +321,54 @@ impl MeasureKind {
             | Self::Min { fact, .. }
             | Self::Max { fact, .. }
             | Self::Average { fact, .. }
-            | Self::Last { fact, .. } => Some(fact),
+            | Self::SemiAdditive { fact, .. }
+            | Self::Percentile { fact, .. }
+            | Self::ApproximateDistinct { fact, .. }
+            | Self::Correlation { fact, .. } => Some(fact),
             Self::Ratio { .. }
             | Self::Calculated { .. }
-            | Self::YearsBefore { .. }
+            | Self::Before { .. }
+            | Self::Running { .. }
+            | Self::Share { .. }
             | Self::ShareOfTotal { .. } => None,
+        }
+    }
+
+    /// The measures it is computed from, for kinds that are.
+    pub fn uses(&self) -> Vec<&str> {
+        match self {
+            Self::Ratio { numerator, denominator } => vec![numerator, denominator],
+            Self::Calculated { uses, .. } => uses.iter().map(String::as_str).collect(),
+            Self::Before { measure, .. }
+            | Self::Running { measure, .. }
+            | Self::Share { measure, .. }
+            | Self::ShareOfTotal { measure } => vec![measure],
+            _ => Vec::new(),
         }
     }
 
     /// Whether summing its values over any dimension gives its value for the whole.
     pub fn is_additive(&self) -> bool {
-        matches!(self, Self::Sum { .. } | Self::Count { .. })
+        self.additivity() == Additivity::Additive
+    }
+
+    /// Whether it counts: nothing to count is 0, not NULL.
+    pub fn counts(&self) -> bool {
+        matches!(
+            self,
+            Self::Count { .. } | Self::CountDistinct { .. } | Self::ApproximateDistinct { .. }
+        )
+    }
+
+    /// How its values add up.
+    pub fn additivity(&self) -> Additivity<'_> {
+        use OverTime::{At, Average};
+        match self {
+            Self::Sum { .. } | Self::Count { .. } => Additivity::Additive,
+            Self::SemiAdditive { over, rule: At { .. } | Average, .. } => {
+                Additivity::SemiAdditive(over)
+            }
+            _ => Additivity::NotAdditive,
+        }
     }
 }

@@ -24,7 +24,9 @@ pub use cube::{Aggregate, Cube, CubeColumn, CubeDimension};
 pub use dimension::{Attribute, Calendar, Dimension, DimensionKind, Hierarchy, History, Level};
 pub use fact::{Fact, FactKind, FactRole};
 pub use load::load;
-pub use measure::{Measure, MeasureKind};
+pub use measure::{
+    Additivity, Compared, End, Measure, MeasureKind, OverTime, Period, Whole, Window,
+};
 
 /// Everything a project declares in `schemas/`.
 #[derive(Debug, Clone, Default, PartialEq)]

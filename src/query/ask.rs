@@ -4,8 +4,10 @@
 //! stored tables. Each context (a fact, a period shift, a total) is aggregated on its own before
 //! anything is combined, so neither fan-out nor a chasm trap can touch a measure.
 
-use super::last::Aggregated;
-use super::measure::{Atom, Context, Expansion, Function, atom_name};
+use super::atom::{Atom, Function, atom_name};
+use super::context::Context;
+use super::ends::Aggregated;
+use super::measure::{Asked, Expansion};
 use super::route::{Part, route};
 use super::star::{Star, scan};
 use super::{PlanContext, Planned, defect};
@@ -21,6 +23,7 @@ use datafusion::logical_expr::{
 use std::collections::BTreeSet;
 
 /// A question to a cube.
+#[derive(Clone)]
 pub(super) struct Ask<'a> {
     pub(super) cube: &'a Cube,
     /// The catalog of another release, where the cube was named in one.
@@ -31,8 +34,8 @@ pub(super) struct Ask<'a> {
     pub(super) grouping_sets: Option<Vec<Vec<usize>>>,
     /// Conditions over cube columns (unqualified).
     pub(super) predicates: Vec<Expr>,
-    /// Measures by name.
-    pub(super) measures: Vec<String>,
+    /// Measures, each where it is asked.
+    pub(super) measures: Vec<Asked>,
 }
 
 /// The name of a group's column in an [`Ask`]'s answer.
@@ -70,18 +73,21 @@ impl Ask<'_> {
     /// The plan that answers: columns `__g0..`, then `__t0..` where there are grouping sets, then
     /// `__m0..`.
     pub(super) fn plan(&self, context: &PlanContext<'_>) -> Result<Planned> {
-        let names = self.measures.iter().map(String::as_str);
-        let expansion = Expansion::new(self.cube, context.model, names)?;
+        let expansion = Expansion::new(self.cube, context.model, &self.measures)?;
         let mut routing = Vec::new();
-        let (mut grouped, mut totals) = (Vec::new(), Vec::new());
+        let (mut here, mut elsewhere) = (Vec::new(), Vec::new());
         for part in contexts(&expansion) {
             let atoms = atoms_of(&expansion, &part);
-            let plan = self.plan_part(&part, &atoms, context, &mut routing)?;
-            if part.total { totals.push(plan) } else { grouped.push((atoms, plan)) }
+            let frame = self.frame(&part, context)?;
+            let plan = frame.ask.plan_part(&part, &atoms, context, &mut routing)?;
+            match part.place.is_empty() {
+                true => here.push((atoms, plan)),
+                false => elsewhere.push((atoms, frame, plan)),
+            }
         }
-        let mut answer = self.combine(grouped, &expansion)?;
-        for total in totals {
-            answer = answer.cross_join(total).map_err(defect)?;
+        let mut answer = self.combine(here, &expansion)?;
+        for (atoms, frame, found) in elsewhere {
+            answer = self.look_up(answer, &frame, found, &atoms, &expansion)?;
         }
         let formulas = expansion.formulas.iter().enumerate().map(|(index, formula)| {
             cast(formula.expr.clone(), formula.ty.clone()).alias(measure_name(index))
@@ -114,7 +120,7 @@ impl Ask<'_> {
         })?;
         let catalog = self.catalog.as_deref();
         let star = Star { context, cube: self.cube, fact, catalog, shift: part.shift.as_ref() };
-        let needed = self.needed_columns(part.total)?;
+        let needed = self.needed_columns()?;
         if let Some(alien) = needed.iter().find(|column| !star.relates(column)) {
             return Err(star.unrelated(&alien.role).with("measure", &atoms[0].1.measure));
         }
@@ -123,6 +129,9 @@ impl Ask<'_> {
         let asked = Part { cube: self.cube, catalog, context: part, columns: &names, atoms: &only };
         let chosen = route(&asked, context);
         routing.push(chosen.reason);
+        if let Some(running) = &part.running {
+            return self.plan_running(running, atoms, &star);
+        }
         let (rows, aggregated) = match chosen.aggregate {
             Some(aggregate) => {
                 let table = self.cube.aggregate_table(aggregate);
@@ -131,12 +140,12 @@ impl Ask<'_> {
                 let merge = |atom: &Atom, mut inputs: Vec<Expr>| {
                     inputs.pop().and_then(|state| atom.merge(state))
                 };
-                self.rows(kept, &needed, |column| ident(&column.name), part, atoms, states, merge)?
+                self.rows(kept, &needed, |column| ident(&column.name), atoms, states, merge)?
             }
             None => {
                 let mut roles = needed_roles(&needed, &only, context.model)?;
                 // Which days have a later day is a matter of the calendar, asked by it or not.
-                roles.extend(part.shift.iter().map(|(role, _)| role.clone()));
+                roles.extend(part.shift.iter().map(|shift| shift.role.clone()));
                 let base = star.relation(&roles, &self.held_roles())?;
                 let mut inputs = Vec::new();
                 for (_, atom) in atoms {
@@ -145,10 +154,13 @@ impl Ask<'_> {
                 let mut inputs = inputs.into_iter();
                 let states = |_: &Atom| inputs.next().unwrap_or_default();
                 let fresh = |atom: &Atom, inputs: Vec<Expr>| Some(atom.aggregate(inputs));
-                self.rows(base, &needed, |column| star.column(column), part, atoms, states, fresh)?
+                self.rows(base, &needed, |column| star.column(column), atoms, states, fresh)?
             }
         };
-        self.aggregate(rows, aggregated, part, atoms)
+        match (&part.daily, atoms) {
+            (Some(_), [(index, _), ..]) => self.plan_daily(rows, &format!("__x{index}_1"), atoms),
+            _ => self.aggregate(rows, aggregated, atoms),
+        }
     }
 
     /// Filtered rows of a context with its groups and inputs as columns, and the aggregations
@@ -159,7 +171,6 @@ impl Ask<'_> {
         source: LogicalPlanBuilder,
         needed: &[&CubeColumn],
         column: impl Fn(&CubeColumn) -> Expr,
-        part: &Context,
         atoms: &[(usize, &Atom)],
         mut inputs_of: impl FnMut(&Atom) -> Vec<Expr>,
         aggregate: impl Fn(&Atom, Vec<Expr>) -> Option<Expr>,
@@ -189,15 +200,15 @@ impl Ask<'_> {
                 Error::user("the question's filter does not fit the cube").caused_by(error)
             })?;
         }
-        let groups = self.groups.iter().enumerate().filter(|_| !part.total);
+        let groups = self.groups.iter().enumerate();
         let groups = groups.map(|(index, group)| group.clone().alias(group_name(index)));
         let columns: Vec<Expr> =
             groups.chain(input_names.into_iter().map(|name| ident(&name).alias(name))).collect();
         // A lone COUNT needs no column but its constant input, which is one.
         let mut rows = rows.project(columns).map_err(defect)?;
         for (place, (index, atom)) in atoms.iter().enumerate() {
-            if matches!(atom.function, Function::SumAtLast(_)) {
-                (rows, aggregated[place]) = self.at_last(rows, &all, (*index, atom), part.total)?;
+            if let Function::SumAtEnd(at) = &atom.function {
+                (rows, aggregated[place]) = self.at_end(rows, &all, (*index, atom), at)?;
             }
         }
         Ok((rows, aggregated))
@@ -208,15 +219,11 @@ impl Ask<'_> {
         &self,
         rows: LogicalPlanBuilder,
         aggregated: Vec<Aggregated>,
-        part: &Context,
         atoms: &[(usize, &Atom)],
     ) -> Result<LogicalPlan> {
-        let groups: Vec<Expr> = match part.total {
-            true => Vec::new(),
-            false => (0..self.groups.len()).map(group_name).map(ident).collect(),
-        };
+        let groups: Vec<Expr> = (0..self.groups.len()).map(group_name).map(ident).collect();
         let (by, totals) = match &self.grouping_sets {
-            Some(sets) if !part.total && !groups.is_empty() => {
+            Some(sets) if !groups.is_empty() => {
                 let sets = sets.iter().map(|set| set.iter().map(|i| groups[*i].clone()).collect());
                 let by = Expr::GroupingSet(GroupingSet::GroupingSets(sets.collect()));
                 (vec![by], groups.iter().cloned().map(grouping).collect())
@@ -247,17 +254,24 @@ impl Ask<'_> {
     }
 
     /// The roles that predicates hold to some of their members.
-    fn held_roles(&self) -> BTreeSet<String> {
+    pub(super) fn held_roles(&self) -> BTreeSet<String> {
         let columns = self.predicates.iter().flat_map(Expr::column_refs);
         let roles = columns.filter_map(|column| Some(self.cube.column(&column.name)?.role.clone()));
         roles.collect()
     }
 
-    /// The cube columns that predicates and (unless removed) groups use.
-    fn needed_columns(&self, total: bool) -> Result<Vec<&CubeColumn>> {
-        let groups = self.groups.iter().filter(|_| !total);
+    /// The cube columns that predicates and groups use.
+    fn needed_columns(&self) -> Result<Vec<&CubeColumn>> {
+        self.columns_of(self.groups.iter().chain(&self.predicates))
+    }
+
+    /// The cube columns that expressions use.
+    pub(super) fn columns_of<'e>(
+        &self,
+        exprs: impl Iterator<Item = &'e Expr>,
+    ) -> Result<Vec<&CubeColumn>> {
         let mut names = BTreeSet::new();
-        for expr in groups.chain(&self.predicates) {
+        for expr in exprs {
             names.extend(expr.column_refs().into_iter().map(|column| column.name.clone()));
         }
         let column = |name: &String| {
@@ -282,7 +296,7 @@ pub(super) fn needed_roles(
     let of_columns = columns.iter().filter(|column| column.dimension.is_some());
     let mut roles: BTreeSet<String> = of_columns.map(|column| column.role.clone()).collect();
     for atom in atoms {
-        roles.extend(atom.joined_role(model)?);
+        roles.extend(atom.joined_roles(model)?);
     }
     Ok(roles)
 }

@@ -1,8 +1,9 @@
 //! The contexts of a question side by side: each was aggregated on its own, at the same groups.
 
 use super::ask::{Ask, group_name, total_name};
+use super::atom::{Atom, atom_name};
 use super::defect;
-use super::measure::{Atom, Expansion, atom_name};
+use super::measure::Expansion;
 use crate::error::{Error, Result};
 use arrow::datatypes::DataType;
 use datafusion::common::ScalarValue;
@@ -41,7 +42,8 @@ impl Ask<'_> {
             Some(nothing) => union.union(nothing).map_err(defect)?,
             None => union,
         };
-        let all = expansion.atoms.iter().enumerate().filter(|(_, atom)| !atom.context.total);
+        let all =
+            expansion.atoms.iter().enumerate().filter(|(_, atom)| atom.context.place.is_empty());
         let found: Vec<Expr> = all.clone().map(|(i, _)| max(ident(atom_name(i)))).collect();
         let mut columns = self.key_columns();
         for ((index, atom), value) in all.zip(&found) {
@@ -77,7 +79,7 @@ impl Ask<'_> {
         }
         columns.extend((0..self.groups.len()).map(|index| lit(1_i32).alias(total_name(index))));
         for (index, (atom, ty)) in expansion.atoms.iter().zip(&expansion.types).enumerate() {
-            if !atom.context.total {
+            if atom.context.place.is_empty() {
                 columns.push(typed_null(ty)?.alias(atom_name(index)));
             }
         }
@@ -94,7 +96,7 @@ impl Ask<'_> {
     ) -> Result<LogicalPlan> {
         let mut columns = self.key_columns();
         for (index, (atom, ty)) in expansion.atoms.iter().zip(&expansion.types).enumerate() {
-            if atom.context.total {
+            if !atom.context.place.is_empty() {
                 continue;
             }
             let value = match own.iter().any(|(mine, _)| *mine == index) {

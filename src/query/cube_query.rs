@@ -15,8 +15,10 @@ use std::collections::BTreeMap;
 /// slice: {date.year: 2024}
 /// dice: {store.country: [DE, FR], date.month: {from: 2024-01, to: 2024-06}}
 /// totals: rollup
-/// order: [{by: revenue, descending: true}]
-/// top: {n: 1, by: revenue, per: [store.region]}
+/// having: {revenue: {from: 1000}}
+/// top: {n: 3, by: revenue, per: [store.region], others: true}
+/// order: [{by: revenue, of: [store.region], descending: true}, {by: revenue, descending: true}]
+/// limit: 20
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -48,6 +50,30 @@ pub struct CubeQuery {
     /// Only the best members.
     #[serde(default)]
     pub top: Option<Top>,
+    /// Only rows whose measures lie in these ranges. Totals stay, and are of all rows.
+    #[serde(default)]
+    pub having: BTreeMap<String, MemberRange>,
+    /// Only rows in which a measure has a value; a count of 0 is none.
+    #[serde(default)]
+    pub non_empty: bool,
+    /// A row of a calendar's level, all of whose members are shown: from the first to the last day of
+    /// the measures' facts, as far as the conditions on that calendar go.
+    #[serde(default)]
+    pub dense: Option<String>,
+    /// The same measures where these columns have other members than in the row, each as
+    /// `<measure>_compared`, and what the row's is more, as `<measure>_change`.
+    #[serde(default)]
+    pub compare: BTreeMap<String, serde_json::Value>,
+    /// Where totals are asked, also `level`, the number of row columns that are not aggregated away,
+    /// and `grouping_id`, as SQL's `GROUPING(...)` of all of them.
+    #[serde(default)]
+    pub identify: bool,
+    /// At most so many rows.
+    #[serde(default)]
+    pub limit: Option<usize>,
+    /// Without so many of the first.
+    #[serde(default)]
+    pub offset: usize,
 }
 
 /// Which members of a column count.
@@ -56,8 +82,18 @@ pub struct CubeQuery {
 pub enum Slice {
     /// Any of these.
     Members(Vec<serde_json::Value>),
+    /// Any but these; the missing member is among the others.
+    Except(Except),
     /// From one to another.
     Range(MemberRange),
+}
+
+/// Members left out.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Except {
+    /// Which.
+    pub except: Vec<serde_json::Value>,
 }
 
 /// A range of members, both ends included; an end left out is open.
@@ -73,7 +109,7 @@ pub struct MemberRange {
 }
 
 /// Which totals stand beside the rows.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Totals {
     /// None.
@@ -85,14 +121,20 @@ pub enum Totals {
     Rollup,
     /// Every combination.
     Cube,
+    /// A subtotal for each of these lists of `rows`, beside the rows; `[]` is the grand total.
+    Sets(Vec<Vec<String>>),
 }
 
 /// A sort key: a row column or a measure.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct OrderBy {
     /// Row column or measure.
     pub by: String,
+    /// The measure of these row columns' members together, so that groups are ordered by their own
+    /// value; that of the row where left out.
+    #[serde(default)]
+    pub of: Vec<String>,
     /// Largest first.
     #[serde(default)]
     pub descending: bool,
@@ -115,4 +157,8 @@ pub struct Top {
     /// Members that tie with the last one are shown too; else ties fall to the row columns' order.
     #[serde(default)]
     pub with_ties: bool,
+    /// All members that are not among the best are shown as one more row, whose row columns (but for
+    /// `per`) are NULL and whose `is_other` is 1; measures are computed for them together.
+    #[serde(default)]
+    pub others: bool,
 }

@@ -1,6 +1,6 @@
 //! A cube as SQL sees it: one table whose columns are levels and measures.
 
-use super::measure::Expansion;
+use super::measure::{Asked, Expansion};
 use crate::error::Result;
 use crate::model::{Cube, Model};
 use arrow::datatypes::{Field, Schema, SchemaRef};
@@ -32,7 +32,7 @@ impl CubeTable {
             .map(|column| Field::new(&column.name, column.column.ty.plan_type(), true))
             .collect();
         for measure in &cube.measures {
-            let expansion = Expansion::new(cube, model, [measure.name.as_str()])?;
+            let expansion = Expansion::new(cube, model, &[Asked::here(&measure.name)])?;
             fields.push(Field::new(&measure.name, expansion.formulas[0].ty.clone(), true));
         }
         let columns = cube.columns.iter().map(|column| column.column.description.clone());

@@ -4,11 +4,12 @@
 //! finished average or distinct count, under the SQL names of its columns and measures.
 
 use super::ask::needed_roles;
-use super::measure::{Atom, Expansion, atom_name};
+use super::atom::{Atom, atom_name};
+use super::measure::{Asked, Expansion};
 use super::star::Star;
 use super::{PlanContext, defect};
 use crate::error::{Error, Result};
-use crate::model::{Aggregate, Column, ColumnType, Cube, MeasureKind, Model};
+use crate::model::{Aggregate, Column, ColumnType, Cube, Model};
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, cast, ident};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
@@ -131,7 +132,11 @@ pub(super) fn keeps(cube: &Cube, aggregate: &Aggregate, base: &str) -> bool {
 /// The states an aggregate keeps.
 fn states(cube: &Cube, aggregate: &Aggregate, model: &Model) -> Result<Expansion> {
     let base = base_measures(cube, &aggregate.measures);
-    let expansion = Expansion::new(cube, model, base.iter().map(String::as_str))?;
+    let expansion = Expansion::new(
+        cube,
+        model,
+        &base.iter().map(|name| Asked::here(name)).collect::<Vec<_>>(),
+    )?;
     for atom in &expansion.atoms {
         if atom.context.fact != aggregate.fact {
             return Err(unknown(cube, aggregate, &atom.measure)
@@ -158,18 +163,9 @@ fn base_measures(cube: &Cube, names: &[String]) -> Vec<String> {
         if !seen.insert(name.clone()) {
             continue;
         }
-        match &measure.kind {
-            MeasureKind::Ratio { numerator, denominator } => {
-                pending.extend([denominator.clone(), numerator.clone()]);
-            }
-            MeasureKind::YearsBefore { measure, .. } | MeasureKind::ShareOfTotal { measure } => {
-                pending.push(measure.clone());
-            }
-            MeasureKind::Calculated { sql } => {
-                let names = super::scalar_sql::names(sql);
-                pending.extend(names.into_iter().rev());
-            }
-            _ => base.push(name),
+        match measure.kind.uses().as_slice() {
+            [] => base.push(name),
+            uses => pending.extend(uses.iter().rev().map(|name| (*name).to_owned())),
         }
     }
     base

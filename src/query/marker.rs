@@ -29,7 +29,7 @@ struct Marker {
 impl Marker {
     fn new() -> Self {
         Self {
-            signature: Signature::any(1, Volatility::Immutable),
+            signature: Signature::variadic_any(Volatility::Immutable),
             aliases: vec!["aggregate".to_owned()],
         }
     }
@@ -50,8 +50,9 @@ impl AggregateUDFImpl for Marker {
 
     fn return_type(&self, arguments: &[DataType]) -> Result<DataType> {
         match arguments {
-            [ty] => Ok(ty.clone()),
-            _ => plan_err!("MEASURE takes one measure of a cube"),
+            // The others are what is said AT the measure.
+            [ty, ..] => Ok(ty.clone()),
+            [] => plan_err!("MEASURE takes one measure of a cube"),
         }
     }
 

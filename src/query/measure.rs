@@ -4,58 +4,16 @@
 //! context. Ratios, shares and calculated measures are formulas, so they are recomputed at every
 //! total and never summed.
 
+use super::atom::{AtEnd, Atom, Function, atom_name};
+use super::context::{Change, Context, Running, Shift};
 use super::scalar_sql;
 use crate::error::{Error, Result, did_you_mean};
-use crate::model::{Cube, Fact, Measure, MeasureKind, Model, plan_schema};
+use crate::model::{Compared, Cube, Measure, MeasureKind, Model, OverTime, Period, Whole};
 use arrow::datatypes::{DataType, Field, Schema};
 use datafusion::common::tree_node::{Transformed, TreeNode};
-use datafusion::common::{Column, DFSchema, ScalarValue};
-use datafusion::functions_aggregate::expr_fn::{count, count_distinct, max, min, sum};
+use datafusion::common::{DFSchema, ScalarValue};
 use datafusion::logical_expr::{Expr, ExprSchemable, cast, ident, lit, when};
 use std::collections::HashMap;
-
-/// Where an atom's rows come from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Context {
-    /// The fact.
-    pub(super) fact: String,
-    /// Rows of so many years before, seen as if they were of now: the calendar role and the years.
-    pub(super) shift: Option<(String, u32)>,
-    /// Whether the grouping is removed: one value for all members shown.
-    pub(super) total: bool,
-}
-
-/// One aggregation of one fact's rows.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Atom {
-    pub(super) context: Context,
-    /// The measure that declares it.
-    pub(super) measure: String,
-    pub(super) function: Function,
-    /// The aggregated expression over the fact's columns; `None` counts rows.
-    pub(super) input: Option<String>,
-    /// Only rows for which this holds.
-    pub(super) filter: Option<String>,
-}
-
-/// How an atom aggregates, and so how its states add up.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Function {
-    Sum,
-    Count,
-    CountDistinct,
-    Min,
-    Max,
-    /// Sum at the last key of each period, by this role of a calendar.
-    SumAtLast(String),
-}
-
-impl Function {
-    /// Whether its value over no rows is 0 and not NULL.
-    pub(super) fn counts(&self) -> bool {
-        matches!(self, Self::Count | Self::CountDistinct)
-    }
-}
 
 /// A measure as an expression over the columns `__a0`, `__a1` ... of its atoms.
 #[derive(Debug, Clone)]
@@ -73,9 +31,19 @@ pub(super) struct Expansion {
     pub(super) formulas: Vec<Formula>,
 }
 
-/// The name of an atom's column.
-pub(super) fn atom_name(index: usize) -> String {
-    format!("__a{index}")
+/// A measure as a question asks for it.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Asked {
+    pub(super) measure: String,
+    /// What is changed of the place where it is asked.
+    pub(super) place: Vec<Change>,
+}
+
+impl Asked {
+    /// The measure where the row of the answer is.
+    pub(super) fn here(measure: &str) -> Self {
+        Self { measure: measure.to_owned(), place: Vec::new() }
+    }
 }
 
 impl Expansion {
@@ -83,18 +51,16 @@ impl Expansion {
     ///
     /// # Errors
     /// User errors for unknown measures and expressions that do not hold.
-    pub(super) fn new<'a>(
-        cube: &Cube,
-        model: &Model,
-        measures: impl IntoIterator<Item = &'a str>,
-    ) -> Result<Self> {
+    pub(super) fn new(cube: &Cube, model: &Model, measures: &[Asked]) -> Result<Self> {
         let mut expander = Expander { cube, model, atoms: Vec::new(), types: Vec::new() };
         let mut formulas = Vec::new();
-        for name in measures {
-            let expr = expander.expand(name, &None, false, 0)?;
+        for asked in measures {
+            let place = At { place: asked.place.clone(), ..At::default() };
+            let expr = expander.expand(&asked.measure, &place, 0)?;
             let ty = expander.type_of(&expr)?;
-            formulas.push(Formula { measure: name.to_owned(), expr, ty });
+            formulas.push(Formula { measure: asked.measure.clone(), expr, ty });
         }
+        expander.rows_of_the_answer()?;
         Ok(Self { atoms: expander.atoms, types: expander.types, formulas })
     }
 }
@@ -118,52 +84,124 @@ struct Expander<'a> {
     types: Vec<DataType>,
 }
 
-type Shift = Option<(String, u32)>;
+/// A context but for its fact.
+#[derive(Clone, Default)]
+struct At {
+    shift: Option<Shift>,
+    running: Option<Running>,
+    place: Vec<Change>,
+}
+
+impl At {
+    /// The place so much larger, seen from where it was before it was changed by the question.
+    fn within(&self, change: Change) -> Self {
+        let place = self.place.iter().cloned().chain([change]).collect();
+        Self { place, ..self.clone() }
+    }
+}
 
 impl Expander<'_> {
-    fn expand(&mut self, name: &str, shift: &Shift, total: bool, depth: usize) -> Result<Expr> {
+    fn expand(&mut self, name: &str, at: &At, depth: usize) -> Result<Expr> {
         if depth > 32 {
             return Err(Error::user(format!("measure `{name}` is defined through itself")));
         }
         let measure = find(self.cube, name)?.clone();
-        let mut other = |this: &mut Self, name: &str| this.expand(name, shift, total, depth + 1);
+        let mut other = |this: &mut Self, name: &str| this.expand(name, at, depth + 1);
         match &measure.kind {
             MeasureKind::Ratio { numerator, denominator } => {
                 let (above, below) = (other(self, numerator)?, other(self, denominator)?);
                 divide(above, below)
             }
-            MeasureKind::Calculated { sql } => self.calculated(sql, &mut other),
-            MeasureKind::YearsBefore { measure, over, years } => {
-                if shift.as_ref().is_some_and(|(role, _)| role != over) {
+            MeasureKind::Calculated { sql, .. } => self.calculated(sql, &mut other),
+            MeasureKind::Before { measure: of, over, period, periods, shown } => {
+                let earlier = At {
+                    shift: Some(moved(name, at.shift.as_ref(), over, *period, *periods)?),
+                    ..at.clone()
+                };
+                let before = self.expand(of, &earlier, depth + 1)?;
+                if *shown == Compared::Before {
+                    return Ok(before);
+                }
+                let now = self.expand(of, at, depth + 1)?;
+                // An average's or a ratio's difference is one of doubles.
+                let change = now - before.clone();
+                match shown {
+                    Compared::Growth => divide(change, before),
+                    _ => Ok(change),
+                }
+            }
+            MeasureKind::Running { measure: of, over, window } => {
+                if at.running.is_some() {
                     return Err(Error::unsupported(format!(
-                        "measure `{name}` shifts two calendars at once"
+                        "measure `{name}` runs over a measure that runs itself"
                     )));
                 }
-                let years = years + shift.as_ref().map_or(0, |(_, years)| *years);
-                self.expand(measure, &Some((over.clone(), years)), total, depth + 1)
+                let running = Some(Running { role: over.clone(), window: window.clone() });
+                self.expand(of, &At { running, ..at.clone() }, depth + 1)
             }
-            MeasureKind::ShareOfTotal { measure } => {
-                let part = other(self, measure)?;
-                let whole = self.expand(measure, shift, true, depth + 1)?;
-                divide(part, whole)
+            MeasureKind::ShareOfTotal { measure: of } => self.share(of, at, Change::Total, depth),
+            MeasureKind::Share { measure: of, role, of: whole } => {
+                let larger = match whole {
+                    Whole::Parent => Change::Parent(role.clone()),
+                    Whole::Level(level) => {
+                        Change::Level { role: role.clone(), level: level.clone() }
+                    }
+                    Whole::All => Change::AllMembers(role.clone()),
+                };
+                self.share(of, at, larger, depth)
             }
-            _ => self.leaf(&measure, shift, total),
+            _ => self.leaf(&measure, at),
         }
     }
 
+    /// A measure over itself in a larger place.
+    fn share(&mut self, of: &str, at: &At, larger: Change, depth: usize) -> Result<Expr> {
+        let part = self.expand(of, at, depth + 1)?;
+        let whole = self.expand(of, &at.within(larger), depth + 1)?;
+        divide(part, whole)
+    }
+
     /// A measure that aggregates rows.
-    fn leaf(&mut self, measure: &Measure, shift: &Shift, total: bool) -> Result<Expr> {
-        let context = |fact: &str| Context { fact: fact.to_owned(), shift: shift.clone(), total };
+    fn leaf(&mut self, measure: &Measure, at: &At) -> Result<Expr> {
+        let context = |fact: &str| Context {
+            shift: at.shift.clone(),
+            running: at.running.clone(),
+            place: at.place.clone(),
+            ..Context::of(fact)
+        };
         let (fact, function, input, filter) = match &measure.kind {
             MeasureKind::Sum { fact, sql, filter } => (fact, Function::Sum, Some(sql), filter),
             MeasureKind::Count { fact, filter } => (fact, Function::Count, None, filter),
             MeasureKind::CountDistinct { fact, sql, filter } => {
                 (fact, Function::CountDistinct, Some(sql), filter)
             }
+            MeasureKind::ApproximateDistinct { fact, sql, filter } => {
+                (fact, Function::ApproximateDistinct, Some(sql), filter)
+            }
             MeasureKind::Min { fact, sql, filter } => (fact, Function::Min, Some(sql), filter),
             MeasureKind::Max { fact, sql, filter } => (fact, Function::Max, Some(sql), filter),
-            MeasureKind::Last { fact, sql, over, filter } => {
-                (fact, Function::SumAtLast(over.clone()), Some(sql), filter)
+            MeasureKind::Percentile { fact, sql, thousandths, filter } => {
+                (fact, Function::Percentile(*thousandths), Some(sql), filter)
+            }
+            MeasureKind::Correlation { fact, sql, with, filter } => {
+                let atom = |function, input: String| Atom {
+                    context: context(fact),
+                    measure: measure.name.clone(),
+                    function,
+                    input: Some(input),
+                    filter: filter.clone(),
+                };
+                return self.correlation(atom, sql, with);
+            }
+            MeasureKind::SemiAdditive { fact, sql, over, rule, filter } => {
+                let atom = |function, input: String| Atom {
+                    context: context(fact),
+                    measure: measure.name.clone(),
+                    function,
+                    input: Some(input),
+                    filter: filter.clone(),
+                };
+                return self.over_time(atom, sql, over, rule);
             }
             MeasureKind::Average { fact, sql, filter } => {
                 let part = |function| Atom {
@@ -186,11 +224,78 @@ impl Expander<'_> {
             input: input.cloned(),
             filter: filter.clone(),
         })?;
-        if counts && shift.is_some() {
-            // Nothing so many years before is no base to compare with.
+        if counts && at.shift.is_some() {
+            // Nothing so long before is no base to compare with.
             return when(atom.clone().not_eq(lit(0_i64)), atom).end().map_err(super::defect);
         }
         Ok(atom)
+    }
+
+    /// A measure that adds up over everything but time.
+    fn over_time(
+        &mut self,
+        atom: impl Fn(Function, String) -> Atom,
+        sql: &str,
+        over: &str,
+        rule: &OverTime,
+    ) -> Result<Expr> {
+        if let OverTime::At { end, per } = rule {
+            let at = AtEnd { role: over.to_owned(), end: *end, per: per.clone() };
+            return self.atom(atom(Function::SumAtEnd(at), sql.to_owned()));
+        }
+        // What is of no known day is of no day.
+        let on_a_day = |what: &str| format!("CASE WHEN {over}_key > 0 THEN {what} END");
+        let mut daily = |function| {
+            let mut daily = atom(function, on_a_day(&format!("({sql})")));
+            daily.context.daily = Some(over.to_owned());
+            self.atom(daily)
+        };
+        match rule {
+            OverTime::Min => daily(Function::Min),
+            OverTime::Max => daily(Function::Max),
+            _ => {
+                let total = self.atom(atom(Function::Sum, on_a_day(&format!("({sql})"))))?;
+                let valued = format!("CASE WHEN ({sql}) IS NOT NULL THEN {over}_key END");
+                let mut days = atom(Function::CountDistinct, on_a_day(&valued));
+                days.context.place.push(Change::Only(over.to_owned()));
+                let days = self.atom(days)?;
+                divide(total, days)
+            }
+        }
+    }
+
+    /// The correlation of two expressions; NULL where either has one value only.
+    fn correlation(
+        &mut self,
+        atom: impl Fn(Function, String) -> Atom,
+        sql: &str,
+        with: &str,
+    ) -> Result<Expr> {
+        let beside = |this: &str, other: &str| {
+            format!("CASE WHEN ({other}) IS NOT NULL THEN CAST({this} AS DOUBLE) END")
+        };
+        let mut varies = |input: String| {
+            let least = self.atom(atom(Function::Min, input.clone()))?;
+            Ok::<_, Error>(least.lt(self.atom(atom(Function::Max, input))?))
+        };
+        let both = varies(beside(sql, with))?.and(varies(beside(with, sql))?);
+        let value = self.atom(atom(Function::Correlation(with.to_owned()), sql.to_owned()))?;
+        when(both, value).end().map_err(super::defect)
+    }
+
+    /// A place that is not the row's own has no rows of its own: the rows of the answer are those of
+    /// the same facts seen from where it stands.
+    fn rows_of_the_answer(&mut self) -> Result<()> {
+        for atom in self.atoms.clone() {
+            let here = atom.context.here();
+            let elsewhere = !atom.context.place.is_empty();
+            let stands =
+                |known: &Atom| known.context.place.is_empty() && known.context.here() == here;
+            if elsewhere && !self.atoms.iter().any(stands) {
+                self.atom(Atom { context: here, ..atom })?;
+            }
+        }
+        Ok(())
     }
 
     /// The column of an atom, which is added unless it is there.
@@ -268,118 +373,27 @@ fn divide(above: Expr, below: Expr) -> Result<Expr> {
         .map_err(super::defect)
 }
 
-impl Atom {
-    /// The fact's own columns, qualified as the star relation qualifies them.
-    fn fact<'a>(&self, model: &'a Model) -> Result<&'a Fact> {
-        model.fact(&self.context.fact).ok_or_else(|| {
-            Error::user(format!("measure `{}` reads an unknown fact", self.measure))
-                .with("fact", &self.context.fact)
-        })
+/// A shift further back.
+fn moved(
+    name: &str,
+    shift: Option<&Shift>,
+    over: &str,
+    period: Period,
+    periods: u32,
+) -> Result<Shift> {
+    let (months, days) = period.months_and_days(periods);
+    let Some(Shift { role, months: by_months, days: by_days }) = shift else {
+        return Ok(Shift { role: over.to_owned(), months, days });
+    };
+    if role != over {
+        return Err(Error::unsupported(format!("measure `{name}` shifts two calendars at once")));
     }
-
-    /// The role that the input names, where it counts the members of a dimension.
-    fn counted_role<'a>(&self, fact: &'a Fact) -> Option<&'a crate::model::FactRole> {
-        let input = self.input.as_deref()?;
-        fact.role(input).filter(|_| self.function == Function::CountDistinct)
+    if (*by_months > 0) != (months > 0) {
+        return Err(Error::unsupported(format!("measure `{name}` shifts by months and by days")));
     }
-
-    /// The role that must be joined for the input alone: counting members goes by durable keys,
-    /// which only the dimension knows.
-    pub(super) fn joined_role(&self, model: &Model) -> Result<Option<String>> {
-        let fact = self.fact(model)?;
-        let versioned =
-            |dimension: &str| model.dimension(dimension).is_some_and(|d| d.is_versioned());
-        Ok(self.counted_role(fact).filter(|r| versioned(&r.dimension)).map(|r| r.role.clone()))
-    }
-
-    /// What is aggregated, as expressions over the star relation's columns (see `star.rs`).
-    pub(super) fn inputs(&self, model: &Model) -> Result<Vec<Expr>> {
-        let fact = self.fact(model)?;
-        let schema = fact_schema(fact)?;
-        let value = match (&self.input, self.counted_role(fact)) {
-            (None, _) => lit(1_i64),
-            (Some(_), Some(role)) => {
-                let key = match model.dimension(&role.dimension) {
-                    Some(dimension) if dimension.is_versioned() => {
-                        Expr::Column(Column::new(Some(&role.role), dimension.durable_key_column()))
-                    }
-                    _ => fact_column(&role.key_column()),
-                };
-                // The unknown and the not-applicable member are nobody.
-                when(key.clone().gt(lit(0_i32)), key).end().map_err(super::defect)?
-            }
-            (Some(sql), None) => scalar_sql::parse(sql, &schema)?,
-        };
-        let value = match &self.filter {
-            Some(filter) => {
-                when(scalar_sql::parse(filter, &schema)?, value).end().map_err(super::defect)?
-            }
-            None => value,
-        };
-        Ok(match &self.function {
-            Function::SumAtLast(role) => vec![value, fact_column(&format!("{role}_key"))],
-            _ => vec![value],
-        })
-    }
-
-    /// The aggregation over columns that hold the inputs.
-    pub(super) fn aggregate(&self, mut inputs: Vec<Expr>) -> Expr {
-        inputs.truncate(1);
-        let value = inputs.pop().unwrap_or_else(|| lit(ScalarValue::Null));
-        match &self.function {
-            Function::Sum => sum(value),
-            Function::Count => count(value),
-            Function::CountDistinct => count_distinct(value),
-            Function::Min => min(value),
-            Function::Max => max(value),
-            // Of the values at the last key of each period: see `last.rs`.
-            Function::SumAtLast(_) => sum(value),
-        }
-    }
-
-    /// The aggregation of states kept by an aggregate; `None` where states do not add up.
-    pub(super) fn merge(&self, state: Expr) -> Option<Expr> {
-        match self.function {
-            Function::Sum | Function::Count => Some(sum(state)),
-            Function::Min => Some(min(state)),
-            Function::Max => Some(max(state)),
-            Function::CountDistinct | Function::SumAtLast(_) => None,
-        }
-    }
-
-    /// The name of its state's column in an aggregate.
-    pub(super) fn state_column(&self, cube: &Cube) -> String {
-        let averaged = cube
-            .measure(&self.measure)
-            .is_some_and(|measure| matches!(measure.kind, MeasureKind::Average { .. }));
-        match (averaged, &self.function) {
-            (true, Function::Count) => format!("{}__count", self.measure),
-            (true, _) => format!("{}__sum", self.measure),
-            _ => self.measure.clone(),
-        }
-    }
-
-    fn data_type(&self, model: &Model) -> Result<DataType> {
-        if self.function.counts() {
-            return Ok(DataType::Int64);
-        }
-        let schema = fact_schema(self.fact(model)?)?;
-        let aggregate = self.aggregate(self.inputs(model)?);
-        aggregate.get_type(&schema).map_err(|error| {
-            Error::user(format!("measure `{}` does not type-check", self.measure)).caused_by(error)
-        })
-    }
-}
-
-/// The alias of the fact in a star relation.
-pub(super) const FACT: &str = "__fact";
-
-/// A column of the fact in a star relation.
-pub(super) fn fact_column(name: &str) -> Expr {
-    Expr::Column(Column::new(Some(FACT), name))
-}
-
-fn fact_schema(fact: &Fact) -> Result<DFSchema> {
-    let schema = plan_schema(&fact.table_columns());
-    DFSchema::try_from_qualified_schema(FACT, &schema).map_err(super::defect)
+    Ok(Shift {
+        role: role.clone(),
+        months: months.saturating_add(*by_months),
+        days: days.saturating_add(*by_days),
+    })
 }

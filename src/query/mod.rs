@@ -5,31 +5,48 @@
 //! and measures of one cube. From there the path is the same:
 //!
 //! ```text
-//! CubeQuery --+                        +- one sub-plan a context (fact, period shift, total):
+//! CubeQuery --+                        +- one sub-plan a context (context.rs: fact, time, place):
 //!             +-> Ask -> measures -----+    route.rs  an aggregate that answers, or
 //! cube SQL ---+   (into atoms)         |    star.rs   the fact joined to the roles it needs
-//!                                      +- combined (combine.rs), formulas on top
+//!                                      +- those of the row's own place combined (combine.rs),
+//!                                      |  those of others looked up (frame.rs, look_up.rs)
+//!                                      +- formulas on top
 //! ```
 //!
-//! SQL over a cube comes through `sql.rs`; what it must not do is in `safe.rs`.
+//! What is aggregated is in `atom.rs`, which measures are made of it in `measure.rs`. Semi-additive
+//! measures are in `ends.rs` and `by_set.rs`, windows of days in `running.rs`.
+//!
+//! SQL over a cube comes through `sql.rs`, `AT` through `at.rs`; what SQL must not do is in `safe.rs`.
 //!
 //! Where a verb lives: slice and dice in `slice.rs`, roll up (totals) in `roll_up.rs`, pivot in
-//! `pivot.rs`, top and order in `top.rs`; drilling is asking for a finer column in `rows`.
+//! `pivot.rs`, top and order in `top.rs`, others in `others.rs`, having and paging in `having.rs`,
+//! dense answers in `dense.rs`, comparing in `wanted.rs`; drilling is asking for a finer column in
+//! `rows`.
 
 mod ask;
+mod at;
+mod atom;
+mod by_set;
 mod combine;
+mod context;
 mod cube_query;
 mod cube_table;
 mod cuboid;
-mod last;
+mod dense;
+mod ends;
+mod frame;
+mod having;
+mod look_up;
 mod marker;
 mod measure;
 mod names;
+mod others;
 mod pivot;
 mod plan;
 mod preview;
 mod roll_up;
 mod route;
+mod running;
 mod safe;
 mod scalar_sql;
 mod slice;
@@ -37,15 +54,18 @@ mod sql;
 mod star;
 mod subquery;
 mod top;
+mod wanted;
 
-pub use cube_query::{CubeQuery, MemberRange, OrderBy, Slice, Top, Totals};
+pub use at::{AT_ALL, AT_SET, AT_VISIBLE, AT_WHERE, modifier_functions};
+pub use cube_query::{CubeQuery, Except, MemberRange, OrderBy, Slice, Top, Totals};
 pub use cube_table::CubeTable;
 pub use cuboid::{
     AGGREGATE_DEFINITION, Fingerprints, aggregate_columns, aggregate_fingerprint, aggregate_plan,
     aggregate_sources, fingerprints,
 };
 pub use marker::measure_function;
-pub use pivot::{PivotMembers, pivot_members};
+pub use others::best_members;
+pub use pivot::{Members, pivot_members};
 pub use plan::plan_cube_query;
 pub use sql::resolve_cubes;
 

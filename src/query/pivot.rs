@@ -5,9 +5,10 @@
 //! one column a member and measure.
 
 use super::ask::{Ask, group_name, total_name};
+use super::measure::Asked;
 use super::{CubeQuery, PlanContext, Planned, defect, names, slice};
 use crate::error::{Error, Result};
-use crate::model::{Cube, MeasureKind};
+use crate::model::Cube;
 use datafusion::common::ScalarValue;
 use datafusion::functions::expr_fn::coalesce;
 use datafusion::functions_aggregate::expr_fn::max;
@@ -16,9 +17,14 @@ use datafusion::logical_expr::{Expr, LogicalPlanBuilder, ident, lit, when};
 /// The most members a pivot shows across.
 const MOST_MEMBERS: usize = 256;
 
-/// The members across: each a value for every column of the query's `columns`.
+/// Members that must be known before a query is planned; each a value for every column they are of.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct PivotMembers(pub Vec<Vec<ScalarValue>>);
+pub struct Members {
+    /// Those of `columns`: the answer of [`pivot_members`].
+    pub across: Vec<Vec<ScalarValue>>,
+    /// Those that are not others: the answer of [`best_members`](super::best_members).
+    pub best: Vec<Vec<ScalarValue>>,
+}
 
 /// The question whose rows are the members across, in order; `None` where the query has no
 /// `columns`.
@@ -42,7 +48,7 @@ pub fn pivot_members(query: &CubeQuery, context: &PlanContext<'_>) -> Result<Opt
         groups,
         grouping_sets: None,
         predicates: slice::predicates(query, cube, context.model)?,
-        measures: query.measures.clone(),
+        measures: query.measures.iter().map(|name| Asked::here(name)).collect(),
     };
     let Planned { plan, routing } = ask.plan(context)?;
     let members: Vec<Expr> = (0..across).map(|index| ident(group_name(index))).collect();
@@ -68,11 +74,11 @@ pub(super) struct Across {
 /// Where no row falls into a cell, a count is 0 and any other measure NULL.
 pub(super) fn across(
     cube: &Cube,
-    members: &PivotMembers,
+    members: &[Vec<ScalarValue>],
     columns: &[usize],
     measures: &[(String, String)],
 ) -> Result<Vec<Across>> {
-    if members.0.len() > MOST_MEMBERS {
+    if members.len() > MOST_MEMBERS {
         return Err(Error::new(
             crate::error::ErrorKind::Limit,
             format!("the pivot would have more than {MOST_MEMBERS} members across"),
@@ -80,11 +86,9 @@ pub(super) fn across(
         .hint("slice or dice it, or put that column into rows"));
     }
     let mut shown = Vec::new();
-    for member in &members.0 {
-        let is_member = columns.iter().zip(member).map(|(column, value)| {
-            let column = ident(group_name(*column));
-            if value.is_null() { column.is_null() } else { column.eq(lit(value.clone())) }
-        });
+    for member in members {
+        let is_member =
+            columns.iter().zip(member).map(|(column, value)| is(ident(group_name(*column)), value));
         let is_member = is_member.reduce(Expr::and).unwrap_or_else(|| lit(true));
         let caption: Vec<String> = member.iter().map(caption).collect();
         for (measure, column) in measures {
@@ -100,10 +104,9 @@ pub(super) fn across(
     Ok(shown)
 }
 
-fn counts(cube: &Cube, measure: &str) -> bool {
-    cube.measure(measure).is_some_and(|measure| {
-        matches!(measure.kind, MeasureKind::Count { .. } | MeasureKind::CountDistinct { .. })
-    })
+/// Whether a measure counts: nothing to count is 0, not NULL.
+pub(super) fn counts(cube: &Cube, measure: &str) -> bool {
+    cube.measure(measure).is_some_and(|measure| measure.kind.counts())
 }
 
 /// The long answer turned: rows stay, members go across.
@@ -163,10 +166,30 @@ fn caption(value: &ScalarValue) -> String {
     if value.is_null() { "(none)".to_owned() } else { value.to_string() }
 }
 
-/// Refuses members where the query has no columns, and the reverse.
-pub(super) fn check(query: &CubeQuery, cube: &Cube, members: &PivotMembers) -> Result<()> {
-    if query.columns.is_empty() && !members.0.is_empty() {
-        return Err(Error::internal("a pivot without columns").with("cube", &cube.name));
+/// Whether a column has a value, which may be the missing one.
+pub(super) fn is(column: Expr, value: &ScalarValue) -> Expr {
+    if value.is_null() { column.is_null() } else { column.eq(lit(value.clone())) }
+}
+
+/// Refuses members where the query has no columns, and what a pivot cannot have.
+pub(super) fn check(query: &CubeQuery, cube: &Cube, members: &Members) -> Result<()> {
+    if query.columns.is_empty() {
+        return match members.across.is_empty() {
+            true => Ok(()),
+            false => Err(Error::internal("a pivot without columns").with("cube", &cube.name)),
+        };
     }
-    Ok(())
+    let refused = [
+        ("having", !query.having.is_empty()),
+        ("dense", query.dense.is_some()),
+        ("compare", !query.compare.is_empty()),
+        ("order of groups", query.order.iter().any(|order| !order.of.is_empty())),
+    ];
+    match refused.iter().find(|(_, asked)| *asked) {
+        None => Ok(()),
+        Some((what, _)) => Err(Error::unsupported(format!(
+            "`columns` turn rows into columns, and {what} goes by rows"
+        ))
+        .hint("leave `columns` out, and turn the answer afterwards")),
+    }
 }

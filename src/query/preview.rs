@@ -4,7 +4,9 @@
 //! measure is its row's part, so that SUM over it is the measure; what has no value at the grain
 //! of a row (a distinct count, a period shift, a share) is NULL.
 
-use super::measure::{Expansion, Function, atom_name};
+use super::atom::atom_name;
+use super::context::Context;
+use super::measure::{Asked, Expansion};
 use super::star::Star;
 use super::{PlanContext, defect};
 use crate::error::{Error, Result};
@@ -48,8 +50,8 @@ fn fact_rows(
     context: &PlanContext<'_>,
 ) -> Result<LogicalPlan> {
     let star = Star { context, cube, fact, catalog, shift: None };
-    let names: Vec<&str> = cube.measures.iter().map(|measure| measure.name.as_str()).collect();
-    let expansion = Expansion::new(cube, context.model, names)?;
+    let asked: Vec<Asked> = cube.measures.iter().map(|m| Asked::here(&m.name)).collect();
+    let expansion = Expansion::new(cube, context.model, &asked)?;
     let read = |name: &str| mentioned.contains(name);
     let mut roles = BTreeSet::new();
     let mut columns = Vec::new();
@@ -65,13 +67,10 @@ fn fact_rows(
         columns.push(value.alias(&column.name));
     }
     for (index, atom) in expansion.atoms.iter().enumerate() {
-        let at_grain = atom.context.fact == fact.name
-            && atom.context.shift.is_none()
-            && !atom.context.total
-            && atom.function != Function::CountDistinct;
+        let at_grain = atom.context == Context::of(&fact.name) && atom.function.has_rows();
         let value = match atom.inputs(context.model)?.into_iter().next() {
             // A row counts once or not at all.
-            Some(input) if at_grain && atom.function == Function::Count => {
+            Some(input) if at_grain && atom.function.counts() => {
                 when(input.is_not_null(), lit(1_i64)).otherwise(lit(0_i64)).map_err(defect)?
             }
             Some(input) if at_grain => input,

@@ -6,7 +6,8 @@
 //! the base's.
 
 use super::PlanContext;
-use super::measure::{Atom, Context};
+use super::atom::Atom;
+use super::context::Context;
 use crate::model::{Aggregate, Cube};
 use std::collections::BTreeSet;
 
@@ -28,13 +29,19 @@ pub(super) struct Part<'a> {
 
 /// Chooses the smallest aggregate that answers.
 pub(super) fn route<'a>(part: &Part<'a>, planning: &PlanContext<'_>) -> Route<'a> {
-    let subject = describe(part.context);
+    let subject = part.context.describe();
     let base = |why: String| Route { aggregate: None, reason: format!("{subject}: {why}") };
     if !planning.use_aggregates {
         return base("base rows, aggregates are switched off".to_owned());
     }
     if part.context.shift.is_some() {
         return base("base rows, a period shift moves single days".to_owned());
+    }
+    if part.context.running.is_some() {
+        return base("base rows, a window is made of single days".to_owned());
+    }
+    if part.context.daily.is_some() {
+        return base("base rows, single days are added up first".to_owned());
     }
     let mut refusals = Vec::new();
     let mut answering = Vec::new();
@@ -89,14 +96,4 @@ fn refusal(
         let kept = super::cuboid::keeps(part.cube, aggregate, &atom.measure);
         (!kept).then(|| format!("does not keep {}", atom.measure))
     })
-}
-
-fn describe(context: &Context) -> String {
-    let shift = match &context.shift {
-        Some((_, 1)) => ", a year before".to_owned(),
-        Some((_, years)) => format!(", {years} years before"),
-        None => String::new(),
-    };
-    let total = if context.total { ", total" } else { "" };
-    format!("fact {}{shift}{total}", context.fact)
 }

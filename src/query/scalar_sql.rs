@@ -98,21 +98,3 @@ impl ContextProvider for ScalarFunctions {
         Vec::new()
     }
 }
-
-/// The column names an expression uses; none if it does not parse.
-pub(super) fn names(text: &str) -> Vec<String> {
-    use datafusion::sql::sqlparser::ast::{Expr as SqlExpr, visit_expressions};
-    let parsed = Parser::new(&GenericDialect {})
-        .try_with_sql(text)
-        .and_then(|mut parser| parser.parse_expr());
-    let mut names = Vec::new();
-    if let Ok(parsed) = parsed {
-        let _ = visit_expressions(&parsed, |expr| {
-            if let SqlExpr::Identifier(identifier) = expr {
-                names.push(identifier.value.clone());
-            }
-            std::ops::ControlFlow::<()>::Continue(())
-        });
-    }
-    names
-}

@@ -1,6 +1,6 @@
 //! Slice and dice: which members count, as predicates.
 
-use super::cube_query::{MemberRange, Slice};
+use super::cube_query::{Except, MemberRange, Slice};
 use super::{CubeQuery, names};
 use crate::error::{Error, Result};
 use crate::model::{ColumnType, Cube, CubeColumn, Model};
@@ -8,6 +8,7 @@ use chrono::{DateTime, NaiveDate, NaiveDateTime};
 use datafusion::common::ScalarValue;
 use datafusion::logical_expr::{Expr, cast, ident, lit};
 use serde_json::Value;
+use std::ops::Not;
 
 /// The predicates of a cube query, over cube columns (unqualified).
 ///
@@ -22,6 +23,7 @@ pub(super) fn predicates(query: &CubeQuery, cube: &Cube, model: &Model) -> Resul
         let column = names::resolve_one(cube, model, name)?;
         match slice {
             Slice::Members(members) => predicates.push(any_of(column, members)?),
+            Slice::Except(Except { except }) => predicates.push(none_of(column, except)?),
             Slice::Range(range) => predicates.extend(between(column, range)?),
         }
     }
@@ -48,6 +50,16 @@ fn any_of(column: &CubeColumn, members: &[Value]) -> Result<Expr> {
     Ok(any.unwrap_or_else(|| lit(false)))
 }
 
+/// Whatever is none of the members, the missing one included unless it is named.
+fn none_of(column: &CubeColumn, members: &[Value]) -> Result<Expr> {
+    let named = any_of(column, members)?;
+    let missing = ident(&column.name).is_null();
+    Ok(match members.iter().any(Value::is_null) {
+        true => named.not().and(missing.not()),
+        false => named.not().or(missing),
+    })
+}
+
 fn between(column: &CubeColumn, range: &MemberRange) -> Result<Vec<Expr>> {
     let mut bounds = Vec::new();
     if let Some(from) = &range.from {
@@ -60,7 +72,7 @@ fn between(column: &CubeColumn, range: &MemberRange) -> Result<Vec<Expr>> {
 }
 
 /// A member as a literal of the column's type.
-fn literal(column: &CubeColumn, member: &Value) -> Result<Expr> {
+pub(super) fn literal(column: &CubeColumn, member: &Value) -> Result<Expr> {
     let ty = column.column.ty;
     let wrong =
         || Error::user(format!("{member} is not a member of `{}`, which is {ty}", column.name));

@@ -5,6 +5,9 @@
 //! may stand between. Where a measure has no right answer, the refusal says what to write.
 
 use super::ask::{Ask, group_name, measure_name, total_name};
+use super::at::Modifier;
+use super::context::Change;
+use super::measure::Asked;
 use super::{CubeTable, PlanContext, Planned, defect, marker, preview, roll_up, safe, subquery};
 use crate::error::{Error, Result};
 use crate::model::{Cube, MeasureKind, Model};
@@ -119,8 +122,8 @@ fn resolve_scan(
 }
 
 /// What stands below an aggregation over a cube.
-struct CubeInput<'a> {
-    cube: &'a Cube,
+pub(super) struct CubeInput<'a> {
+    pub(super) cube: &'a Cube,
     catalog: Option<String>,
     /// Each output column as an expression over cube columns (unqualified).
     columns: Vec<Expr>,
@@ -163,7 +166,7 @@ fn cube_input<'a>(plan: &LogicalPlan, model: &'a Model) -> Result<Option<CubeInp
 
 impl CubeInput<'_> {
     /// An expression over this input's columns as one over cube columns.
-    fn translate(&self, expr: &Expr, schema: &DFSchema) -> Result<Expr> {
+    pub(super) fn translate(&self, expr: &Expr, schema: &DFSchema) -> Result<Expr> {
         let translated = expr.clone().transform(|part| {
             Ok(match &part {
                 Expr::Column(column) => {
@@ -265,7 +268,7 @@ fn output(
     input: &CubeInput<'_>,
     schema: &DFSchema,
     grouped: &[Expr],
-    measures: &mut Vec<String>,
+    measures: &mut Vec<Asked>,
 ) -> Result<Option<Output>> {
     let Expr::AggregateFunction(function) = expr.clone().unalias() else { return Ok(None) };
     let name = function.func.name().to_lowercase();
@@ -275,7 +278,11 @@ fn output(
         let places: Option<Vec<usize>> = arguments.iter().map(place).collect();
         return Ok(places.map(Output::Grouping));
     }
-    let [argument] = arguments.as_slice() else { return Ok(None) };
+    let (argument, modifiers) = match (name.as_str(), arguments.as_slice()) {
+        (marker::NAME, [argument, modifiers @ ..]) => (argument, modifiers),
+        (_, [argument]) => (argument, &[][..]),
+        _ => return Ok(None),
+    };
     let over = input.translate(argument, schema)?;
     let Some(measure) = input.measure(&over) else {
         return match name == marker::NAME {
@@ -300,8 +307,12 @@ fn output(
     if !same {
         return Ok(None);
     }
-    let place = measures.iter().position(|known| known == measure).unwrap_or_else(|| {
-        measures.push(measure.to_owned());
+    let changes = modifiers
+        .iter()
+        .map(|modifier| Modifier::read(modifier, input, schema).map(Change::Modified));
+    let asked = Asked { measure: measure.to_owned(), place: changes.collect::<Result<_>>()? };
+    let place = measures.iter().position(|known| *known == asked).unwrap_or_else(|| {
+        measures.push(asked);
         measures.len() - 1
     });
     Ok(Some(Output::Measure(place)))

@@ -3,12 +3,14 @@
 //! Joins are inner: loading gives every fact row a member of every role (the unknown one where it
 //! must), so no row is dropped, and one at most, so none is repeated.
 
-use super::measure::{FACT, fact_column};
+use super::atom::{FACT, fact_column};
+use super::context::Shift;
 use super::{PlanContext, defect};
 use crate::error::{Error, Result};
 use crate::model::{Cube, CubeColumn, Dimension, Fact, FactRole};
+use arrow::datatypes::IntervalMonthDayNano;
 use datafusion::common::{Column, JoinType, ScalarValue, TableReference};
-use datafusion::functions_aggregate::expr_fn::max;
+use datafusion::functions_aggregate::expr_fn::{max, min};
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, lit, scalar_subquery};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -20,8 +22,8 @@ pub(super) struct Star<'a> {
     pub(super) fact: &'a Fact,
     /// The catalog of another release, where the cube was named in one.
     pub(super) catalog: Option<&'a str>,
-    /// A calendar role whose days stand for so many years before.
-    pub(super) shift: Option<&'a (String, u32)>,
+    /// A calendar role whose days stand for earlier ones.
+    pub(super) shift: Option<&'a Shift>,
 }
 
 impl Star<'_> {
@@ -39,9 +41,7 @@ impl Star<'_> {
             let role = self.fact.role(name).ok_or_else(|| self.unrelated(name))?;
             let dimension = self.dimension(&role.dimension)?;
             let members = match self.shift {
-                Some((shifted, years)) if shifted == name => {
-                    self.shifted(role, dimension, *years)?
-                }
+                Some(shift) if shift.role == *name => self.shifted(role, dimension, shift)?,
                 _ => self.scan(&dimension.table(), name)?,
             };
             let key = Expr::Column(Column::new(Some(name), dimension.key_column()));
@@ -76,24 +76,20 @@ impl Star<'_> {
         .hint("leave that column or those measures out, or ask them in two questions")
     }
 
-    /// The days of a calendar relabelled: each day's key stands for the day so many years later
-    /// (29 February for 28 February), so that every past day counts in exactly one present day.
+    /// The days of a calendar relabelled: each day's key stands for the day so much later (29
+    /// February for 28 February), so that every past day counts in exactly one present day.
     ///
     /// Days after the fact's last one stand for nothing: a year under way is compared with the same
     /// part of the year before, and there is no future to compare.
-    fn shifted(&self, role: &FactRole, calendar: &Dimension, years: u32) -> Result<LogicalPlan> {
+    fn shifted(&self, role: &FactRole, calendar: &Dimension, shift: &Shift) -> Result<LogicalPlan> {
         const PRIOR: &str = "__prior";
-        let day = calendar.natural_key.first().map(|column| column.name.as_str());
-        let day = day.ok_or_else(|| Error::internal("a calendar has no day column"))?;
+        let day = day_column(calendar)?;
         let column = |of: &str, name: &str| Expr::Column(Column::new(Some(of), name));
-        let months = i32::try_from(years.saturating_mul(12)).unwrap_or(i32::MAX);
-        let later = column(PRIOR, day) + lit(ScalarValue::IntervalYearMonth(Some(months)));
+        let whole = |number: u32| i32::try_from(number).unwrap_or(i32::MAX);
+        let distance = IntervalMonthDayNano::new(whole(shift.months), whole(shift.days), 0);
+        let later = column(PRIOR, day) + lit(ScalarValue::IntervalMonthDayNano(Some(distance)));
         let key = calendar.key_column();
-        // A calendar's keys are its days in order, the unknown one before them.
-        let last_day = LogicalPlanBuilder::from(self.scan(&self.fact.table(), FACT)?)
-            .aggregate(Vec::<Expr>::new(), [max(fact_column(&role.key_column()))])
-            .and_then(LogicalPlanBuilder::build)
-            .map_err(defect)?;
+        let last_day = self.last_key(role)?;
         let role = role.role.as_str();
         let past = column(role, &key).lt_eq(scalar_subquery(Arc::new(last_day)));
         let relabelled = calendar.table_columns().into_iter().map(|own| {
@@ -113,17 +109,42 @@ impl Star<'_> {
             .map_err(defect)
     }
 
-    fn dimension(&self, name: &str) -> Result<&Dimension> {
+    /// The last key of a calendar that the fact has, as a question of one row.
+    pub(super) fn last_key(&self, role: &FactRole) -> Result<LogicalPlan> {
+        // A calendar's keys are its days in order, the unknown one before them.
+        LogicalPlanBuilder::from(self.scan(&self.fact.table(), FACT)?)
+            .aggregate(Vec::<Expr>::new(), [max(fact_column(&role.key_column()))])
+            .and_then(LogicalPlanBuilder::build)
+            .map_err(defect)
+    }
+
+    /// The first key of a known day that the fact has, as a question of one row.
+    pub(super) fn first_key(&self, role: &FactRole) -> Result<LogicalPlan> {
+        let key = fact_column(&role.key_column());
+        LogicalPlanBuilder::from(self.scan(&self.fact.table(), FACT)?)
+            .filter(key.clone().gt(lit(0_i32)))
+            .and_then(|days| days.aggregate(Vec::<Expr>::new(), [min(key)]))
+            .and_then(LogicalPlanBuilder::build)
+            .map_err(defect)
+    }
+
+    pub(super) fn dimension(&self, name: &str) -> Result<&Dimension> {
         let found = self.context.model.dimension(name);
         found.ok_or_else(|| Error::internal("a role names no dimension").with("dimension", name))
     }
 
-    fn scan(&self, table: &str, alias: &str) -> Result<LogicalPlan> {
+    pub(super) fn scan(&self, table: &str, alias: &str) -> Result<LogicalPlan> {
         scan(self.context, self.catalog, table)?
             .alias(alias)
             .and_then(LogicalPlanBuilder::build)
             .map_err(defect)
     }
+}
+
+/// The column of a calendar that holds its days.
+pub(super) fn day_column(calendar: &Dimension) -> Result<&str> {
+    let day = calendar.natural_key.first().map(|column| column.name.as_str());
+    day.ok_or_else(|| Error::internal("a calendar has no day column"))
 }
 
 /// A scan of a stored table of the release.

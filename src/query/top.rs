@@ -16,6 +16,12 @@ pub(super) struct Shape {
     pub(super) totals: Vec<String>,
     /// Measures: the name the query uses, and the column.
     pub(super) measures: Vec<(String, String)>,
+    /// Measures that are not shown.
+    pub(super) hidden: Vec<(String, String)>,
+    /// For each key of `order` the column of its groups' value, where it goes by that.
+    pub(super) of_groups: Vec<Option<String>>,
+    /// The flag that is 1 for others, and the row column before which it orders.
+    pub(super) others: Option<(usize, String)>,
 }
 
 impl Shape {
@@ -35,6 +41,31 @@ impl Shape {
         })
     }
 
+    /// The column of a measure, shown or not.
+    pub(super) fn measure(&self, name: &str) -> Result<&str> {
+        let mut known = self.measures.iter().chain(&self.hidden);
+        match known.find(|(known, _)| known == name) {
+            Some((_, column)) => Ok(column),
+            None => self.column(name),
+        }
+    }
+
+    /// The flag that is 1 where a row column is aggregated away, if there are totals.
+    fn total(&self, name: &str) -> Result<Option<&str>> {
+        let column = self.column(name)?;
+        let place = self.rows.iter().position(|(_, known)| known == column);
+        Ok(place.and_then(|place| self.totals.get(place)).map(String::as_str))
+    }
+
+    fn is_measure(&self, name: &str) -> bool {
+        self.measures.iter().any(|(known, _)| known == name)
+    }
+
+    /// Others after all members.
+    fn others_last(&self) -> Option<Sort> {
+        self.others.as_ref().map(|(_, flag)| ident(flag).sort(true, false))
+    }
+
     /// All columns by which the members of a row's level are told apart: its key, where it has
     /// one, and what is shown. Two customers may share a name.
     fn columns(&self, name: &str) -> Result<Vec<&str>> {
@@ -47,6 +78,8 @@ impl Shape {
     fn by_rows(&self) -> Vec<Sort> {
         let mut keys = Vec::new();
         for (index, (_, column)) in self.rows.iter().enumerate() {
+            let others = self.others.as_ref().filter(|(before, _)| *before == index);
+            keys.extend(others.and_then(|_| self.others_last()));
             keys.extend(self.totals.get(index).map(|total| ident(total).sort(true, false)));
             keys.push(ident(column).sort(true, false));
         }
@@ -83,14 +116,32 @@ pub(super) fn top(
 /// The sort keys of a query: what it says, then row columns, so that the order is total.
 pub(super) fn order(query: &CubeQuery, shape: &Shape) -> Result<Vec<Sort>> {
     let mut keys = Vec::new();
-    for order in &query.order {
-        keys.push(ident(shape.column(&order.by)?).sort(!order.descending, false));
+    let mut others = shape.others_last();
+    for (order, of_group) in query.order.iter().zip(&shape.of_groups) {
+        for row in &order.of {
+            keys.extend(shape.total(row)?.map(|total| ident(total).sort(true, false)));
+        }
+        let column = match of_group {
+            Some(column) => column,
+            None => {
+                if shape.is_measure(&order.by) {
+                    keys.extend(others.take());
+                }
+                shape.column(&order.by)?
+            }
+        };
+        keys.push(ident(column).sort(!order.descending, false));
+        for row in &order.of {
+            // Groups of the same value stay apart.
+            keys.extend(shape.columns(row)?.into_iter().map(|c| ident(c).sort(true, false)));
+        }
     }
     if let Some(top) = query.top.as_ref().filter(|_| query.order.is_empty()) {
         for name in &top.per {
             keys.push(ident(shape.column(name)?).sort(true, false));
         }
         keys.extend(shape.totals.iter().map(|total| ident(total).sort(true, false)));
+        keys.extend(others);
         keys.push(ident(shape.column(&top.by)?).sort(top.bottom, false));
     }
     keys.extend(shape.by_rows());

@@ -21,17 +21,19 @@ struct Files {
     schemas: Dir<'static>,
     jobs: Dir<'static>,
     questions: Dir<'static>,
+    tests: Option<Dir<'static>>,
 }
 
 static RETAIL: Files = Files {
     settings: "\
 # The sample warehouse of a retail group, made by `starhouse demo`.
 # Models are in schemas/, jobs in etl/, the source systems' files in sources/, the analysts'
-# questions in questions/, the warehouse itself in warehouse/.
+# questions in questions/, what `starhouse test` asks in tests/, the warehouse itself in warehouse/.
 ",
     schemas: include_dir!("$CARGO_MANIFEST_DIR/schemas/retail"),
     jobs: include_dir!("$CARGO_MANIFEST_DIR/etl/retail"),
     questions: include_dir!("$CARGO_MANIFEST_DIR/src/sample/retail/questions"),
+    tests: Some(include_dir!("$CARGO_MANIFEST_DIR/tests/projects/retail")),
 };
 
 static COMPLETE_JOURNEY: Files = Files {
@@ -43,6 +45,7 @@ static COMPLETE_JOURNEY: Files = Files {
     schemas: include_dir!("$CARGO_MANIFEST_DIR/schemas/complete_journey"),
     jobs: include_dir!("$CARGO_MANIFEST_DIR/etl/complete_journey"),
     questions: include_dir!("$CARGO_MANIFEST_DIR/src/sample/complete_journey/questions"),
+    tests: None,
 };
 
 impl Sample {
@@ -61,7 +64,7 @@ impl Sample {
         questions::of(&self.files().questions)
     }
 
-    /// Writes its settings, models, jobs and questions into a folder. Files that are there already
+    /// Writes its settings, models, jobs, questions and tests into a folder. Files that are there already
     /// stay as they are: whoever plays with the sample keeps their changes.
     ///
     /// # Errors
@@ -72,7 +75,9 @@ impl Sample {
         write_new(&folder.join(FILE), files.settings.as_bytes())?;
         write_tree(&files.schemas, &folder.join("schemas"))?;
         write_tree(&files.jobs, &folder.join("etl"))?;
-        write_tree(&files.questions, &folder.join("questions"))
+        write_tree(&files.questions, &folder.join("questions"))?;
+        let tests = files.tests.iter();
+        tests.into_iter().try_for_each(|tests| write_tree(tests, &folder.join("tests")))
     }
 }
 

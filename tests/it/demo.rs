@@ -82,6 +82,8 @@ fn a_demo_resumes_and_ends_in_the_same_tables() {
     }
     assert!(!first.contains("SQL answers differently"), "{first}");
     assert_eq!(releases(calm.path()), ["1", "2"]);
+    let tested = starhouse().args(["test", "--project"]).arg(calm.path()).output().unwrap();
+    assert!(text(&tested).contains("all right: "), "{tested:?}");
 
     let second = text(&demo(calm.path()).output().unwrap());
     assert!(second.contains("nothing is published"), "{second}");

@@ -1,12 +1,15 @@
 //! The SQL that Starhouse parses: what PostgreSQL and DataFusion users expect, plus
-//! `t VERSION AS OF n` and `t TIMESTAMP AS OF '...'`.
+//! `t VERSION AS OF n`, `t TIMESTAMP AS OF '...'` and `MEASURE(m) AT (...)`.
 //!
 //! Only syntax that somebody plans is switched on. sqlparser knows many more clauses, and
 //! DataFusion drops several of them without a word (`PREWHERE`, `WITH ROLLUP`, `SETTINGS` ...);
 //! here they do not parse, and the few that always do are refused by name in
 //! [`unplanned`](super::unplanned).
 
-use datafusion::sql::sqlparser::dialect::{Dialect, GenericDialect};
+use super::at;
+use datafusion::sql::sqlparser::ast::Expr;
+use datafusion::sql::sqlparser::dialect::{Dialect, GenericDialect, Precedence};
+use datafusion::sql::sqlparser::parser::{Parser, ParserError};
 use std::any::TypeId;
 
 /// Starhouse's dialect.
@@ -18,6 +21,23 @@ impl Dialect for StarhouseDialect {
     /// `E'...'` and `$1`.
     fn dialect(&self) -> TypeId {
         TypeId::of::<GenericDialect>()
+    }
+
+    fn parse_prefix(&self, parser: &mut Parser<'_>) -> Option<Result<Expr, ParserError>> {
+        at::is_current_next(parser).then(|| at::current(parser))
+    }
+
+    fn parse_infix(
+        &self,
+        parser: &mut Parser<'_>,
+        expr: &Expr,
+        _precedence: u8,
+    ) -> Option<Result<Expr, ParserError>> {
+        at::is_next(parser).then(|| at::modified(parser, expr))
+    }
+
+    fn get_next_precedence(&self, parser: &Parser<'_>) -> Option<Result<u8, ParserError>> {
+        at::is_next(parser).then(|| Ok(self.prec_value(Precedence::AtTz)))
     }
 
     fn is_delimited_identifier_start(&self, ch: char) -> bool {

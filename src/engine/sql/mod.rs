@@ -1,8 +1,11 @@
 //! From text to a statement that DataFusion may plan: parse in our dialect, refuse clauses nobody
-//! plans, number `?` parameters, send `VERSION AS OF` to the catalog of its release.
+//! plans, number `?` parameters, send `VERSION AS OF` to the catalog of its release, and
+//! `MEASURE(m) AT (...)` to planning as a call.
 
+mod at;
 mod changes;
 mod dialect;
+mod ordinals;
 mod parameters;
 mod unplanned;
 mod versions;
@@ -37,6 +40,7 @@ pub(crate) fn parse(sql: &str) -> Result<Statement> {
     if let Some(statement) = inner_mut(&mut statement) {
         unplanned::check(statement)?;
         parameters::number(statement)?;
+        ordinals::resolve(statement);
     }
     Ok(statement)
 }

@@ -1,9 +1,11 @@
 //! Clauses that the parser always accepts and that neither DataFusion nor we plan: each is an
 //! error that names it. DataFusion itself drops most of them without a word.
 
+use super::at;
 use crate::error::{Error, Result};
 use datafusion::sql::sqlparser::ast::{
-    GroupByExpr, Query, Select, Statement, TableFactor, TableVersion, Visit, Visitor,
+    Expr, Function, GroupByExpr, Query, Select, Statement, TableFactor, TableVersion, Visit,
+    Visitor,
 };
 use std::ops::ControlFlow;
 
@@ -23,6 +25,16 @@ impl Visitor for Check {
 
     fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> ControlFlow<String> {
         refuse(table_modifier(factor))
+    }
+
+    fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<String> {
+        let is_current = |function: &Function| function.name.to_string() == at::CURRENT;
+        refuse(match expr {
+            Expr::Function(function) if is_current(function) => {
+                Some("CURRENT outside of AT (SET ...)".to_owned())
+            }
+            _ => None,
+        })
     }
 
     fn pre_visit_select(&mut self, select: &Select) -> ControlFlow<String> {

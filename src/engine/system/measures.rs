@@ -3,7 +3,10 @@
 use super::arrays::{boolean, column, optional, optional_text, text};
 use super::{SystemSource, SystemTable};
 use crate::error::Result;
-use crate::model::{Column, ColumnType, Measure, MeasureKind};
+use crate::model::{
+    Additivity, Column, ColumnType, Compared, Cube, End, Measure, MeasureKind, OverTime, Period,
+    Whole, Window,
+};
 use arrow::array::ArrayRef;
 use async_trait::async_trait;
 
@@ -28,6 +31,9 @@ impl SystemTable for Measures {
             column("kind", ColumnType::Text, "how it is computed"),
             optional("fact", ColumnType::Text, "the fact whose rows it aggregates, if it does"),
             column("additive", ColumnType::Boolean, "whether its values may be added up"),
+            column("additivity", ColumnType::Text, "over what its values add up"),
+            column("approximate", ColumnType::Boolean, "whether it is an estimate by a sketch"),
+            optional("computed_from", ColumnType::Text, "the measures it is computed from"),
             column("definition", ColumnType::Text, "what it is computed from"),
             optional("unit", ColumnType::Text, "the unit of its values"),
             column("description", ColumnType::Text, "what it means"),
@@ -36,15 +42,21 @@ impl SystemTable for Measures {
 
     async fn rows(&self, source: &SystemSource) -> Result<Vec<ArrayRef>> {
         let cubes = source.model.cubes.iter();
-        let rows: Vec<(&str, &Measure)> =
-            cubes.flat_map(|cube| cube.measures.iter().map(|m| (cube.name.as_str(), m))).collect();
+        let rows: Vec<(&Cube, &Measure)> =
+            cubes.flat_map(|cube| cube.measures.iter().map(move |m| (cube, m))).collect();
+        let kinds = || rows.iter().map(|(_, measure)| &measure.kind);
+        let uses = kinds().map(|kind| Some(kind.uses().join(", ")).filter(|uses| !uses.is_empty()));
+        let uses: Vec<Option<String>> = uses.collect();
         Ok(vec![
-            text(rows.iter().map(|(cube, _)| cube)),
+            text(rows.iter().map(|(cube, _)| &cube.name)),
             text(rows.iter().map(|(_, measure)| &measure.name)),
-            text(rows.iter().map(|(_, measure)| kind(&measure.kind))),
-            optional_text(rows.iter().map(|(_, measure)| measure.kind.fact())),
-            boolean(rows.iter().map(|(_, measure)| measure.kind.is_additive())),
-            text(rows.iter().map(|(_, measure)| definition(&measure.kind))),
+            text(kinds().map(kind)),
+            optional_text(kinds().map(MeasureKind::fact)),
+            boolean(kinds().map(MeasureKind::is_additive)),
+            text(rows.iter().map(|(cube, measure)| additivity(&measure.kind, cube))),
+            boolean(rows.iter().map(|(cube, measure)| is_approximate(&measure.kind, cube))),
+            optional_text(uses.iter().map(Option::as_deref)),
+            text(kinds().map(definition)),
             optional_text(rows.iter().map(|(_, measure)| measure.unit.as_deref())),
             text(rows.iter().map(|(_, measure)| &measure.description)),
         ])
@@ -57,34 +69,108 @@ fn kind(kind: &MeasureKind) -> &'static str {
         MeasureKind::Sum { .. } => "sum",
         MeasureKind::Count { .. } => "count",
         MeasureKind::CountDistinct { .. } => "count_distinct",
-        MeasureKind::Min { .. } => "min",
-        MeasureKind::Max { .. } => "max",
-        MeasureKind::Average { .. } => "average",
-        MeasureKind::Last { .. } => "last",
+        MeasureKind::ApproximateDistinct { .. } => "approximate_distinct",
+        MeasureKind::Min { .. } | MeasureKind::SemiAdditive { rule: OverTime::Min, .. } => "min",
+        MeasureKind::Max { .. } | MeasureKind::SemiAdditive { rule: OverTime::Max, .. } => "max",
+        MeasureKind::Average { .. } | MeasureKind::SemiAdditive { rule: OverTime::Average, .. } => {
+            "average"
+        }
+        MeasureKind::SemiAdditive { rule: OverTime::At { end: End::First, .. }, .. } => "first",
+        MeasureKind::SemiAdditive { rule: OverTime::At { end: End::Last, .. }, .. } => "last",
+        MeasureKind::Percentile { thousandths: 500, .. } => "median",
+        MeasureKind::Percentile { .. } => "percentile",
+        MeasureKind::Correlation { .. } => "correlation",
         MeasureKind::Ratio { .. } => "ratio",
         MeasureKind::Calculated { .. } => "calculated",
-        MeasureKind::YearsBefore { .. } => "years_before",
+        MeasureKind::Before { shown: Compared::Before, period: Period::Year, .. } => "years_before",
+        MeasureKind::Before { shown: Compared::Before, .. } => "before",
+        MeasureKind::Before { shown: Compared::Change, .. } => "change",
+        MeasureKind::Before { shown: Compared::Growth, .. } => "growth",
+        MeasureKind::Running { window: Window::Cumulative, .. } => "cumulative",
+        MeasureKind::Running { window: Window::ToDate { .. }, .. } => "to_date",
+        MeasureKind::Running { window: Window::Rolling { .. }, .. } => "rolling",
         MeasureKind::ShareOfTotal { .. } => "share_of_total",
+        MeasureKind::Share { .. } => "share",
     }
+}
+
+/// Over what values add up, in words. What is computed from others is computed anew at every total.
+fn additivity(kind: &MeasureKind, cube: &Cube) -> String {
+    match kind.additivity() {
+        Additivity::Additive => "additive".to_owned(),
+        Additivity::SemiAdditive(role) => format!("over all but {role}"),
+        Additivity::NotAdditive => match is_approximate(kind, cube) {
+            true => "not additive, approximate".to_owned(),
+            false => "not additive".to_owned(),
+        },
+    }
+}
+
+/// Whether a measure, or one that it is computed from, is an estimate.
+fn is_approximate(kind: &MeasureKind, cube: &Cube) -> bool {
+    matches!(kind, MeasureKind::ApproximateDistinct { .. })
+        || kind
+            .uses()
+            .into_iter()
+            .filter_map(|name| cube.measure(name))
+            .any(|measure| is_approximate(&measure.kind, cube))
 }
 
 fn definition(kind: &MeasureKind) -> String {
     match kind {
         MeasureKind::Sum { sql, filter, .. }
         | MeasureKind::CountDistinct { sql, filter, .. }
+        | MeasureKind::ApproximateDistinct { sql, filter, .. }
         | MeasureKind::Min { sql, filter, .. }
         | MeasureKind::Max { sql, filter, .. }
         | MeasureKind::Average { sql, filter, .. } => filtered(sql, filter.as_deref()),
+        MeasureKind::Percentile { sql, thousandths, filter, .. } => {
+            let share = f64::from(*thousandths) / 1000.0;
+            format!("{} at {share}", filtered(sql, filter.as_deref()))
+        }
+        MeasureKind::Correlation { sql, with, filter, .. } => {
+            format!("{sql} with {}", filtered(with, filter.as_deref()))
+        }
         MeasureKind::Count { filter, .. } => filtered("*", filter.as_deref()),
-        MeasureKind::Last { sql, over, filter, .. } => {
-            format!("{} at the last {over}", filtered(sql, filter.as_deref()))
+        MeasureKind::SemiAdditive { sql, over, rule, filter, .. } => {
+            let sql = filtered(sql, filter.as_deref());
+            match rule {
+                OverTime::At { end, per } => {
+                    let end = if *end == End::First { "first" } else { "last" };
+                    match per.is_empty() {
+                        true => format!("{sql} at the {end} {over}"),
+                        false => format!("{sql} at the {end} {over} of each {}", per.join(", ")),
+                    }
+                }
+                OverTime::Average => format!("{sql} averaged over {over}"),
+                OverTime::Min => format!("{sql} on the {over} with the least"),
+                OverTime::Max => format!("{sql} on the {over} with the most"),
+            }
         }
         MeasureKind::Ratio { numerator, denominator } => format!("{numerator} / {denominator}"),
-        MeasureKind::Calculated { sql } => sql.clone(),
-        MeasureKind::YearsBefore { measure, over, years } => {
-            format!("{measure}, {years} years before by {over}")
+        MeasureKind::Calculated { sql, .. } => sql.clone(),
+        MeasureKind::Before { measure, over, period, periods, shown } => {
+            let before = format!("{measure}, {periods} {}s before by {over}", period.word());
+            match shown {
+                Compared::Before => before,
+                Compared::Change => format!("{measure} - ({before})"),
+                Compared::Growth => format!("{measure} / ({before}) - 1"),
+            }
         }
+        MeasureKind::Running { measure, over, window } => match window {
+            Window::Cumulative => format!("{measure}, all so far by {over}"),
+            Window::ToDate { period } => format!("{measure}, {period} to date by {over}"),
+            Window::Rolling { periods, period, current } => {
+                let end = if *current { "so far" } else { "before" };
+                format!("{measure}, {periods} of {over}'s {period} {end}")
+            }
+        },
         MeasureKind::ShareOfTotal { measure } => format!("{measure} / its total"),
+        MeasureKind::Share { measure, role, of } => match of {
+            Whole::Parent => format!("{measure} / that of the parent in {role}"),
+            Whole::Level(level) => format!("{measure} / that of the {level} in {role}"),
+            Whole::All => format!("{measure} / that of all of {role}"),
+        },
     }
 }
 

@@ -1,7 +1,7 @@
 //! Declared aggregates: columns and measures that the cube has and a cuboid can keep.
 
 use super::super::document::{AggregateFields, Text};
-use super::super::{Aggregate, Cube, CubeColumn, Fact, MeasureKind};
+use super::super::{Aggregate, Cube, CubeColumn, End, Fact, MeasureKind, OverTime};
 use super::cube::Scope;
 use super::sheet::Sheet;
 
@@ -95,11 +95,18 @@ fn measure(written: &Text, declared: &[&str], cube: &Cube, fact: &Fact, sheet: &
     };
     let name = &written.value;
     let (message, hint) = match &found.kind {
-        MeasureKind::CountDistinct { .. } => {
+        MeasureKind::CountDistinct { .. } | MeasureKind::ApproximateDistinct { .. } => {
             (format!("`{name}` counts different values, which do not add up"), "leave it out")
         }
-        MeasureKind::Last { .. } => {
-            (format!("`{name}` takes the last date, which parts do not know"), "leave it out")
+        MeasureKind::SemiAdditive { rule: OverTime::At { end, .. }, .. } => {
+            let end = if *end == End::First { "first" } else { "last" };
+            (format!("`{name}` takes the {end} date, which parts do not know"), "leave it out")
+        }
+        MeasureKind::SemiAdditive { .. } => {
+            (format!("`{name}` goes by days, which parts do not know"), "leave it out")
+        }
+        MeasureKind::Percentile { .. } | MeasureKind::Correlation { .. } => {
+            (format!("`{name}` needs all values, which parts do not keep"), "leave it out")
         }
         kind => match kind.fact() {
             Some(own) if own == fact.name => return,

@@ -1,16 +1,34 @@
 //! Measures: exactly one way to be computed, over what exists, without going round in a circle.
 
 use super::super::document::{MeasureFields, Text};
-use super::super::{Column, ColumnType, Fact, FactRole, Measure, MeasureKind};
+use super::super::{Column, ColumnType, End, Fact, FactRole, Measure, MeasureKind, OverTime};
 use super::cube::Scope;
+use super::derived::Derived;
 use super::fact::is_calendar;
 use super::sheet::Sheet;
 use super::sql::{self, Names};
-use crate::yaml::Place;
+use super::uses::{self, Uses};
+use crate::yaml::{Located, Place};
 
 /// The ways a measure can be computed, as keys.
-const WAYS: &str = "sum, count, count_distinct, min, max, average, last, ratio, calculated, \
-                    years_before, share_of_total";
+const WAYS: &str = "sum, count, count_distinct, approximate_distinct, min, max, average, first, \
+                    last, median, percentile, correlation, ratio, calculated, years_before, \
+                    before, change, growth, to_date, rolling, cumulative, share_of_total, share";
+
+/// Those computed from other measures.
+const DERIVED: [&str; 11] = [
+    "ratio",
+    "calculated",
+    "years_before",
+    "before",
+    "change",
+    "growth",
+    "to_date",
+    "rolling",
+    "cumulative",
+    "share_of_total",
+    "share",
+];
 
 /// Checks what can be checked without knowing the facts.
 pub(super) fn forms(measures: &[MeasureFields], sheet: &mut Sheet<'_>) {
@@ -36,46 +54,67 @@ pub(super) fn forms(measures: &[MeasureFields], sheet: &mut Sheet<'_>) {
 
 /// The keys given that say how the measure is computed, and where.
 fn ways(fields: &MeasureFields) -> Vec<(&'static str, Place)> {
-    let place = |text: &Option<Text>| text.as_ref().map(|text| text.place);
+    let text = |text: &Option<Text>| text.as_ref().map(|text| text.place);
     [
-        ("sum", place(&fields.sum)),
+        ("sum", text(&fields.sum)),
         ("count", fields.count.map(|count| count.place)),
-        ("count_distinct", place(&fields.count_distinct)),
-        ("min", place(&fields.min)),
-        ("max", place(&fields.max)),
-        ("average", place(&fields.average)),
-        ("last", place(&fields.last)),
-        ("ratio", fields.ratio.as_ref().map(|ratio| ratio.place)),
-        ("calculated", place(&fields.calculated)),
-        ("years_before", fields.years_before.as_ref().map(|years| years.place)),
-        ("share_of_total", place(&fields.share_of_total)),
+        ("count_distinct", text(&fields.count_distinct)),
+        ("approximate_distinct", text(&fields.approximate_distinct)),
+        ("min", text(&fields.min)),
+        ("max", text(&fields.max)),
+        ("average", text(&fields.average)),
+        ("first", text(&fields.first)),
+        ("last", text(&fields.last)),
+        ("median", text(&fields.median)),
+        ("percentile", place(&fields.percentile)),
+        ("correlation", place(&fields.correlation)),
+        ("ratio", place(&fields.ratio)),
+        ("calculated", text(&fields.calculated)),
+        ("years_before", place(&fields.years_before)),
+        ("before", place(&fields.before)),
+        ("change", place(&fields.change)),
+        ("growth", place(&fields.growth)),
+        ("to_date", place(&fields.to_date)),
+        ("rolling", place(&fields.rolling)),
+        ("cumulative", place(&fields.cumulative)),
+        ("share_of_total", text(&fields.share_of_total)),
+        ("share", place(&fields.share)),
     ]
     .into_iter()
     .filter_map(|(way, place)| place.map(|place| (way, place)))
     .collect()
 }
 
+fn place<T>(fields: &Option<Located<T>>) -> Option<Place> {
+    fields.as_ref().map(|fields| fields.place)
+}
+
 /// Keys that only go with some ways.
 fn companions(fields: &MeasureFields, way: &str, sheet: &mut Sheet<'_>) {
-    let derived = matches!(way, "ratio" | "calculated" | "years_before" | "share_of_total");
     for (key, text) in [("fact", &fields.fact), ("filter", &fields.filter)] {
-        if let Some(text) = text.as_ref().filter(|_| derived) {
+        if let Some(text) = text.as_ref().filter(|_| DERIVED.contains(&way)) {
             let message = format!("`{key}` means nothing to a measure computed from others");
             sheet.fault_with_hint(text.place, message, format!("leave `{key}` out"));
         }
     }
-    match (&fields.over, way) {
-        (None, "last") => {
-            let message = format!("measure `{}` does not say last of what", fields.name.value);
+    let ends = matches!(way, "first" | "last");
+    match &fields.over {
+        None if ends => {
+            let message = format!("measure `{}` does not say {way} of what", fields.name.value);
             let hint = "add `over:` with the role of a calendar";
             sheet.fault_with_hint(fields.name.place, message, hint);
         }
-        (Some(over), way) if way != "last" => {
+        Some(over) if !ends && !matches!(way, "average" | "min" | "max") => {
             let message = format!("`over` means nothing beside `{way}`");
             sheet.fault_with_hint(over.place, message, "leave `over` out");
         }
         _ => {}
     }
+    if let Some(per) = fields.per.first().filter(|_| !ends) {
+        let message = format!("`per` means nothing beside `{way}`");
+        sheet.fault_with_hint(per.place, message, "leave `per` out");
+    }
+    sheet.unique("name", &fields.per);
     if let Some(count) = fields.count.filter(|count| !count.value) {
         sheet.fault(count.place, "`count` can only be true");
     }
@@ -89,7 +128,7 @@ pub(super) fn resolve(
 ) -> Vec<Measure> {
     let names: Vec<&str> = documents.iter().map(|measure| measure.name.value.as_str()).collect();
     let mut measures = Vec::new();
-    let mut uses: Vec<(&Text, Vec<String>)> = Vec::new();
+    let mut uses: Vec<Uses<'_>> = Vec::new();
     for fields in documents {
         let mut resolver = Resolver { fields, scope, names: &names, uses: Vec::new() };
         let kind = resolver.kind(sheet);
@@ -102,17 +141,19 @@ pub(super) fn resolve(
             kind,
         }));
     }
-    circles(&uses, sheet);
+    if uses::circles(&uses, sheet) {
+        uses::nesting(&uses, &measures, sheet);
+    }
     measures
 }
 
-struct Resolver<'a> {
-    fields: &'a MeasureFields,
-    scope: &'a Scope<'a>,
+pub(super) struct Resolver<'a> {
+    pub(super) fields: &'a MeasureFields,
+    pub(super) scope: &'a Scope<'a>,
     /// All measures of the cube.
-    names: &'a [&'a str],
+    pub(super) names: &'a [&'a str],
     /// The measures this one is computed from.
-    uses: Vec<String>,
+    pub(super) uses: Vec<String>,
 }
 
 impl Resolver<'_> {
@@ -121,33 +162,10 @@ impl Resolver<'_> {
         if ways(fields).len() != 1 {
             return None;
         }
-        if let Some(ratio) = &fields.ratio {
-            return Some(MeasureKind::Ratio {
-                numerator: self.measure(&ratio.of, sheet),
-                denominator: self.measure(&ratio.to, sheet),
-            });
+        match self.derived(sheet) {
+            Derived::Resolved(kind) => kind,
+            Derived::Other => self.aggregated(sheet),
         }
-        if let Some(text) = &fields.calculated {
-            let names = self.names.iter().map(|name| (*name, None)).collect();
-            let scalar = sql::scalar(text, &Names { what: "measure", names }, sheet)?;
-            self.uses = scalar.uses;
-            return Some(MeasureKind::Calculated { sql: text.value.clone() });
-        }
-        if let Some(before) = &fields.years_before {
-            let years = before.years.map_or(1, |years| years.value);
-            if let Some(written) = before.years.filter(|years| !(1..=100).contains(&years.value)) {
-                sheet.fault(written.place, format!("{years} years, expected 1 to 100"));
-            }
-            let roles = self.scope.facts.iter().flat_map(|fact| &fact.roles);
-            let offered = |r: &&FactRole| self.scope.dimensions.iter().any(|d| d.role == r.role);
-            let over = self.calendar_role(&before.over, roles.filter(offered).collect(), sheet);
-            let measure = self.measure(&before.measure, sheet);
-            return Some(MeasureKind::YearsBefore { measure, over: over?, years });
-        }
-        if let Some(measure) = &fields.share_of_total {
-            return Some(MeasureKind::ShareOfTotal { measure: self.measure(measure, sheet) });
-        }
-        self.aggregated(sheet)
     }
 
     /// Kinds that put rows of a fact together.
@@ -169,6 +187,16 @@ impl Resolver<'_> {
                 let sql = column_or_role(text, found, sheet)?;
                 MeasureKind::CountDistinct { fact, sql, filter }
             }
+            MeasureFields { approximate_distinct: Some(text), .. } => {
+                let sql = column_or_role(text, found, sheet)?;
+                MeasureKind::ApproximateDistinct { fact, sql, filter }
+            }
+            MeasureFields { over: Some(over), .. } => {
+                let (text, rule) = self.over_time(found, sheet)?;
+                let sql = number(text, "sums", sheet);
+                let over = self.calendar_role(over, found.roles.iter().collect(), sheet)?;
+                MeasureKind::SemiAdditive { fact, sql: sql?, over, rule, filter }
+            }
             MeasureFields { min: Some(text), .. } => {
                 MeasureKind::Min { fact, sql: expression(text, found, sheet)?.0, filter }
             }
@@ -178,16 +206,42 @@ impl Resolver<'_> {
             MeasureFields { average: Some(text), .. } => {
                 MeasureKind::Average { fact, sql: number(text, "averages", sheet)?, filter }
             }
-            MeasureFields { last: Some(text), over: Some(over), .. } => {
-                let sql = number(text, "sums", sheet);
-                let over = self.calendar_role(over, found.roles.iter().collect(), sheet)?;
-                MeasureKind::Last { fact, sql: sql?, over, filter }
+            MeasureFields { median: Some(text), .. } => {
+                let sql = number(text, "orders", sheet)?;
+                MeasureKind::Percentile { fact, sql, thousandths: 500, filter }
+            }
+            MeasureFields { percentile: Some(percentile), .. } => {
+                let thousandths = thousandths(&percentile.at, sheet);
+                let sql = number(&percentile.of, "orders", sheet)?;
+                MeasureKind::Percentile { fact, sql, thousandths: thousandths?, filter }
+            }
+            MeasureFields { correlation: Some(correlation), .. } => {
+                let with = number(&correlation.with, "correlates", sheet);
+                let sql = number(&correlation.of, "correlates", sheet)?;
+                MeasureKind::Correlation { fact, sql, with: with?, filter }
             }
             _ => return None,
         })
     }
 
-    fn measure(&mut self, written: &Text, sheet: &mut Sheet<'_>) -> String {
+    /// What is aggregated over time, and how.
+    fn over_time(&self, fact: &Fact, sheet: &mut Sheet<'_>) -> Option<(&Text, OverTime)> {
+        let at = |end, per| OverTime::At { end, per };
+        Some(match self.fields {
+            MeasureFields { first: Some(text), per, .. } => {
+                (text, at(End::First, entities(per, fact, sheet)))
+            }
+            MeasureFields { last: Some(text), per, .. } => {
+                (text, at(End::Last, entities(per, fact, sheet)))
+            }
+            MeasureFields { average: Some(text), .. } => (text, OverTime::Average),
+            MeasureFields { min: Some(text), .. } => (text, OverTime::Min),
+            MeasureFields { max: Some(text), .. } => (text, OverTime::Max),
+            _ => return None,
+        })
+    }
+
+    pub(super) fn measure(&mut self, written: &Text, sheet: &mut Sheet<'_>) -> String {
         if !self.names.contains(&written.as_str()) {
             sheet.unknown("measure", written, self.names);
         }
@@ -195,7 +249,7 @@ impl Resolver<'_> {
         written.value.clone()
     }
 
-    fn calendar_role(
+    pub(super) fn calendar_role(
         &self,
         written: &Text,
         roles: Vec<&FactRole>,
@@ -223,6 +277,27 @@ impl Resolver<'_> {
         }
         None
     }
+}
+
+/// The roles and columns each of whose combinations has a date of its own.
+fn entities(per: &[Text], fact: &Fact, sheet: &mut Sheet<'_>) -> Vec<String> {
+    let roles = fact.roles.iter().map(|role| role.role.as_str());
+    let columns = fact.degenerate.iter().chain(&fact.columns).map(|column| column.name.as_str());
+    let known: Vec<&str> = roles.chain(columns).collect();
+    for name in per.iter().filter(|name| !known.contains(&name.as_str())) {
+        sheet.unknown("role or column", name, &known);
+    }
+    per.iter().map(|name| name.value.clone()).collect()
+}
+
+/// A share as whole thousandths.
+fn thousandths(at: &Located<f64>, sheet: &mut Sheet<'_>) -> Option<u32> {
+    let found = (0..=1000_u32).find(|n| (f64::from(*n) / 1000.0 - at.value).abs() < 1e-9);
+    if found.is_none() {
+        let message = format!("{} is no percentile, expected 0 to 1 in steps of 0.001", at.value);
+        sheet.fault_with_hint(at.place, message, "the 95th percentile is 0.95");
+    }
+    found
 }
 
 /// What can be counted: the members of a role, the values of a column or expression.
@@ -285,41 +360,4 @@ fn condition(text: &Text, fact: &Fact, sheet: &mut Sheet<'_>) -> Option<String> 
             None
         }
     }
-}
-
-/// Faults each circle of measures once.
-fn circles(uses: &[(&Text, Vec<String>)], sheet: &mut Sheet<'_>) {
-    let mut done: Vec<&str> = Vec::new();
-    for (name, _) in uses {
-        let mut path = Vec::new();
-        if let Some(circle) = circle_from(name, uses, &mut path, &mut done) {
-            let message = format!("measures are computed from each other: {circle}");
-            sheet.fault(name.place, message);
-        }
-    }
-}
-
-fn circle_from<'a>(
-    name: &'a str,
-    uses: &'a [(&Text, Vec<String>)],
-    path: &mut Vec<&'a str>,
-    done: &mut Vec<&'a str>,
-) -> Option<String> {
-    if let Some(start) = path.iter().position(|earlier| *earlier == name) {
-        let mut circle: Vec<&str> = path.get(start..).unwrap_or_default().to_vec();
-        circle.push(name);
-        return Some(circle.join(" -> "));
-    }
-    if done.contains(&name) {
-        return None;
-    }
-    path.push(name);
-    let next = uses.iter().find(|(measure, _)| measure.value == name);
-    let circle = next
-        .into_iter()
-        .flat_map(|(_, uses)| uses)
-        .find_map(|next| circle_from(next, uses, path, done));
-    path.pop();
-    done.push(name);
-    circle
 }

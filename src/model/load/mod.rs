@@ -7,11 +7,13 @@
 mod aggregate;
 mod columns;
 mod cube;
+mod derived;
 mod dimension;
 mod fact;
 mod measure;
 mod sheet;
 mod sql;
+mod uses;
 
 use super::document::{SchemaDocument, Text, kind_of};
 use super::{Cube, Dimension, Fact, Model};

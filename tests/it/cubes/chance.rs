@@ -7,7 +7,7 @@ use chrono::NaiveDate;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
-use starhouse::query::{CubeQuery, MemberRange, OrderBy, Slice, Top, Totals};
+use starhouse::query::{CubeQuery, Except, MemberRange, OrderBy, Slice, Top, Totals};
 use std::collections::BTreeMap;
 
 /// Days that lie around month, quarter and year ends and the leap day; `None` is the unknown day.
@@ -167,7 +167,7 @@ const SHARED: [&str; 12] = [
 
 const OF_SALES: [&str; 3] = ["receipt_no", "delivered.year", "delivered_month"];
 
-const SALES: [&str; 24] = [
+const SALES: [&str; 44] = [
     "revenue",
     "expense",
     "pieces",
@@ -192,13 +192,48 @@ const SALES: [&str; 24] = [
     "average_two_years_ago",
     "growth",
     "revenue_share",
+    "revenue_ytd",
+    "buyers_qtd",
+    "margin_rate_mtd",
+    "revenue_3_months",
+    "lines_2_days",
+    "pieces_2_quarters_before",
+    "revenue_so_far",
+    "revenue_ytd_last_year",
+    "growth_ytd",
+    "revenue_last_month",
+    "lines_2_days_before",
+    "buyers_change",
+    "median_line",
+    "upper_line",
+    "median_ytd",
+    "about_buyers",
+    "share_of_parent",
+    "share_of_country",
+    "share_of_stores",
+    "share_ytd",
 ];
 
-const OF_ACCOUNTS: [&str; 6] =
-    ["balance", "snapshots", "holders", "balance_last_year", "balance_share", "revenue_a_snapshot"];
+const OF_ACCOUNTS: [&str; 15] = [
+    "balance",
+    "snapshots",
+    "holders",
+    "balance_last_year",
+    "balance_share",
+    "revenue_a_snapshot",
+    "opening",
+    "own_last",
+    "own_first",
+    "average_balance",
+    "least_owed",
+    "most_owed",
+    "holders_so_far",
+    "average_balance_last_year",
+    "most_owed_share",
+];
 
 /// Measures whose values are exact, by which an order is the same everywhere.
-const EXACT: [&str; 9] = [
+const EXACT: [&str; 13] = [
     "revenue",
     "pieces",
     "lines",
@@ -208,6 +243,10 @@ const EXACT: [&str; 9] = [
     "snapshots",
     "growth",
     "lines_last_year",
+    "revenue_ytd",
+    "buyers_qtd",
+    "revenue_3_months",
+    "own_last",
 ];
 
 /// Members by column that filters choose from; one of each is nowhere.
@@ -236,6 +275,7 @@ fn slice(column: &'static str) -> impl Strategy<Value = Slice> {
     let ends = (proptest::option::of(member()), proptest::option::of(member()));
     prop_oneof![
         vec(member(), 1..4).prop_map(Slice::Members),
+        vec(member(), 0..3).prop_map(|except| Slice::Except(Except { except })),
         ends.prop_map(|(from, to)| {
             // A range ends at members, not at the missing one.
             let there = |end: Option<serde_json::Value>| end.filter(|end| !end.is_null());
@@ -273,7 +313,8 @@ fn question_over(
         true => (rows, across),
         false => (rows, Vec::new()),
     });
-    let totals = select(vec![Totals::None, Totals::Grand, Totals::Rollup, Totals::Cube]);
+    let sets = Totals::Sets(vec![Vec::new()]);
+    let totals = select(vec![Totals::None, Totals::Grand, Totals::Rollup, Totals::Cube, sets]);
     let wishes = (any::<u32>(), any::<bool>(), any::<bool>(), 0..4_usize);
     let measures = vec(select(measures), 1..5);
     (axes, measures, filters(columns), totals, wishes).prop_map(
@@ -292,10 +333,27 @@ fn question_over(
                 totals,
                 ..CubeQuery::default()
             };
+            if let (Totals::Sets(sets), Some(last)) = (&mut query.totals, query.rows.last()) {
+                sets.push(vec![last.clone()]);
+            }
+            let knows_country = knows_country(&query);
+            query.measures.retain(|measure| knows_country || measure != "share_of_country");
+            if query.measures.is_empty() {
+                query.measures.push("lines".to_owned());
+            }
             arrange(&mut query, wishes);
             query
         },
     )
+}
+
+/// Whether every row of the answer knows the country of the stores it shows: a share of it is
+/// refused otherwise.
+fn knows_country(query: &CubeQuery) -> bool {
+    let axes = || query.rows.iter().chain(&query.columns);
+    let finer = ["store_city", "region", "store.store"];
+    let shows_finer = axes().any(|name| finer.contains(&name.as_str()));
+    !shows_finer || (query.totals == Totals::None && axes().any(|name| name == "store.country"))
 }
 
 /// Adds an order and a top to a question, where it has what they go by.
@@ -306,10 +364,18 @@ fn arrange(query: &mut CubeQuery, (bits, descending, with_ties, n): (u32, bool, 
     }
     if bits & 1 == 1 {
         let by = if bits & 2 == 2 { query.rows.last().cloned() } else { exact.clone() };
-        query.order.extend(by.map(|by| OrderBy { by, descending }));
+        query.order.extend(by.map(|by| OrderBy { by, descending, ..OrderBy::default() }));
     }
-    if let (Some(by), true) = (exact, bits & 4 == 4) {
+    if let (Some(by), true) = (exact.clone(), bits & 4 == 4) {
         let per = query.rows.iter().take(usize::from(bits & 8 == 8)).cloned().collect();
-        query.top = Some(Top { n, by, per, bottom: descending, with_ties });
+        query.top = Some(Top { n, by, per, bottom: descending, with_ties, others: false });
     }
+    if let (Some(by), 0b1_0000) = (exact, bits & 0b1_0000) {
+        let from = (bits & 0b10_0000 == 0).then(|| serde_json::json!(n));
+        let to = (bits & 0b100_0000 == 0 || from.is_none()).then(|| serde_json::json!(30));
+        query.having.insert(by, MemberRange { from, to });
+    }
+    query.non_empty = bits & 0b1000_0000 > 0;
+    query.limit = (bits & 0b1_0000_0000 > 0).then_some(n);
+    query.offset = usize::try_from(bits >> 30).unwrap();
 }

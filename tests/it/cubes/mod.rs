@@ -1,11 +1,15 @@
 //! Questions to cubes: by chance against the reference, and one by one the traps that warehouses
 //! fall into.
 
+mod at;
 mod chance;
 mod metamorphic;
 mod model;
 mod properties;
+mod questions;
+mod shares;
 mod sql;
 mod sql_text;
+mod time;
 mod traps;
 mod world;

@@ -104,6 +104,37 @@ measures:
   - {name: average_two_years_ago, years_before: {measure: average_line, over: date, years: 2}, description: Two years before.}
   - {name: growth, calculated: revenue - revenue_last_year, unit: EUR, description: On the year before.}
   - {name: revenue_share, share_of_total: revenue, description: Part of all shown.}
+  - {name: revenue_ytd, to_date: {measure: revenue, over: date, by: year}, unit: EUR, description: From New Year on.}
+  - {name: buyers_qtd, to_date: {measure: buyers, over: date, by: quarter}, description: From the quarter's first day on.}
+  - {name: margin_rate_mtd, to_date: {measure: margin_rate, over: date, by: month}, description: Of the month so far.}
+  - {name: revenue_3_months, rolling: {measure: revenue, over: date, by: month, periods: 3}, unit: EUR, description: Of three months.}
+  - {name: lines_2_days, rolling: {measure: lines, over: date, by: date, periods: 2}, description: Of two days.}
+  - {name: pieces_2_quarters_before, rolling: {measure: pieces, over: date, by: quarter, periods: 2, current: false}, description: Of the two quarters before.}
+  - {name: revenue_so_far, cumulative: {measure: revenue, over: date}, unit: EUR, description: All so far.}
+  - {name: average_so_far, cumulative: {measure: average_line, over: delivered}, description: All delivered so far.}
+  - {name: revenue_ytd_last_year, years_before: {measure: revenue_ytd, over: date}, unit: EUR, description: A year before.}
+  - {name: growth_ytd, growth: {measure: revenue_ytd, over: date, by: year}, description: On the year before.}
+  - {name: revenue_last_month, before: {measure: revenue, over: date, by: month}, unit: EUR, description: A month before.}
+  - {name: lines_2_days_before, before: {measure: lines, over: date, by: date, periods: 2}, description: Two days before.}
+  - {name: buyers_change, change: {measure: buyers, over: date, by: quarter, periods: 2}, description: On half a year before.}
+  - {name: median_line, fact: sales, median: net_amount, description: In the middle.}
+  - {name: upper_line, fact: sales, percentile: {of: net_amount, at: 0.9}, filter: quantity is not null, description: Nine of ten are below.}
+  - {name: median_ytd, to_date: {measure: median_line, over: date, by: year}, description: From New Year on.}
+  - {name: about_buyers, fact: sales, approximate_distinct: customer, description: About so many customers.}
+  - {name: price_by_cost, fact: sales, correlation: {of: net_amount, with: cost}, description: Whether what cost much is dear.}
+  - {name: share_of_parent, share: {measure: revenue, over: store, of: parent}, description: Of the place it is in.}
+  - {name: share_of_country, share: {measure: lines, over: store, of: country}, description: Of its country.}
+  - {name: share_of_stores, share: {measure: revenue, over: store, of: all}, description: Of all stores.}
+  - {name: share_ytd, share_of_total: revenue_ytd, description: Part of all shown.}
+  - {name: opening, fact: accounts, first: balance, over: date, unit: EUR, description: Owed on the first day.}
+  - {name: own_last, fact: accounts, last: balance, over: date, per: [customer], unit: EUR, description: What each owed last.}
+  - {name: own_first, fact: accounts, first: balance, over: date, per: [customer, store], filter: balance > 0, unit: EUR, description: What each owed first in each branch.}
+  - {name: average_balance, fact: accounts, average: balance, over: date, unit: EUR, description: Owed on average.}
+  - {name: least_owed, fact: accounts, min: balance, over: date, unit: EUR, description: On the best day.}
+  - {name: most_owed, fact: accounts, max: balance, over: date, unit: EUR, description: On the worst day.}
+  - {name: holders_so_far, cumulative: {measure: holders, over: date}, description: Customers who ever had a card.}
+  - {name: average_balance_last_year, years_before: {measure: average_balance, over: date}, unit: EUR, description: A year before.}
+  - {name: most_owed_share, share_of_total: most_owed, description: Part of all shown.}
   - {name: balance_share, share_of_total: balance, description: Part of all shown.}
 aggregates:
   - {name: by_month_store, fact: sales, columns: [date_year, date_quarter, date_month, country, region, store_id, store_name], measures: [revenue, expense, pieces, lines, big_lines, dearest, cheapest, average_line], description: The monthly report.}

@@ -18,7 +18,7 @@ async fn lines(session: &Session, sql: &str) -> Vec<String> {
     lines
 }
 
-async fn answers(sql: &str, expected: &[&str]) {
+pub(super) async fn answers(sql: &str, expected: &[&str]) {
     let (_at, session) = world().await;
     for on in [true, false] {
         assert_eq!(lines(&session.with_aggregates(on), sql).await, expected, "{sql}");

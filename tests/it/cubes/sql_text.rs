@@ -2,7 +2,8 @@
 
 use serde_json::Value;
 use starhouse::model::{ColumnType, Cube, CubeColumn, Model};
-use starhouse::query::{CubeQuery, Slice, Totals};
+use starhouse::query::{CubeQuery, Except, Slice, Totals};
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 /// The same question without what SQL says otherwise: levels as their columns, nothing across, no
@@ -16,8 +17,28 @@ pub(crate) fn plain(query: &CubeQuery, model: &Model) -> CubeQuery {
         columns: Vec::new(),
         order: Vec::new(),
         top: None,
+        having: BTreeMap::new(),
+        non_empty: false,
+        limit: None,
+        offset: 0,
+        totals: plain_totals(query, cube),
         ..query.clone()
     }
+}
+
+/// Totals by columns; those of a question with columns across are totals of its rows.
+fn plain_totals(query: &CubeQuery, cube: &Cube) -> Totals {
+    let Totals::Sets(sets) = &query.totals else { return query.totals.clone() };
+    let named = |set: &Vec<String>| -> Vec<String> {
+        let all = set.iter().flat_map(|name| columns(cube, name));
+        all.map(|column| column.name.clone()).collect()
+    };
+    let mut plain: Vec<Vec<String>> = sets.iter().map(named).collect();
+    let whole: Vec<String> = named(&query.rows.iter().chain(&query.columns).cloned().collect());
+    // A set that is the rows themselves is there already.
+    plain.retain(|set| *set != whole);
+    plain.dedup();
+    Totals::Sets(plain)
 }
 
 /// A [`plain`] question as SQL.
@@ -35,8 +56,13 @@ pub(crate) fn sql(query: &CubeQuery, model: &Model) -> String {
     }
     let by = query.rows.join(", ");
     if !query.rows.is_empty() {
-        let by = match query.totals {
+        let by = match &query.totals {
             Totals::None => by,
+            Totals::Sets(sets) => {
+                let set = |set: &Vec<String>| format!("({})", set.join(", "));
+                let sets: Vec<String> = sets.iter().map(set).collect();
+                format!("GROUPING SETS (({by}), {})", sets.join(", "))
+            }
             Totals::Grand => format!("GROUPING SETS (({by}), ())"),
             Totals::Rollup => format!("ROLLUP ({by})"),
             Totals::Cube => format!("CUBE ({by})"),
@@ -58,6 +84,15 @@ fn conditions(query: &CubeQuery, cube: &Cube) -> Vec<String> {
             Slice::Members(members) => {
                 let any: Vec<String> = members.iter().map(|member| is(column, member)).collect();
                 conditions.push(format!("({})", any.join(" OR ")));
+            }
+            Slice::Except(Except { except }) => {
+                let any: Vec<String> = except.iter().map(|member| is(column, member)).collect();
+                let (any, name) = (any.join(" OR "), &column.name);
+                conditions.push(match (except.is_empty(), except.iter().any(Value::is_null)) {
+                    (true, _) => "TRUE".to_owned(),
+                    (_, true) => format!("(NOT ({any}) AND {name} IS NOT NULL)"),
+                    (_, false) => format!("(NOT ({any}) OR {name} IS NULL)"),
+                });
             }
             Slice::Range(range) => {
                 let bound = |op: &str, end: &Value| {

@@ -93,7 +93,7 @@ pub(super) async fn world() -> (TempWarehouse, Session) {
 }
 
 /// Asks a cube query, written as JSON without its cube, and compares its lines.
-async fn asks(mut query: serde_json::Value, expected: &[&str]) {
+pub(super) async fn asks(mut query: serde_json::Value, expected: &[&str]) {
     let (_at, session) = world().await;
     query["cube"] = json!("trade");
     let query = serde_json::from_value(query).unwrap();

@@ -1,8 +1,8 @@
 //! The table that answers a cube query: groups, totals, pivot, top, order.
 
-use super::place::{Filter, Place, columns, filters};
+use super::place::{Filter, Place, Row, Shift, columns, filters};
 use super::{Reference, Value, measure};
-use starhouse::model::{Cube, CubeColumn, MeasureKind};
+use starhouse::model::{Cube, CubeColumn, Window};
 use starhouse::query::{CubeQuery, Totals};
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
@@ -57,8 +57,11 @@ pub(super) fn ask(reference: &Reference<'_>, query: &CubeQuery) -> Answer {
     // Neither rows nor members across: there is nothing to show, not even a line.
     let is_blank = heads.is_empty() && query.rows.is_empty();
     let mut lines = if is_blank { Vec::new() } else { asked.lines(&heads) };
+    lines.retain(|line| line.is_total() || asked.admits(line));
     asked.keep_top(&mut lines);
     lines.sort_by(|a, b| asked.order(a, b));
+    let lines = lines.into_iter().skip(query.offset).take(query.limit.unwrap_or(usize::MAX));
+    let lines = lines.collect();
     asked.table(&heads, lines)
 }
 
@@ -82,23 +85,72 @@ impl Asked<'_> {
         if of.is_empty() {
             found.insert(Vec::new());
         }
-        let place = Place { filters: &self.filters, members: Vec::new(), shift: None };
         for name in &self.query.measures {
-            for (fact, shift) in measure::contexts(self.cube, name, &None) {
-                let rows = self.reference.rows(&fact, &shift);
-                for row in rows.iter().filter(|row| place.sees(row)) {
-                    found.insert(of.iter().map(|column| row.value(column)).collect());
+            for (fact, shift, running) in measure::contexts(self.cube, name, &None) {
+                match running {
+                    None => {
+                        let rows = self.reference.rows(&fact, &shift);
+                        let place = self.place(Vec::new());
+                        for row in rows.iter().filter(|row| place.sees(row)) {
+                            found.insert(of.iter().map(|column| row.value(column)).collect());
+                        }
+                    }
+                    Some((role, window)) => {
+                        self.seen_in_windows(of, (&fact, &shift), (&role, &window), &mut found);
+                    }
                 }
             }
         }
         found
     }
 
+    /// Every combination of a period's members with those of rows in its window.
+    fn seen_in_windows(
+        &self,
+        of: &[CubeColumn],
+        (fact, shift): (&str, &Shift),
+        (role, window): (&str, &Window),
+        found: &mut BTreeSet<Vec<Value>>,
+    ) {
+        let time: Vec<&CubeColumn> = of.iter().filter(|column| column.role == role).collect();
+        let days = self.reference.days(fact, role);
+        let value = |day: &Row, column: &CubeColumn| day[&column.column.name].clone();
+        let periods: BTreeSet<Vec<Value>> =
+            days.iter().map(|day| time.iter().map(|c| value(day, c)).collect()).collect();
+        let others = self.filters.iter().filter(|filter| filter.column().role != role);
+        let others: Vec<Filter> = others.cloned().collect();
+        for period in periods {
+            let members = time.iter().map(|column| (*column).clone()).zip(period).collect();
+            let place = Place { shift: shift.clone(), ..self.place(members) };
+            let seen = self.reference.windowed(fact, role, window, &place, &others);
+            let Some(seen) = seen else { continue };
+            let rows = self.reference.rows(fact, shift);
+            for row in rows.iter().filter(|row| seen.sees(row)) {
+                let member = |column: &CubeColumn| {
+                    let own = place.members.iter().find(|(known, _)| known == column);
+                    own.map_or_else(|| row.value(column), |(_, member)| member.clone())
+                };
+                found.insert(of.iter().map(member).collect());
+            }
+        }
+    }
+
+    /// A place with these members.
+    fn place(&self, members: Vec<(CubeColumn, Value)>) -> Place<'_> {
+        Place { filters: &self.filters, members, shift: None, window: None }
+    }
+
     /// Which names of `rows` each grouping keeps.
     fn groupings(&self) -> BTreeSet<Vec<bool>> {
         let n = self.rows.len();
         let leading = |kept: usize| (0..n).map(|index| index < kept).collect();
-        match self.query.totals {
+        match &self.query.totals {
+            Totals::Sets(sets) => {
+                let kept = |set: &Vec<String>| -> Vec<bool> {
+                    self.query.rows.iter().map(|row| set.contains(row)).collect()
+                };
+                sets.iter().map(kept).chain([leading(n)]).collect()
+            }
             Totals::None => BTreeSet::from([leading(n)]),
             Totals::Grand => BTreeSet::from([leading(n), leading(0)]),
             Totals::Rollup => (0..=n).map(leading).collect(),
@@ -136,7 +188,7 @@ impl Asked<'_> {
             let members: Vec<Value> = members.iter().chain(head).cloned().collect();
             let exists = there.contains(&members);
             let members = columns.iter().cloned().zip(members).collect();
-            let place = Place { filters: &self.filters, members, shift: None };
+            let place = self.place(members);
             for name in &self.query.measures {
                 values.push(match exists {
                     true => self.reference.value(self.cube, name, &place),
@@ -149,8 +201,23 @@ impl Asked<'_> {
     }
 
     fn counts(&self, measure: &str) -> bool {
-        let kind = &self.cube.measure(measure).unwrap().kind;
-        matches!(kind, MeasureKind::Count { .. } | MeasureKind::CountDistinct { .. })
+        self.cube.measure(measure).unwrap().kind.counts()
+    }
+
+    /// Whether `having` and `non_empty` let a line through.
+    fn admits(&self, line: &Line) -> bool {
+        let number = |end: &serde_json::Value| Value::int(end.as_i64().unwrap());
+        let within = self.query.having.iter().all(|(name, range)| {
+            let value = self.sort_value(name, line);
+            let from = range.from.as_ref().is_none_or(|from| value >= number(from));
+            !value.is_null() && from && range.to.as_ref().is_none_or(|to| value <= number(to))
+        });
+        let mut measures = self.query.measures.iter().cycle().zip(&line.values);
+        let is_nothing = |name: &str, value: &Value| {
+            value.is_null() || (self.counts(name) && *value == Value::int(0))
+        };
+        let has_value = measures.any(|(name, value)| !is_nothing(name, value));
+        within && (has_value || !self.query.non_empty)
     }
 
     /// What a name in `order` or `top` stands for.

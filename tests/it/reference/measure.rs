@@ -1,11 +1,13 @@
 //! A measure's value at a place: one cell of an answer.
 
-use super::place::{Filter, Place, Seen};
+use super::place::{Filter, Place, Seen, Shift};
 use super::{Reference, Value, expression};
-use starhouse::model::{Cube, MeasureKind};
+use chrono::NaiveDate;
+use starhouse::model::{Compared, Cube, CubeColumn, End, MeasureKind, OverTime, Whole, Window};
 use std::collections::BTreeSet;
 
-type Shift = Option<(String, u32)>;
+/// A fact, how it is moved in time, and the window of a calendar role that it is read over.
+pub(crate) type Scope = (String, Shift, Option<(String, Window)>);
 
 impl Reference<'_> {
     /// The value of a measure at a place.
@@ -34,31 +36,167 @@ impl Reference<'_> {
                 let rows = Value::int(values.len() as i128);
                 sum(values.into_iter().map(|(_, value)| value)).over(&rows)
             }
-            MeasureKind::Last { fact, sql, over, filter } => {
-                let key = format!("{over}_key");
-                // The period's last day with a value is the same for everybody.
-                let filters = place.filters.iter().filter(|filter| filter.column().role == *over);
-                let filters: Vec<Filter> = filters.cloned().collect();
-                let members = place.members.iter().filter(|(column, _)| column.role == *over);
-                let members = members.cloned().collect();
-                let period = Place { filters: &filters, members, shift: place.shift.clone() };
-                let all = self.inputs(fact, sql, filter, &period);
-                let last = all.iter().map(|(own, _)| own[&key].clone()).max();
+            MeasureKind::SemiAdditive { fact, sql, over, rule, filter } => {
+                self.over_time(fact, sql, filter, over, rule, place)
+            }
+            MeasureKind::ApproximateDistinct { fact, sql, filter } => {
+                count(self.different(fact, sql, filter, place), place)
+            }
+            MeasureKind::Percentile { fact, sql, thousandths, filter } => {
                 let values = self.inputs(fact, sql, filter, place).into_iter();
-                sum(values.filter(|(own, _)| Some(&own[&key]) == last.as_ref()).map(|(_, v)| v))
+                percentile(values.map(|(_, v)| v.float().unwrap()).collect(), *thousandths)
+            }
+            MeasureKind::Correlation { fact, sql, with, filter } => {
+                let pairs = self.inputs(fact, sql, filter, place).into_iter();
+                let pairs = pairs.filter_map(|(own, x)| {
+                    let y = expression::evaluate(with, &|name: &str| own[name].clone());
+                    Some((x.float()?, y.float()?))
+                });
+                correlation(&pairs.collect::<Vec<_>>())
             }
             MeasureKind::Ratio { numerator, denominator } => of(numerator).over(&of(denominator)),
-            MeasureKind::Calculated { sql } => expression::evaluate(sql, &of),
-            MeasureKind::YearsBefore { measure, over, years } => {
-                assert_eq!(place.shift, None, "the reference knows one shift at a time");
-                let shift = Some((over.clone(), *years));
-                self.value(cube, measure, &Place { shift, ..place.clone() })
+            MeasureKind::Calculated { sql, .. } => expression::evaluate(sql, &of),
+            MeasureKind::Before { measure, over, period, periods, shown } => {
+                let (mut months, mut days) = period.months_and_days(*periods);
+                if let Some((role, by_months, by_days)) = &place.shift {
+                    assert_eq!(role, over, "the reference moves one calendar at a time");
+                    (months, days) = (months + by_months, days + by_days);
+                }
+                let shift = Some((over.clone(), months, days));
+                let before = self.value(cube, measure, &Place { shift, ..place.clone() });
+                match shown {
+                    Compared::Before => before,
+                    Compared::Change => of(measure).minus(&before),
+                    Compared::Growth => of(measure).minus(&before).over(&before),
+                }
+            }
+            MeasureKind::Running { measure, over, window } => {
+                let fact = &contexts(cube, measure, &None).pop_first().unwrap().0;
+                let others = place.filters.iter().filter(|f| f.column().role != *over);
+                let others: Vec<Filter> = others.cloned().collect();
+                match self.windowed(fact, over, window, place, &others) {
+                    Some(place) => self.value(cube, measure, &place),
+                    // A place without days: nothing in it.
+                    None => {
+                        let never = (over.clone(), NaiveDate::MAX, NaiveDate::MIN);
+                        let nowhere = Place { window: Some(never), ..place.clone() };
+                        self.value(cube, measure, &nowhere)
+                    }
+                }
             }
             MeasureKind::ShareOfTotal { measure } => {
                 let all = Place { members: Vec::new(), ..place.clone() };
                 of(measure).over(&self.value(cube, measure, &all))
             }
+            MeasureKind::Share { measure, role, of: whole } => {
+                let members = self.within(role, whole, &place.members);
+                let larger = Place { members, ..place.clone() };
+                of(measure).over(&self.value(cube, measure, &larger))
+            }
         }
+    }
+
+    /// The members of a larger part of a role: without those of finer levels.
+    fn within(
+        &self,
+        role: &str,
+        whole: &Whole,
+        members: &[(CubeColumn, Value)],
+    ) -> Vec<(CubeColumn, Value)> {
+        let own = members.iter().filter(|(column, _)| column.role == role);
+        let own: Vec<&CubeColumn> = own.map(|(column, _)| column).collect();
+        let dimension = own.first().and_then(|column| column.dimension.as_deref());
+        let Some(dimension) = dimension.and_then(|name| self.model.dimension(name)) else {
+            return members.to_vec();
+        };
+        let levels = &dimension.hierarchies[0].levels;
+        let depth = |column: &CubeColumn| {
+            let name = &column.column.name;
+            levels.iter().rposition(|l| l.attribute == *name || l.key.as_ref() == Some(name))
+        };
+        let kept = match whole {
+            Whole::All => None,
+            Whole::Parent => {
+                own.iter().filter_map(|column| depth(column)).max().unwrap().checked_sub(1)
+            }
+            Whole::Level(name) => levels.iter().position(|level| level.name == *name),
+        };
+        let stays = |column: &CubeColumn| {
+            column.role != role
+                || depth(column).is_some_and(|depth| kept.is_some_and(|kept| depth <= kept))
+        };
+        members.iter().filter(|(column, _)| stays(column)).cloned().collect()
+    }
+
+    /// A measure that adds up over all but a calendar role.
+    fn over_time(
+        &self,
+        fact: &str,
+        sql: &str,
+        filter: &Option<String>,
+        over: &str,
+        rule: &OverTime,
+        place: &Place<'_>,
+    ) -> Value {
+        let key = format!("{over}_key");
+        // The period is what is said of the calendar alone: it is the same for everybody.
+        let filters = place.filters.iter().filter(|filter| filter.column().role == *over);
+        let filters: Vec<Filter> = filters.cloned().collect();
+        let members = place.members.iter().filter(|(column, _)| column.role == *over);
+        let members = members.cloned().collect();
+        let period = Place { filters: &filters, members, shift: place.shift.clone(), window: None };
+        let all = self.inputs(fact, sql, filter, &period);
+        let values = self.inputs(fact, sql, filter, place).into_iter();
+        match rule {
+            OverTime::At { end, per } => {
+                let whose = |own: &super::Row| -> Vec<Value> {
+                    per.iter().map(|name| self.entity(fact, name, own)).collect()
+                };
+                let end_of = |own: &super::Row| {
+                    let keys = all.iter().filter(|(other, _)| whose(other) == whose(own));
+                    let keys = keys.map(|(other, _)| other[&key].clone());
+                    match end {
+                        End::First => keys.filter(|key| *key > Value::int(0)).min(),
+                        End::Last => keys.max(),
+                    }
+                };
+                let at_end = values.filter(|(own, _)| Some(&own[&key]) == end_of(own).as_ref());
+                sum(at_end.map(|(_, value)| value))
+            }
+            OverTime::Average => {
+                let known = |own: &super::Row| own[&key] > Value::int(0);
+                let days: BTreeSet<Value> = all
+                    .iter()
+                    .filter(|(own, _)| known(own))
+                    .map(|(own, _)| own[&key].clone())
+                    .collect();
+                let total = sum(values.filter(|(own, _)| known(own)).map(|(_, value)| value));
+                total.over(&Value::int(days.len() as i128))
+            }
+            OverTime::Min | OverTime::Max => {
+                let days = self.day_by_day(fact, over, place).into_iter().map(|day| {
+                    sum(self.inputs(fact, sql, filter, &day).into_iter().map(|(_, value)| value))
+                });
+                let sums = days.filter(|sum| !sum.is_null());
+                let found = if *rule == OverTime::Min { sums.min() } else { sums.max() };
+                found.unwrap_or(Value::Null)
+            }
+        }
+    }
+
+    /// Whose row it is, by a role (its durable key) or a column.
+    fn entity(&self, fact: &str, name: &str, own: &super::Row) -> Value {
+        match self.model.fact(fact).unwrap().role(name) {
+            Some(role) => self.durable_key(&role.dimension, &own[&role.key_column()]),
+            None => own[name].clone(),
+        }
+    }
+
+    fn durable_key(&self, dimension: &str, key: &Value) -> Value {
+        let (by, durable) = (format!("{dimension}_key"), format!("{dimension}_durable_key"));
+        let mut members = self.data.dimensions[dimension].iter();
+        let member = members.find(|member| member[&by] == *key).unwrap();
+        member.get(&durable).unwrap_or(key).clone()
     }
 
     /// The non-NULL values of an expression over the rows that a place and a filter let through,
@@ -95,14 +233,9 @@ impl Reference<'_> {
             let values = self.inputs(fact, sql, filter, place).into_iter();
             return values.map(|(_, value)| value).collect::<BTreeSet<_>>().len();
         };
-        let (key, durable) = (role.key_column(), format!("{}_durable_key", role.dimension));
-        let by = format!("{}_key", role.dimension);
         let rows = self.inputs(fact, "1", filter, place).into_iter();
-        let members = rows.map(|(own, _)| {
-            let mut members = self.data.dimensions[&role.dimension].iter();
-            let member = members.find(|member| member[&by] == own[&key]).unwrap();
-            member.get(&durable).unwrap_or(&member[&by]).clone()
-        });
+        let key = role.key_column();
+        let members = rows.map(|(own, _)| self.durable_key(&role.dimension, &own[&key]));
         members.filter(|key| *key > Value::int(0)).collect::<BTreeSet<_>>().len()
     }
 }
@@ -116,25 +249,64 @@ fn count(rows: usize, place: &Place<'_>) -> Value {
     if rows == 0 && place.shift.is_some() { Value::Null } else { Value::int(rows as i128) }
 }
 
-/// The facts that a measure reads, each with the shift it reads it under.
-pub(crate) fn contexts(cube: &Cube, name: &str, shift: &Shift) -> BTreeSet<(String, Shift)> {
+/// Between neighbours as far as the share lies between their places.
+fn percentile(mut values: Vec<f64>, thousandths: u32) -> Value {
+    values.sort_by(f64::total_cmp);
+    let Some(last) = values.len().checked_sub(1) else { return Value::Null };
+    let place = last as f64 * f64::from(thousandths) / 1000.0;
+    let (below, above) = (values[place.floor() as usize], values[place.ceil() as usize]);
+    Value::Float(below + (above - below) * place.fract())
+}
+
+/// Pearson's; NULL where either side does not vary.
+fn correlation(pairs: &[(f64, f64)]) -> Value {
+    let n = pairs.len() as f64;
+    let mean = |of: fn(&(f64, f64)) -> f64| pairs.iter().map(of).sum::<f64>() / n;
+    let (x, y) = (mean(|pair| pair.0), mean(|pair| pair.1));
+    let moment = |of: &dyn Fn(&(f64, f64)) -> f64| pairs.iter().map(of).sum::<f64>();
+    let together = moment(&|pair| (pair.0 - x) * (pair.1 - y));
+    let (own, other) = (moment(&|pair| (pair.0 - x).powi(2)), moment(&|pair| (pair.1 - y).powi(2)));
+    let varies = |of: fn(&(f64, f64)) -> f64| pairs.iter().any(|pair| of(pair) != of(&pairs[0]));
+    match !pairs.is_empty() && varies(|pair| pair.0) && varies(|pair| pair.1) {
+        true => Value::Float(together / (own * other).sqrt()),
+        false => Value::Null,
+    }
+}
+
+/// The facts that a measure reads, each as it reads it.
+pub(crate) fn contexts(cube: &Cube, name: &str, shift: &Shift) -> BTreeSet<Scope> {
+    contexts_at(cube, name, shift, &None)
+}
+
+fn contexts_at(
+    cube: &Cube,
+    name: &str,
+    shift: &Shift,
+    running: &Option<(String, Window)>,
+) -> BTreeSet<Scope> {
     let kind = &cube.measure(name).unwrap().kind;
-    let of = |names: Vec<String>, shift: &Shift| {
-        names.iter().flat_map(|name| contexts(cube, name, shift)).collect()
+    let all = |shift: &Shift, running: &Option<(String, Window)>| -> BTreeSet<Scope> {
+        let uses = kind.uses().into_iter();
+        uses.flat_map(|name| contexts_at(cube, name, shift, running)).collect()
     };
     match kind {
-        MeasureKind::Ratio { numerator, denominator } => {
-            of(vec![numerator.clone(), denominator.clone()], shift)
+        MeasureKind::Before { over, period, periods, shown, .. } => {
+            let (mut months, mut days) = period.months_and_days(*periods);
+            if let Some((_, by_months, by_days)) = shift {
+                (months, days) = (months + by_months, days + by_days);
+            }
+            let mut found = all(&Some((over.clone(), months, days)), running);
+            if *shown != Compared::Before {
+                found.extend(all(shift, running));
+            }
+            found
         }
-        MeasureKind::Calculated { sql } => {
-            let words = sql.split(|c: char| !(c.is_alphanumeric() || c == '_'));
-            let measures = words.filter(|word| cube.measure(word).is_some());
-            of(measures.map(str::to_owned).collect(), shift)
+        MeasureKind::Running { over, window, .. } => {
+            all(shift, &Some((over.clone(), window.clone())))
         }
-        MeasureKind::YearsBefore { measure, over, years } => {
-            of(vec![measure.clone()], &Some((over.clone(), *years)))
-        }
-        MeasureKind::ShareOfTotal { measure } => of(vec![measure.clone()], shift),
-        base => BTreeSet::from([(base.fact().unwrap().to_owned(), shift.clone())]),
+        _ => match kind.fact() {
+            Some(fact) => BTreeSet::from([(fact.to_owned(), shift.clone(), running.clone())]),
+            None => all(shift, running),
+        },
     }
 }

@@ -4,13 +4,14 @@
 //! maps, and it shares no planning or execution with the engine. Slow and obvious on purpose:
 //! every cell of an answer looks at every row of its fact again.
 //!
-//! In reading order: [`value`], [`place`] (which rows a cell sees), [`measure`] (a cell), then
-//! [`answer`] (the table: groups, totals, pivot, top, order).
+//! In reading order: [`value`], [`place`] (which rows a cell sees), [`time`] (windows of days),
+//! [`measure`] (a cell), then [`answer`] (the table: groups, totals, pivot, top, order).
 
 mod answer;
 mod expression;
 mod measure;
 mod place;
+mod time;
 mod value;
 
 pub(crate) use answer::Answer;
@@ -24,8 +25,8 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
 
-/// A fact, and the calendar role and years by which it is shifted.
-type Scan = (String, Option<(String, u32)>);
+/// A fact, and how it is moved in time.
+type Scan = (String, place::Shift);
 
 /// The evaluator over one model's data.
 pub(crate) struct Reference<'a> {
@@ -33,11 +34,13 @@ pub(crate) struct Reference<'a> {
     data: &'a Data,
     /// Facts as cubes see them, joined to their members, by fact and shift.
     seen: RefCell<HashMap<Scan, Rc<Vec<Seen>>>>,
+    /// The last days of facts, by fact and role.
+    last_days: RefCell<HashMap<(String, String), Value>>,
 }
 
 impl<'a> Reference<'a> {
     pub(crate) fn new(model: &'a Model, data: &'a Data) -> Self {
-        Self { model, data, seen: RefCell::default() }
+        Self { model, data, seen: RefCell::default(), last_days: RefCell::default() }
     }
 
     /// The answer to a cube query.

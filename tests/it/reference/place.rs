@@ -2,7 +2,7 @@
 
 use super::Reference;
 use super::value::Value;
-use chrono::Months;
+use chrono::{Days, Months, NaiveDate};
 use starhouse::model::{Cube, CubeColumn, Model};
 use starhouse::query::{CubeQuery, Slice};
 use std::collections::BTreeMap;
@@ -43,31 +43,42 @@ pub(crate) struct Place<'q> {
     pub(crate) filters: &'q [Filter],
     /// The members of this row (and column) of the answer.
     pub(crate) members: Vec<(CubeColumn, Value)>,
-    /// A calendar role whose days stand for so many years before.
-    pub(crate) shift: Option<(String, u32)>,
+    /// A calendar role whose days stand for so many months and days before.
+    pub(crate) shift: Shift,
+    /// A calendar role of which only days from the one to the other count.
+    pub(crate) window: Option<(String, NaiveDate, NaiveDate)>,
 }
+
+/// A calendar role, and by how many months and days it is moved.
+pub(crate) type Shift = Option<(String, u32, u32)>;
 
 /// Which members of a column count.
 #[derive(Clone)]
 pub(crate) enum Filter {
     AnyOf(CubeColumn, Vec<Value>),
+    NoneOf(CubeColumn, Vec<Value>),
     Between(CubeColumn, Option<Value>, Option<Value>),
 }
 
 impl Filter {
     pub(crate) fn column(&self) -> &CubeColumn {
         match self {
-            Self::AnyOf(column, _) | Self::Between(column, ..) => column,
+            Self::AnyOf(column, _) | Self::NoneOf(column, _) | Self::Between(column, ..) => column,
         }
     }
 
     fn admits(&self, row: &Seen) -> bool {
+        self.admits_value(&row.value(self.column()))
+    }
+
+    /// Whether a value of its column is let through.
+    pub(crate) fn admits_value(&self, value: &Value) -> bool {
         match self {
-            Self::AnyOf(column, members) => members.contains(&row.value(column)),
-            Self::Between(column, from, to) => {
-                let value = row.value(column);
-                let from = from.as_ref().is_none_or(|from| !value.is_null() && value >= *from);
-                from && to.as_ref().is_none_or(|to| !value.is_null() && value <= *to)
+            Self::AnyOf(_, members) => members.contains(value),
+            Self::NoneOf(_, members) => !members.contains(value),
+            Self::Between(_, from, to) => {
+                let from = from.as_ref().is_none_or(|from| !value.is_null() && value >= from);
+                from && to.as_ref().is_none_or(|to| !value.is_null() && value <= to)
             }
         }
     }
@@ -78,14 +89,17 @@ impl Place<'_> {
     pub(crate) fn sees(&self, row: &Seen) -> bool {
         self.filters.iter().all(|filter| filter.admits(row))
             && self.members.iter().all(|(column, member)| row.value(column) == *member)
+            && self.window.as_ref().is_none_or(|(role, from, until)| {
+                matches!(row.members[role]["date"], Value::Date(day) if day >= *from && day <= *until)
+            })
     }
 }
 
 impl Reference<'_> {
-    /// The rows of a fact with their members. Under a shift a row has the day so many years later
-    /// as its member; a row without such a day (none, after the calendar's end, or after the last
+    /// The rows of a fact with their members. Under a shift a row has the day so much later as its
+    /// member; a row without such a day (none, after the calendar's end, or after the last
     /// day that any row of the fact is of) is not there.
-    pub(crate) fn rows(&self, fact: &str, shift: &Option<(String, u32)>) -> Rc<Vec<Seen>> {
+    pub(crate) fn rows(&self, fact: &str, shift: &Shift) -> Rc<Vec<Seen>> {
         let key = (fact.to_owned(), shift.clone());
         if let Some(known) = self.seen.borrow().get(&key) {
             return Rc::clone(known);
@@ -96,17 +110,19 @@ impl Reference<'_> {
         rows
     }
 
-    fn joined(&self, fact: &str, row: &Row, shift: &Option<(String, u32)>) -> Option<Seen> {
+    fn joined(&self, fact: &str, row: &Row, shift: &Shift) -> Option<Seen> {
         let mut members = BTreeMap::new();
         for role in &self.model.fact(fact).unwrap().roles {
             let key_column = &format!("{}_key", role.role);
             let key = &row[key_column];
             let by = format!("{}_key", role.dimension);
             let mut member = self.member(&role.dimension, &by, key).unwrap();
-            if let Some((_, years)) = shift.as_ref().filter(|(shifted, _)| *shifted == role.role) {
+            let moved = shift.as_ref().filter(|(shifted, ..)| *shifted == role.role);
+            if let Some((_, months, days)) = moved {
                 let Value::Date(day) = member["date"] else { return None };
-                let later = Value::Date(day + Months::new(12 * years));
-                if later > self.last_day(fact, key_column, &by) {
+                let later = day + Months::new(*months) + Days::new(u64::from(*days));
+                let later = Value::Date(later);
+                if later > self.last_day(fact, &role.role) {
                     return None;
                 }
                 member = self.member(&role.dimension, "date", &later)?;
@@ -116,13 +132,29 @@ impl Reference<'_> {
         Some(Seen { own: row.clone(), members })
     }
 
-    fn last_day(&self, fact: &str, key_column: &str, by: &str) -> Value {
-        let dimension = by.strip_suffix("_key").unwrap();
+    /// The last day that any row of a fact is of; NULL where none is of a known day.
+    pub(crate) fn last_day(&self, fact: &str, role: &str) -> Value {
+        let asked = (fact.to_owned(), role.to_owned());
+        if let Some(known) = self.last_days.borrow().get(&asked) {
+            return known.clone();
+        }
+        let role = self.model.fact(fact).unwrap().role(role).unwrap();
+        let (key, by) = (role.key_column(), format!("{}_key", role.dimension));
         let days = self.data.facts[fact].iter().filter_map(|row| {
-            let day = self.member(dimension, by, &row[key_column]).unwrap()["date"].clone();
+            let day = self.member(&role.dimension, &by, &row[&key]).unwrap()["date"].clone();
             (!day.is_null()).then_some(day)
         });
-        days.max().unwrap()
+        let last = days.max().unwrap_or(Value::Null);
+        self.last_days.borrow_mut().insert(asked, last.clone());
+        last
+    }
+
+    /// The known days of a calendar role, up to the last one of a fact.
+    pub(crate) fn days(&self, fact: &str, role: &str) -> Vec<&Row> {
+        let dimension = &self.model.fact(fact).unwrap().role(role).unwrap().dimension;
+        let last = self.last_day(fact, role);
+        let there = |day: &&Row| !day["date"].is_null() && !last.is_null() && day["date"] <= last;
+        self.data.dimensions[dimension].iter().filter(there).collect()
     }
 
     fn member(&self, dimension: &str, column: &str, value: &Value) -> Option<&Row> {
@@ -177,6 +209,9 @@ pub(crate) fn filters(model: &Model, cube: &Cube, query: &CubeQuery) -> Vec<Filt
         filters.push(match slice {
             Slice::Members(members) => {
                 Filter::AnyOf(column.clone(), members.iter().map(value).collect())
+            }
+            Slice::Except(except) => {
+                Filter::NoneOf(column.clone(), except.except.iter().map(value).collect())
             }
             Slice::Range(range) => {
                 let (from, to) = (range.from.as_ref().map(value), range.to.as_ref().map(value));

@@ -69,7 +69,7 @@ pub(super) async fn load(loading: &mut Loading<'_>, spec: &MatchLoad) -> Result<
         remember("next_household", households.next.to_string());
     }
     let rows_in = incoming.num_rows() as u64;
-    Ok(Loaded { rows_in, rows_written: written, rows_deleted: all.gone, notes })
+    Ok(Loaded { rows_in, rows_written: written, rows_deleted: all.gone, lost: Vec::new(), notes })
 }
 
 /// The work of the processor, away from the threads that wait for disks.

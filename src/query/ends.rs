@@ -1,17 +1,20 @@
-//! Semi-additive measures: of each period what stands at its last key, summed over all the rest.
+//! Semi-additive measures: of each period what stands at one end of it, summed over all the rest.
 //!
 //! A balance adds up over customers but not over days: of a quarter it is what is owed on the
 //! quarter's last day with balances at all, whoever has one then. That day belongs to the period,
 //! not to the row of an answer: by customer the balances of a quarter add up to its total, and an
 //! account that was closed before owes nothing. So the last key of each period is found first, over
-//! all rows that the question's conditions on time let through, and joined to the rows.
+//! all rows that the question's conditions on time let through, and joined to the rows. Where each
+//! account is to have a last day of its own, that is the last key of each period and account.
 
 use super::ask::{Ask, ROWS, group_name, of_rows};
+use super::atom::{AtEnd, Atom};
+use super::context::is_mixed;
 use super::defect;
-use super::measure::{Atom, Function};
 use crate::error::{Error, Result};
+use crate::model::End;
 use datafusion::common::{JoinType, NullEquality};
-use datafusion::functions_aggregate::expr_fn::{max, sum};
+use datafusion::functions_aggregate::expr_fn::{max, min, sum};
 use datafusion::logical_expr::utils::split_conjunction;
 use datafusion::logical_expr::{Expr, LogicalPlanBuilder, cast, ident, lit, when};
 
@@ -60,43 +63,43 @@ fn value_name(atom: usize, period: usize) -> String {
 }
 
 impl Ask<'_> {
-    /// Rows with, for a semi-additive atom over a role, its values at the last keys of periods.
-    /// `all` are the rows before any condition; an atom's inputs are `__x<index>_0`, its value, and
-    /// `__x<index>_1`, its key.
-    pub(super) fn at_last(
+    /// Rows with, for a semi-additive atom, its values at an end of periods. `all` are the rows
+    /// before any condition; an atom's inputs are `__x<index>_0`, its value, `__x<index>_1`, its key,
+    /// and then whose key it is.
+    pub(super) fn at_end(
         &self,
         rows: LogicalPlanBuilder,
         all: &LogicalPlanBuilder,
         (index, atom): (usize, &Atom),
-        total: bool,
+        at: &AtEnd,
     ) -> Result<(LogicalPlanBuilder, Aggregated)> {
-        let Function::SumAtLast(role) = &atom.function else {
-            return Err(Error::internal("an additive measure was taken for a semi-additive one"));
-        };
-        self.check_periods(role, atom, total)?;
-        let calendar = self.groups_of(role, total);
+        self.check_periods(&at.role, &atom.measure)?;
+        let calendar = self.groups_of(&at.role);
         let (value, key) = (format!("__x{index}_0"), format!("__x{index}_1"));
+        let entities: Vec<String> =
+            (0..at.per.len()).map(|place| format!("__x{index}_{}", place + 2)).collect();
         let (mut rows, mut values) = (rows, Vec::new());
-        let periods = self.periods(&calendar, total);
+        let periods = self.periods(&calendar);
         for (number, period) in periods.iter().enumerate() {
-            let last = format!("__last{index}_{number}");
-            let keys = self.last_keys(all, role, period, (&value, &key), &last)?;
-            let here: Vec<String> = period.iter().map(|group| group_name(*group)).collect();
-            let there: Vec<String> = period.iter().map(|group| format!("{last}_{group}")).collect();
-            let same = NullEquality::NullEqualsNull;
-            rows = match period.is_empty() {
-                true => rows.cross_join(keys.build().map_err(defect)?),
+            let end = format!("__end{index}_{number}");
+            let keys = self.end_keys(all, at, period, (&value, &key, &entities), &end)?;
+            let here = period.iter().map(|group| group_name(*group)).chain(entities.clone());
+            let here: Vec<String> = here.collect();
+            let there: Vec<String> =
+                (0..here.len()).map(|place| format!("{end}_{place}")).collect();
+            let keys = keys.build().map_err(defect)?;
+            rows = match here.is_empty() {
+                true => rows.cross_join(keys),
                 false => {
-                    let keys = keys.build().map_err(defect)?;
+                    let same = NullEquality::NullEqualsNull;
                     rows.join_detailed(keys, JoinType::Inner, (here, there), None, same)
                 }
             }
             .map_err(defect)?;
-            let at_last =
-                when(ident(&key).eq(ident(&last)), ident(&value)).end().map_err(defect)?;
+            let at_end = when(ident(&key).eq(ident(&end)), ident(&value)).end().map_err(defect)?;
             let name = value_name(index, number);
             let columns = rows.schema().columns().into_iter().map(Expr::Column);
-            let columns: Vec<Expr> = columns.chain([at_last.alias(&name)]).collect();
+            let columns: Vec<Expr> = columns.chain([at_end.alias(&name)]).collect();
             rows = rows.project(columns).map_err(defect)?;
             values.push(sum(ident(name)));
         }
@@ -105,19 +108,13 @@ impl Ask<'_> {
 
     /// Refuses what makes no period: a condition or group that looks at the calendar and at
     /// something else at once has another last day for every member of the other.
-    fn check_periods(&self, role: &str, atom: &Atom, total: bool) -> Result<()> {
-        let groups = self.groups.iter().filter(|_| !total);
+    pub(super) fn check_periods(&self, role: &str, measure: &str) -> Result<()> {
         let conditions = self.predicates.iter().flat_map(split_conjunction);
-        let mixed = |expr: &&Expr| {
-            let columns = expr.column_refs();
-            let mut of_role = columns.iter().map(|column| self.is_of(role, &column.name));
-            of_role.clone().any(|own| own) && !of_role.all(|own| own)
-        };
-        match conditions.chain(groups).find(mixed) {
+        let mixed = |expr: &&Expr| is_mixed(expr, |name| self.is_of(role, name));
+        match conditions.chain(&self.groups).find(mixed) {
             None => Ok(()),
             Some(expr) => Err(Error::unsupported(format!(
-                "`{}` has no one last day where {} mixes `{role}` with other columns",
-                atom.measure,
+                "`{measure}` has no one last day where {} mixes `{role}` with other columns",
                 expr.human_display()
             ))
             .hint("ask for each period in a question of its own, or by separate conditions")),
@@ -125,28 +122,15 @@ impl Ask<'_> {
     }
 
     /// The groups that are made of the role's columns alone.
-    fn groups_of(&self, role: &str, total: bool) -> Vec<usize> {
-        let groups = self.groups.iter().enumerate().filter(|_| !total);
+    pub(super) fn groups_of(&self, role: &str) -> Vec<usize> {
+        let groups = self.groups.iter().enumerate();
         groups.filter(|(_, group)| self.is_about(role, group)).map(|(index, _)| index).collect()
     }
 
-    /// Whether an expression looks at columns of the role, and at no others. What a subquery in it
-    /// looks at is that question's own: by now it stands alone.
-    fn is_about(&self, role: &str, expr: &Expr) -> bool {
-        let columns = expr.column_refs();
-        !columns.is_empty() && columns.iter().all(|column| self.is_of(role, &column.name))
-    }
-
-    fn is_of(&self, role: &str, column: &str) -> bool {
-        self.cube.column(column).is_some_and(|column| column.role == role)
-    }
-
     /// Which of the calendar's groups the grouping sets keep together.
-    fn periods(&self, calendar: &[usize], total: bool) -> Vec<Vec<usize>> {
-        let whole = [(0..self.groups.len()).collect::<Vec<_>>()];
-        let sets = self.grouping_sets.as_deref().filter(|_| !total).unwrap_or(&whole);
+    fn periods(&self, calendar: &[usize]) -> Vec<Vec<usize>> {
         let mut periods: Vec<Vec<usize>> = Vec::new();
-        for set in sets {
+        for set in self.sets() {
             let period = calendar.iter().copied().filter(|group| set.contains(group)).collect();
             if !periods.contains(&period) {
                 periods.push(period);
@@ -155,30 +139,41 @@ impl Ask<'_> {
         periods
     }
 
-    /// The last key with a value of each period, as `name`, beside the period's groups.
-    fn last_keys(
+    /// The end key with a value of each period, and of each entity in it, as `name`, beside both.
+    fn end_keys(
         &self,
         all: &LogicalPlanBuilder,
-        role: &str,
+        at: &AtEnd,
         period: &[usize],
-        (value, key): (&str, &str),
+        (value, key, entities): (&str, &str, &[String]),
         name: &str,
     ) -> Result<LogicalPlanBuilder> {
         let mut rows = all.clone().alias(ROWS).map_err(defect)?;
         let conditions = self.predicates.iter().flat_map(split_conjunction);
-        let on_time = conditions.filter(|condition| self.is_about(role, condition));
+        let on_time = conditions.filter(|condition| self.is_about(&at.role, condition));
         for condition in on_time {
             rows = rows.filter(of_rows(condition.clone())?).map_err(defect)?;
         }
-        let group = |group: &usize| self.groups[*group].clone().alias(format!("{name}_{group}"));
-        let keyed = when(ident(value).is_not_null(), ident(key)).end().map_err(defect)?;
-        let columns: Vec<Expr> = period.iter().map(group).chain([keyed.alias(name)]).collect();
-        let by: Vec<Expr> = period.iter().map(|group| ident(format!("{name}_{group}"))).collect();
-        let last = max(ident(name));
-        let found = ident(last.schema_name().to_string()).alias(name);
+        let mut valued = ident(value).is_not_null();
+        if at.end == End::First {
+            // The unknown day is before all others, and no period begins with it.
+            valued = valued.and(ident(key).gt(lit(0_i32)));
+        }
+        let keyed = when(valued, ident(key)).end().map_err(defect)?;
+        let groups = period.iter().map(|group| self.groups[*group].clone());
+        let parts = groups.chain(entities.iter().map(ident)).enumerate();
+        let parts = parts.map(|(place, part)| part.alias(format!("{name}_{place}")));
+        let columns: Vec<Expr> = parts.chain([keyed.alias(name)]).collect();
+        let by = (0..columns.len() - 1).map(|place| ident(format!("{name}_{place}")));
+        let by: Vec<Expr> = by.collect();
+        let end = match at.end {
+            End::First => min(ident(name)),
+            End::Last => max(ident(name)),
+        };
+        let found = ident(end.schema_name().to_string()).alias(name);
         let shown: Vec<Expr> = by.iter().cloned().chain([found]).collect();
         rows.project(columns)
-            .and_then(|rows| rows.aggregate(by, [last]))
+            .and_then(|rows| rows.aggregate(by, [end]))
             .and_then(|keys| keys.project(shown))
             .map_err(defect)
     }

@@ -1,0 +1,170 @@
+//! The form of measures.
+
+use super::Text;
+use crate::yaml::Located;
+use serde::Deserialize;
+
+/// A measure: exactly one of the keys from `sum` on says how it is computed.
+#[derive(Debug, Clone, Deserialize)]
+pub struct MeasureFields {
+    /// Its name.
+    pub name: Text,
+    /// What it means.
+    pub description: Option<Text>,
+    /// The unit of its values.
+    pub unit: Option<Text>,
+    /// The fact aggregated; the cube's only one where left out.
+    pub fact: Option<Text>,
+    /// SQL condition on the rows that count.
+    pub filter: Option<Text>,
+    /// Sum of a column or expression.
+    pub sum: Option<Text>,
+    /// Number of rows.
+    pub count: Option<Located<bool>>,
+    /// Number of different values, or of different members of a role.
+    pub count_distinct: Option<Text>,
+    /// Smallest value.
+    pub min: Option<Text>,
+    /// Largest value.
+    pub max: Option<Text>,
+    /// Mean of the values that are not NULL.
+    pub average: Option<Text>,
+    /// Sum at the last date of each period; with `over`.
+    pub last: Option<Text>,
+    /// Sum at the first date of each period; with `over`.
+    pub first: Option<Text>,
+    /// The calendar role over which `first` and `last` pick a date, and over whose days `average`,
+    /// `min` and `max` go where it is given.
+    pub over: Option<Text>,
+    /// Roles and columns each of whose combinations has a first or last date of its own; one for
+    /// everybody where left out.
+    #[serde(default)]
+    pub per: Vec<Text>,
+    /// The value in the middle.
+    pub median: Option<Text>,
+    /// The value below which a share of the values lies.
+    pub percentile: Option<Located<PercentileFields>>,
+    /// About how many different values, or members of a role, by a sketch.
+    pub approximate_distinct: Option<Text>,
+    /// How two columns go together.
+    pub correlation: Option<Located<CorrelationFields>>,
+    /// One measure over another.
+    pub ratio: Option<Located<RatioFields>>,
+    /// SQL over other measures.
+    pub calculated: Option<Text>,
+    /// Another measure, years before.
+    pub years_before: Option<Located<YearsBeforeFields>>,
+    /// Another measure, some periods before.
+    pub before: Option<Located<BeforeFields>>,
+    /// Another measure less itself some periods before.
+    pub change: Option<Located<BeforeFields>>,
+    /// That change over the earlier value.
+    pub growth: Option<Located<BeforeFields>>,
+    /// Another measure from the beginning of a period.
+    pub to_date: Option<Located<ToDateFields>>,
+    /// Another measure over some periods.
+    pub rolling: Option<Located<RollingFields>>,
+    /// Another measure from the first day on.
+    pub cumulative: Option<Located<CumulativeFields>>,
+    /// Another measure's share of its total.
+    pub share_of_total: Option<Text>,
+    /// Another measure's share of a larger part of a dimension.
+    pub share: Option<Located<ShareFields>>,
+}
+
+/// `ratio: {of, to}`
+#[derive(Debug, Clone, Deserialize)]
+pub struct RatioFields {
+    /// The measure above.
+    pub of: Text,
+    /// The measure below.
+    pub to: Text,
+}
+
+/// `years_before: {measure, over, years}`
+#[derive(Debug, Clone, Deserialize)]
+pub struct YearsBeforeFields {
+    /// The other measure.
+    pub measure: Text,
+    /// The calendar role.
+    pub over: Text,
+    /// How many years; one where left out.
+    pub years: Option<Located<u32>>,
+}
+
+/// `percentile: {of, at}`
+#[derive(Debug, Clone, Deserialize)]
+pub struct PercentileFields {
+    /// The column or expression.
+    pub of: Text,
+    /// The share, between 0 and 1, to the thousandth.
+    pub at: Located<f64>,
+}
+
+/// `correlation: {of, with}`
+#[derive(Debug, Clone, Deserialize)]
+pub struct CorrelationFields {
+    /// A column or expression.
+    pub of: Text,
+    /// Another one.
+    pub with: Text,
+}
+
+/// `before: {measure, over, by, periods}`
+#[derive(Debug, Clone, Deserialize)]
+pub struct BeforeFields {
+    /// The other measure.
+    pub measure: Text,
+    /// The calendar role.
+    pub over: Text,
+    /// Which period: a level of the calendar.
+    pub by: Text,
+    /// How many; one where left out.
+    pub periods: Option<Located<u32>>,
+}
+
+/// `to_date: {measure, over, by}`
+#[derive(Debug, Clone, Deserialize)]
+pub struct ToDateFields {
+    /// The other measure.
+    pub measure: Text,
+    /// The calendar role.
+    pub over: Text,
+    /// The period at whose first day it begins: a level of the calendar.
+    pub by: Text,
+}
+
+/// `rolling: {measure, over, by, periods, current}`
+#[derive(Debug, Clone, Deserialize)]
+pub struct RollingFields {
+    /// The other measure.
+    pub measure: Text,
+    /// The calendar role.
+    pub over: Text,
+    /// Which period: a level of the calendar.
+    pub by: Text,
+    /// How many.
+    pub periods: Located<u32>,
+    /// Whether the period under way is one of them; it is where left out.
+    pub current: Option<Located<bool>>,
+}
+
+/// `cumulative: {measure, over}`
+#[derive(Debug, Clone, Deserialize)]
+pub struct CumulativeFields {
+    /// The other measure.
+    pub measure: Text,
+    /// The calendar role.
+    pub over: Text,
+}
+
+/// `share: {measure, over, of}`
+#[derive(Debug, Clone, Deserialize)]
+pub struct ShareFields {
+    /// The other measure.
+    pub measure: Text,
+    /// The role of the dimension.
+    pub over: Text,
+    /// `parent`, `all`, or a level of the dimension.
+    pub of: Text,
+}

@@ -1,0 +1,176 @@
+//! Measures computed from other measures.
+
+use super::super::document::{BeforeFields, ShareFields, Text};
+use super::super::{Compared, Dimension, FactRole, MeasureKind, Period, Whole, Window};
+use super::fact::is_calendar;
+use super::measure::Resolver;
+use super::sheet::Sheet;
+use super::sql::{self, Names};
+use crate::yaml::Located;
+
+/// A derived measure, unless it had a fault; or another kind of measure.
+pub(super) enum Derived {
+    Resolved(Option<MeasureKind>),
+    Other,
+}
+
+/// Periods that a measure may be moved by or run over, at most.
+const MOST_PERIODS: u32 = 10_000;
+
+impl Resolver<'_> {
+    pub(super) fn derived(&mut self, sheet: &mut Sheet<'_>) -> Derived {
+        let fields = self.fields;
+        let kind = if let Some(ratio) = &fields.ratio {
+            let numerator = self.measure(&ratio.of, sheet);
+            let denominator = self.measure(&ratio.to, sheet);
+            Some(MeasureKind::Ratio { numerator, denominator })
+        } else if let Some(text) = &fields.calculated {
+            self.calculated(text, sheet)
+        } else if let Some(before) = &fields.years_before {
+            let years = before.years.map_or(1, |years| years.value);
+            if let Some(written) = before.years.filter(|years| !(1..=100).contains(&years.value)) {
+                sheet.fault(written.place, format!("{years} years, expected 1 to 100"));
+            }
+            let over = self.calendar(&before.over, sheet);
+            let measure = self.measure(&before.measure, sheet);
+            over.map(|over| MeasureKind::Before {
+                measure,
+                over,
+                period: Period::Year,
+                periods: years,
+                shown: Compared::Before,
+            })
+        } else if let Some(before) = &fields.before {
+            self.before(before, Compared::Before, sheet)
+        } else if let Some(change) = &fields.change {
+            self.before(change, Compared::Change, sheet)
+        } else if let Some(growth) = &fields.growth {
+            self.before(growth, Compared::Growth, sheet)
+        } else if let Some(to_date) = &fields.to_date {
+            let period = self.period(&to_date.over, &to_date.by, sheet);
+            let window = period.map(|period| Window::ToDate { period });
+            self.running(&to_date.measure, &to_date.over, window, sheet)
+        } else if let Some(rolling) = &fields.rolling {
+            let periods = number_of_periods(&rolling.periods, sheet);
+            let current = rolling.current.is_none_or(|current| current.value);
+            let period = self.period(&rolling.over, &rolling.by, sheet);
+            let window = period.map(|period| Window::Rolling { periods, period, current });
+            self.running(&rolling.measure, &rolling.over, window, sheet)
+        } else if let Some(all) = &fields.cumulative {
+            self.running(&all.measure, &all.over, Some(Window::Cumulative), sheet)
+        } else if let Some(measure) = &fields.share_of_total {
+            Some(MeasureKind::ShareOfTotal { measure: self.measure(measure, sheet) })
+        } else if let Some(share) = &fields.share {
+            self.share(share, sheet)
+        } else {
+            return Derived::Other;
+        };
+        Derived::Resolved(kind)
+    }
+
+    fn calculated(&mut self, text: &Text, sheet: &mut Sheet<'_>) -> Option<MeasureKind> {
+        let names = self.names.iter().map(|name| (*name, None)).collect();
+        let scalar = sql::scalar(text, &Names { what: "measure", names }, sheet)?;
+        self.uses.clone_from(&scalar.uses);
+        Some(MeasureKind::Calculated { sql: text.value.clone(), uses: scalar.uses })
+    }
+
+    fn before(
+        &mut self,
+        fields: &BeforeFields,
+        shown: Compared,
+        sheet: &mut Sheet<'_>,
+    ) -> Option<MeasureKind> {
+        let periods =
+            fields.periods.as_ref().map_or(1, |periods| number_of_periods(periods, sheet));
+        let over = self.calendar(&fields.over, sheet);
+        let level = self.period(&fields.over, &fields.by, sheet);
+        let period = level.and_then(|level| {
+            let period = Period::of_level(&level);
+            if period.is_none() {
+                let message = format!("time cannot be moved by `{level}`");
+                let hint = "expected year, quarter, month, week, date or their fiscal kin";
+                sheet.fault_with_hint(fields.by.place, message, hint);
+            }
+            period
+        });
+        let measure = self.measure(&fields.measure, sheet);
+        Some(MeasureKind::Before { measure, over: over?, period: period?, periods, shown })
+    }
+
+    fn running(
+        &mut self,
+        measure: &Text,
+        over: &Text,
+        window: Option<Window>,
+        sheet: &mut Sheet<'_>,
+    ) -> Option<MeasureKind> {
+        let over = self.calendar(over, sheet);
+        let measure = self.measure(measure, sheet);
+        Some(MeasureKind::Running { measure, over: over?, window: window? })
+    }
+
+    fn share(&mut self, fields: &ShareFields, sheet: &mut Sheet<'_>) -> Option<MeasureKind> {
+        let measure = self.measure(&fields.measure, sheet);
+        let roles: Vec<&str> =
+            self.scope.dimensions.iter().map(|offered| offered.role.as_str()).collect();
+        if !roles.contains(&fields.over.as_str()) {
+            sheet.unknown("role of the cube", &fields.over, &roles);
+            return None;
+        }
+        let levels = self.dimension(&fields.over).map(level_names).unwrap_or_default();
+        let of = match fields.of.as_str() {
+            "all" => Whole::All,
+            "parent" if !levels.is_empty() => Whole::Parent,
+            level if levels.contains(&level) => Whole::Level(level.to_owned()),
+            _ => {
+                let known: Vec<&str> = ["all", "parent"].into_iter().chain(levels).collect();
+                sheet.unknown("part of the dimension", &fields.of, &known);
+                return None;
+            }
+        };
+        Some(MeasureKind::Share { measure, role: fields.over.value.clone(), of })
+    }
+
+    /// A calendar role of any of the cube's facts.
+    fn calendar(&self, written: &Text, sheet: &mut Sheet<'_>) -> Option<String> {
+        let roles = self.scope.facts.iter().flat_map(|fact| &fact.roles);
+        let offered = |r: &&FactRole| self.scope.dimensions.iter().any(|d| d.role == r.role);
+        self.calendar_role(written, roles.filter(offered).collect(), sheet)
+    }
+
+    /// A level of the calendar in a role. Where there is no such calendar, that is told elsewhere.
+    fn period(&self, over: &Text, written: &Text, sheet: &mut Sheet<'_>) -> Option<String> {
+        let calendar = self.dimension(over).filter(|dimension| is_calendar(dimension))?;
+        let levels = level_names(calendar);
+        if !levels.contains(&written.as_str()) {
+            sheet.unknown("period", written, &levels);
+            return None;
+        }
+        Some(written.value.clone())
+    }
+
+    fn dimension(&self, role: &str) -> Option<&Dimension> {
+        let offered = self.scope.dimensions.iter().find(|offered| offered.role == role)?;
+        self.scope.known.sound_dimension(offered.dimension.as_deref()?)
+    }
+}
+
+/// The levels of all hierarchies, each once.
+fn level_names(dimension: &Dimension) -> Vec<&str> {
+    let mut names: Vec<&str> = Vec::new();
+    for level in dimension.hierarchies.iter().flat_map(|hierarchy| &hierarchy.levels) {
+        if !names.contains(&level.name.as_str()) {
+            names.push(&level.name);
+        }
+    }
+    names
+}
+
+fn number_of_periods(written: &Located<u32>, sheet: &mut Sheet<'_>) -> u32 {
+    if !(1..=MOST_PERIODS).contains(&written.value) {
+        let message = format!("{} periods, expected 1 to {MOST_PERIODS}", written.value);
+        sheet.fault(written.place, message);
+    }
+    written.value
+}

@@ -1,0 +1,249 @@
+//! Atoms: one aggregation of one fact's rows in one context, what it looks at, how its states add up.
+
+use super::context::Context;
+use super::scalar_sql;
+use crate::error::{Error, Result};
+use crate::model::{Cube, Dimension, End, Fact, FactRole, MeasureKind, Model, plan_schema};
+use arrow::datatypes::DataType;
+use datafusion::common::{Column, DFSchema, ScalarValue};
+use datafusion::functions_aggregate::expr_fn::{
+    approx_distinct, corr, count, count_distinct, max, median, min, percentile_cont, sum,
+};
+use datafusion::logical_expr::{Expr, ExprSchemable, cast, lit, when};
+
+/// One aggregation of one fact's rows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Atom {
+    pub(super) context: Context,
+    /// The measure that declares it.
+    pub(super) measure: String,
+    pub(super) function: Function,
+    /// The aggregated expression over the fact's columns; `None` counts rows.
+    pub(super) input: Option<String>,
+    /// Only rows for which this holds.
+    pub(super) filter: Option<String>,
+}
+
+/// How an atom aggregates, and so how its states add up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Function {
+    Sum,
+    Count,
+    CountDistinct,
+    Min,
+    Max,
+    /// Sum at an end of each period.
+    SumAtEnd(AtEnd),
+    /// How many different values, by a sketch.
+    ApproximateDistinct,
+    /// The value below which so many thousandths of the values lie.
+    Percentile(u32),
+    /// How the input goes together with this expression.
+    Correlation(String),
+}
+
+/// At which key of a period values are summed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct AtEnd {
+    /// The calendar's role.
+    pub(super) role: String,
+    pub(super) end: End,
+    /// Roles and columns each of whose combinations has a key of its own.
+    pub(super) per: Vec<String>,
+}
+
+impl Function {
+    /// Whether its value over no rows is 0 and not NULL.
+    pub(super) fn counts(&self) -> bool {
+        matches!(self, Self::Count | Self::CountDistinct | Self::ApproximateDistinct)
+    }
+
+    /// Whether a row has a part in its value that can be shown with the row.
+    pub(super) fn has_rows(&self) -> bool {
+        match self {
+            Self::Sum | Self::Count | Self::Min | Self::Max | Self::SumAtEnd(_) => true,
+            Self::CountDistinct
+            | Self::ApproximateDistinct
+            | Self::Percentile(_)
+            | Self::Correlation(_) => false,
+        }
+    }
+
+    /// Whether it counts different values, or members.
+    fn counts_different(&self) -> bool {
+        matches!(self, Self::CountDistinct | Self::ApproximateDistinct)
+    }
+}
+
+/// The name of an atom's column.
+pub(super) fn atom_name(index: usize) -> String {
+    format!("__a{index}")
+}
+
+impl Atom {
+    /// The fact's own columns, qualified as the star relation qualifies them.
+    fn fact<'a>(&self, model: &'a Model) -> Result<&'a Fact> {
+        model.fact(&self.context.fact).ok_or_else(|| {
+            Error::user(format!("measure `{}` reads an unknown fact", self.measure))
+                .with("fact", &self.context.fact)
+        })
+    }
+
+    /// The role that the input names, where it counts the members of a dimension.
+    fn counted_role<'a>(&self, fact: &'a Fact) -> Option<&'a FactRole> {
+        let input = self.input.as_deref()?;
+        fact.role(input).filter(|_| self.function.counts_different())
+    }
+
+    /// The roles that must be joined for the inputs alone: members are told apart by durable keys,
+    /// which only their dimension knows.
+    pub(super) fn joined_roles(&self, model: &Model) -> Result<Vec<String>> {
+        let fact = self.fact(model)?;
+        let per = match &self.function {
+            Function::SumAtEnd(at) => at.per.as_slice(),
+            _ => &[],
+        };
+        let named = per.iter().filter_map(|name| fact.role(name));
+        let told_apart = named.chain(self.counted_role(fact));
+        let versioned = |role: &&FactRole| is_versioned(role, model);
+        Ok(told_apart.filter(versioned).map(|role| role.role.clone()).collect())
+    }
+
+    /// What is aggregated, as expressions over the star relation's columns (see `star.rs`): the value,
+    /// then what else the function looks at.
+    pub(super) fn inputs(&self, model: &Model) -> Result<Vec<Expr>> {
+        let fact = self.fact(model)?;
+        let schema = fact_schema(fact)?;
+        let value = match (&self.input, self.counted_role(fact)) {
+            (None, _) => lit(1_i64),
+            (Some(_), Some(role)) => {
+                let key = member_key(role, model);
+                // The unknown and the not-applicable member are nobody.
+                when(key.clone().gt(lit(0_i32)), key).end().map_err(super::defect)?
+            }
+            (Some(sql), None) => scalar_sql::parse(sql, &schema)?,
+        };
+        let value = match &self.filter {
+            Some(filter) => {
+                when(scalar_sql::parse(filter, &schema)?, value).end().map_err(super::defect)?
+            }
+            None => value,
+        };
+        Ok(match &self.function {
+            Function::SumAtEnd(at) => {
+                let entity = |name: &String| match fact.role(name) {
+                    Some(role) => member_key(role, model),
+                    None => fact_column(name),
+                };
+                let key = fact_column(&format!("{}_key", at.role));
+                [value, key].into_iter().chain(at.per.iter().map(entity)).collect()
+            }
+            Function::Percentile(_) => vec![cast(value, DataType::Float64)],
+            Function::Correlation(with) => {
+                let with = cast(scalar_sql::parse(with, &schema)?, DataType::Float64);
+                vec![cast(value, DataType::Float64), with]
+            }
+            _ => match &self.context.daily {
+                Some(role) => vec![value, fact_column(&format!("{role}_key"))],
+                None => vec![value],
+            },
+        })
+    }
+
+    /// The aggregation over columns that hold the inputs.
+    pub(super) fn aggregate(&self, inputs: Vec<Expr>) -> Expr {
+        let mut inputs = inputs.into_iter();
+        let mut next = || inputs.next().unwrap_or_else(|| lit(ScalarValue::Null));
+        let value = next();
+        match &self.function {
+            Function::Sum => sum(value),
+            Function::Count => count(value),
+            Function::CountDistinct => count_distinct(value),
+            Function::Min => min(value),
+            Function::Max => max(value),
+            // Of the values at an end of each period: see `ends.rs`.
+            Function::SumAtEnd(_) => sum(value),
+            Function::ApproximateDistinct => approx_distinct(value),
+            Function::Percentile(500) => median(value),
+            Function::Percentile(thousandths) => {
+                percentile_cont(value.sort(true, false), lit(share(*thousandths)))
+            }
+            Function::Correlation(_) => corr(value, next()),
+        }
+    }
+
+    /// The aggregation of states kept by an aggregate; `None` where states do not add up.
+    pub(super) fn merge(&self, state: Expr) -> Option<Expr> {
+        match self.function {
+            Function::Sum | Function::Count => Some(sum(state)),
+            Function::Min => Some(min(state)),
+            Function::Max => Some(max(state)),
+            Function::CountDistinct
+            | Function::SumAtEnd(_)
+            | Function::ApproximateDistinct
+            | Function::Percentile(_)
+            | Function::Correlation(_) => None,
+        }
+    }
+
+    /// The name of its state's column in an aggregate.
+    pub(super) fn state_column(&self, cube: &Cube) -> String {
+        let averaged = cube
+            .measure(&self.measure)
+            .is_some_and(|measure| matches!(measure.kind, MeasureKind::Average { .. }));
+        match (averaged, &self.function) {
+            (true, Function::Count) => format!("{}__count", self.measure),
+            (true, _) => format!("{}__sum", self.measure),
+            _ => self.measure.clone(),
+        }
+    }
+
+    pub(super) fn data_type(&self, model: &Model) -> Result<DataType> {
+        if self.function.counts() {
+            return Ok(DataType::Int64);
+        }
+        let schema = fact_schema(self.fact(model)?)?;
+        let mut inputs = self.inputs(model)?;
+        if self.context.daily.is_some() {
+            inputs = inputs.into_iter().map(sum).collect();
+        }
+        let aggregate = self.aggregate(inputs);
+        aggregate.get_type(&schema).map_err(|error| {
+            Error::user(format!("measure `{}` does not type-check", self.measure)).caused_by(error)
+        })
+    }
+}
+
+fn is_versioned(role: &FactRole, model: &Model) -> bool {
+    model.dimension(&role.dimension).is_some_and(Dimension::is_versioned)
+}
+
+/// The key that tells members of a role apart, whatever their version.
+fn member_key(role: &FactRole, model: &Model) -> Expr {
+    match model.dimension(&role.dimension) {
+        Some(dimension) if dimension.is_versioned() => {
+            Expr::Column(Column::new(Some(&role.role), dimension.durable_key_column()))
+        }
+        _ => fact_column(&role.key_column()),
+    }
+}
+
+/// Thousandths as a double, a hair too large: the function cuts off what lies between two values
+/// after six digits, and would cut 0.3, held as 0.2999..., to 0.299999.
+fn share(thousandths: u32) -> f64 {
+    let share = f64::from(thousandths) / 1000.0;
+    if thousandths < 1000 { share * (1.0 + 1e-15) } else { share }
+}
+
+/// The alias of the fact in a star relation.
+pub(super) const FACT: &str = "__fact";
+
+/// A column of the fact in a star relation.
+pub(super) fn fact_column(name: &str) -> Expr {
+    Expr::Column(Column::new(Some(FACT), name))
+}
+
+fn fact_schema(fact: &Fact) -> Result<DFSchema> {
+    let schema = plan_schema(&fact.table_columns());
+    DFSchema::try_from_qualified_schema(FACT, &schema).map_err(super::defect)
+}

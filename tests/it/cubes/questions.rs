@@ -1,0 +1,225 @@
+//! What a cube query can ask besides rows and measures, on the world of [`traps`](super::traps).
+
+use super::traps::{asks, world};
+use serde_json::json;
+use starhouse::error::ErrorKind;
+
+#[tokio::test]
+async fn others_are_computed_together_whatever_the_measure() {
+    let query = json!({
+        "rows": ["receipt_no"],
+        "measures": ["revenue", "margin_rate", "buyers", "average_line"],
+        "top": {"n": 2, "by": "revenue", "others": true},
+        "totals": "grand",
+    });
+    let expected = [
+        "receipt_no | receipt_no_is_total | is_other | revenue | margin_rate | buyers | average_line",
+        "r3 | 0 | 0 | 200.00 | 0.25 | 1 | 200",
+        "r1 | 0 | 0 | 100.00 | 0.4 | 1 | 100",
+        // 50 + 30 + 80 + 40 of two customers: neither a sum nor an average of rates.
+        "NULL | 0 | 1 | 200.00 | 0.4 | 2 | 50",
+        "NULL | 1 | 0 | 500.00 | 0.34 | 2 | 83.33333333333333",
+    ];
+    asks(query, &expected).await;
+}
+
+#[tokio::test]
+async fn every_group_has_its_own_others() {
+    let query = json!({
+        "rows": ["country", "receipt_no"],
+        "measures": ["revenue"],
+        "top": {"n": 1, "by": "revenue", "per": ["country"], "others": true},
+    });
+    let expected = [
+        "country | receipt_no | is_other | revenue",
+        "IT | r1 | 0 | 100.00",
+        "IT | NULL | 1 | 160.00",
+        "NO | r3 | 0 | 200.00",
+        "Unknown | r5 | 0 | 40.00",
+    ];
+    asks(query, &expected).await;
+}
+
+#[tokio::test]
+async fn having_keeps_rows_and_leaves_totals() {
+    let query = json!({
+        "rows": ["receipt_no"],
+        "measures": ["lines"],
+        "having": {"revenue": {"from": 80, "to": 100}},
+        "totals": "grand",
+    });
+    let expected = [
+        "receipt_no | receipt_no_is_total | lines",
+        "r1 | 0 | 1",
+        "r2 | 0 | 2",
+        "r4 | 0 | 1",
+        "NULL | 1 | 6",
+    ];
+    asks(query, &expected).await;
+}
+
+#[tokio::test]
+async fn pages_follow_each_other() {
+    let page = |offset: usize| {
+        json!({"rows": ["receipt_no"], "measures": ["revenue"], "limit": 2, "offset": offset,
+            "order": [{"by": "revenue", "descending": true}]})
+    };
+    asks(page(0), &["receipt_no | revenue", "r3 | 200.00", "r1 | 100.00"]).await;
+    asks(page(2), &["receipt_no | revenue", "r2 | 80.00", "r4 | 80.00"]).await;
+    asks(page(4), &["receipt_no | revenue", "r5 | 40.00"]).await;
+}
+
+#[tokio::test]
+async fn groups_are_ordered_by_their_own_value_and_members_within_them() {
+    let query = json!({
+        "rows": ["country", "receipt_no"],
+        "measures": ["revenue"],
+        "order": [
+            {"by": "revenue", "of": ["country"], "descending": true},
+            {"by": "revenue", "descending": false},
+        ],
+    });
+    let expected = [
+        "country | receipt_no | revenue",
+        "IT | r2 | 80.00",
+        "IT | r4 | 80.00",
+        "IT | r1 | 100.00",
+        "NO | r3 | 200.00",
+        "Unknown | r5 | 40.00",
+    ];
+    asks(query, &expected).await;
+}
+
+#[tokio::test]
+async fn a_subtotal_at_any_level_with_its_level_and_grouping_id() {
+    let query = json!({
+        "rows": ["date.year", "country"],
+        "measures": ["buyers"],
+        "slice": {"date.year": 2024},
+        "totals": {"sets": [["country"], []]},
+        "identify": true,
+    });
+    let expected = [
+        "date_year | country | date_year_is_total | country_is_total | level | grouping_id | buyers",
+        "2024 | IT | 0 | 0 | 2 | 0 | 1",
+        "2024 | NO | 0 | 0 | 2 | 0 | 1",
+        "2024 | Unknown | 0 | 0 | 2 | 0 | 0",
+        "NULL | IT | 1 | 0 | 1 | 2 | 1",
+        "NULL | NO | 1 | 0 | 1 | 2 | 1",
+        "NULL | Unknown | 1 | 0 | 1 | 2 | 0",
+        "NULL | NULL | 1 | 1 | 0 | 3 | 2",
+    ];
+    asks(query, &expected).await;
+}
+
+#[tokio::test]
+async fn a_dense_answer_has_every_period_of_every_member() {
+    let query = json!({
+        "rows": ["country", "date.quarter"],
+        "measures": ["revenue", "lines"],
+        "dice": {"country": ["IT", "NO"], "date.year": [2024]},
+        "dense": "date.quarter",
+        "totals": "grand",
+    });
+    let expected = [
+        "country | date_quarter | country_is_total | date_quarter_is_total | revenue | lines",
+        "IT | 2024-Q1 | 0 | 0 | 80.00 | 2",
+        "IT | 2024-Q2 | 0 | 0 | NULL | 0",
+        "IT | 2024-Q3 | 0 | 0 | NULL | 0",
+        "IT | 2024-Q4 | 0 | 0 | NULL | 0",
+        "NO | 2024-Q1 | 0 | 0 | NULL | 0",
+        "NO | 2024-Q2 | 0 | 0 | 200.00 | 1",
+        "NO | 2024-Q3 | 0 | 0 | NULL | 0",
+        "NO | 2024-Q4 | 0 | 0 | NULL | 0",
+        "NULL | NULL | 1 | 1 | 280.00 | 3",
+    ];
+    asks(query, &expected).await;
+}
+
+#[tokio::test]
+async fn rows_without_a_value_can_be_left_out() {
+    let rows = |non_empty: bool| {
+        json!({"rows": ["date.quarter"], "measures": ["balance"], "non_empty": non_empty,
+            "slice": {"date.year": 2024}})
+    };
+    let expected =
+        ["date_quarter | balance", "2024-Q1 | 15.00", "2024-Q2 | 9.00", "2024-Q3 | NULL"];
+    asks(rows(false), &expected).await;
+    asks(rows(true), &expected[..3]).await;
+}
+
+#[tokio::test]
+async fn two_slices_side_by_side() {
+    let query = json!({
+        "rows": ["country"],
+        "measures": ["revenue", "buyers"],
+        "slice": {"date.year": 2024},
+        "compare": {"date.year": 2025},
+    });
+    let expected = [
+        "country | revenue | buyers | revenue_compared | revenue_change | buyers_compared | buyers_change",
+        "IT | 80.00 | 1 | 80.00 | 0.00 | 1 | 0",
+        "NO | 200.00 | 1 | NULL | NULL | 0 | 1",
+        "Unknown | 40.00 | 0 | NULL | NULL | 0 | 0",
+    ];
+    asks(query, &expected).await;
+}
+
+#[tokio::test]
+async fn all_but_some_members_count_the_missing_one() {
+    let query = json!({"rows": ["region"], "measures": ["revenue"],
+        "dice": {"region": {"except": ["north"]}}});
+    asks(query, &["region | revenue", "Unknown | 40.00", "NULL | 200.00"]).await;
+    let query = json!({"rows": ["region"], "measures": ["revenue"],
+        "dice": {"region": {"except": ["north", null]}}});
+    asks(query, &["region | revenue", "Unknown | 40.00"]).await;
+}
+
+#[tokio::test]
+async fn what_a_query_cannot_mean_is_told() {
+    let (_at, session) = world().await;
+    for (mut query, kind, part) in [
+        (
+            json!({"rows": ["country"], "measures": ["revenue"], "totals": {"sets": [["region"]]}}),
+            ErrorKind::User,
+            "`region`, which is not in `rows`",
+        ),
+        (
+            json!({"rows": ["country"], "measures": ["revenue"], "having": {"revenu": {"from": 1}}}),
+            ErrorKind::User,
+            "did you mean `revenue`?",
+        ),
+        (
+            json!({"rows": ["country"], "measures": ["revenue"], "having": {"revenue": {}}}),
+            ErrorKind::User,
+            "needs `from`, `to` or both",
+        ),
+        (
+            json!({"rows": ["country"], "columns": ["date.year"], "measures": ["revenue"],
+                "having": {"revenue": {"from": 1}}}),
+            ErrorKind::Unsupported,
+            "having goes by rows",
+        ),
+        (
+            json!({"rows": ["country"], "measures": ["revenue"], "dense": "date.month"}),
+            ErrorKind::User,
+            "not in `rows`",
+        ),
+        (
+            json!({"rows": ["country"], "measures": ["revenue"], "dense": "country"}),
+            ErrorKind::User,
+            "`store` is none",
+        ),
+        (
+            json!({"rows": ["country"], "measures": ["revenue"],
+                "top": {"n": 1, "by": "revenue", "per": ["country"], "others": true}}),
+            ErrorKind::User,
+            "needs a row that `top.per` does not name",
+        ),
+    ] {
+        query["cube"] = json!("trade");
+        let query = serde_json::from_value(query).unwrap();
+        let error = session.plan_cube_query(&query).await.unwrap_err();
+        assert!(error.kind() == kind && error.to_string().contains(part), "{part}: {error}");
+    }
+}
