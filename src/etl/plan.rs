@@ -97,11 +97,15 @@ fn mode(job: &Job) -> String {
         LoadSpec::Dimension(load) if load.missing == Missing::Close => {
             "members with history, missing ones closed"
         }
+        LoadSpec::Dimension(load) if load.missing == Missing::Hard => {
+            "members with history, missing ones deleted"
+        }
         LoadSpec::Dimension(_) => "members with history",
         LoadSpec::Fact(load) => match load.mode {
             FactMode::Append => "append",
             FactMode::Upsert => "upsert",
             FactMode::Replace => "replace",
+            FactMode::OverwritePartitions => "overwrite partitions",
         },
     };
     words.to_owned()

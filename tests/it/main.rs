@@ -3,6 +3,7 @@
 // In a test, to break down is to fail: that is how its helpers report.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::clone_on_ref_ptr)]
 
+mod backup;
 mod cli;
 mod clients;
 mod clients_drivers;
@@ -22,9 +23,12 @@ mod etl;
 mod etl_project;
 mod etl_traps;
 mod extract;
+mod kinds;
 mod late_changes;
 mod model;
+mod quality;
 mod reference;
+mod schedules;
 mod slt;
 mod star;
 mod store;
