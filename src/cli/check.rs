@@ -1,11 +1,11 @@
 //! `starhouse check`: are the settings, models and jobs right?
 
 use super::failure::Failure;
-use super::project::{Declared, jobs};
+use super::project::{Declared, jobs, schedules};
 use std::io::{self, Write};
 use std::path::Path;
 
-/// Validate the settings, models and jobs; every fault is told with its place
+/// Validate the settings, models, jobs and schedules; every fault is told with its place
 ///
 /// Opens nothing and changes nothing.
 #[derive(Debug, clap::Args)]
@@ -24,6 +24,9 @@ pub(super) fn run(project: &Path) -> Result<(), Failure> {
         amount(measures, "measure"),
         amount(jobs.len(), "job"),
     ];
+    let schedules = schedules(&declared, &jobs)?;
+    let scheduled = (!schedules.is_empty()).then(|| amount(schedules.len(), "schedule"));
+    let all: Vec<String> = all.into_iter().chain(scheduled).collect();
     writeln!(io::stdout(), "all right: {}", all.join(", "))?;
     Ok(())
 }

@@ -4,6 +4,7 @@
 //! together. Commands print answers on stdout and everything else on stderr.
 
 mod aggregates;
+mod backup;
 mod check;
 mod compact;
 mod demo;
@@ -18,6 +19,7 @@ mod project;
 mod prompt;
 mod query;
 mod releases;
+mod schedules;
 mod serve;
 mod sql;
 mod statements;
@@ -67,6 +69,9 @@ enum Command {
     Compact(compact::Args),
     Test(test::Args),
     Vacuum(vacuum::Args),
+    Backup(backup::Args),
+    Restore(backup::RestoreArgs),
+    Schedules(schedules::Args),
     Serve(serve::Args),
 }
 
@@ -101,6 +106,9 @@ impl Command {
             Self::Compact(args) => compact::run(&project, &args).await,
             Self::Test(args) => test::run(&project, args).await,
             Self::Vacuum(args) => vacuum::run(&project, &args).await,
+            Self::Backup(args) => backup::run(&project, args).await,
+            Self::Restore(args) => backup::restore(&project, args).await,
+            Self::Schedules(_) => schedules::run(&project).await,
             Self::Serve(args) => serve::run(&project, args).await,
         }
     }

@@ -7,6 +7,7 @@ use crate::config::{self, Config};
 use crate::engine::{Engine, EngineSettings, Session};
 use crate::error::{Error, Result};
 use crate::etl::jobs::Jobs;
+use crate::etl::schedule::{self, Schedule};
 use crate::ids::ReleaseId;
 use crate::model::{self, Model};
 use crate::policy::Principal;
@@ -25,6 +26,8 @@ pub(crate) struct Declared {
     pub(crate) model: Arc<Model>,
     /// Its jobs, as text.
     pub(crate) jobs: Files,
+    /// Its schedules, as text.
+    pub(crate) schedules: Files,
 }
 
 impl Declared {
@@ -51,6 +54,7 @@ impl Declared {
                 config,
                 model: Arc::new(model),
                 jobs: files::yaml(root, "etl")?,
+                schedules: files::yaml(root, "schedules")?,
             }),
             _ => Err(faults.sorted().into()),
         }
@@ -123,6 +127,14 @@ impl Project {
 /// User errors list every fault.
 pub(super) fn jobs(declared: &Declared) -> Result<Jobs> {
     Ok(Jobs::load(&declared.jobs, &declared.model)?)
+}
+
+/// A project's schedules, checked against its jobs.
+///
+/// # Errors
+/// User errors list every fault.
+pub(super) fn schedules(declared: &Declared, jobs: &Jobs) -> Result<Vec<Schedule>> {
+    Ok(schedule::load(&declared.schedules, jobs)?)
 }
 
 fn log_to_stderr(config: &Config) {

@@ -1,16 +1,24 @@
-//! `starhouse serve`: Flight SQL until Ctrl-C.
+//! `starhouse serve`: Flight SQL and the project's schedules, until Ctrl-C.
 
 use super::failure::Failure;
 use super::interrupt::asked_to_stop;
-use super::project::Project;
+use super::project::{Project, jobs, schedules};
+use super::table::seconds;
 use crate::config::Config;
-use crate::error::Error;
+use crate::error::{Error, Result};
+use crate::etl::run::RunSummary;
+use crate::etl::schedule::due::Due;
+use crate::etl::schedule::run::{Hears, Scheduler, run as run_schedules};
 use crate::server::{Password, Server, ServerOptions, TlsFiles};
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::Arc;
 
-/// Serve the warehouse over Arrow Flight SQL until Ctrl-C
+/// Serve the warehouse over Arrow Flight SQL, and run its schedules, until Ctrl-C
+///
+/// Schedules are the YAML documents in `schedules/`. A server that is started again goes on where
+/// it was; of several servers of one warehouse, one runs the schedules.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Args {
@@ -20,6 +28,9 @@ pub(super) struct Args {
     /// Let other machines connect even without TLS or without a password
     #[arg(long)]
     insecure: bool,
+    /// Serve only, and leave schedules alone
+    #[arg(long)]
+    no_schedules: bool,
 }
 
 /// The environment variable that holds the password.
@@ -29,6 +40,7 @@ const EXAMPLES: &str = "\
 Examples:
   starhouse serve
   starhouse serve --address 127.0.0.1:0
+  starhouse serve --no-schedules
 
 To let other machines connect, set in starhouse.yaml (or as STARHOUSE_TLS_CERTIFICATE ...):
   flight_address: 0.0.0.0:31337
@@ -40,8 +52,13 @@ Clients: Python `adbc_driver_flightsql.dbapi.connect(\"grpc://127.0.0.1:31337\")
 JDBC `jdbc:arrow-flight-sql://127.0.0.1:31337/?useEncryption=false`.";
 
 /// Serves.
-pub(super) async fn run(folder: &Path, args: Args) -> Result<(), Failure> {
+pub(super) async fn run(folder: &Path, args: Args) -> std::result::Result<(), Failure> {
     let project = Project::open(folder).await?;
+    let jobs = jobs(&project.declared)?;
+    let schedules = match args.no_schedules {
+        true => Vec::new(),
+        false => schedules(&project.declared, &jobs)?,
+    };
     let config = &project.declared.config;
     let options = ServerOptions {
         address: args.address.unwrap_or(config.flight_address),
@@ -53,15 +70,34 @@ pub(super) async fn run(folder: &Path, args: Args) -> Result<(), Failure> {
         max_waiting_queries: config.max_waiting_queries,
         ..ServerOptions::default()
     };
-    let server = Server::bind(project.engine, options).await?;
+    let grace = options.shutdown_grace;
+    let server = Server::bind(project.engine.clone(), options).await?;
     let mut out = io::stdout();
     writeln!(out, "serving Flight SQL on {}; Ctrl-C stops", server.uri())?;
     out.flush()?;
-    server.run(asked_to_stop()).await?;
+    if schedules.is_empty() {
+        server.run(asked_to_stop()).await?;
+        return Ok(());
+    }
+    writeln!(out, "running {} schedules", schedules.len())?;
+    out.flush()?;
+    let scheduler = Scheduler {
+        project: &project.declared.root,
+        engine: &project.engine,
+        jobs: &jobs,
+        schedules: &schedules,
+        clock: Arc::clone(&project.clock),
+        grace,
+    };
+    // Schedules that cannot be run any more end the server: nobody would notice otherwise.
+    tokio::try_join!(
+        server.run(asked_to_stop()),
+        run_schedules(&scheduler, &OnStderr, asked_to_stop())
+    )?;
     Ok(())
 }
 
-fn tls(config: &Config, folder: &Path) -> crate::error::Result<Option<TlsFiles>> {
+fn tls(config: &Config, folder: &Path) -> Result<Option<TlsFiles>> {
     match (&config.tls_certificate, &config.tls_key) {
         (Some(certificate), Some(key)) => {
             Ok(Some(TlsFiles { certificate: folder.join(certificate), key: folder.join(key) }))
@@ -73,7 +109,7 @@ fn tls(config: &Config, folder: &Path) -> crate::error::Result<Option<TlsFiles>>
 }
 
 /// The password of the environment, else that of the file.
-fn password(config: &Config, folder: &Path) -> crate::error::Result<Option<Password>> {
+fn password(config: &Config, folder: &Path) -> Result<Option<Password>> {
     if let Ok(text) = std::env::var(PASSWORD) {
         return Password::new(&text).map(Some).map_err(|error| error.with("variable", PASSWORD));
     }
@@ -85,4 +121,27 @@ fn password(config: &Config, folder: &Path) -> crate::error::Result<Option<Passw
             .caused_by(error)
     })?;
     Password::new(&text).map(Some).map_err(|error| error.with("file", file.display()))
+}
+
+/// Tells of scheduled runs on stderr.
+struct OnStderr;
+
+impl Hears for OnStderr {
+    fn began(&self, due: &Due) {
+        eprintln!("schedule {} begins, due since {}", due.schedule, due.planned_at);
+    }
+
+    fn ended(&self, due: &Due, outcome: &Result<RunSummary>) {
+        match outcome {
+            Ok(summary) => {
+                let published = match summary.release {
+                    Some(release) => format!("published release {release}"),
+                    None => "nothing new".to_owned(),
+                };
+                let took = seconds(summary.elapsed_ms);
+                eprintln!("schedule {}: {published} in {took} s", due.schedule);
+            }
+            Err(error) => eprintln!("schedule {} failed: {error}", due.schedule),
+        }
+    }
 }

@@ -304,10 +304,30 @@ pub struct DimensionLoad {
     /// What a member that is missing from the rows means.
     #[serde(default)]
     pub missing: Missing,
-    /// With `missing: close`: the share of the members that one run may close, 0 to 1, half where
-    /// left out. A snapshot that misses more is taken for a broken one and refused.
+    /// With `missing: close` or `hard`: the share of the members that one run may close, 0 to 1,
+    /// half where left out. A snapshot that misses more is taken for a broken one and refused.
     #[serde(default = "half")]
     pub close_at_most: f64,
+    /// A boolean SQL expression over the rows: those for which it is true say that their member
+    /// was deleted.
+    #[serde(default)]
+    pub delete_when: Option<String>,
+    /// With `delete_when`: what becomes of such a member.
+    #[serde(default)]
+    pub on_delete: OnDelete,
+}
+
+/// What becomes of a member that rows say was deleted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnDelete {
+    /// Its version ends then; facts that came before keep it.
+    #[default]
+    Close,
+    /// Nothing: the warehouse remembers what the source has deleted.
+    Keep,
+    /// All its versions leave the table, and its facts go to the unknown member.
+    Hard,
 }
 
 /// What a member missing from the rows means.
@@ -319,6 +339,9 @@ pub enum Missing {
     Keep,
     /// It was deleted at the source: its current version ends at the run's time.
     Close,
+    /// It was deleted at the source: all its versions leave the table, and its facts go to the
+    /// unknown member.
+    Hard,
 }
 
 /// How rows enter a fact. The transformation yields the fact's own columns by name and, for each
@@ -356,6 +379,8 @@ pub enum FactMode {
     Upsert,
     /// They are the whole fact.
     Replace,
+    /// They are the whole of each partition that holds one of them.
+    OverwritePartitions,
 }
 
 fn utf8() -> String {

@@ -2,7 +2,9 @@
 //!
 //! * what people write: [`job`]; all jobs of a project, checked and in order: [`jobs`]
 //! * a run: [`run`]; what it would do: [`plan`]; what it tells meanwhile: [`progress`]
+//! * runs by themselves, by the clock: [`schedule`]
 //! * files put in order again: [`compact`]
+//! * what is expected of tables before they are published: `quality`
 //! * its steps: [`extract`] (with [`quarantine`]), `transform`, `load`
 //! * which records are of one person: [`matching`]
 
@@ -20,10 +22,12 @@ pub mod matching;
 mod parallel;
 pub mod plan;
 pub mod progress;
+pub(crate) mod quality;
 pub mod quarantine;
 mod rows;
 pub mod run;
 pub mod sandbox;
+pub mod schedule;
 mod source;
 mod survivors;
 

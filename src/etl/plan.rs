@@ -97,6 +97,9 @@ fn mode(job: &Job) -> String {
         LoadSpec::Dimension(load) if load.missing == Missing::Close => {
             "members with history, missing ones closed"
         }
+        LoadSpec::Dimension(load) if load.missing == Missing::Hard => {
+            "members with history, missing ones deleted"
+        }
         LoadSpec::Dimension(_) => "members with history",
         LoadSpec::Match(load) if load.missing == Missing::Close => "match, missing records gone",
         LoadSpec::Match(_) => "match",
@@ -104,6 +107,7 @@ fn mode(job: &Job) -> String {
             FactMode::Append => "append",
             FactMode::Upsert => "upsert",
             FactMode::Replace => "replace",
+            FactMode::OverwritePartitions => "overwrite partitions",
         },
     };
     words.to_owned()

@@ -2,10 +2,11 @@
 //!
 //! ```text
 //! begin on the latest release
-//!   -> calendars
+//!   -> generated dimensions
 //!   -> what there is to read, of all jobs
 //!   -> each job: skip | extract and clean -> transform -> load
 //!   -> facts follow late changes of their dimensions (before others read them, too)
+//!   -> what is expected of the tables that changed
 //!   -> the aggregates of what changed
 //!   -> publish once, or nothing where nothing changed
 //! ```
@@ -25,12 +26,13 @@ pub use summary::{AggregateSummary, JobSummary, RunSummary, SourceSummary};
 
 use super::jobs::Jobs;
 use super::progress::Progress;
+use super::quality;
 use crate::aggregate;
 use crate::clock::Clock;
 use crate::engine::Engine;
 use crate::error::{ErrorKind, Result};
 use crate::ids::{ReleaseId, RunId};
-use crate::store::{Load, PUBLISHED_RELEASE};
+use crate::store::{Load, PUBLISHED_RELEASE, QualityOutcome, QualityRecord};
 use chrono::{DateTime, Utc};
 use late::Late;
 use std::path::Path;
@@ -98,6 +100,7 @@ async fn attempt(request: &Request<'_>) -> Result<RunSummary> {
         }
     };
     let steps = record::steps(&done.jobs, &done.repointed, &done.aggregates);
+    record.looked_at(std::mem::take(&mut done.quality));
     if let Err(error) = record.end(&outcome, steps).await {
         // What was published stands, and why a run failed is worth more than the log's complaint.
         done.notes.push(format!("how the run ended is not in the operational log: {error}"));
@@ -118,12 +121,13 @@ async fn attempt(request: &Request<'_>) -> Result<RunSummary> {
 struct Done {
     jobs: Vec<JobSummary>,
     repointed: Vec<RepointSummary>,
+    quality: Vec<QualityRecord>,
     aggregates: Vec<AggregateSummary>,
     notes: Vec<String>,
 }
 
 async fn work(request: &Request<'_>, load: &mut Load, done: &mut Done) -> Result<()> {
-    super::load::calendar::load(load, request.engine.model()).await?;
+    super::load::generated::load(load, request.engine.model(), request.project).await?;
     let jobs = request.jobs.select(request.only)?;
     // All sources are looked at before any is read: a missing file is told at once.
     let mut plans = Vec::with_capacity(jobs.len());
@@ -140,6 +144,7 @@ async fn work(request: &Request<'_>, load: &mut Load, done: &mut Done) -> Result
         done.jobs.push(summary);
     }
     late.all(request, load, done).await?;
+    expectations(request, load, done).await?;
     aggregate::drop_undeclared(load, request.engine.model())?;
     for stale in aggregate::stale(load, request.engine.model()) {
         let started = request.clock.now();
@@ -155,6 +160,23 @@ async fn work(request: &Request<'_>, load: &mut Load, done: &mut Done) -> Result
         });
     }
     Ok(())
+}
+
+/// Looks at what is expected of the tables that have changed.
+async fn expectations(request: &Request<'_>, load: &Load, done: &mut Done) -> Result<()> {
+    if request.engine.model().expectations.is_empty() {
+        return Ok(());
+    }
+    let against = quality::Against {
+        engine: request.engine,
+        now: load.preview(),
+        before: Arc::clone(load.base()),
+        as_of: request.as_of,
+    };
+    done.quality = quality::check(&against).await?;
+    let warned = done.quality.iter().filter(|record| record.outcome == QualityOutcome::Warned);
+    done.notes.extend(warned.map(|record| format!("expected of {}", quality::in_words(record))));
+    quality::stops(&done.quality).map_or(Ok(()), Err)
 }
 
 /// Publishes what there is to publish.

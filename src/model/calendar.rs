@@ -1,10 +1,15 @@
 //! The generated calendar: its columns, its hierarchies and its rows.
 //!
 //! Weeks are ISO 8601's. A fiscal year bears the number of the calendar year in which it ends;
-//! its quarters and months count from its first month.
+//! its quarters and months count from its first month. Years of whole weeks (`retail.rs`) and
+//! holidays are there where the model asks for them.
 
 use super::{Attribute, Calendar, Column, ColumnType, Hierarchy, History, Level};
 use chrono::{Datelike, NaiveDate};
+
+mod retail;
+
+pub use retail::{RetailDay, RetailYear, YearEnd};
 
 /// A day of the calendar, with every attribute in the order of [`Calendar::attributes`].
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,7 +83,25 @@ impl Calendar {
     }
 
     /// The descriptive columns, in order.
-    pub fn attributes() -> Vec<Attribute> {
+    pub fn attributes(&self) -> Vec<Attribute> {
+        use ColumnType::{Boolean, Text};
+        let mut attributes = Self::always();
+        if self.retail.is_some() {
+            attributes.extend(RetailYear::attributes());
+        }
+        if self.holidays.is_some() {
+            let more = [
+                ("holiday", Text, "name of the holiday; empty on other days"),
+                ("is_holiday", Boolean, "whether it is a holiday"),
+                ("is_working_day", Boolean, "whether it is neither of a weekend nor a holiday"),
+            ];
+            attributes.extend(more.map(attribute));
+        }
+        attributes
+    }
+
+    /// The columns that every calendar has: the fields of a day.
+    fn always() -> Vec<Attribute> {
         use ColumnType::{Boolean, Int16, Text};
         [
             ("day_of_week", Int16, "ISO day of the week: 1 is Monday, 7 Sunday"),
@@ -97,27 +120,33 @@ impl Calendar {
             ("is_weekend", Boolean, "whether it is a Saturday or Sunday"),
             ("is_month_end", Boolean, "whether it is the last day of its month"),
         ]
-        .into_iter()
-        .map(|(name, ty, description)| Attribute {
-            column: Column::new(name, ty, true).described(description),
-            history: History::Overwrite,
-        })
-        .collect()
+        .map(attribute)
+        .to_vec()
     }
 
     /// The ways days roll up.
-    pub fn hierarchies() -> Vec<Hierarchy> {
+    pub fn hierarchies(&self) -> Vec<Hierarchy> {
+        let retail = ["retail_year", "retail_quarter", "retail_period", "retail_week", "date"];
+        let retail = self.retail.as_ref().map(|_| ("retail", retail.as_slice()));
         [
             ("calendar", ["year", "quarter", "month", "date"].as_slice()),
             ("fiscal", &["fiscal_year", "fiscal_quarter", "month", "date"]),
             ("week", &["week", "date"]),
         ]
         .into_iter()
+        .chain(retail)
         .map(|(name, levels)| Hierarchy {
             name: name.to_owned(),
             levels: levels.iter().map(|level| Level::of_attribute(level)).collect(),
         })
         .collect()
+    }
+}
+
+fn attribute((name, ty, description): (&str, ColumnType, &str)) -> Attribute {
+    Attribute {
+        column: Column::new(name, ty, true).described(description),
+        history: History::Overwrite,
     }
 }
 

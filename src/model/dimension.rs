@@ -1,6 +1,6 @@
 //! Conformed dimensions: who, what, where, when.
 
-use super::{Column, ColumnType};
+use super::{Column, ColumnType, RetailYear, TimeOfDay};
 use chrono::NaiveDate;
 
 /// A conformed dimension: defined once, shared by facts in one or several roles.
@@ -18,6 +18,22 @@ pub struct Dimension {
     pub attributes: Vec<Attribute>,
     /// Ways to roll up, coarsest level first.
     pub hierarchies: Vec<Hierarchy>,
+    /// Whether members that only facts know of are inferred: they get a key and wait for their
+    /// attributes, in place of being unknown.
+    pub infers_members: bool,
+    /// How members are one another's parents, where they are (people and who they report to,
+    /// accounts and what they are part of).
+    pub parent_child: Option<ParentChild>,
+}
+
+/// A hierarchy of members among themselves, as deep as it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ParentChild {
+    /// What it means, in words.
+    pub description: String,
+    /// The columns that hold the natural key of a member's parent, in the order of that key; a
+    /// member for which one is NULL has none.
+    pub parent: Vec<String>,
 }
 
 /// Where a dimension's rows come from.
@@ -27,6 +43,8 @@ pub enum DimensionKind {
     Loaded,
     /// A generated calendar of days; its key is the day as the integer `yyyymmdd`.
     Calendar(Calendar),
+    /// Generated times of day; the key is the time as the integer `hhmm`.
+    TimeOfDay(TimeOfDay),
 }
 
 /// A generated calendar.
@@ -39,6 +57,11 @@ pub struct Calendar {
     /// Month in which the fiscal year begins, 1 to 12. A fiscal year bears the number of the
     /// calendar year in which it ends.
     pub fiscal_year_start_month: u32,
+    /// Years of whole weeks, where they are counted as well.
+    pub retail: Option<RetailYear>,
+    /// The file that names holidays, where there is one: CSV with the columns `date` and `name`,
+    /// its path from the project's folder.
+    pub holidays: Option<String>,
 }
 
 /// A descriptive column of a dimension.
@@ -50,13 +73,30 @@ pub struct Attribute {
     pub history: History,
 }
 
-/// Kimball's history types, by column.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Kimball's history types, by column. Types 3 and 6 are two columns each: the attribute itself
+/// (type 1 or 2), and one beside it that is derived.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum History {
+    /// Type 0: the value that the member had first, in every version.
+    Original,
     /// Type 1: overwritten in every version of the member.
     Overwrite,
     /// Type 2: a change opens a new version, valid from the moment of change.
     NewVersion,
+    /// Beside an attribute of type 3, in every version: what it was before it was what it is.
+    PreviousOf(String),
+    /// Beside an attribute of type 6, in every version: what it is now.
+    CurrentOf(String),
+}
+
+impl History {
+    /// The attribute that the column is derived from; none if sources give it.
+    pub fn derived_from(&self) -> Option<&str> {
+        match self {
+            Self::PreviousOf(attribute) | Self::CurrentOf(attribute) => Some(attribute),
+            Self::Original | Self::Overwrite | Self::NewVersion => None,
+        }
+    }
 }
 
 /// A way to roll members up.
@@ -99,6 +139,24 @@ impl Dimension {
         format!("dim_{}", self.name)
     }
 
+    /// The name of the table of all pairs of ancestor and descendant, where members are one
+    /// another's parents.
+    pub fn closure_table(&self) -> String {
+        format!("closure_{}", self.name)
+    }
+
+    /// The columns of that table.
+    pub fn closure_columns(&self) -> Vec<Column> {
+        [
+            ("ancestor_key", ColumnType::Int32, "key of the ancestor's present version"),
+            ("descendant_key", ColumnType::Int32, "key of a version of the descendant"),
+            ("distance", ColumnType::Int32, "steps between them; 0 from a member to itself"),
+            ("ancestor_depth", ColumnType::Int32, "steps from the ancestor up to its root"),
+        ]
+        .map(|(name, ty, description)| Column::new(name, ty, false).described(description))
+        .to_vec()
+    }
+
     /// The surrogate key column's name.
     pub fn key_column(&self) -> String {
         format!("{}_key", self.name)
@@ -129,10 +187,18 @@ impl Dimension {
         self.natural_key.iter().chain(self.attributes.iter().map(|attribute| &attribute.column))
     }
 
+    /// The columns that sources give: the natural key, and the attributes that are not derived.
+    pub fn source_columns(&self) -> impl Iterator<Item = &Column> {
+        let given = |attribute: &&Attribute| attribute.history.derived_from().is_none();
+        let attributes = self.attributes.iter().filter(given);
+        self.natural_key.iter().chain(attributes.map(|attribute| &attribute.column))
+    }
+
     /// All columns of the stored table, in order.
     ///
     /// A loaded dimension ends with `<name>_durable_key`, `valid_from` (inclusive), `valid_to`
-    /// (exclusive; 9999-12-31 where open) and `is_current`.
+    /// (exclusive; 9999-12-31 where open) and `is_current`; then `is_inferred`, where its members
+    /// may be.
     pub fn table_columns(&self) -> Vec<Column> {
         let key = Column::new(self.key_column(), ColumnType::Int32, false)
             .described("surrogate key; -1 unknown, -2 not applicable");
@@ -149,6 +215,12 @@ impl Dimension {
                 Column::new("is_current", ColumnType::Boolean, false)
                     .described("whether this is the member's present version"),
             ]);
+        }
+        if self.infers_members {
+            columns.push(
+                Column::new("is_inferred", ColumnType::Boolean, false)
+                    .described("whether only facts have told of the member so far"),
+            );
         }
         columns
     }

@@ -3,8 +3,10 @@
 //! These types are the format; [`load`](super::load) turns them into the resolved model. Text
 //! that is checked later keeps its place.
 
+mod expect;
 mod measure;
 
+pub use expect::{AcceptedFields, ExpectFields, FreshFields, OnFailWord, SumDriftFields};
 pub use measure::{
     BeforeFields, CorrelationFields, CumulativeFields, MeasureFields, PercentileFields,
     RatioFields, RollingFields, ShareFields, ToDateFields, YearsBeforeFields,
@@ -71,6 +73,8 @@ pub struct DimensionDocument {
     pub description: Option<Text>,
     /// Makes it a generated calendar, whose columns the system gives.
     pub calendar: Option<Located<CalendarFields>>,
+    /// Makes it the generated times of day, whose columns the system gives.
+    pub time_of_day: Option<Located<TimeOfDayFields>>,
     /// The columns that identify a member in its source.
     #[serde(default)]
     pub natural_key: Vec<ColumnFields>,
@@ -80,9 +84,25 @@ pub struct DimensionDocument {
     /// Ways to roll up.
     #[serde(default)]
     pub hierarchies: Vec<HierarchyFields>,
+    /// How members are one another's parents.
+    pub parent_child: Option<Located<ParentChildFields>>,
+    /// Whether members that only facts know of are inferred.
+    pub inferred_members: Option<Located<bool>>,
+    /// What must be true of its rows before they are published.
+    #[serde(default)]
+    pub expect: Vec<Located<ExpectFields>>,
 }
 
-/// `calendar: {from, to, fiscal_year_start_month}`
+/// `parent_child: {parent, description}`
+#[derive(Debug, Clone, Deserialize)]
+pub struct ParentChildFields {
+    /// The columns that hold the parent's natural key.
+    pub parent: Vec<Text>,
+    /// What it means.
+    pub description: Option<Text>,
+}
+
+/// `calendar: {from, to, fiscal_year_start_month, retail, holidays}`
 #[derive(Debug, Clone, Deserialize)]
 pub struct CalendarFields {
     /// First day.
@@ -91,6 +111,40 @@ pub struct CalendarFields {
     pub to: Text,
     /// Month in which the fiscal year begins; January where left out.
     pub fiscal_year_start_month: Option<Located<u32>>,
+    /// Years of whole weeks.
+    pub retail: Option<Located<RetailFields>>,
+    /// The file that names holidays.
+    pub holidays: Option<Text>,
+}
+
+/// `retail: {pattern, ends, numbered_by}`
+#[derive(Debug, Clone, Deserialize)]
+pub struct RetailFields {
+    /// Weeks of the periods of a quarter: `4-4-5`, `4-5-4` or `5-4-4`.
+    pub pattern: Text,
+    /// The year's last day, as `last saturday of january`.
+    pub ends: Text,
+    /// The calendar year whose number it bears; that of its end where left out.
+    pub numbered_by: Option<NumberedBy>,
+}
+
+/// By which of its calendar years a year is numbered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NumberedBy {
+    /// That in which it begins.
+    Begin,
+    /// That in which it ends.
+    End,
+}
+
+/// `time_of_day: {step_minutes, time_zone}`
+#[derive(Debug, Clone, Deserialize)]
+pub struct TimeOfDayFields {
+    /// Minutes from one time to the next; one where left out.
+    pub step_minutes: Option<Located<u16>>,
+    /// The time zone in which moments are read; UTC where left out.
+    pub time_zone: Option<Text>,
 }
 
 /// A column of a natural key or of a fact.
@@ -119,7 +173,7 @@ pub struct AttributeFields {
     pub ty: Text,
     /// What it means.
     pub description: Option<Text>,
-    /// Kimball's history type, 1 (where left out) or 2.
+    /// Kimball's history type: 0, 1 (where left out), 2, 3 or 6.
     pub history: Option<Located<u32>>,
     /// Whether it may be NULL; it may where left out.
     pub nullable: Option<Located<bool>>,
@@ -168,6 +222,9 @@ pub struct FactDocument {
     /// Numeric and other columns of the event.
     #[serde(default)]
     pub columns: Vec<ColumnFields>,
+    /// Days between milestones, computed when rows are loaded.
+    #[serde(default)]
+    pub lags: Vec<LagFields>,
     /// The columns that identify a row.
     pub key: Vec<Text>,
     /// The calendar role by whose month rows are partitioned.
@@ -178,6 +235,22 @@ pub struct FactDocument {
     /// Columns along whose Hilbert curve rows are laid inside a file, in place of sorting them.
     #[serde(default)]
     pub cluster_by: Vec<Text>,
+    /// What must be true of its rows before they are published.
+    #[serde(default)]
+    pub expect: Vec<Located<ExpectFields>>,
+}
+
+/// `lags: [{name, from, to, description}]`
+#[derive(Debug, Clone, Deserialize)]
+pub struct LagFields {
+    /// The column.
+    pub name: Text,
+    /// The role counted from.
+    pub from: Text,
+    /// The role counted to.
+    pub to: Text,
+    /// What it means.
+    pub description: Option<Text>,
 }
 
 /// Kimball's fact table types.

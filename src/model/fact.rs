@@ -19,6 +19,8 @@ pub struct Fact {
     pub degenerate: Vec<Column>,
     /// Numeric and other descriptive columns of the event.
     pub columns: Vec<Column>,
+    /// Which of the columns are days between two milestones, computed when rows are loaded.
+    pub lags: Vec<Lag>,
     /// The columns that identify a row (the declared grain): role key columns, degenerate or
     /// other columns.
     pub key: Vec<String>,
@@ -29,6 +31,17 @@ pub struct Fact {
     /// Columns along whose Hilbert curve rows are laid inside a file, in place of sorting them: any
     /// of the columns then finds its rows close together, none as close as the first of `sort_by`.
     pub cluster_by: Vec<String>,
+}
+
+/// Days from one milestone to another; NULL while either is not reached.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lag {
+    /// The column.
+    pub name: String,
+    /// The calendar role of the milestone counted from.
+    pub from: String,
+    /// The calendar role of the milestone counted to.
+    pub to: String,
 }
 
 /// How a fact's rows come and change (Kimball's fact table types).
@@ -78,6 +91,12 @@ impl Fact {
     /// The role of that name.
     pub fn role(&self, name: &str) -> Option<&FactRole> {
         self.roles.iter().find(|role| role.role == name)
+    }
+
+    /// The columns that sources give: degenerate dimensions, and columns that are not computed.
+    pub fn source_columns(&self) -> impl Iterator<Item = &Column> {
+        let given = |column: &&Column| self.lags.iter().all(|lag| lag.name != column.name);
+        self.degenerate.iter().chain(self.columns.iter().filter(given))
     }
 
     /// The partition column, if the fact is partitioned.

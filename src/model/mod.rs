@@ -13,20 +13,28 @@ mod column;
 mod cube;
 mod dimension;
 pub mod document;
+mod expectation;
 mod fact;
 mod load;
 mod measure;
+mod time_of_day;
 
 pub use arrow_types::{arrow_schema, plan_schema};
-pub use calendar::CalendarDay;
+pub use calendar::{CalendarDay, RetailDay, RetailYear, YearEnd};
 pub use column::{Column, ColumnType};
 pub use cube::{Aggregate, Cube, CubeColumn, CubeDimension};
-pub use dimension::{Attribute, Calendar, Dimension, DimensionKind, Hierarchy, History, Level};
-pub use fact::{Fact, FactKind, FactRole};
+pub use dimension::{
+    Attribute, Calendar, Dimension, DimensionKind, Hierarchy, History, Level, ParentChild,
+};
+pub use expectation::{Check, Expectation, OnFail};
+pub use fact::{Fact, FactKind, FactRole, Lag};
 pub use load::load;
 pub use measure::{
     Additivity, Compared, End, Measure, MeasureKind, OverTime, Period, Whole, Window,
 };
+pub use time_of_day::{Time, TimeOfDay};
+
+use std::collections::BTreeMap;
 
 /// Everything a project declares in `schemas/`.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -37,6 +45,8 @@ pub struct Model {
     pub facts: Vec<Fact>,
     /// Cubes, by name.
     pub cubes: Vec<Cube>,
+    /// What must be true of tables before they are published, by table.
+    pub expectations: BTreeMap<String, Vec<Expectation>>,
 }
 
 impl Model {

@@ -49,6 +49,9 @@ pub const UPKEEP: &[&str] = &[
     "vacuum.after_files",
 ];
 
+/// The fail points of copying a warehouse to another place.
+pub const COPY: &[&str] = &["backup.before_file", "backup.before_release"];
+
 /// Aborts the process if the environment names this step.
 ///
 /// # Errors
@@ -212,7 +215,7 @@ fn hit_environment(name: &'static str) -> Result<()> {
     if asked.name == name && asked.hits.fetch_add(1, Ordering::SeqCst) + 1 == asked.nth {
         std::process::abort();
     }
-    let mut known = LOAD.iter().chain(UPKEEP).copied();
+    let mut known = LOAD.iter().chain(UPKEEP).chain(COPY).copied();
     if !known.clone().any(|name| name == asked.name) {
         let mut error = Error::new(ErrorKind::Usage, "STARHOUSE_FAILPOINT names no fail point")
             .with("name", &asked.name);

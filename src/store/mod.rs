@@ -6,8 +6,9 @@
 //! In reading order: `release` (what a release is), `warehouse` and `load` (what others call),
 //! `intent` and `next` (what is to be published and what becomes of it, pure), `delta` (the Delta
 //! actions, pure), `publish` (the effects), `writer` (rows into files), `durable` (the disk),
-//! `locks`, `releases` and `retention` (who is alive, who reads what, what may go).
+//! `locks`, `releases` and `retention` (who is alive, who reads what, what may go), `backup`.
 
+mod backup;
 mod check;
 mod checkpoint;
 mod delta;
@@ -32,18 +33,24 @@ mod releases;
 mod retention;
 mod run_log;
 mod runs;
+mod schedule_log;
 
 mod statistics;
 mod warehouse;
 mod writer;
 
 pub use crate::model::arrow_schema;
+pub use backup::{Copied, CopyOptions};
 pub use load::Load;
 pub(crate) use locks::LiveFolder;
-pub use oplog::{QueryRecord, Reject, RunRecord, RunStatus, StepRecord};
+pub use oplog::{
+    QualityOutcome, QualityRecord, QueryRecord, Reject, RunRecord, RunStatus, ScheduleOutcome,
+    ScheduleState, StepRecord,
+};
 pub use publish::PUBLISHED_RELEASE;
 pub use release::{ColumnStatistics, DataFile, Input, Release, TableState};
 pub use retention::Vacuumed;
+pub use schedule_log::ScheduleLock;
 pub use warehouse::Warehouse;
 pub(crate) use writer::FILE_ROWS;
 

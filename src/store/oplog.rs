@@ -40,6 +40,36 @@ pub struct RunRecord {
     pub error: Option<String>,
     /// Its steps, in the order they ended.
     pub steps: Vec<StepRecord>,
+    /// What was expected of tables, and whether it was so.
+    #[serde(default)]
+    pub quality: Vec<QualityRecord>,
+}
+
+/// An expectation that was looked at.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QualityRecord {
+    /// The table.
+    pub table: String,
+    /// What is expected, as it was written.
+    pub expectation: String,
+    /// Why, in words; may be empty.
+    pub description: String,
+    /// Whether it was so.
+    pub outcome: QualityOutcome,
+    /// What was found, in words.
+    pub found: String,
+}
+
+/// How an expectation came out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum QualityOutcome {
+    /// It is met.
+    Passed,
+    /// It is not, and that was said.
+    Warned,
+    /// It is not, and nothing was published.
+    Failed,
 }
 
 /// One step of a run: a source extracted, a table loaded, an aggregate built.
@@ -59,6 +89,59 @@ pub struct StepRecord {
     pub rows_rejected: u64,
     /// How long it took.
     pub elapsed_ms: u64,
+}
+
+/// What is remembered of a schedule, so that it goes on where it was.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ScheduleState {
+    /// The schedule.
+    pub name: String,
+    /// The last moment for which it ran, or since which it is known.
+    pub planned_at: DateTime<Utc>,
+    /// When it last began.
+    pub started_at: Option<DateTime<Utc>>,
+    /// When that ended.
+    pub finished_at: Option<DateTime<Utc>>,
+    /// How it ended.
+    pub outcome: ScheduleOutcome,
+    /// Failures one after the other, of the same planned run.
+    pub failures: u32,
+    /// When it is tried again.
+    pub retry_at: Option<DateTime<Utc>>,
+    /// Why it failed.
+    pub error: Option<String>,
+}
+
+/// How a scheduled run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ScheduleOutcome {
+    /// It has not run yet.
+    Never,
+    /// It is running.
+    Running,
+    /// It published, or there was nothing new.
+    Succeeded,
+    /// It failed.
+    Failed,
+    /// Its process ended before it did.
+    Interrupted,
+}
+
+impl ScheduleState {
+    /// A schedule that is known since a moment.
+    pub fn new(name: &str, since: DateTime<Utc>) -> Self {
+        Self {
+            name: name.to_owned(),
+            planned_at: since,
+            started_at: None,
+            finished_at: None,
+            outcome: ScheduleOutcome::Never,
+            failures: 0,
+            retry_at: None,
+            error: None,
+        }
+    }
 }
 
 /// A row in quarantine: where it was, what it held, why it was refused.

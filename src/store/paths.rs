@@ -9,7 +9,9 @@
 //! staging/<run>/<name>-1/00001.parquet                rows staged by the load
 //! staging/process-<id>/lock, /<n>                     a process's temporary files
 //! leases/00000000000000000007.lock                    held, shared, by who reads that release
+//! leases/schedules.lock                               held by who runs the schedules
 //! log/runs/<run>.json, log/rejects/<run>/00001.jsonl, log/queries/2025-01-31.jsonl
+//! log/schedules/<name>.json                           where a schedule is
 //! ```
 
 use crate::error::{Error, Result};
@@ -145,6 +147,21 @@ pub(crate) fn rejects_of(run: &RunId) -> Result<Path> {
 /// A batch of a run's rejected rows.
 pub(crate) fn reject_batch(run: &RunId, sequence: u64) -> Result<Path> {
     Ok(path(&format!("log/rejects/{}/{sequence:05}.jsonl", checked_run(run)?)))
+}
+
+/// The folder of what is remembered of schedules.
+pub(crate) fn schedules() -> Path {
+    path("log/schedules")
+}
+
+/// What is remembered of a schedule.
+pub(crate) fn schedule(name: &str) -> Result<Path> {
+    Ok(path(&format!("log/schedules/{}.json", checked_name(name)?)))
+}
+
+/// The lock that who runs schedules holds.
+pub(crate) fn schedule_lock() -> Path {
+    path("leases/schedules.lock")
 }
 
 /// The folder of query logs.

@@ -16,6 +16,17 @@ pub(crate) fn record(disk: &Disk, run: &RunRecord) -> Result<()> {
     disk.points().hit("run_record.after_put")
 }
 
+/// Copies the records of runs to another place.
+pub(crate) fn copy(from: &Disk, to: &Disk) -> Result<()> {
+    for name in from.names(&paths::runs())? {
+        let path = paths::runs().join(name);
+        if let Some(bytes) = from.read(&path)? {
+            to.replace(&path, &bytes)?;
+        }
+    }
+    Ok(())
+}
+
 /// All runs, oldest first, with what became of those that could not say it themselves.
 pub(crate) fn all(disk: &Disk, releases: &Releases) -> Result<Vec<RunRecord>> {
     let running = |run: &&RunRecord| run.status == RunStatus::Running;

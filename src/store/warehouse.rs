@@ -9,8 +9,8 @@ use super::query_log::QueryLog;
 use super::release::Release;
 use super::releases::Releases;
 use super::retention::{self, Vacuumed};
-use super::{Load, checkpoint, paths, reject_log, run_log};
-use super::{QueryRecord, Reject, RunRecord, RunStatus};
+use super::{Copied, CopyOptions, Load, backup, checkpoint, paths, reject_log, run_log};
+use super::{QueryRecord, Reject, RunRecord, RunStatus, ScheduleLock, ScheduleState, schedule_log};
 use crate::clock::Clock;
 use crate::error::{Error, Result};
 use crate::ids::{ReleaseId, RunId};
@@ -153,6 +153,7 @@ impl Warehouse {
             release: Some(release.id),
             error: None,
             steps: Vec::new(),
+            quality: Vec::new(),
         })
         .await
         .map_err(|error| error.with(PUBLISHED_RELEASE, release.id))?;
@@ -167,6 +168,35 @@ impl Warehouse {
     pub async fn vacuum(&self, keep: usize) -> Result<Vacuumed> {
         let publisher = self.publisher().clone();
         blocking(move || retention::vacuum(&publisher, keep)).await
+    }
+
+    /// As [`vacuum`](Self::vacuum); releases published since a moment stay as well, however many
+    /// they are.
+    ///
+    /// # Errors
+    /// As [`vacuum`](Self::vacuum).
+    pub async fn vacuum_before(&self, keep: usize, since: DateTime<Utc>) -> Result<Vacuumed> {
+        let releases = self.releases().await?;
+        // A release is what readers saw until the next one came: it is that old.
+        let replaced = |pair: &&[Arc<Release>]| pair[1].created_at < since;
+        let old = releases.windows(2).take_while(replaced).count();
+        self.vacuum(keep.max(releases.len() - old)).await
+    }
+
+    /// Copies releases, and all that they name, to another folder, each file checked against its
+    /// checksum: a backup, or the restoring of one. What is there already is not copied again.
+    ///
+    /// # Errors
+    /// User where nothing was published, or the folder holds another warehouse; data where a file
+    /// is not what its release says; unavailable where a disk refuses.
+    pub async fn copy_to(&self, folder: &Path, options: CopyOptions) -> Result<Copied> {
+        let (publisher, folder) = (self.publisher().clone(), folder.to_owned());
+        blocking(move || {
+            publisher.roll_forward()?;
+            let points = publisher.disk.points().clone();
+            backup::copy(&publisher, &Disk::open(&folder, points)?, options)
+        })
+        .await
     }
 
     /// The store that [`TableState::location`](super::TableState::location) and file paths are
@@ -224,6 +254,33 @@ impl Warehouse {
     pub async fn rejects(&self, run: Option<&RunId>) -> Result<Vec<Reject>> {
         let (disk, run) = (Arc::clone(self.disk()), run.cloned());
         blocking(move || reject_log::read(&disk, run.as_ref())).await
+    }
+
+    /// What is remembered of schedules, by name.
+    ///
+    /// # Errors
+    /// Data where it is damaged.
+    pub async fn schedules(&self) -> Result<Vec<ScheduleState>> {
+        let disk = Arc::clone(self.disk());
+        blocking(move || schedule_log::all(&disk)).await
+    }
+
+    /// Remembers a schedule's state, durably.
+    ///
+    /// # Errors
+    /// Unavailable where the disk refuses.
+    pub async fn record_schedule(&self, state: &ScheduleState) -> Result<()> {
+        let (disk, state) = (Arc::clone(self.disk()), state.clone());
+        blocking(move || schedule_log::record(&disk, &state)).await
+    }
+
+    /// Takes the lock of who runs the schedules; none where another process does.
+    ///
+    /// # Errors
+    /// Unavailable where the disk refuses.
+    pub async fn lock_schedules(&self) -> Result<Option<ScheduleLock>> {
+        let disk = Arc::clone(self.disk());
+        blocking(move || schedule_log::lock(&disk)).await
     }
 
     /// Adds a query to the log. Never waits for the disk and never fails: a record that the log

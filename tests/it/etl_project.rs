@@ -154,6 +154,12 @@ impl Project {
         }
     }
 
+    /// Adds a document to the schemas.
+    pub(crate) fn add_schema(&mut self, text: &str) {
+        let name = format!("schemas/{}.yaml", self.schemas.len());
+        self.schemas.push((name, text.to_owned()));
+    }
+
     /// Replaces text in the schemas.
     pub(crate) fn edit_schemas(&mut self, from: &str, to: &str) {
         let before = self.schemas.clone();

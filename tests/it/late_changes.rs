@@ -134,6 +134,75 @@ async fn a_fact_without_its_moment_says_that_it_stays_as_it_is() {
     assert_eq!(cities[1..4], ["R2|1|Rome", "R3|1|Oslo", "R4|1|Kiel"]);
 }
 
+#[tokio::test]
+async fn a_customer_that_only_sales_know_of_is_inferred_until_somebody_tells() {
+    let mut project = project();
+    project.edit_schemas("hierarchies:", "inferred_members: true\nhierarchies:");
+    project.write(
+        "sales_1.csv",
+        &lines_of(
+            "R1,1,2024-02-10,crm,7,1,10.00,false\nR2,1,2024-03-10,crm,7,1,20.00,false\n\
+         R3,1,2024-03-20,,,1,40.00,false\nR4,1,,crm,8,1,80.00,false\n",
+        ),
+    );
+    let summary = project.run("2024-06-01").await.unwrap();
+    let notes = summary.jobs[1].notes.join("; ");
+    assert!(notes.contains("1 members of `customer` are inferred"), "{notes}");
+    const MEMBERS: &str = "SELECT customer_key, city, is_inferred FROM dim_customer \
+                           WHERE customer_id = '7' ORDER BY 1";
+    assert_eq!(project.sql(MEMBERS).await, ["3||true"]);
+    let cities = ["R1|7|", "R2|7|", "R3|Not applicable|Not applicable", "R4|Unknown|Unknown"];
+    assert_eq!(project.sql(CITIES).await, cities);
+    assert_eq!(project.run("2024-06-02").await.unwrap().release, None, "that is no news");
+    // Told at last, and of two cities at once.
+    project
+        .write("customers_2.csv", &dated("crm,7,Cyd,Oslo,2024-02-01\ncrm,7,Cyd,Kiel,2024-03-01\n"));
+    let summary = project.run("2024-06-03").await.unwrap();
+    assert_eq!(project.sql(MEMBERS).await, ["3|Oslo|false", "4|Kiel|false"]);
+    assert_eq!(project.sql(CITIES).await[..2], ["R1|7|Oslo", "R2|7|Kiel"]);
+    assert_eq!(summary.repointed[0].rows, BTreeMap::from([("customer".to_owned(), 1)]));
+}
+
+#[tokio::test]
+async fn what_rows_say_of_deletions_is_done() {
+    let run = async |on_delete: &str| {
+        let mut project = project();
+        project.edit_jobs("clean: [trim, {null_if: ['']}]}", "clean: [trim]}");
+        project.edit_jobs(
+            "effective_at: since",
+            &format!("effective_at: since, delete_when: \"city = 'gone'\", on_delete: {on_delete}"),
+        );
+        project.run("2024-06-01").await.unwrap();
+        project
+            .write("customers_2.csv", &dated("crm,1,,gone,2024-03-15\ncrm,3,,gone,2024-03-15\n"));
+        let summary = project.run("2024-06-02").await.unwrap();
+        (project, summary)
+    };
+    let (project, summary) = run("close").await;
+    assert_eq!(summary.jobs[0].rows_deleted, 1);
+    let expected =
+        ["R1|1|Rome", "R2|1|Rome", "R3|Unknown|Unknown", "R4|Unknown|Unknown", "R5|2|Bonn"];
+    assert_eq!(project.sql(CITIES).await[..5], expected);
+    let (project, summary) = run("keep").await;
+    assert_eq!(summary.jobs[0].rows_deleted, 0);
+    assert!(summary.jobs[0].notes[0].contains("2 rows say"), "{:?}", summary.jobs[0].notes);
+    assert_eq!(project.sql(CITIES).await[3], "R4|1|Rome");
+    let (project, summary) = run("hard").await;
+    assert_eq!(summary.jobs[0].rows_deleted, 1);
+    assert_eq!(
+        project.sql("SELECT customer_id FROM dim_customer WHERE customer_key > 0").await,
+        ["2"]
+    );
+    let cities = project.sql(CITIES).await;
+    assert_eq!(cities[0], "R1|Unknown|Unknown");
+    assert_eq!(project.sql("SELECT count(*) FROM fact_sales").await, ["6"], "facts never vanish");
+    // Who comes back is somebody new: no key is given twice.
+    project.write("customers_3.csv", &dated("crm,1,Ada,Rome,2024-05-01\n"));
+    project.run("2024-06-03").await.unwrap();
+    let keys = "SELECT customer_key FROM dim_customer WHERE customer_key > 0 ORDER BY 1";
+    assert_eq!(project.sql(keys).await, ["1", "3"]);
+}
+
 /// A move: customer, city, day of the year.
 type Move = (u8, u8, u16);
 /// A sale: customer, day of the year.
@@ -147,15 +216,16 @@ fn day(number: u16) -> String {
 
 /// Where each sale's customer lived, by brute force: the last move not after the sale; before the
 /// first move, the first.
-fn oracle(moves: &BTreeSet<Move>, sales: &[Sale]) -> Vec<String> {
+fn oracle(moves: &BTreeSet<Move>, sales: &[Sale], infers: bool) -> Vec<String> {
     let city = |(customer, day): &Sale| {
         let mut own: Vec<&Move> = moves.iter().filter(|(who, ..)| who == customer).collect();
         own.sort_by_key(|(_, _, since)| *since);
         let last = own.iter().rev().find(|(_, _, since)| since <= day).or(own.first());
-        last.map_or_else(
-            || "Unknown|Unknown".to_owned(),
-            |(who, city, _)| format!("{who}|city {city}"),
-        )
+        match last {
+            Some((who, city, _)) => format!("{who}|city {city}"),
+            None if infers => format!("{customer}|"),
+            None => "Unknown|Unknown".to_owned(),
+        }
     };
     let lines =
         sales.iter().enumerate().map(|(number, sale)| format!("R{number:03}|{}", city(sale)));
@@ -184,15 +254,19 @@ proptest! {
         seed in any::<u64>(),
         runs in 1..5usize,
         mode in prop::sample::select(vec!["append", "upsert"]),
+        infers in any::<bool>(),
     ) {
         // One city a customer and day: what holds of several of one moment is another test.
         let moves: BTreeSet<Move> = moves.into_iter().map(|((who, day), city)| (who, city, day)).collect();
         let twice = moves.iter().chain(moves.iter().step_by(2)).copied().collect();
-        let batches = deal(twice, &sales, seed, runs);
+        let batches = deal(twice, &sales, seed, runs, infers);
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         runtime.block_on(async {
             let mut project = Project::new(&[CUSTOMERS_DATED, &sales_job("new_files", mode, "")]);
             project.edit_jobs("    from: {csv: {path: \"customers*.csv\"}}", NEW_CUSTOMERS);
+            if infers {
+                project.edit_schemas("hierarchies:", "inferred_members: true\nhierarchies:");
+            }
             for (number, batch) in batches.iter().enumerate() {
                 let (mut customers, mut lines) = (String::new(), String::new());
                 for arrival in batch {
@@ -212,15 +286,21 @@ proptest! {
                 let wrong = project.sql(WRONG).await;
                 prop_assert_eq!(wrong, vec!["0"], "after run {}", number);
             }
-            prop_assert_eq!(project.sql(CITIES).await, oracle(&moves, &sales));
+            prop_assert_eq!(project.sql(CITIES).await, oracle(&moves, &sales, infers));
             Ok(())
         })?;
     }
 }
 
-/// Deals arrivals to runs at random. A sale comes not before the first word of its customer: whom
-/// nobody knows then is unknown for good.
-fn deal(moves: Vec<Move>, sales: &[Sale], seed: u64, runs: usize) -> Vec<Vec<Arrival>> {
+/// Deals arrivals to runs at random. Unless members are inferred, a sale comes not before the first
+/// word of its customer: whom nobody knows then is unknown for good.
+fn deal(
+    moves: Vec<Move>,
+    sales: &[Sale],
+    seed: u64,
+    runs: usize,
+    infers: bool,
+) -> Vec<Vec<Arrival>> {
     let mut state = seed | 1;
     let mut next = |below: usize| {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
@@ -235,7 +315,8 @@ fn deal(moves: Vec<Move>, sales: &[Sale], seed: u64, runs: usize) -> Vec<Vec<Arr
         batches[run].push(Arrival::Move(moved));
     }
     for (number, (who, _)) in sales.iter().enumerate() {
-        let run = next(runs).max(known.get(who).copied().unwrap_or(0));
+        let known = known.get(who).filter(|_| !infers);
+        let run = next(runs).max(known.copied().unwrap_or(0));
         batches[run].push(Arrival::Sale(number));
     }
     batches

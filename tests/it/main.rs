@@ -3,6 +3,7 @@
 // In a test, to break down is to fail: that is how its helpers report.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::clone_on_ref_ptr)]
 
+mod backup;
 mod clean;
 mod cli;
 mod clients;
@@ -27,12 +28,15 @@ mod etl_project;
 mod etl_traps;
 mod extract;
 mod guide;
+mod kinds;
 mod late_changes;
 mod matching;
 mod model;
 mod project_tests;
+mod quality;
 mod reference;
 mod sandbox;
+mod schedules;
 mod slt;
 mod star;
 mod store;

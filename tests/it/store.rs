@@ -274,6 +274,7 @@ async fn runs_are_replaced_and_listed_by_their_start() {
         release: None,
         error: None,
         steps: Vec::new(),
+        quality: Vec::new(),
     };
     warehouse.record_run(&record).await.unwrap();
     record.status = RunStatus::Published;

@@ -80,6 +80,7 @@ async fn load_once(
         release: Some(release.id),
         error: None,
         steps: Vec::new(),
+        quality: Vec::new(),
     };
     warehouse.record_run(&record).await
 }

@@ -39,6 +39,20 @@ async fn vacuum_keeps_the_newest_releases_and_their_files() {
 }
 
 #[tokio::test]
+async fn vacuum_keeps_what_was_the_latest_not_long_ago() {
+    let dir = tempfile::tempdir().unwrap();
+    let warehouse = open(dir.path()).await;
+    for number in 1..=3 {
+        publish_rows(&warehouse, &format!("r{number}"), "fact_a", &[(number, 1)]).await;
+    }
+    let last = warehouse.latest().await.unwrap().created_at;
+    let done = warehouse.vacuum_before(1, last - chrono::Duration::days(1)).await.unwrap();
+    assert_eq!((done.releases, done.oldest_kept), (0, ReleaseId(1)));
+    let done = warehouse.vacuum_before(2, last + chrono::Duration::days(1)).await.unwrap();
+    assert_eq!((done.releases, done.oldest_kept), (1, ReleaseId(2)));
+}
+
+#[tokio::test]
 async fn vacuum_spares_what_is_read_here_or_elsewhere() {
     let dir = tempfile::tempdir().unwrap();
     let warehouse = open(dir.path()).await;

@@ -5,6 +5,7 @@ mod aggregates;
 mod arrays;
 mod catalog;
 mod measures;
+mod quality;
 mod queries;
 mod rejects;
 mod releases;
@@ -58,6 +59,7 @@ pub(crate) fn all() -> Vec<Arc<dyn SystemTable>> {
         Arc::new(aggregates::Aggregates),
         Arc::new(catalog::Catalog),
         Arc::new(measures::Measures),
+        Arc::new(quality::Quality),
         Arc::new(queries::Queries),
         Arc::new(rejects::Rejects),
         Arc::new(releases::Releases),

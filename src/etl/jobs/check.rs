@@ -5,7 +5,7 @@ use super::matching::matching;
 use super::references::check_expression;
 use super::{Written, references};
 use crate::etl::extract::{self, Part};
-use crate::etl::job::{DimensionLoad, FactLoad, FactMode, LoadSpec, Missing, Strategy};
+use crate::etl::job::{DimensionLoad, FactLoad, FactMode, LoadSpec, Missing, OnDelete, Strategy};
 use crate::model::{Dimension, DimensionKind, Fact, Model};
 use crate::yaml::{Fault, Faults};
 use std::collections::{BTreeMap, BTreeSet};
@@ -50,6 +50,7 @@ pub(super) fn together(written: &[Written]) -> Faults {
         };
         let whole = match &job.job.load {
             LoadSpec::Dimension(load) if load.missing == Missing::Close => "missing: close",
+            LoadSpec::Dimension(load) if load.missing == Missing::Hard => "missing: hard",
             LoadSpec::Fact(load) if load.mode == FactMode::Replace => "mode: replace",
             _ => continue,
         };
@@ -152,13 +153,14 @@ fn dimension(written: &Written, load: &DimensionLoad, model: &Model, faults: &mu
         return faults.push(written.fault(&path, message).suggest(&load.dimension, names));
     };
     if dimension.kind != DimensionKind::Loaded {
-        let message = format!("`{}` is a calendar, which no job loads", load.dimension);
+        let message = format!("`{}` is generated: no job loads it", load.dimension);
         faults.push(written.fault(&path, message));
     }
     let partial = written.job.sources.iter().find(|source| source.strategy == Strategy::NewFiles);
-    if let Some(source) = partial.filter(|_| load.missing == Missing::Close) {
+    if let Some(source) = partial.filter(|_| load.missing != Missing::Keep) {
         let message = format!(
-            "`missing: close` needs all members at once, but the source `{}` yields new files only",
+            "`missing: {}` needs all members at once, but the source `{}` yields new files only",
+            if load.missing == Missing::Hard { "hard" } else { "close" },
             source.name
         );
         faults.push(written.fault(&["load", "dimension", "missing"], message));
@@ -167,7 +169,8 @@ fn dimension(written: &Written, load: &DimensionLoad, model: &Model, faults: &mu
         let message = "`close_at_most` is a share of the members, from 0 to 1";
         faults.push(written.fault(&["load", "dimension", "close_at_most"], message));
     }
-    let wanted = dimension.described_columns().map(|column| &column.name);
+    deletes(written, load, faults);
+    let wanted = dimension.source_columns().map(|column| &column.name);
     check_columns(written, wanted, &["load", "dimension", "dimension"], faults);
     check_columns(
         written,
@@ -175,6 +178,31 @@ fn dimension(written: &Written, load: &DimensionLoad, model: &Model, faults: &mu
         &["load", "dimension", "effective_at"],
         faults,
     );
+}
+
+/// What rows say of deletions is an expression, and means the same as that a member is missing.
+fn deletes(written: &Written, load: &DimensionLoad, faults: &mut Faults) {
+    let path = |key| ["load", "dimension", key];
+    let Some(condition) = &load.delete_when else {
+        if load.on_delete != OnDelete::Close {
+            let message = "`on_delete` says what `delete_when` means, which is not there";
+            faults.push(written.fault(&path("on_delete"), message));
+        }
+        return;
+    };
+    if let Err(error) = check_expression(condition) {
+        faults.push(written.fault(&path("delete_when"), error.to_string()));
+    }
+    let one_way = match load.missing {
+        Missing::Keep => true,
+        Missing::Close => load.on_delete != OnDelete::Hard,
+        Missing::Hard => load.on_delete == OnDelete::Hard,
+    };
+    if !one_way {
+        let message = "`on_delete` and `missing` cannot be of different minds: one closes members, \
+                       the other deletes them";
+        faults.push(written.fault(&path("on_delete"), message));
+    }
 }
 
 fn fact(written: &Written, load: &FactLoad, model: &Model, faults: &mut Faults) {
@@ -207,6 +235,11 @@ fn fact(written: &Written, load: &FactLoad, model: &Model, faults: &mut Faults) 
             faults.push(written.fault(&["load", "fact", "mode"], message).hint(hint));
         }
     }
+    if load.mode == FactMode::OverwritePartitions && fact.partition_column().is_none() {
+        let message = format!("the fact `{}` has no partitions to overwrite", fact.name);
+        let hint = "`partition_by_month_of` in the fact makes it have some";
+        faults.push(written.fault(&["load", "fact", "mode"], message).hint(hint));
+    }
     if let Some(condition) = &load.delete_when {
         let path = ["load", "fact", "delete_when"];
         if load.mode != FactMode::Upsert {
@@ -216,7 +249,7 @@ fn fact(written: &Written, load: &FactLoad, model: &Model, faults: &mut Faults) 
             faults.push(written.fault(&path, error.to_string()));
         }
     }
-    let own = fact.degenerate.iter().chain(&fact.columns).map(|column| &column.name);
+    let own = fact.source_columns().map(|column| &column.name);
     check_columns(written, own, &["load", "fact", "fact"], faults);
     check_columns(written, [&load.event_at].into_iter(), &["load", "fact", "event_at"], faults);
     for (role, columns) in &load.keys {

@@ -1,55 +1,35 @@
-//! Calendar dimensions: generated, and written again only where they differ from what is stored.
+//! Calendars as tables.
 
-use super::stage;
+use super::holidays::Holidays;
 use crate::error::{Error, Result};
-use crate::etl::rows;
 use crate::ids::SurrogateKey;
-use crate::model::{
-    Calendar, CalendarDay, Column, ColumnType, Dimension, DimensionKind, Model, arrow_schema,
+use crate::model::{Calendar, CalendarDay, Column, RetailDay, arrow_schema};
+use arrow::array::{
+    Array, ArrayRef, BooleanArray, Date32Array, Int16Array, Int32Array, StringArray,
 };
-use crate::store::{Load, TableSpec};
-use arrow::array::{ArrayRef, BooleanArray, Date32Array, Int16Array, Int32Array, StringArray};
 use arrow::datatypes::Date32Type;
 use arrow::record_batch::RecordBatch;
 use std::sync::Arc;
 
-/// Writes the model's calendars where they are missing or changed; returns the tables written.
-pub(crate) async fn load(load: &mut Load, model: &Model) -> Result<Vec<String>> {
-    let mut written = Vec::new();
-    for dimension in &model.dimensions {
-        if let DimensionKind::Calendar(calendar) = &dimension.kind {
-            let spec = TableSpec {
-                name: dimension.table(),
-                description: dimension.description.clone(),
-                columns: columns(dimension),
-                partition_by: None,
-                sort_by: vec![dimension.key_column()],
-            };
-            let batch = batch(calendar, &spec.columns)?;
-            let files = load.write(&spec, rows::in_batches(&batch, &spec.columns)?).await?;
-            if stage::replace(load, spec, files)? {
-                written.push(dimension.table());
-            }
-        }
-    }
-    Ok(written)
-}
-
-/// The table's columns; what the members "unknown" and "not applicable" lack may be NULL.
-fn columns(dimension: &Dimension) -> Vec<Column> {
-    let key = dimension.key_column();
-    let open = |mut column: Column| {
-        column.nullable |= column.name != key && column.ty != ColumnType::Text;
-        column
-    };
-    dimension.table_columns().into_iter().map(open).collect()
-}
-
 /// The calendar's rows in order of key.
-fn batch(calendar: &Calendar, columns: &[Column]) -> Result<RecordBatch> {
+pub(super) fn batch(
+    calendar: &Calendar,
+    holidays: &Holidays,
+    columns: &[Column],
+) -> Result<RecordBatch> {
     let days: Vec<CalendarDay> = calendar.days().collect();
+    let retail: Vec<RetailDay> = match &calendar.retail {
+        Some(years) => days.iter().filter_map(|day| years.place(day.date)).collect(),
+        None => Vec::new(),
+    };
     let arrays = columns.iter().enumerate().map(|(position, column)| {
-        if position == 0 { Ok(keys(&days)) } else { values(&days, column) }
+        let array = match position {
+            0 => Some(keys(&days)),
+            _ => values(&days, &column.name)
+                .or_else(|| retail_values(&retail, &column.name))
+                .or_else(|| holiday_values(&days, holidays, &column.name)),
+        };
+        of_its_type(array, column)
     });
     let arrays = arrays.collect::<Result<Vec<_>>>()?;
     RecordBatch::try_new(arrow_schema(columns), arrays)
@@ -62,20 +42,11 @@ fn keys(days: &[CalendarDay]) -> ArrayRef {
 }
 
 /// One column for the two special members and every day.
-fn values(days: &[CalendarDay], column: &Column) -> Result<ArrayRef> {
-    let text = |of: fn(&CalendarDay) -> &str| -> ArrayRef {
-        let special = ["Not applicable", "Unknown"].into_iter();
-        Arc::new(StringArray::from_iter_values(special.chain(days.iter().map(of))))
-    };
-    let number = |of: fn(&CalendarDay) -> i16| -> ArrayRef {
-        let days = days.iter().map(|day| Some(of(day)));
-        Arc::new([None; 2].into_iter().chain(days).collect::<Int16Array>())
-    };
-    let flag = |of: fn(&CalendarDay) -> bool| -> ArrayRef {
-        let days = days.iter().map(|day| Some(of(day)));
-        Arc::new([None; 2].into_iter().chain(days).collect::<BooleanArray>())
-    };
-    let array = match column.name.as_str() {
+fn values(days: &[CalendarDay], name: &str) -> Option<ArrayRef> {
+    let text = |of: fn(&CalendarDay) -> &str| texts(days.iter().map(of));
+    let number = |of: fn(&CalendarDay) -> i16| numbers(days.iter().map(of));
+    let flag = |of: fn(&CalendarDay) -> bool| flags(days.iter().map(of));
+    Some(match name {
         "date" => {
             let days = days.iter().map(|day| Some(Date32Type::from_naive_date(day.date)));
             Arc::new([None; 2].into_iter().chain(days).collect::<Date32Array>())
@@ -95,13 +66,61 @@ fn values(days: &[CalendarDay], column: &Column) -> Result<ArrayRef> {
         "fiscal_year" => number(|day| day.fiscal_year),
         "is_weekend" => flag(|day| day.is_weekend),
         "is_month_end" => flag(|day| day.is_month_end),
-        other => {
-            let message = format!("the calendar has no column `{other}`");
-            return Err(Error::internal(message));
+        _ => return None,
+    })
+}
+
+/// The same of years of whole weeks.
+fn retail_values(days: &[RetailDay], name: &str) -> Option<ArrayRef> {
+    let text = |of: fn(RetailDay) -> String| texts(days.iter().map(|day| of(*day)));
+    let number = |of: fn(&RetailDay) -> i16| numbers(days.iter().map(of));
+    Some(match name {
+        "retail_year" => number(|day| day.year),
+        "retail_quarter" => text(RetailDay::quarter_name),
+        "retail_period" => text(RetailDay::period_name),
+        "retail_period_of_year" => number(|day| day.period),
+        "retail_week" => text(RetailDay::week_name),
+        "retail_week_of_year" => number(|day| day.week),
+        _ => return None,
+    })
+}
+
+/// The same of holidays.
+fn holiday_values(days: &[CalendarDay], holidays: &Holidays, name: &str) -> Option<ArrayRef> {
+    let is_holiday = |day: &CalendarDay| holidays.contains_key(&day.date);
+    Some(match name {
+        "holiday" => {
+            let named = days.iter().map(|day| holidays.get(&day.date).map(String::as_str));
+            let special = ["Not applicable", "Unknown"].map(Some).into_iter();
+            Arc::new(special.chain(named).collect::<StringArray>())
         }
-    };
+        "is_holiday" => flags(days.iter().map(is_holiday)),
+        "is_working_day" => flags(days.iter().map(|day| !day.is_weekend && !is_holiday(day))),
+        _ => return None,
+    })
+}
+
+pub(super) fn texts<T: AsRef<str>>(values: impl Iterator<Item = T>) -> ArrayRef {
+    let special = ["Not applicable", "Unknown"].map(str::to_owned).into_iter();
+    let values = values.map(|value| value.as_ref().to_owned());
+    Arc::new(StringArray::from_iter_values(special.chain(values)))
+}
+
+pub(super) fn numbers(values: impl Iterator<Item = i16>) -> ArrayRef {
+    Arc::new([None; 2].into_iter().chain(values.map(Some)).collect::<Int16Array>())
+}
+
+fn flags(values: impl Iterator<Item = bool>) -> ArrayRef {
+    Arc::new([None; 2].into_iter().chain(values.map(Some)).collect::<BooleanArray>())
+}
+
+/// A generated column, which is there and of its declared type.
+pub(super) fn of_its_type(array: Option<ArrayRef>, column: &Column) -> Result<ArrayRef> {
+    let array = array.ok_or_else(|| {
+        Error::internal(format!("a generated dimension has no column `{}`", column.name))
+    })?;
     if array.data_type() != &column.ty.arrow() {
-        let message = format!("the calendar's column `{}` is not {}", column.name, column.ty);
+        let message = format!("the generated column `{}` is not {}", column.name, column.ty);
         return Err(Error::internal(message));
     }
     Ok(array)

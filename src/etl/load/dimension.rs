@@ -1,17 +1,18 @@
 //! A job's rows into a dimension: reads the table as it stands, runs the kernel, stages the rest.
 
+use super::fact_sql::DELETE;
 use super::scd::{self, BEGINNING_US, Members, OPEN_END_US, Refused};
-use super::{Loaded, Loading, stage};
+use super::{Loaded, Loading, closure, stage};
 use crate::engine::Session;
 use crate::error::{Error, ErrorKind, Result};
 use crate::etl::fit::{Fitting, Wanted};
-use crate::etl::job::{DimensionLoad, Job, Missing};
+use crate::etl::job::{DimensionLoad, Job, Missing, OnDelete};
 use crate::etl::{rows, transform};
 use crate::model::{Column, ColumnType, Dimension, arrow_schema};
 use crate::store::{TableSpec, TableState};
-use arrow::array::{Array, AsArray, UInt32Array, new_null_array};
-use arrow::compute::{concat_batches, take_record_batch};
-use arrow::datatypes::TimestampMicrosecondType;
+use arrow::array::{Array, ArrayRef, AsArray, UInt32Array, new_null_array};
+use arrow::compute::{concat_batches, filter_record_batch, take_record_batch};
+use arrow::datatypes::{Int32Type, TimestampMicrosecondType};
 use arrow::record_batch::RecordBatch;
 use chrono::{DateTime, Utc};
 
@@ -32,8 +33,50 @@ pub(super) async fn load(loading: &mut Loading<'_>, spec: &DimensionLoad) -> Res
     let model = std::sync::Arc::clone(loading.engine.model());
     let unknown = || Error::internal("the job's dimension is not in the model");
     let dimension = model.dimension(&spec.dimension).ok_or_else(unknown)?;
-    let (incoming, effective_us) = incoming(loading, spec, dimension).await?;
+    let Incoming { rows: incoming, effective_us, deleted, kept } =
+        incoming(loading, spec, dimension).await?;
     let refused = refused(loading, dimension).await?;
+    let (current, log) = tables(loading, dimension).await?;
+    let keep_log = log.is_some() || effective_us.is_some();
+    if !keep_log {
+        check_order(loading, dimension)?;
+    }
+    let loaded = scd::load(&Members {
+        dimension,
+        current: current.as_ref(),
+        log: log.as_ref(),
+        incoming: &incoming,
+        effective_us: effective_us.as_deref(),
+        deleted: deleted.as_deref(),
+        inferred: false,
+        forgets: spec.missing == Missing::Hard || spec.on_delete == OnDelete::Hard,
+        last_key: last_key(loading, dimension),
+        as_of_us: loading.as_of.timestamp_micros(),
+        missing: spec.missing,
+        refused: &refused,
+        keep_log,
+    })
+    .map_err(|error| error.with("dimension", &dimension.name))?;
+    check_closed(spec, dimension, &loaded)?;
+    save(loading, dimension, &loaded).await?;
+    let mut notes = notes(dimension, &loaded, &refused, loading);
+    if kept > 0 {
+        notes.push(format!("{kept} rows say that members were deleted, which are kept"));
+    }
+    Ok(Loaded {
+        rows_in: incoming.num_rows() as u64 + kept,
+        rows_written: loaded.rows_changed,
+        rows_deleted: loaded.deleted,
+        notes,
+        lost: loaded.lost,
+    })
+}
+
+/// The dimension's table and its change log as they stand.
+pub(super) async fn tables(
+    loading: &Loading<'_>,
+    dimension: &Dimension,
+) -> Result<(Option<RecordBatch>, Option<RecordBatch>)> {
     let preview = loading.load.preview();
     let current = match preview.tables.get(&dimension.table()) {
         Some(table) => {
@@ -45,43 +88,44 @@ pub(super) async fn load(loading: &mut Loading<'_>, spec: &DimensionLoad) -> Res
         Some(table) => Some(stored(loading, table, &scd::log_columns(dimension), "log").await?),
         None => None,
     };
-    let keep_log = log.is_some() || effective_us.is_some();
-    if !keep_log {
-        check_order(loading, dimension)?;
-    }
-    let loaded = scd::load(&Members {
-        dimension,
-        current: current.as_ref(),
-        log: log.as_ref(),
-        incoming: &incoming,
-        effective_us: effective_us.as_deref(),
-        as_of_us: loading.as_of.timestamp_micros(),
-        missing: spec.missing,
-        refused: &refused,
-        keep_log,
-    })
-    .map_err(|error| error.with("dimension", &dimension.name))?;
-    check_closed(spec, dimension, &loaded)?;
-    save(loading, dimension, &loaded).await?;
-    Ok(Loaded {
-        rows_in: incoming.num_rows() as u64,
-        rows_written: loaded.rows_changed,
-        rows_deleted: loaded.closed,
-        notes: notes(dimension, &loaded, &refused, loading),
-        lost: loaded.lost,
-    })
+    Ok((current, log))
+}
+
+/// The cursor that remembers the largest key ever given, where members have left with theirs.
+fn key_cursor(dimension: &Dimension) -> String {
+    format!("{}.last_key", dimension.table())
+}
+
+/// The largest key ever given, as far as the table itself does not say so.
+pub(super) fn last_key(loading: &Loading<'_>, dimension: &Dimension) -> i32 {
+    let preview = loading.load.preview();
+    let last = preview.cursors.get(&key_cursor(dimension));
+    last.and_then(|last| last.parse().ok()).unwrap_or(0)
+}
+
+/// What a job brings.
+struct Incoming {
+    rows: RecordBatch,
+    /// Since when each row holds, if the job says so.
+    effective_us: Option<Vec<i64>>,
+    /// Which rows say that their member was deleted, if any can.
+    deleted: Option<Vec<bool>>,
+    /// Rows that were left out because what the source deletes is kept.
+    kept: u64,
 }
 
 /// The rows of the job in an order that does not depend on how the query ran, and since when each
-/// holds if the job says so.
+/// holds, and which delete, if the job says so.
 async fn incoming(
     loading: &Loading<'_>,
     spec: &DimensionLoad,
     dimension: &Dimension,
-) -> Result<(RecordBatch, Option<Vec<i64>>)> {
+) -> Result<Incoming> {
     let session = loading.session(&[]);
-    let query = transform::plan(&session, loading.job, &[]).await?;
-    let mut wanted: Vec<Wanted> = dimension.described_columns().map(Wanted::same).collect();
+    let marks: Vec<(&str, &str)> =
+        spec.delete_when.iter().map(|condition| (DELETE, condition.as_str())).collect();
+    let query = transform::plan(&session, loading.job, &marks).await?;
+    let mut wanted: Vec<Wanted> = dimension.source_columns().map(Wanted::same).collect();
     for key in &mut wanted[..dimension.natural_key.len()] {
         key.column.nullable = false;
     }
@@ -89,9 +133,18 @@ async fn incoming(
         let column = Column::new(EFFECTIVE, ColumnType::Timestamp, false);
         wanted.push(Wanted { from: from.clone(), column });
     }
+    if spec.delete_when.is_some() {
+        let column = Column::new(DELETE, ColumnType::Boolean, true);
+        wanted.push(Wanted { from: DELETE.to_owned(), column });
+    }
     let fitting = Fitting::new(&query.schema(), &wanted)?;
     let columns = fitting.columns().to_vec();
     let batch = rows::collect(rows::fitted(&query, fitting).await?, &columns).await?;
+    let all = batch.num_rows();
+    let batch = match spec.on_delete {
+        OnDelete::Keep => without_deleted(batch)?,
+        OnDelete::Close | OnDelete::Hard => batch,
+    };
     let encoded = scd::encode(batch.columns())?;
     let mut order: Vec<u32> = (0..u32::try_from(batch.num_rows()).unwrap_or(u32::MAX)).collect();
     order.sort_unstable_by(|a, b| encoded.row(*a as usize).cmp(&encoded.row(*b as usize)));
@@ -110,7 +163,25 @@ async fn incoming(
         .with("column", spec.effective_at.as_deref().unwrap_or_default())
         .hint("clean it in the source's rules or the transformation"));
     }
-    Ok((batch, effective))
+    let deleted = batch.column_by_name(DELETE).map(deletes);
+    Ok(Incoming {
+        kept: (all - batch.num_rows()) as u64,
+        effective_us: effective,
+        deleted,
+        rows: batch,
+    })
+}
+
+/// Which rows say that their member was deleted; what is not known is not said.
+fn deletes(column: &ArrayRef) -> Vec<bool> {
+    column.as_boolean().iter().map(|deletes| deletes.unwrap_or(false)).collect()
+}
+
+fn without_deleted(batch: RecordBatch) -> Result<RecordBatch> {
+    let Some(column) = batch.column_by_name(DELETE) else { return Ok(batch) };
+    let stays = deletes(column).into_iter().map(|deletes| Some(!deletes)).collect();
+    filter_record_batch(&batch, &stays)
+        .map_err(|error| Error::internal("members cannot be left out").caused_by(error))
 }
 
 /// Who the refused rows are of, by the job's own transformation: each source's refused rows in
@@ -209,7 +280,7 @@ fn check_closed(spec: &DimensionLoad, dimension: &Dimension, loaded: &scd::Loade
     ))
 }
 
-async fn save(
+pub(super) async fn save(
     loading: &mut Loading<'_>,
     dimension: &Dimension,
     loaded: &scd::Loaded,
@@ -222,6 +293,20 @@ async fn save(
         sort_by: vec![dimension.key_column()],
     };
     put(loading, table, &loaded.table).await?;
+    if let Some(closure) = closure::closure(dimension, &loaded.table)? {
+        let spec = TableSpec {
+            name: dimension.closure_table(),
+            description: format!("ancestors and descendants among {}", dimension.name),
+            columns: dimension.closure_columns(),
+            partition_by: None,
+            sort_by: vec!["ancestor_key".to_owned(), "descendant_key".to_owned()],
+        };
+        put(loading, spec, &closure).await?;
+    }
+    let keys = loaded.table.column(0).as_primitive::<Int32Type>().values();
+    if keys.last().is_none_or(|last| *last < loaded.last_key) {
+        loading.load.set_cursor(&key_cursor(dimension), loaded.last_key.to_string());
+    }
     if let Some(log) = &loaded.log {
         let spec = TableSpec {
             name: log_table(dimension),

@@ -6,11 +6,12 @@
 use super::clustered::{self, Clustered};
 use super::fact_sql::{self, KEYED};
 use super::fact_table::{check_rows, count, spec, stored_columns, unknown_members};
-use super::{Loaded, Loading, grain, keyed, stage, upsert};
+use super::{Loaded, Loading, grain, infer, keyed, stage, upsert};
 use crate::error::{Error, Result};
 use crate::etl::job::{FactLoad, FactMode};
 use crate::model::Fact;
 use crate::store::{Change, DataFile, TableState};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// Loads a job's rows into a fact.
@@ -25,10 +26,12 @@ pub(super) async fn load(loading: &mut Loading<'_>, spec: &FactLoad) -> Result<L
     check_dimensions(loading, fact)?;
     let incoming = loading.incoming.take();
     let keyed = keyed::stage(loading, incoming, spec, fact, &model).await?;
+    let keyed = infer::infer(loading, fact, &model, keyed).await?;
     loading.progress.loading(&loading.job.job, &fact.table());
     grain::check(loading, fact, &keyed.table, keyed.may_repeat).await?;
     let mut loaded = match spec.mode {
         FactMode::Append | FactMode::Replace => whole(loading, spec, fact, &keyed.table).await?,
+        FactMode::OverwritePartitions => overwrite(loading, fact, &keyed.table).await?,
         FactMode::Upsert => upsert::load(loading, fact, &keyed.table).await?,
     };
     loaded.rows_in = keyed.table.rows();
@@ -94,6 +97,44 @@ async fn whole(
         notes: unknown_members(loading, fact, &written).await?,
         ..Loaded::default()
     })
+}
+
+/// All rows are written as they come, each partition in place of the one that was there. A partition
+/// that becomes what it was is left as it is.
+async fn overwrite(loading: &mut Loading<'_>, fact: &Fact, keyed: &TableState) -> Result<Loaded> {
+    let spec = spec(fact);
+    let before = loading.load.preview().tables.get(&spec.name).cloned();
+    if let Some(before) = &before {
+        stage::check_partitions(before, &spec)?;
+        stage::check_columns(before, &spec)?;
+    }
+    let files = files_of(loading, fact, keyed).await?;
+    check_rows(fact, keyed.rows(), count(&files))?;
+    let written: BTreeSet<Option<i32>> = files.iter().map(|file| file.partition).collect();
+    let old = before.iter().flat_map(|before| &before.files);
+    let (gone, kept): (Vec<DataFile>, Vec<DataFile>) =
+        old.cloned().partition(|file| written.contains(&file.partition));
+    let (gone, add) = stage::without_same(gone, files.clone());
+    let mut loaded = Loaded { rows_written: count(&add), ..Loaded::default() };
+    if gone.is_empty() && add.is_empty() && before.is_some() {
+        return Ok(loaded);
+    }
+    let change = match gone.is_empty() {
+        true => Change::Append(add),
+        false => Change::Exchange { remove: gone.into_iter().map(|file| file.path).collect(), add },
+    };
+    loading.load.stage(spec.clone(), change)?;
+    let Some(table) = loading.load.preview().tables.get(&spec.name).cloned() else {
+        return Err(
+            Error::internal("a staged table is not in the preview").with("table", &spec.name)
+        );
+    };
+    let in_table = |file: &&DataFile| table.files.iter().any(|own| own.path == file.path);
+    let written: Vec<DataFile> = files.iter().filter(in_table).cloned().collect();
+    let written = stage::only(&table, &written);
+    grain::check_new(loading, fact, &stage::only(&table, &kept), &written).await?;
+    loaded.notes = unknown_members(loading, fact, &written).await?;
+    Ok(loaded)
 }
 
 /// Writes staged rows as the fact's files.

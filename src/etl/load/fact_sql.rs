@@ -4,7 +4,9 @@ use crate::error::{Error, Result};
 use crate::etl::fit::Wanted;
 use crate::etl::job::FactLoad;
 use crate::ids::SurrogateKey;
-use crate::model::{Calendar, Column, ColumnType, Dimension, DimensionKind, Fact, FactRole, Model};
+use crate::model::{
+    Calendar, Column, ColumnType, Dimension, DimensionKind, Fact, FactRole, Lag, Model, TimeOfDay,
+};
 
 /// The rows of the job on their way: the fact's own columns, natural keys, the event's moment.
 pub(super) const ROWS: &str = "rows_to_load";
@@ -18,7 +20,7 @@ pub(super) const EVENT: &str = "__event_at";
 pub(super) const DELETE: &str = "__delete";
 
 /// A name in SQL, whatever characters it has.
-pub(super) fn quoted(name: &str) -> String {
+pub(crate) fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
@@ -51,14 +53,13 @@ pub(super) fn natural_key(fact: &Fact, model: &Model) -> Result<Vec<String>> {
 }
 
 /// The natural key column of a role, by position, among the rows.
-fn key_name(role: &FactRole, position: usize) -> String {
+pub(super) fn key_name(role: &FactRole, position: usize) -> String {
     format!("__{}_{position}", role.role)
 }
 
 /// The columns that a job's rows are fitted to, and where each comes from.
 pub(super) fn staged_columns(fact: &Fact, load: &FactLoad, model: &Model) -> Result<Vec<Wanted>> {
-    let own = fact.degenerate.iter().chain(&fact.columns);
-    let mut wanted: Vec<Wanted> = own.map(Wanted::same).collect();
+    let mut wanted: Vec<Wanted> = fact.source_columns().map(Wanted::same).collect();
     for own in &mut wanted {
         // What identifies a row is never NULL: NULL equals nothing, not even itself.
         own.column.nullable &= !fact.key.contains(&own.column.name);
@@ -67,7 +68,12 @@ pub(super) fn staged_columns(fact: &Fact, load: &FactLoad, model: &Model) -> Res
         let dimension = dimension(model, role)?;
         let from = load.keys.get(&role.role).map(Vec::as_slice).unwrap_or_default();
         for (position, (key, from)) in dimension.natural_key.iter().zip(from).enumerate() {
-            let column = Column::new(key_name(role, position), key.ty, true);
+            // The time of day is that of a moment.
+            let ty = match dimension.kind {
+                DimensionKind::TimeOfDay(_) => ColumnType::Timestamp,
+                DimensionKind::Calendar(_) | DimensionKind::Loaded => key.ty,
+            };
+            let column = Column::new(key_name(role, position), ty, true);
             wanted.push(Wanted { from: from.clone(), column });
         }
     }
@@ -89,6 +95,7 @@ pub(super) fn look_up(fact: &Fact, model: &Model, more: &[String]) -> Result<Str
         let dimension = dimension(model, role)?;
         let key = match &dimension.kind {
             DimensionKind::Calendar(calendar) => day_key(role, calendar),
+            DimensionKind::TimeOfDay(times) => time_key(role, times),
             DimensionKind::Loaded => {
                 joins.push(join(role, dimension));
                 member_key(role, dimension)
@@ -96,8 +103,10 @@ pub(super) fn look_up(fact: &Fact, model: &Model, more: &[String]) -> Result<Str
         };
         keys.push(format!("{key} AS {}", quoted(&role.key_column())));
     }
-    let own = fact.degenerate.iter().chain(&fact.columns).map(|column| &column.name);
-    let own = own.map(|name| format!("r.{}", quoted(name)));
+    let own = fact.degenerate.iter().chain(&fact.columns).map(|column| {
+        let lag = fact.lags.iter().find(|lag| lag.name == column.name);
+        lag.map_or_else(|| format!("r.{}", quoted(&column.name)), |lag| days_between(fact, lag))
+    });
     let columns: Vec<String> = keys.into_iter().chain(own).chain(more.iter().cloned()).collect();
     let keyed = format!("SELECT {} FROM {ROWS} AS r {}", columns.join(", "), joins.join(" "));
     Ok(match (&fact.partition_by_month_of, fact.partition_column()) {
@@ -179,6 +188,15 @@ fn member_key(role: &FactRole, dimension: &Dimension) -> String {
     )
 }
 
+/// Days from one milestone to another, in the calendar or not.
+fn days_between(fact: &Fact, lag: &Lag) -> String {
+    let day = |role: &str| {
+        let role = fact.role(role).map(|role| key_name(role, 0)).unwrap_or_default();
+        format!("arrow_cast(r.{}, 'Int32')", quoted(&role))
+    };
+    format!("{} - {} AS {}", day(&lag.to), day(&lag.from), quoted(&lag.name))
+}
+
 fn day_key(role: &FactRole, calendar: &Calendar) -> String {
     let day = format!("r.{}", quoted(&key_name(role, 0)));
     format!(
@@ -189,5 +207,17 @@ fn day_key(role: &FactRole, calendar: &Calendar) -> String {
         calendar.from,
         calendar.to,
         SurrogateKey::UNKNOWN.0,
+    )
+}
+
+fn time_key(role: &FactRole, times: &TimeOfDay) -> String {
+    let moment = format!("r.{}", quoted(&key_name(role, 0)));
+    let zone = times.time_zone.replace('\'', "''");
+    let local = format!("arrow_cast({moment}, 'Timestamp(Microsecond, Some(\"{zone}\"))')");
+    format!(
+        "CAST(CASE WHEN {moment} IS NULL THEN {} ELSE date_part('hour', {local}) * 100 \
+         + date_part('minute', {local}) - date_part('minute', {local}) % {} END AS INT)",
+        SurrogateKey::NOT_APPLICABLE.0,
+        times.step_minutes,
     )
 }

@@ -1,9 +1,9 @@
 //! A job's rows with their surrogate keys, staged in one pass: transformed, fitted, looked up.
 
-use super::Loading;
 use super::fact_sql::{self, DELETE, EVENT, KEYED, ROWS};
 use super::fact_table::{check_rows, stored_columns};
 use super::grain::Grain;
+use super::{Loading, infer};
 use crate::engine::Streamed;
 use crate::error::{Error, Result};
 use crate::etl::fit::Fitting;
@@ -21,8 +21,8 @@ const ABOUT_ROWS: u64 = 1_000_000;
 
 /// A job's rows with their surrogate keys.
 pub(super) struct Keyed {
-    /// The fact's columns; then natural keys, as far as they tell rows apart; then, for an
-    /// upsert, [`DELETE`]. Clustered by the fact's partition column.
+    /// The fact's columns; then natural keys, as far as they tell rows apart or may be inferred
+    /// members'; then, for an upsert, [`DELETE`]. Clustered by the fact's partition column.
     pub(super) table: TableState,
     /// Whether a key may have come twice.
     pub(super) may_repeat: bool,
@@ -62,7 +62,7 @@ pub(super) async fn stage(
     let passing = Arc::new(Mutex::new(Passing { rows: 0, without_event: 0, grain }));
     let rows = observed(rows::fitted(&query, fitting).await?, Arc::clone(&passing));
 
-    let (more, columns) = columns(job, fact, &fitted, &natural);
+    let (more, columns) = columns(job, fact, &fitted, &kept(fact, model, natural));
     let sql = fact_sql::look_up(fact, model, &more)?;
     let about_rows = about_rows.unwrap_or(ABOUT_ROWS);
     let session = loading.session_over(Streamed::new(ROWS, fitted, about_rows, rows));
@@ -78,6 +78,23 @@ pub(super) async fn stage(
     let may_repeat =
         may_repeat.map_err(|error| Error::internal("keys are not told apart").caused_by(error))?;
     Ok(Keyed { table, may_repeat, notes })
+}
+
+/// The columns that are kept beside the fact's own: natural keys that tell rows apart, and those of
+/// members that may be inferred.
+fn kept(fact: &Fact, model: &Model, mut columns: Vec<String>) -> Vec<String> {
+    for role in infer::roles(fact, model) {
+        let keys = model.dimension(&role.dimension).map_or(0, |d| d.natural_key.len());
+        let keys = (0..keys).map(|position| fact_sql::key_name(role, position));
+        columns.extend(keys.chain([EVENT.to_owned()]));
+    }
+    let mut once = Vec::new();
+    columns.retain(|column| {
+        let first = !once.contains(column);
+        once.push(column.clone());
+        first
+    });
+    columns
 }
 
 /// Columns beside the fact's own, as SQL, and all columns that are staged.

@@ -3,21 +3,27 @@
 //! Each loader writes files, checks what it wrote, and says to the [`Load`] what becomes of the
 //! table; nobody sees any of it before the run publishes.
 
-pub(crate) mod calendar;
+mod calendar;
+mod closure;
 pub(crate) mod clustered;
 pub(crate) mod compact;
 pub(crate) mod dimension;
 pub(crate) mod fact;
 mod fact_sql;
 mod fact_table;
+pub(crate) mod generated;
 mod grain;
 mod hilbert;
+mod holidays;
+mod infer;
 mod keyed;
 mod matching;
 pub(crate) mod repoint;
 mod scd;
 mod stage;
 mod upsert;
+
+pub(crate) use fact_sql::quoted;
 
 use super::job::{Job, LoadSpec};
 use super::progress::Progress;

@@ -53,8 +53,7 @@ impl Moment {
     }
 
     fn of_load(fact: &Fact, model: &Model, load: &FactLoad) -> Option<Self> {
-        let mut own = fact.degenerate.iter().chain(&fact.columns);
-        if own.any(|column| column.name == load.event_at) {
+        if fact.source_columns().any(|column| column.name == load.event_at) {
             return Some(Self::Column(load.event_at.clone()));
         }
         let is_calendar = |role: &&FactRole| {

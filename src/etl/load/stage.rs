@@ -24,6 +24,21 @@ fn same(table: &TableState, spec: &TableSpec, files: &[DataFile]) -> bool {
         && identities(&table.files) == identities(files)
 }
 
+/// Files that leave and files that join, without the partitions in which both hold the same.
+pub(crate) fn without_same(
+    leave: Vec<DataFile>,
+    join: Vec<DataFile>,
+) -> (Vec<DataFile>, Vec<DataFile>) {
+    let of = |files: &[DataFile], partition: Option<i32>| -> Vec<String> {
+        let files = files.iter().filter(|file| file.partition == partition);
+        files.map(|file| file.sha256.clone()).collect()
+    };
+    let differs = |partition| of(&leave, partition) != of(&join, partition);
+    let left = leave.iter().filter(|file| differs(file.partition)).cloned().collect();
+    let joined = join.iter().filter(|file| differs(file.partition)).cloned().collect();
+    (left, joined)
+}
+
 /// A table of which only some files are seen.
 pub(crate) fn only(table: &TableState, files: &[DataFile]) -> TableState {
     TableState { files: files.to_vec(), ..table.clone() }

@@ -44,13 +44,13 @@ pub(super) async fn run(
         load.depends_on(&table);
     }
     summary.notes.extend(kept(job, &model, load.base()));
-    let upstream = upstream::upstream(job, &model, &load.preview());
     summary.notes.extend(plans.iter().filter_map(gone));
     let loaded = match plans {
         [plan] if flows(job) => flowing(request, load, job, plan, &mut summary).await?,
         _ => staged(request, load, job, plans, &mut summary).await?,
     };
-    for (name, input) in upstream {
+    // Now: a fact may have added members to its dimensions, and that is no news to it.
+    for (name, input) in upstream::upstream(job, &model, &load.preview()) {
         load.set_inputs(&job.job, &name, vec![input]);
     }
     summary.rows_in = loaded.rows_in;
@@ -199,7 +199,7 @@ pub(crate) async fn plans(
     let read = base.inputs.get(&job.job);
     let anew = reads_anew(job, model, base);
     // Who is missing among all members is known only with those who were refused.
-    let closes = matches!(&job.load, LoadSpec::Dimension(load) if load.missing == Missing::Close);
+    let closes = matches!(&job.load, LoadSpec::Dimension(load) if load.missing != Missing::Keep);
     let mut plans = Vec::with_capacity(job.sources.len());
     for source in &job.sources {
         let before = read.and_then(|read| read.get(&source.name)).map(Vec::as_slice);

@@ -4,7 +4,7 @@ use super::{AggregateSummary, JobSummary, RepointSummary, run_id};
 use crate::clock::Clock;
 use crate::error::Result;
 use crate::ids::{ReleaseId, RunId};
-use crate::store::{RunRecord, RunStatus, StepRecord, Warehouse};
+use crate::store::{QualityRecord, RunRecord, RunStatus, StepRecord, Warehouse};
 use chrono::{DateTime, Utc};
 use std::sync::Arc;
 
@@ -27,6 +27,7 @@ impl Record {
             release: None,
             error: None,
             steps: Vec::new(),
+            quality: Vec::new(),
         };
         warehouse.record_run(&run).await?;
         Ok(Self { warehouse: warehouse.clone(), clock: Arc::clone(clock), run })
@@ -34,6 +35,11 @@ impl Record {
 
     pub(crate) fn run(&self) -> &RunId {
         &self.run.run
+    }
+
+    /// Remembers what was expected of tables, and what was found.
+    pub(crate) fn looked_at(&mut self, quality: Vec<QualityRecord>) {
+        self.run.quality = quality;
     }
 
     /// Records how the run ended, and the steps it took.

@@ -6,8 +6,12 @@ fn date(year: i32, month: u32, day: u32) -> NaiveDate {
     NaiveDate::from_ymd_opt(year, month, day).unwrap()
 }
 
+fn calendar(from: NaiveDate, to: NaiveDate, fiscal_year_start_month: u32) -> Calendar {
+    Calendar { from, to, fiscal_year_start_month, retail: None, holidays: None }
+}
+
 fn one_day(day: NaiveDate, fiscal_year_start_month: u32) -> CalendarDay {
-    let calendar = Calendar { from: day, to: day, fiscal_year_start_month };
+    let calendar = calendar(day, day, fiscal_year_start_month);
     let days: Vec<_> = calendar.days().collect();
     assert_eq!(days.len(), 1);
     days.into_iter().next().unwrap()
@@ -46,8 +50,7 @@ fn fiscal_years_bear_the_year_in_which_they_end() {
 
 #[test]
 fn leap_days_and_long_years() {
-    let calendar =
-        Calendar { from: date(2000, 1, 1), to: date(2000, 12, 31), fiscal_year_start_month: 1 };
+    let calendar = calendar(date(2000, 1, 1), date(2000, 12, 31), 1);
     assert_eq!(calendar.days().count(), 366);
     assert!(one_day(date(2024, 2, 29), 1).is_month_end);
     assert!(!one_day(date(2024, 2, 28), 1).is_month_end);
@@ -60,8 +63,7 @@ fn leap_days_and_long_years() {
 
 #[test]
 fn no_day_is_missing_and_none_is_there_twice() {
-    let calendar =
-        Calendar { from: date(2019, 12, 30), to: date(2033, 1, 2), fiscal_year_start_month: 7 };
+    let calendar = calendar(date(2019, 12, 30), date(2033, 1, 2), 7);
     let days: Vec<CalendarDay> = calendar.days().collect();
     for pair in days.windows(2) {
         assert_eq!(pair[0].date + Days::new(1), pair[1].date);
@@ -74,14 +76,85 @@ fn no_day_is_missing_and_none_is_there_twice() {
 #[test]
 fn the_attributes_are_the_fields_of_a_day() {
     let day = format!("{:?}", one_day(date(2025, 1, 1), 1));
-    let positions: Vec<usize> = Calendar::attributes()
+    let positions: Vec<usize> = Calendar::always()
         .iter()
         .map(|attribute| day.find(&format!(" {}: ", attribute.column.name)).unwrap())
         .collect();
     assert!(positions.is_sorted());
 }
 
+fn retail(pattern: [u8; 3], ends: &str) -> RetailYear {
+    RetailYear { pattern, ends: ends.parse().unwrap(), numbered_by_begin: true }
+}
+
+/// The National Retail Federation's published 4-5-4 calendar: fiscal years begin on 29 January
+/// 2023, 4 February 2024 and 2 February 2025; 2023 has 53 weeks.
+#[test]
+fn retail_years_are_those_that_were_published() {
+    let nrf = retail([4, 5, 4], "nearest saturday of january");
+    let place = |year, month, day| {
+        let place = nrf.place(date(year, month, day)).unwrap();
+        (place.year, place.quarter, place.period, place.week)
+    };
+    assert_eq!(place(2023, 1, 28), (2022, 4, 12, 52));
+    assert_eq!(place(2023, 1, 29), (2023, 1, 1, 1));
+    assert_eq!(place(2023, 2, 26), (2023, 1, 2, 5));
+    assert_eq!(place(2023, 4, 2), (2023, 1, 3, 10));
+    assert_eq!(place(2024, 1, 28), (2023, 4, 12, 53));
+    assert_eq!(place(2024, 2, 3), (2023, 4, 12, 53));
+    assert_eq!(place(2024, 2, 4), (2024, 1, 1, 1));
+    assert_eq!(place(2025, 2, 1), (2024, 4, 12, 52));
+    assert_eq!(place(2025, 2, 2), (2025, 1, 1, 1));
+    let day = nrf.place(date(2023, 2, 26)).unwrap();
+    let names = [day.quarter_name(), day.period_name(), day.week_name()];
+    assert_eq!(names, ["RY2023-Q1", "RY2023-P02", "RY2023-W05"]);
+}
+
+#[test]
+fn what_ends_no_retail_year_is_told() {
+    for wrong in ["saturday of january", "last caturday of january", "last saturday of jan 3"] {
+        assert!(wrong.parse::<YearEnd>().unwrap_err().contains("last saturday of january"));
+    }
+}
+
 proptest! {
+    /// Whatever the pattern and the end: a year has 52 or 53 weeks of seven days, each in one
+    /// period, and only its last period may have a week more than the pattern says.
+    #[test]
+    fn retail_years_are_whole(
+        start in 1950..2100i32,
+        weekday in prop::sample::select(vec!["monday", "saturday", "sunday"]),
+        month in prop::sample::select(vec!["january", "june", "december", "february"]),
+        which in prop::sample::select(vec!["last", "nearest"]),
+        pattern in prop::sample::select(vec![[4u8, 4, 5], [4, 5, 4], [5, 4, 4]]),
+        numbered_by_begin in any::<bool>(),
+    ) {
+        let ends: YearEnd = format!("{which} {weekday} of {month}").parse().unwrap();
+        let years = RetailYear { pattern, ends, numbered_by_begin };
+        let first = date(start, 1, 1);
+        let days: Vec<RetailDay> =
+            first.iter_days().take(365 * 4).map(|day| years.place(day).unwrap()).collect();
+        let in_order = days.windows(2).all(|pair| {
+            let (a, b) = (pair[0], pair[1]);
+            (a.year, a.week) <= (b.year, b.week) && b.year - a.year <= 1
+        });
+        prop_assert!(in_order);
+        let whole = days.chunk_by(|a, b| a.year == b.year).skip(1).take(2);
+        for year in whole {
+            prop_assert!(year.len() == 52 * 7 || year.len() == 53 * 7, "{} days", year.len());
+            for (index, day) in year.iter().enumerate() {
+                prop_assert_eq!(day.week as usize, index / 7 + 1);
+                prop_assert_eq!((day.period - 1) / 3 + 1, day.quarter);
+            }
+            for period in 1..=12i16 {
+                let days = year.iter().filter(|day| day.period == period).count();
+                let weeks = usize::from(pattern[(period as usize - 1) % 3]);
+                let more = if period == 12 { year.len() / 7 - 52 } else { 0 };
+                prop_assert_eq!(days, (weeks + more) * 7);
+            }
+        }
+    }
+
     /// Against chrono's own formatting and arithmetic.
     #[test]
     fn any_day_agrees_with_chrono(offset in 0_u64..400_000, start in 1_u32..=12) {

@@ -1,15 +1,15 @@
-//! Dimensions: natural key, attributes, hierarchies; or a calendar, whose columns are given.
+//! Dimensions: natural key, attributes, hierarchies; or generated ones, whose columns are given.
 
 use super::super::document::{
-    AttributeFields, CalendarFields, ColumnFields, DimensionDocument, HierarchyFields, LevelFields,
+    AttributeFields, ColumnFields, DimensionDocument, HierarchyFields, LevelFields,
+    ParentChildFields, Text,
 };
 use super::super::{
-    Attribute, Calendar, Column, ColumnType, Dimension, DimensionKind, Hierarchy, History, Level,
+    Attribute, Column, ColumnType, Dimension, DimensionKind, Hierarchy, History, Level, ParentChild,
 };
-use super::columns;
 use super::sheet::Sheet;
+use super::{columns, generated};
 use crate::yaml::{Located, NameOr};
-use chrono::{Datelike, NaiveDate};
 
 /// The resolved dimension of a document.
 pub(super) fn resolve(document: &DimensionDocument, sheet: &mut Sheet<'_>) -> Dimension {
@@ -23,62 +23,15 @@ pub(super) fn resolve(document: &DimensionDocument, sheet: &mut Sheet<'_>) -> Di
         natural_key: Vec::new(),
         attributes: Vec::new(),
         hierarchies: Vec::new(),
+        infers_members: false,
+        parent_child: None,
     };
-    match &document.calendar {
-        Some(fields) => generated(document, fields, &mut dimension, sheet),
-        None => loaded(document, &mut dimension, sheet),
+    if document.calendar.is_some() || document.time_of_day.is_some() {
+        generated::resolve(document, &mut dimension, sheet);
+    } else {
+        loaded(document, &mut dimension, sheet);
     }
     dimension
-}
-
-fn generated(
-    document: &DimensionDocument,
-    fields: &Located<CalendarFields>,
-    dimension: &mut Dimension,
-    sheet: &mut Sheet<'_>,
-) {
-    let own = document.natural_key.iter().map(|column| &column.name);
-    let own = own.chain(document.attributes.iter().map(|attribute| &attribute.name));
-    let own = own.chain(document.hierarchies.iter().map(|hierarchy| &hierarchy.name));
-    for name in own {
-        let message = format!("`{}`: a calendar's columns and hierarchies are given", name.value);
-        sheet.fault_with_hint(name.place, message, "leave it out");
-    }
-    dimension.kind = DimensionKind::Calendar(calendar(fields, sheet));
-    dimension.natural_key = vec![Calendar::natural_key()];
-    dimension.attributes = Calendar::attributes();
-    dimension.hierarchies = Calendar::hierarchies();
-}
-
-fn calendar(fields: &CalendarFields, sheet: &mut Sheet<'_>) -> Calendar {
-    let mut day = |text: &Located<String>| {
-        let day = text.parse::<NaiveDate>().ok();
-        let day = day.filter(|day| (1900..=2999).contains(&day.year()));
-        if day.is_none() {
-            let message = format!(
-                "`{}` is no day a calendar can have, expected yyyy-mm-dd from 1900 to 2999",
-                text.value
-            );
-            sheet.fault(text.place, message);
-        }
-        day
-    };
-    let (from, to) = (day(&fields.from), day(&fields.to));
-    if let (Some(from), Some(to)) = (from, to)
-        && from > to
-    {
-        sheet.fault(fields.to.place, format!("the calendar ends on {to}, before it begins"));
-    }
-    let month = fields.fiscal_year_start_month.unwrap_or_default();
-    let month = if fields.fiscal_year_start_month.is_none() { 1 } else { month.value };
-    if let (false, Some(written)) = ((1..=12).contains(&month), fields.fiscal_year_start_month) {
-        sheet.fault(written.place, format!("{month} is no month, expected 1 to 12"));
-    }
-    Calendar {
-        from: from.unwrap_or_default(),
-        to: to.unwrap_or_default(),
-        fiscal_year_start_month: month.clamp(1, 12),
-    }
 }
 
 fn loaded(document: &DimensionDocument, dimension: &mut Dimension, sheet: &mut Sheet<'_>) {
@@ -91,6 +44,7 @@ fn loaded(document: &DimensionDocument, dimension: &mut Dimension, sheet: &mut S
     let names = document.natural_key.iter().map(|column| &column.name);
     let names = names.chain(document.attributes.iter().map(|attribute| &attribute.name));
     sheet.unique("column", names.clone());
+    dimension.infers_members = document.inferred_members.is_some_and(|inferred| inferred.value);
     let given = given_columns(dimension);
     for name in names.filter(|name| given.contains(&name.value)) {
         let message = format!("column `{}` is one that the system adds", name.value);
@@ -102,19 +56,26 @@ fn loaded(document: &DimensionDocument, dimension: &mut Dimension, sheet: &mut S
         let attribute = attribute(fields, sheet);
         // Of columns of the same name the first stays.
         let new = |a: &Attribute| dimension.described_columns().all(|c| c.name != a.column.name);
-        dimension.attributes.extend(attribute.filter(new));
+        let Some(attribute) = attribute.filter(new) else { continue };
+        let derived = derived(&attribute, fields, document, sheet);
+        dimension.attributes.push(attribute);
+        dimension.attributes.extend(derived);
     }
     sheet.unique("hierarchy", document.hierarchies.iter().map(|hierarchy| &hierarchy.name));
     for fields in &document.hierarchies {
         let hierarchy = hierarchy(fields, dimension, sheet);
         dimension.hierarchies.push(hierarchy);
     }
+    dimension.parent_child =
+        document.parent_child.as_ref().map(|fields| parent_child(fields, dimension, sheet));
 }
 
 /// Columns that the system adds to a loaded dimension.
 fn given_columns(dimension: &Dimension) -> Vec<String> {
     let versions = ["valid_from", "valid_to", "is_current"].map(str::to_owned);
-    [dimension.key_column(), dimension.durable_key_column()].into_iter().chain(versions).collect()
+    let keys = [dimension.key_column(), dimension.durable_key_column()];
+    let inferred = dimension.infers_members.then(|| "is_inferred".to_owned());
+    keys.into_iter().chain(versions).chain(inferred).collect()
 }
 
 fn key_column(fields: &ColumnFields, sheet: &mut Sheet<'_>) -> Option<Column> {
@@ -140,11 +101,14 @@ fn attribute(fields: &AttributeFields, sheet: &mut Sheet<'_>) -> Option<Attribut
     let description = sheet.description("attribute", &fields.name, fields.description.as_ref());
     let history = match fields.history {
         None => History::Overwrite,
-        Some(Located { value: 1, .. }) => History::Overwrite,
-        Some(Located { value: 2, .. }) => History::NewVersion,
+        Some(Located { value: 0, .. }) => History::Original,
+        Some(Located { value: 1 | 3, .. }) => History::Overwrite,
+        Some(Located { value: 2 | 6, .. }) => History::NewVersion,
         Some(other) => {
             let message = format!(
-                "history type {} is not supported, expected 1 (overwrite) or 2 (new version)",
+                "there is no history type {}, expected 0 (the first value stays), 1 (overwrite), \
+                 2 (new version), 3 (overwrite, the value before beside it) or 6 (new version, the \
+                 present value beside it)",
                 other.value
             );
             sheet.fault(other.place, message);
@@ -165,6 +129,75 @@ fn attribute(fields: &AttributeFields, sheet: &mut Sheet<'_>) -> Option<Attribut
     let mut column = Column::new(fields.name.value.clone(), ty, nullable).described(description);
     column.unit = fields.unit.as_ref().map(|unit| unit.value.clone());
     Some(Attribute { column, history })
+}
+
+/// The column beside an attribute of type 3 or 6.
+fn derived(
+    attribute: &Attribute,
+    fields: &AttributeFields,
+    document: &DimensionDocument,
+    sheet: &mut Sheet<'_>,
+) -> Option<Attribute> {
+    let of = &attribute.column.name;
+    let (name, history, what) = match fields.history?.value {
+        3 => (format!("previous_{of}"), History::PreviousOf(of.clone()), "before it changed last"),
+        6 => (format!("current_{of}"), History::CurrentOf(of.clone()), "as it is now"),
+        _ => return None,
+    };
+    let names = document.natural_key.iter().map(|column| &column.name);
+    let mut names = names.chain(document.attributes.iter().map(|attribute| &attribute.name));
+    if let Some(taken) = names.find(|taken| taken.value == name) {
+        let message = format!("column `{name}` is one that the history of `{of}` adds");
+        sheet.fault_with_hint(taken.place, message, "choose another name");
+        return None;
+    }
+    let mut column = attribute.column.clone();
+    let description = format!("{} ({what})", column.description);
+    (column.name, column.nullable, column.description) = (name, true, description);
+    Some(Attribute { column, history })
+}
+
+/// A parent's natural key is of the same columns as its child's.
+fn parent_child(
+    fields: &Located<ParentChildFields>,
+    dimension: &Dimension,
+    sheet: &mut Sheet<'_>,
+) -> ParentChild {
+    let candidates: Vec<&str> =
+        dimension.source_columns().map(|column| column.name.as_str()).collect();
+    if fields.parent.len() != dimension.natural_key.len() && sheet.sound {
+        let natural = dimension.natural_key.iter().map(|column| column.name.as_str());
+        let message = format!(
+            "`parent` names {} columns, but the natural key has {} ({})",
+            fields.parent.len(),
+            dimension.natural_key.len(),
+            natural.collect::<Vec<_>>().join(", ")
+        );
+        sheet.fault(fields.place, message);
+    }
+    for (name, key) in fields.parent.iter().zip(&dimension.natural_key) {
+        let column = dimension.source_columns().find(|column| column.name == name.value);
+        match column {
+            None if sheet.sound => sheet.unknown("column", name, &candidates),
+            Some(column) if column.ty != key.ty => {
+                let message = format!(
+                    "column `{}` is {}, but `{}` of the natural key is {}",
+                    column.name, column.ty, key.name, key.ty
+                );
+                sheet.fault(name.place, message);
+            }
+            _ => {}
+        }
+    }
+    let is_key = |name: &Text| dimension.natural_key.iter().any(|key| key.name == name.value);
+    if fields.parent.iter().all(is_key) {
+        let message = "a member's parent would be the member itself: no attribute says who it is";
+        sheet.fault(fields.place, message);
+    }
+    ParentChild {
+        description: fields.description.as_ref().map(|text| text.value.clone()).unwrap_or_default(),
+        parent: fields.parent.iter().map(|name| name.value.clone()).collect(),
+    }
 }
 
 fn hierarchy(fields: &HierarchyFields, dimension: &Dimension, sheet: &mut Sheet<'_>) -> Hierarchy {

@@ -1,7 +1,9 @@
 //! Facts: roles, degenerate dimensions, columns and the key.
 
 use super::super::document::{ColumnFields, FactDocument, FactKindWord, RoleFields, Text};
-use super::super::{Column, ColumnType, Dimension, DimensionKind, Fact, FactKind, FactRole, fact};
+use super::super::{
+    Column, ColumnType, Dimension, DimensionKind, Fact, FactKind, FactRole, Lag, fact,
+};
 use super::Known;
 use super::columns;
 use super::sheet::Sheet;
@@ -23,6 +25,7 @@ pub(super) fn resolve(document: &FactDocument, known: &Known, sheet: &mut Sheet<
         roles: Vec::new(),
         degenerate: Vec::new(),
         columns: Vec::new(),
+        lags: Vec::new(),
         key: document.key.iter().map(|column| column.value.clone()).collect(),
         partition_by_month_of: document.partition_by_month_of.as_ref().map(|r| r.value.clone()),
         sort_by: document.sort_by.iter().map(|column| column.value.clone()).collect(),
@@ -38,6 +41,7 @@ pub(super) fn resolve(document: &FactDocument, known: &Known, sheet: &mut Sheet<
     };
     fact.degenerate = own(&document.degenerate, "degenerate dimension");
     fact.columns = own(&document.columns, "column");
+    lags(document, &mut fact, known, sheet);
     references(document, &fact, known, sheet);
     curve(document, &fact, sheet);
     fact
@@ -98,7 +102,10 @@ fn names(document: &FactDocument, fact: &Fact, sheet: &mut Sheet<'_>) {
         .zip(&fact.roles)
         .map(|(written, role)| Located { value: role.role.clone(), place: written.place })
         .collect();
-    let columns = || document.degenerate.iter().chain(&document.columns).map(|column| &column.name);
+    let columns = || {
+        let own = document.degenerate.iter().chain(&document.columns).map(|column| &column.name);
+        own.chain(document.lags.iter().map(|lag| &lag.name))
+    };
     sheet.unique("name", roles.iter().chain(columns()));
     for name in columns() {
         let is_key = fact.roles.iter().any(|role| role.key_column() == name.value);
@@ -113,6 +120,41 @@ fn names(document: &FactDocument, fact: &Fact, sheet: &mut Sheet<'_>) {
     }
 }
 
+/// Lags are columns that count days from one calendar role to another.
+fn lags(document: &FactDocument, fact: &mut Fact, known: &Known, sheet: &mut Sheet<'_>) {
+    let roles: Vec<String> = fact.roles.iter().map(|role| role.role.clone()).collect();
+    let roles: Vec<&str> = roles.iter().map(String::as_str).collect();
+    for fields in &document.lags {
+        sheet.name("lag", &fields.name);
+        let description = sheet.description("lag", &fields.name, fields.description.as_ref());
+        for milestone in [&fields.from, &fields.to] {
+            let Some(role) = fact.role(milestone) else {
+                sheet.unknown("role", milestone, &roles);
+                continue;
+            };
+            let dimension = known.sound_dimension(&role.dimension);
+            if dimension.is_some_and(|dimension| !is_calendar(dimension)) {
+                let message = format!(
+                    "role `{}` is played by dimension `{}`, which is not a calendar",
+                    role.role, role.dimension
+                );
+                sheet.fault(milestone.place, message);
+            }
+        }
+        if fields.from.value == fields.to.value {
+            sheet.fault(fields.to.place, "from a milestone to itself are no days");
+        }
+        let mut column = Column::new(fields.name.value.clone(), ColumnType::Int32, true);
+        (column.description, column.unit) = (description, Some("days".to_owned()));
+        fact.columns.push(column);
+        fact.lags.push(Lag {
+            name: fields.name.value.clone(),
+            from: fields.from.value.clone(),
+            to: fields.to.value.clone(),
+        });
+    }
+}
+
 /// The key, the sort order and the partitioning name what there is.
 fn references(document: &FactDocument, fact: &Fact, known: &Known, sheet: &mut Sheet<'_>) {
     if document.key.is_empty() {
@@ -124,6 +166,10 @@ fn references(document: &FactDocument, fact: &Fact, known: &Known, sheet: &mut S
     let keys: Vec<String> = fact.roles.iter().map(FactRole::key_column).collect();
     let own = fact.degenerate.iter().chain(&fact.columns).map(|column| column.name.as_str());
     let names: Vec<&str> = keys.iter().map(String::as_str).chain(own).collect();
+    for lag in document.key.iter().filter(|name| fact.lags.iter().any(|l| l.name == name.value)) {
+        let message = format!("`{}` is computed, and identifies no row", lag.value);
+        sheet.fault(lag.place, message);
+    }
     for (what, list) in [
         ("key column", &document.key),
         ("column to sort by", &document.sort_by),
@@ -135,6 +181,14 @@ fn references(document: &FactDocument, fact: &Fact, known: &Known, sheet: &mut S
             if sheet.sound && !names.contains(&name.as_str()) {
                 sheet.unknown(what, name, &names);
             }
+        }
+    }
+    for name in &document.key {
+        let role = fact.roles.iter().find(|role| role.key_column() == name.value);
+        let dimension = role.and_then(|role| known.sound_dimension(&role.dimension));
+        if dimension.is_some_and(|d| matches!(d.kind, DimensionKind::TimeOfDay(_))) {
+            let message = format!("`{}` is a time of day, which several moments share", name.value);
+            sheet.fault_with_hint(name.place, message, "keep the moment in a column, as the key");
         }
     }
     let Some(partition) = &document.partition_by_month_of else { return };

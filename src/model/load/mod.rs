@@ -9,14 +9,16 @@ mod columns;
 mod cube;
 mod derived;
 mod dimension;
+mod expectation;
 mod fact;
+mod generated;
 mod measure;
 mod sheet;
 mod sql;
 mod uses;
 
 use super::document::{SchemaDocument, Text, kind_of};
-use super::{Cube, Dimension, Fact, Model};
+use super::{Cube, Dimension, Expectation, Fact, Model};
 use crate::yaml::{Document, Fault, Faults};
 use sheet::Sheet;
 use std::collections::BTreeMap;
@@ -48,6 +50,8 @@ pub fn load<F: AsRef<str>, T: AsRef<str>>(files: &[(F, T)]) -> Result<Model, Fau
         if let SchemaDocument::Dimension(document) = document {
             let mut sheet = Sheet::new(file, &mut faults);
             let value = dimension::resolve(document, &mut sheet);
+            let expected = expectation::of_dimension(&document.expect, &value, &mut sheet);
+            known.expect(value.table(), expected);
             known.dimensions.push(Checked { sound: sheet.sound, value });
         }
     }
@@ -55,6 +59,8 @@ pub fn load<F: AsRef<str>, T: AsRef<str>>(files: &[(F, T)]) -> Result<Model, Fau
         if let SchemaDocument::Fact(document) = document {
             let mut sheet = Sheet::new(file, &mut faults);
             let value = fact::resolve(document, &known, &mut sheet);
+            let expected = expectation::of_fact(&document.expect, &value, &mut sheet);
+            known.expect(value.table(), expected);
             known.facts.push(Checked { sound: sheet.sound, value });
         }
     }
@@ -120,6 +126,8 @@ struct Checked<T> {
 struct Known {
     dimensions: Vec<Checked<Dimension>>,
     facts: Vec<Checked<Fact>>,
+    /// What is expected of tables.
+    expectations: BTreeMap<String, Vec<Expectation>>,
     /// Kind and name of documents not of their form.
     broken: Vec<(&'static str, String)>,
     /// A document was no YAML at all: whatever is unknown may be in there.
@@ -134,6 +142,12 @@ impl Known {
         };
         let name = document.keys().find(|(key, _)| key.value == kind).and_then(|(_, name)| name);
         self.broken.push((kind, name.map(|name| name.value.to_owned()).unwrap_or_default()));
+    }
+
+    fn expect(&mut self, table: String, expected: Vec<Expectation>) {
+        if !expected.is_empty() {
+            self.expectations.entry(table).or_default().extend(expected);
+        }
     }
 
     fn is_broken(&self, kind: &str, name: &str) -> bool {
@@ -175,6 +189,6 @@ impl Known {
         dimensions.sort_by(|a, b| a.name.cmp(&b.name));
         facts.sort_by(|a, b| a.name.cmp(&b.name));
         cubes.sort_by(|a, b| a.name.cmp(&b.name));
-        Model { dimensions, facts, cubes }
+        Model { dimensions, facts, cubes, expectations: self.expectations }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::history::{BEGINNING_US, GivenKeys, Observation, Version};
 use super::intern::encode;
-use super::pool::Pool;
+use super::pool::{Pool, named};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ids::SurrogateKey;
 use crate::model::{Dimension, History};
@@ -24,11 +24,16 @@ pub(super) fn given(pool: &Pool, before: &[Observation]) -> GivenKeys {
     pool.stored.iter().map(|v| ((v.member, began(v.member, v.from_us)), v.key)).collect()
 }
 
-/// Gives keys to versions that have none, after the largest there is: in the order of the first
+/// Gives keys to versions that have none, after the largest that there was: in the order of the first
 /// hierarchy, then of the natural key, then of time, so that what is near in the hierarchy is
 /// near in keys. Leaves the versions in order of key.
-pub(super) fn assign(dimension: &Dimension, pool: &Pool, versions: &mut [Version]) -> Result<()> {
-    let largest = pool.stored.iter().map(|stored| stored.key).max().unwrap_or(0);
+pub(super) fn assign(
+    dimension: &Dimension,
+    pool: &Pool,
+    last_key: i32,
+    versions: &mut [Version],
+) -> Result<()> {
+    let largest = pool.stored.iter().map(|stored| stored.key).max().unwrap_or(0).max(last_key);
     let new: Vec<usize> = (0..versions.len()).filter(|i| versions[*i].key.is_none()).collect();
     let order = encode(&order_columns(dimension, pool, versions, &new)?)?;
     let mut by_order: Vec<usize> = (0..new.len()).collect();
@@ -72,16 +77,12 @@ fn order_columns(
     let names = names.map(|level| &level.attribute);
     let keys = dimension.natural_key.iter().map(|column| &column.name);
     let pick = |name: &String| {
-        let overwritten = dimension
-            .attributes
-            .iter()
-            .any(|a| a.column.name == *name && a.history == History::Overwrite);
-        let row =
-            |i: &usize| if overwritten { versions[*i].overwritten } else { versions[*i].tracked };
-        let rows: UInt32Array = new.iter().map(row).collect();
-        let missing = || Error::internal("a level names no column").with("column", name);
-        let column = pool.rows.column_by_name(name).ok_or_else(missing)?;
-        take(column, &rows, None)
+        let attribute = dimension.attributes.iter().find(|a| a.column.name == *name);
+        let history = attribute.map(|attribute| &attribute.history);
+        let rows: UInt32Array = new.iter().map(|i| versions[*i].row_of(history)).collect();
+        // What is derived from an attribute orders as that does.
+        let name = history.and_then(History::derived_from).unwrap_or(name);
+        take(named(&pool.rows, name)?, &rows, None)
             .map_err(|error| Error::internal("members cannot be ordered").caused_by(error))
     };
     names.chain(keys).map(pick).collect()

@@ -26,6 +26,7 @@ mod keys;
 mod lost;
 mod observe;
 mod pool;
+mod previous;
 mod table;
 
 pub(crate) use history::{BEGINNING_US, OPEN_END_US};
@@ -38,6 +39,7 @@ use crate::etl::job::Missing;
 use crate::model::Dimension;
 use arrow::record_batch::RecordBatch;
 use pool::Pool;
+use std::collections::HashSet;
 
 /// What the kernel works on. Batches hold the columns that [`stored_columns`] and [`log_columns`]
 /// name, in that order.
@@ -53,6 +55,14 @@ pub(crate) struct Members<'a> {
     pub(crate) incoming: &'a RecordBatch,
     /// Since when each incoming row holds, in microseconds since 1970; the run's time if `None`.
     pub(crate) effective_us: Option<&'a [i64]>,
+    /// Which incoming rows say that their member was deleted; none if `None`.
+    pub(crate) deleted: Option<&'a [bool]>,
+    /// Whether the rows are natural keys that only facts know of.
+    pub(crate) inferred: bool,
+    /// Whether a deletion takes with it what its member was until then.
+    pub(crate) forgets: bool,
+    /// The largest surrogate key ever given: it is not given again.
+    pub(crate) last_key: i32,
     /// The run's business time, in microseconds since 1970.
     pub(crate) as_of_us: i64,
     /// What a member missing from the incoming rows means.
@@ -61,6 +71,13 @@ pub(crate) struct Members<'a> {
     pub(crate) refused: &'a Refused,
     /// Whether the dimension keeps a change log from now on.
     pub(crate) keep_log: bool,
+}
+
+impl Members<'_> {
+    /// Whether an incoming row, by position, says that its member was deleted.
+    fn is_deleted(&self, row: u32) -> bool {
+        self.deleted.is_some_and(|deleted| deleted[row as usize])
+    }
 }
 
 /// Members whose rows were refused: they are not missing.
@@ -86,6 +103,10 @@ pub(crate) struct Loaded {
     pub(crate) rows_changed: u64,
     /// Members closed because they are missing.
     pub(crate) closed: u64,
+    /// Members that were live before and are not now, those closed included.
+    pub(crate) deleted: u64,
+    /// The largest surrogate key ever given.
+    pub(crate) last_key: i32,
     /// Members that had a present version before.
     pub(crate) live_before: u64,
     /// Incoming rows that say other things than a row of the same member and moment.
@@ -105,9 +126,10 @@ pub(crate) fn load(members: &Members<'_>) -> Result<Loaded> {
     let seen = observe::observe(members, &pool)?;
     let given = keys::given(&pool, &seen.before);
     let mut versions = history::versions(&seen.all, &pool.tracked_value, &given);
-    keys::assign(members.dimension, &pool, &mut versions)?;
+    let gone = deleted(&seen.all);
+    keys::assign(members.dimension, &pool, members.last_key, &mut versions)?;
     let moved = pool.stored.iter().filter(|stored| moved(stored, &versions)).count() as u64;
-    let table = table::table(members.dimension, &pool, &versions)?;
+    let table = table::table(members.dimension, &pool, &seen, &versions)?;
     let log = if members.keep_log {
         Some(table::log(members.dimension, &pool, &seen.all)?)
     } else {
@@ -119,6 +141,8 @@ pub(crate) fn load(members: &Members<'_>) -> Result<Loaded> {
         table,
         log,
         closed: seen.closed,
+        deleted: lost_members(&seen.before, &gone),
+        last_key: last_key(members.last_key, &pool.stored, &versions),
         contradictions: seen.contradictions,
         live_before: live(&seen.before),
         moved,
@@ -126,10 +150,29 @@ pub(crate) fn load(members: &Members<'_>) -> Result<Loaded> {
     })
 }
 
-/// Members whose last observation is not their deletion.
+/// Members that are not there any more.
+fn deleted(settled: &[history::Observation]) -> HashSet<u32> {
+    let members = settled.chunk_by(|a, b| a.member == b.member);
+    members.filter(|seen| !history::is_live(seen)).map(|seen| seen[0].member).collect()
+}
+
+/// How many of those gone were there before.
+fn lost_members(before: &[history::Observation], gone: &HashSet<u32>) -> u64 {
+    let members = before.chunk_by(|a, b| a.member == b.member);
+    let there = members.filter(|seen| history::is_live(seen));
+    there.filter(|seen| gone.contains(&seen[0].member)).count() as u64
+}
+
+/// The largest key that was ever given.
+fn last_key(before: i32, stored: &[pool::Stored], versions: &[history::Version]) -> i32 {
+    let now = versions.iter().filter_map(|version| version.key);
+    stored.iter().map(|stored| stored.key).chain(now).fold(before, i32::max)
+}
+
+/// How many members are there.
 fn live(settled: &[history::Observation]) -> u64 {
     let members = settled.chunk_by(|a, b| a.member == b.member);
-    members.filter(|seen| seen.last().is_some_and(|last| last.row.is_some())).count() as u64
+    members.filter(|seen| history::is_live(seen)).count() as u64
 }
 
 /// Whether a version that is stored has another past now: it began or ended at another moment.

@@ -1,6 +1,6 @@
 //! What was said of members: before this load, and by it.
 
-use super::history::{Observation, settle};
+use super::history::{INFERRED_US, Observation, settle};
 use super::intern::encode;
 use super::pool::Pool;
 use super::{Members, Refused};
@@ -16,6 +16,8 @@ pub(super) struct Seen {
     pub(super) before: Vec<Observation>,
     /// All of them.
     pub(super) all: Vec<Observation>,
+    /// Whether what was said before was in a change log.
+    pub(super) is_logged: bool,
     /// Members that this load found missing and closed.
     pub(super) closed: u64,
     /// Incoming rows that contradict a row of the same member and moment.
@@ -25,20 +27,22 @@ pub(super) struct Seen {
 /// Gathers what was said.
 pub(super) fn observe(members: &Members<'_>, pool: &Pool) -> Result<Seen> {
     let before = match members.log {
-        Some(_) => settle(from_log(pool)),
+        Some(_) => settle(from_log(pool).chain(inferred(pool)).collect()),
         None => settle(from_table(pool)),
     };
     let last: HashMap<u32, Observation> = before.iter().map(|seen| (seen.member, *seen)).collect();
     let mut all = before.clone();
     let newest = newest(members, pool);
     let new = pool.incoming.clone().filter_map(|row| incoming(members, pool, &last, &newest, row));
-    let new: Vec<Observation> = new.collect();
+    let mut new: Vec<Observation> = new.collect();
+    // Of one moment's rows that which says that the member is gone outweighs.
+    new.sort_by_key(|seen| seen.row.is_none());
     let contradictions = contradictions(pool, new.clone());
     all.extend(new);
     let mut closed = 0;
-    if members.missing == Missing::Close {
+    if members.missing != Missing::Keep {
         let refused = RefusedMembers::new(members.refused, pool)?;
-        let gone = last.values().filter(|seen| {
+        let gone = last.values().filter(|seen| !seen.is_inferred()).filter(|seen| {
             let row = seen.row.filter(|_| !newest.contains_key(&seen.member));
             row.is_some_and(|row| !refused.has(row))
         });
@@ -48,7 +52,22 @@ pub(super) fn observe(members: &Members<'_>, pool: &Pool) -> Result<Seen> {
             closed += 1;
         }
     }
-    Ok(Seen { before, all: settle(all), closed, contradictions })
+    let mut all = settle(all);
+    if members.forgets {
+        all = since_deletion(&all);
+    }
+    Ok(Seen { before, all, is_logged: members.log.is_some(), closed, contradictions })
+}
+
+/// What is left where a deletion takes with it all that was said before: that, and what came after.
+/// The deletion itself stays, so that what comes late of the time before it is left out as well.
+fn since_deletion(settled: &[Observation]) -> Vec<Observation> {
+    let members = settled.chunk_by(|a, b| a.member == b.member);
+    let since = members.flat_map(|seen| {
+        let last = seen.iter().rposition(|seen| seen.row.is_none());
+        &seen[last.unwrap_or(0)..]
+    });
+    since.copied().collect()
 }
 
 /// Each incoming member's latest moment; the run's where rows do not say since when they hold.
@@ -96,26 +115,37 @@ impl RefusedMembers {
     }
 }
 
-fn from_log(pool: &Pool) -> Vec<Observation> {
+fn from_log(pool: &Pool) -> impl Iterator<Item = Observation> {
     let entry = |logged: &super::pool::Logged| Observation {
         member: pool.member[logged.row as usize],
         at_us: logged.at_us,
         row: (!logged.deleted).then_some(logged.row),
     };
-    pool.logged.iter().map(entry).collect()
+    pool.logged.iter().map(entry)
+}
+
+/// Members of whom no source has told yet.
+fn inferred(pool: &Pool) -> impl Iterator<Item = Observation> {
+    let inferred = pool.stored.iter().filter(|version| version.is_inferred);
+    inferred.map(|version| Observation {
+        member: version.member,
+        at_us: INFERRED_US,
+        row: Some(version.row),
+    })
 }
 
 /// Without a log, the versions themselves say what was seen: values since their start, a deletion
 /// at an end where no other version begins (which, standing later in the list, outweighs it).
 fn from_table(pool: &Pool) -> Vec<Observation> {
-    let ended = pool.stored.iter().filter(|version| version.to_us != super::OPEN_END_US);
+    let told = || pool.stored.iter().filter(|version| !version.is_inferred);
+    let ended = told().filter(|version| version.to_us != super::OPEN_END_US);
     let ends = ended.map(|v| Observation { member: v.member, at_us: v.to_us, row: None });
-    let starts = pool.stored.iter().map(|version| Observation {
+    let starts = told().map(|version| Observation {
         member: version.member,
         at_us: version.from_us,
         row: Some(version.row),
     });
-    ends.chain(starts).collect()
+    ends.chain(starts).chain(inferred(pool)).collect()
 }
 
 /// What an incoming row says; nothing where it repeats what is known.
@@ -128,12 +158,19 @@ fn incoming(
 ) -> Option<Observation> {
     let member = pool.member[row as usize];
     let mut at_us = effective_us(members, pool, row);
+    if members.inferred {
+        return Some(Observation { member, at_us: INFERRED_US, row: Some(row) });
+    }
+    if members.is_deleted(row - pool.incoming.start) {
+        return Some(Observation { member, at_us, row: None });
+    }
     let is_newest = newest.get(&member) == Some(&at_us);
     if let Some(last) = last.get(&member) {
         match last.row {
             // The run's time says nothing new of a member whose values are the same.
             Some(known)
                 if members.effective_us.is_none()
+                    && !last.is_inferred()
                     && last.at_us <= at_us
                     && same_values(pool, known, row) =>
             {
@@ -141,7 +178,7 @@ fn incoming(
             }
             // To be in a full snapshot again is to come back, whenever the row was last changed.
             // What else the snapshot says of the member is its past.
-            None if members.missing == Missing::Close && is_newest && at_us <= last.at_us => {
+            None if members.missing != Missing::Keep && is_newest && at_us <= last.at_us => {
                 at_us = members.as_of_us.max(last.at_us + 1);
             }
             _ => {}

@@ -2,10 +2,10 @@
 
 use super::Members;
 use super::intern::number_rows;
-use super::table::{described, placeholders};
+use super::table::{given, placeholders};
 use crate::error::{Error, Result};
 use crate::model::{Dimension, History};
-use arrow::array::{ArrayRef, AsArray};
+use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::compute::{concat, concat_batches, filter_record_batch};
 use arrow::datatypes::{Int32Type, TimestampMicrosecondType};
 use arrow::error::ArrowError;
@@ -22,6 +22,7 @@ pub(super) struct Stored {
     pub(super) durable: i32,
     pub(super) from_us: i64,
     pub(super) to_us: i64,
+    pub(super) is_inferred: bool,
 }
 
 /// A row of the change log.
@@ -35,8 +36,10 @@ pub(super) struct Logged {
 /// Natural keys and attributes of all rows, with tuples numbered.
 #[derive(Debug)]
 pub(super) struct Pool {
-    /// The described columns of every row.
+    /// The columns that sources give, of every row; those of the stored versions come first.
     pub(super) rows: RecordBatch,
+    /// The stored versions of real members as they are stored.
+    pub(super) current: Option<RecordBatch>,
     /// How many of them, from the first, are the natural key.
     pub(super) keys: usize,
     /// The member that each row is about.
@@ -56,10 +59,10 @@ pub(super) struct Pool {
 impl Pool {
     pub(super) fn new(members: &Members<'_>) -> Result<Self> {
         let dimension = members.dimension;
-        let stored = members.current.map(real_members).transpose()?;
-        let parts = stored.iter().chain(members.log).chain([members.incoming]);
+        let current = members.current.map(real_members).transpose()?;
+        let parts = current.iter().chain(members.log).chain([members.incoming]);
         let parts: Vec<RecordBatch> =
-            parts.map(|batch| described(dimension, batch)).collect::<Result<_>>()?;
+            parts.map(|batch| given(dimension, batch)).collect::<Result<_>>()?;
         let rows = concat_batches(&parts[0].schema(), &parts).map_err(broken)?;
         let total = u32::try_from(rows.num_rows())
             .map_err(|_| Error::internal("too many members for one load"))?;
@@ -67,23 +70,24 @@ impl Pool {
         let keys = dimension.natural_key.len();
         refuse_reserved(members, keys)?;
         let member = number_rows(&rows.columns()[..keys], count)?;
-        let stored = match &stored {
+        let stored = match &current {
             Some(batch) => stored_versions(dimension, batch, &member)?,
             None => Vec::new(),
         };
         let logged = members.log.map(|log| logged(log, stored.len())).transpose()?;
         Ok(Self {
             tracked_value: number_rows(
-                &with_history(dimension, &rows, History::NewVersion),
+                &with_history(dimension, &rows, &History::NewVersion)?,
                 count,
             )?,
             overwritten_value: number_rows(
-                &with_history(dimension, &rows, History::Overwrite),
+                &with_history(dimension, &rows, &History::Overwrite)?,
                 count,
             )?,
             incoming: total - members.incoming.num_rows() as u32..total,
             logged: logged.unwrap_or_default(),
             keys,
+            current,
             stored,
             member,
             rows,
@@ -115,10 +119,13 @@ fn refuse_reserved(members: &Members<'_>, keys: usize) -> Result<()> {
 }
 
 /// The attribute columns of one history type.
-fn with_history(dimension: &Dimension, rows: &RecordBatch, history: History) -> Vec<ArrayRef> {
-    let attributes = &rows.columns()[dimension.natural_key.len()..];
-    let wanted = dimension.attributes.iter().zip(attributes).filter(|(a, _)| a.history == history);
-    wanted.map(|(_, column)| ArrayRef::clone(column)).collect()
+fn with_history(
+    dimension: &Dimension,
+    rows: &RecordBatch,
+    history: &History,
+) -> Result<Vec<ArrayRef>> {
+    let wanted = dimension.attributes.iter().filter(|attribute| attribute.history == *history);
+    wanted.map(|attribute| named(rows, &attribute.column.name).cloned()).collect()
 }
 
 /// The stored rows without those that stand for unknown and not applicable.
@@ -139,6 +146,7 @@ fn stored_versions(
     let key = numbers(&dimension.key_column())?;
     let durable = numbers(&dimension.durable_key_column())?;
     let (from, to) = (times("valid_from")?, times("valid_to")?);
+    let inferred = batch.column_by_name("is_inferred").map(|column| column.as_boolean());
     let version = |row: usize| Stored {
         member: member[row],
         row: row as u32,
@@ -146,6 +154,7 @@ fn stored_versions(
         durable: durable.value(row),
         from_us: from.value(row),
         to_us: to.value(row),
+        is_inferred: inferred.is_some_and(|inferred| inferred.is_valid(row) && inferred.value(row)),
     };
     Ok((0..batch.num_rows()).map(version).collect())
 }
@@ -161,7 +170,7 @@ fn logged(log: &RecordBatch, first_row: usize) -> Result<Vec<Logged>> {
     Ok((0..log.num_rows()).map(entry).collect())
 }
 
-fn named<'a>(batch: &'a RecordBatch, name: &str) -> Result<&'a ArrayRef> {
+pub(super) fn named<'a>(batch: &'a RecordBatch, name: &str) -> Result<&'a ArrayRef> {
     let missing = || Error::internal("a stored dimension lacks a column").with("column", name);
     batch.column_by_name(name).ok_or_else(missing)
 }

@@ -3,7 +3,9 @@
 use super::history::{BEGINNING_US, OPEN_END_US, Observation, Version};
 use super::intern::encode;
 use super::keys::durable_keys;
-use super::pool::Pool;
+use super::observe::Seen;
+use super::pool::{Pool, named};
+use super::previous;
 use crate::error::{Error, Result};
 use crate::etl::columns::declared_type;
 use crate::ids::SurrogateKey;
@@ -37,11 +39,8 @@ pub(crate) fn stored_columns(dimension: &Dimension) -> Vec<Column> {
 /// member was deleted then (its attributes are NULL in that case).
 pub(crate) fn log_columns(dimension: &Dimension) -> Vec<Column> {
     let keys = dimension.natural_key.iter().cloned();
-    let attributes = dimension.attributes.iter().map(|attribute| {
-        let mut column = attribute.column.clone();
-        column.nullable = true;
-        column
-    });
+    let attributes = dimension.source_columns().skip(dimension.natural_key.len()).cloned();
+    let attributes = attributes.map(|column| Column { nullable: true, ..column });
     let own = [
         Column::new("effective_at", ColumnType::Timestamp, false)
             .described("since when the source says that these values hold"),
@@ -51,13 +50,10 @@ pub(crate) fn log_columns(dimension: &Dimension) -> Vec<Column> {
     keys.chain(attributes).chain(own).collect()
 }
 
-/// Natural key and attributes of a batch, by name; any of them may be NULL.
-pub(super) fn described(dimension: &Dimension, batch: &RecordBatch) -> Result<RecordBatch> {
-    let columns = dimension.described_columns().cloned().map(|mut column| {
-        column.nullable = true;
-        column
-    });
-    let columns: Vec<Column> = columns.collect();
+/// The columns of a batch that sources give, by name; any of them may be NULL.
+pub(super) fn given(dimension: &Dimension, batch: &RecordBatch) -> Result<RecordBatch> {
+    let columns = dimension.source_columns().cloned();
+    let columns: Vec<Column> = columns.map(|column| Column { nullable: true, ..column }).collect();
     let pick = |column: &Column| {
         let missing =
             || Error::internal("rows of a dimension lack a column").with("column", &column.name);
@@ -71,6 +67,7 @@ pub(super) fn described(dimension: &Dimension, batch: &RecordBatch) -> Result<Re
 pub(super) fn table(
     dimension: &Dimension,
     pool: &Pool,
+    seen: &Seen,
     versions: &[Version],
 ) -> Result<RecordBatch> {
     let durable = durable_keys(pool, versions);
@@ -83,14 +80,18 @@ pub(super) fn table(
         Arc::new(TimestampMicrosecondArray::from_iter_values(all).with_timezone("UTC"))
     };
     let mut arrays = vec![with_specials(|version| version.key.unwrap_or_default())];
-    let tracked: UInt32Array = versions.iter().map(|version| version.tracked).collect();
-    let overwritten: UInt32Array = versions.iter().map(|version| version.overwritten).collect();
-    for (index, column) in pool.rows.columns().iter().enumerate() {
-        let attribute = index.checked_sub(dimension.natural_key.len());
-        let history = attribute.map(|attribute| dimension.attributes[attribute].history);
-        let rows = if history == Some(History::Overwrite) { &overwritten } else { &tracked };
-        let real = take(column, rows, None).map_err(broken)?;
-        let special = placeholders(column, history.is_none())?;
+    let attributes = dimension.attributes.iter().map(|a| (&a.column, Some(&a.history)));
+    let columns = dimension.natural_key.iter().map(|column| (column, None)).chain(attributes);
+    for (column, history) in columns {
+        let real = match history {
+            Some(History::PreviousOf(of)) => previous::previous(pool, seen, of, versions)?,
+            _ => {
+                let source = history.and_then(History::derived_from).unwrap_or(&column.name);
+                let rows: UInt32Array = versions.iter().map(|v| v.row_of(history)).collect();
+                take(named(&pool.rows, source)?, &rows, None).map_err(broken)?
+            }
+        };
+        let special = placeholders(&real, history.is_none())?;
         arrays.push(concat(&[special.as_ref(), real.as_ref()]).map_err(broken)?);
     }
     let key_of = |version: &Version| durable.get(&version.member).copied().unwrap_or_default();
@@ -101,6 +102,10 @@ pub(super) fn table(
     arrays.push(moments(OPEN_END_US, |version| version.to_us));
     let current = [true; 2].into_iter().chain(versions.iter().map(Version::is_current));
     arrays.push(Arc::new(current.map(Some).collect::<BooleanArray>()));
+    if dimension.infers_members {
+        let inferred = [false; 2].into_iter().chain(versions.iter().map(Version::is_inferred));
+        arrays.push(Arc::new(inferred.map(Some).collect::<BooleanArray>()));
+    }
     RecordBatch::try_new(arrow_schema(&stored_columns(dimension)), arrays).map_err(broken)
 }
 
@@ -110,6 +115,8 @@ pub(super) fn log(
     pool: &Pool,
     settled: &[Observation],
 ) -> Result<RecordBatch> {
+    // What only facts told of is in the table alone.
+    let settled: Vec<&Observation> = settled.iter().filter(|seen| !seen.is_inferred()).collect();
     let mut any_row: HashMap<u32, u32> = HashMap::new();
     for (row, member) in pool.member.iter().enumerate() {
         any_row.entry(*member).or_insert(row as u32);

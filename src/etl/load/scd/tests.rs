@@ -1,6 +1,7 @@
 //! The kernel against a brute-force oracle: sort a member's changes by time, merge equals.
 
 mod examples;
+mod types;
 
 use super::*;
 use crate::model::{
@@ -70,6 +71,8 @@ fn dimension() -> Dimension {
             name: "place".to_owned(),
             levels: vec![level("city"), level("name")],
         }],
+        infers_members: false,
+        parent_child: None,
     }
 }
 
@@ -121,6 +124,10 @@ impl Warehouse {
             incoming: &incoming,
             effective_us: dated.then_some(&effective),
             as_of_us: as_of,
+            deleted: None,
+            inferred: false,
+            forgets: false,
+            last_key: 0,
             missing,
             refused: &self.refused,
             keep_log: dated || log.is_some(),

@@ -1,0 +1,82 @@
+//! Generated dimensions: calendars and times of day, written again only where they differ from what
+//! is stored.
+
+use super::calendar::{self, numbers, of_its_type, texts};
+use super::{holidays, stage};
+use crate::error::{Error, Result};
+use crate::etl::rows;
+use crate::ids::SurrogateKey;
+use crate::model::{
+    Column, ColumnType, Dimension, DimensionKind, Model, Time, TimeOfDay, arrow_schema,
+};
+use crate::store::{Load, TableSpec};
+use arrow::array::{ArrayRef, Int32Array};
+use arrow::record_batch::RecordBatch;
+use std::path::Path;
+use std::sync::Arc;
+
+/// Writes the model's generated dimensions where they are missing or changed; returns the tables
+/// written.
+///
+/// # Errors
+/// Data errors where a file of holidays is not one.
+pub(crate) async fn load(load: &mut Load, model: &Model, project: &Path) -> Result<Vec<String>> {
+    let mut written = Vec::new();
+    for dimension in &model.dimensions {
+        let columns = columns(dimension);
+        let batch = match &dimension.kind {
+            DimensionKind::Calendar(calendar) => {
+                let holidays = holidays::read(project, calendar);
+                let holidays = holidays.map_err(|e| e.with("dimension", &dimension.name))?;
+                calendar::batch(calendar, &holidays, &columns)?
+            }
+            DimensionKind::TimeOfDay(times) => times_of_day(times, &columns)?,
+            DimensionKind::Loaded => continue,
+        };
+        let spec = TableSpec {
+            name: dimension.table(),
+            description: dimension.description.clone(),
+            columns,
+            partition_by: None,
+            sort_by: vec![dimension.key_column()],
+        };
+        let files = load.write(&spec, rows::in_batches(&batch, &spec.columns)?).await?;
+        if stage::replace(load, spec, files)? {
+            written.push(dimension.table());
+        }
+    }
+    Ok(written)
+}
+
+/// The table's columns; what the members "unknown" and "not applicable" lack may be NULL.
+fn columns(dimension: &Dimension) -> Vec<Column> {
+    let key = dimension.key_column();
+    let open = |mut column: Column| {
+        column.nullable |= column.name != key && column.ty != ColumnType::Text;
+        column
+    };
+    dimension.table_columns().into_iter().map(open).collect()
+}
+
+/// Times of day in order of key.
+fn times_of_day(times: &TimeOfDay, columns: &[Column]) -> Result<RecordBatch> {
+    let times: Vec<Time> = times.times().collect();
+    let special = [SurrogateKey::NOT_APPLICABLE.0, SurrogateKey::UNKNOWN.0];
+    let keys = special.into_iter().chain(times.iter().map(|time| time.key));
+    let keys: ArrayRef = Arc::new(Int32Array::from_iter_values(keys));
+    let arrays = columns.iter().enumerate().map(|(position, column)| {
+        let array = match (position, column.name.as_str()) {
+            (0, _) => Some(Arc::clone(&keys)),
+            (_, "time") => Some(texts(times.iter().map(|time| &time.time))),
+            (_, "hour") => Some(numbers(times.iter().map(|time| time.hour))),
+            (_, "minute") => Some(numbers(times.iter().map(|time| time.minute))),
+            (_, "hour_name") => Some(texts(times.iter().map(|time| &time.hour_name))),
+            (_, "day_part") => Some(texts(times.iter().map(|time| time.day_part))),
+            _ => None,
+        };
+        of_its_type(array, column)
+    });
+    let arrays = arrays.collect::<Result<Vec<_>>>()?;
+    RecordBatch::try_new(arrow_schema(columns), arrays)
+        .map_err(|error| Error::internal("times of day do not fit their table").caused_by(error))
+}
