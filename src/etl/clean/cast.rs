@@ -54,7 +54,7 @@ pub(super) fn cast(array: &ArrayRef, ty: ColumnType) -> Result<(ArrayRef, Vec<Fa
     let array = plain(array)?;
     let (from, to) = (array.data_type().clone(), ty.arrow());
     if !fits(&from, ty) {
-        return Err(Error::user(format!("a Parquet column of type {from} cannot become {ty}")));
+        return Err(Error::user(format!("a column of type {from} cannot become {ty}")));
     }
     if from == to {
         let wrong = if ty == ColumnType::Float64 { not_finite(&array)? } else { Vec::new() };
@@ -89,8 +89,7 @@ pub(super) fn to_text(
         return Ok((texts.finish(), native));
     }
     let texts = arrow_cast(&array, &DataType::Utf8).map_err(|error| {
-        Error::user(format!("a Parquet column of type {} is not text", array.data_type()))
-            .caused_by(error)
+        Error::user(format!("a column of type {} is not text", array.data_type())).caused_by(error)
     })?;
     Ok((texts.as_string::<i32>().clone(), native))
 }
@@ -141,7 +140,7 @@ fn moments(array: &ArrayRef, unit: TimeUnit) -> Result<ArrayRef> {
 fn exactly(array: &ArrayRef, to: &DataType) -> Result<ArrayRef> {
     let strict = CastOptions { safe: false, ..Default::default() };
     cast_with_options(array, to, &strict).map_err(|error| {
-        Error::data(format!("a Parquet column holds values that are no {to}")).caused_by(error)
+        Error::data(format!("a column holds values that are no {to}")).caused_by(error)
     })
 }
 
