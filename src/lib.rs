@@ -11,7 +11,7 @@
 //!  sources ──> extract ──> clean ──> transform ──> load ─────────> summarise ──> publish
 //!  (files,     (etl::      (rules a  (SQL, over    (keys, history, (aggregate)   (store: the
 //!   sheets,     extract)    column)   engine)       facts)                        release file
-//!   SQLite)        │           │                       │                          is the commit)
+//!   databases)     │           │                       │                          is the commit)
 //!                  └───────────┴── rejected rows ──────┘
 //!                                   to quarantine, with file, line, reason
 //! ```
@@ -85,7 +85,8 @@
 //! * *a key in a model's YAML*: [`model::document`] for its form, the file of its kind beside
 //!   [`model::load`] for its rules, a case in `tests/model/` for its faults.
 //! * *a kind of measure*: [`model::MeasureKind`]; the compiler then leads from place to place.
-//! * *a source*: a file in `etl/source/` and a variant of [`etl::job::From`].
+//! * *a source*: a file in `etl/source/`, which says how, and a variant of [`etl::job::From`].
+//! * *a secret*: [`etl::job::Secret`].
 //! * *a cleaning rule*: a file in `etl/clean/` and a variant of [`etl::job::Rule`].
 //! * *tables that users write* (`CREATE TABLE sandbox.x`, ingestion): [`etl::sandbox`].
 //! * *how records of one person are found*: [`etl::matching`], which has a map of its own; a way of

@@ -6,17 +6,7 @@
 # On Debian missing programs come from apt-get; the Python packages of tests/requirements.txt go
 # into a folder of the user's cache, the JDBC driver into Maven's.
 
-starhouse_apt_install() {
-    if ! command -v apt-get >/dev/null; then
-        echo "please install: $*" >&2
-        return 1
-    fi
-    local sudo=''
-    [ "$(id -u)" -eq 0 ] || sudo=sudo
-    $sudo apt-get update -qq
-    $sudo env DEBIAN_FRONTEND=noninteractive \
-        apt-get install -y -qq --no-install-recommends "$@" >/dev/null
-}
+. "$(dirname "${BASH_SOURCE[0]}")/apt.sh"
 
 starhouse_install_programs() {
     local missing=()

@@ -1,11 +1,17 @@
 //! A job as people write it: where rows come from, how they are cleaned, what becomes of them.
 
+mod place;
 mod rules;
+mod secret;
 
+pub use place::{
+    CsvPlace, ExcelPlace, FilePlace, From, JsonPlace, MysqlPlace, PostgresqlPlace, SqlitePlace, Tls,
+};
 pub use rules::{
     Derived, Extraction, MoneyPart, MoneyRule, PersonNameFormat, PhoneFormat, Priority,
     Replacement, RowCheck, Survivor,
 };
+pub use secret::{Secret, Setting};
 
 pub use crate::etl::allowance::Allowance;
 pub use crate::etl::matching::spec::MatchLoad;
@@ -70,72 +76,6 @@ impl SourceSpec {
         let read = self.columns.iter().map(|column| (column.name.as_str(), column.ty));
         read.chain(self.derive.iter().map(|column| (column.name.as_str(), column.ty)))
     }
-}
-
-/// Where rows come from. Paths are relative to the project and may hold `*`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub enum From {
-    /// Delimited text.
-    Csv(CsvPlace),
-    /// One JSON object a line; `a.b` names a nested value.
-    JsonLines(FilePlace),
-    /// Parquet.
-    Parquet(FilePlace),
-    /// A sheet of a workbook (.xlsx, .xls, .ods).
-    Excel(ExcelPlace),
-    /// A table or query of a SQLite database.
-    Sqlite(SqlitePlace),
-}
-
-/// Delimited text files.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct CsvPlace {
-    /// Path, with `*` for several.
-    pub path: String,
-    /// The encoding's name (`utf-8`, `gb18030`, `windows-1252` ...); a BOM wins.
-    #[serde(default = "utf8")]
-    pub encoding: String,
-    /// The field separator.
-    #[serde(default = "comma")]
-    pub delimiter: char,
-}
-
-/// Files without options.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct FilePlace {
-    /// Path, with `*` for several.
-    pub path: String,
-}
-
-/// A sheet.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ExcelPlace {
-    /// Path, with `*` for several.
-    pub path: String,
-    /// The sheet's name; the first where left out.
-    #[serde(default)]
-    pub sheet: Option<String>,
-    /// The row that holds the headings, 1 being the first.
-    #[serde(default = "one")]
-    pub header_row: u32,
-}
-
-/// A SQLite table or query.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct SqlitePlace {
-    /// Path of the database file.
-    pub path: String,
-    /// The table to read whole, or
-    #[serde(default)]
-    pub table: Option<String>,
-    /// the query to run.
-    #[serde(default)]
-    pub query: Option<String>,
 }
 
 /// Which of a place's content a run reads.
@@ -381,18 +321,6 @@ pub enum FactMode {
     Replace,
     /// They are the whole of each partition that holds one of them.
     OverwritePartitions,
-}
-
-fn utf8() -> String {
-    "utf-8".to_owned()
-}
-
-fn comma() -> char {
-    ','
-}
-
-fn one() -> u32 {
-    1
 }
 
 fn half() -> f64 {

@@ -3,7 +3,12 @@
 mod conformance;
 mod csv;
 mod formats;
+mod json;
+mod mysql;
+mod packed;
+mod postgresql;
 mod retail;
+mod servers;
 mod speed;
 mod typed;
 mod writers;
@@ -17,14 +22,16 @@ use starhouse::error::Result;
 use starhouse::etl::extract::{self, Counts, Extracted};
 use starhouse::etl::job::SourceSpec;
 use starhouse::ids::RunId;
-use starhouse::store::{Input, Reject, TableState, Warehouse};
+use starhouse::store::{Input, Load, Reject, Release, TableState, Warehouse};
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// A project in a temporary folder.
 pub(crate) struct Project {
     folder: tempfile::TempDir,
     warehouse: Warehouse,
+    postgresql: OnceLock<postgresql::Database>,
+    mysql: OnceLock<mysql::Database>,
 }
 
 /// What came of an extraction.
@@ -39,11 +46,35 @@ impl Project {
         let folder = tempfile::tempdir().unwrap();
         let clock = Arc::new(FixedClock(Utc.with_ymd_and_hms(2025, 1, 1, 0, 0, 0).unwrap()));
         let warehouse = Warehouse::open(&folder.path().join("warehouse"), clock).await.unwrap();
-        Self { folder, warehouse }
+        let (postgresql, mysql) = (OnceLock::new(), OnceLock::new());
+        Self { folder, warehouse, postgresql, mysql }
     }
 
     pub(crate) fn path(&self) -> &Path {
         self.folder.path()
+    }
+
+    pub(crate) fn warehouse(&self) -> &Warehouse {
+        &self.warehouse
+    }
+
+    pub(crate) async fn latest(&self) -> Arc<Release> {
+        self.warehouse.latest().await.unwrap()
+    }
+
+    /// A load of its own.
+    pub(crate) async fn load(&self) -> Load {
+        self.warehouse.begin(RunId(format!("run-{}", self.count_runs())), self.latest().await)
+    }
+
+    /// The project's PostgreSQL database.
+    pub(crate) fn postgresql(&self) -> postgresql::Database {
+        self.postgresql.get_or_init(|| postgresql::Database::new(self.path())).clone()
+    }
+
+    /// The project's MariaDB database.
+    pub(crate) fn mysql(&self) -> mysql::Database {
+        self.mysql.get_or_init(|| mysql::Database::new(self.path())).clone()
     }
 
     pub(crate) fn write(&self, name: &str, bytes: impl AsRef<[u8]>) {

@@ -140,7 +140,7 @@ fn moments(array: &ArrayRef, unit: TimeUnit) -> Result<ArrayRef> {
 fn exactly(array: &ArrayRef, to: &DataType) -> Result<ArrayRef> {
     let strict = CastOptions { safe: false, ..Default::default() };
     cast_with_options(array, to, &strict).map_err(|error| {
-        Error::data(format!("a Parquet column holds values that are no {to}")).caused_by(error)
+        Error::data(format!("a column holds values that are no {to}")).caused_by(error)
     })
 }
 

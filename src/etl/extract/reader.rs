@@ -93,9 +93,16 @@ impl Reader {
         self.keep_refused = keep;
     }
 
-    /// Reads everything. With deduplication it reads twice: once to find the latest rows, once
-    /// to give them out.
+    /// Reads everything.
     pub(super) fn read(mut self, output: &mut Output<'_>) -> Result<Read> {
+        let read = self.read_all(output);
+        self.source.close();
+        read
+    }
+
+    /// With deduplication everything is read twice: once to find the latest rows, once to give
+    /// them out.
+    fn read_all(&mut self, output: &mut Output<'_>) -> Result<Read> {
         let first = match self.deduplicator.take() {
             Some(deduplicator) => Some(self.observe(deduplicator, output)?),
             None => None,

@@ -51,6 +51,16 @@ impl Piece {
             Self::Work(work) => work(),
         }
     }
+
+    /// The same rows, read when so many bytes of the file were.
+    pub(crate) fn at(self, bytes_read: u64) -> Self {
+        match self {
+            Self::Batch(batch) => Self::Batch(RawBatch { bytes_read, ..batch }),
+            Self::Work(work) => {
+                Self::Work(Box::new(move || Ok(RawBatch { bytes_read, ..work()? })))
+            }
+        }
+    }
 }
 
 /// The cells of one column.

@@ -16,6 +16,7 @@ mod split;
 
 use super::files::Files;
 use super::lines::{self, Lines};
+use super::packed::cannot_read;
 use super::{BatchBuilder, Found, Piece, Sink, Source, Unreadable, headings};
 use crate::error::{Error, Result};
 use crate::etl::job::{CsvPlace, SourceColumn};
@@ -24,12 +25,9 @@ use blocks::{BLOCK_BYTES, Blocks};
 use encoding_rs::{Encoding, UTF_8};
 use record::{Record, Records};
 use split::split;
-use std::io::{BufRead, BufReader};
+use std::io::BufRead;
 use std::path::Path;
 use std::sync::Arc;
-
-/// Bytes buffered for who reads lines; [`Blocks`] read past the buffer.
-const READ_BYTES: usize = 64 << 10;
 
 /// Delimited text files.
 pub(super) struct Csv {
@@ -57,8 +55,7 @@ impl Csv {
     }
 
     fn read_rows(&self, reader: impl BufRead, file: &str, sink: &mut Sink<'_>) -> Result<()> {
-        let lines = Lines::new(reader, self.encoding)
-            .map_err(|error| super::files::unreadable(file, error))?;
+        let lines = Lines::new(reader, self.encoding).map_err(cannot_read)?;
         let mut records = Records::new(lines, self.delimiter);
         let have = match records.next()? {
             Some(record) => headings_of(&record)?,
@@ -141,8 +138,8 @@ impl Source for Csv {
 
     fn read(&self, found: &Found, sink: &mut Sink<'_>) -> Result<Input> {
         let name = &found.input.name;
-        let reader = BufReader::with_capacity(READ_BYTES, self.files.open(found)?);
-        self.read_rows(reader, name, sink).map_err(|error| error.with("file", name))?;
+        let (reader, mut sink) = self.files.open_text(found)?.split(sink);
+        self.read_rows(reader, name, &mut sink).map_err(|error| error.with("file", name))?;
         self.files.check_unchanged(found)?;
         Ok(found.input.clone())
     }

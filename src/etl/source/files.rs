@@ -1,6 +1,7 @@
 //! The files that a job's path names, and their manifest.
 
 use super::Found;
+use super::packed::Text;
 use crate::error::{Error, ErrorKind, Result, did_you_mean};
 use crate::etl::parallel::in_order;
 use crate::store::Input;
@@ -56,6 +57,11 @@ impl Files {
         let file = File::open(&path).map_err(|error| unreadable(&found.input.name, error))?;
         self.check_unchanged(found)?;
         Ok(file)
+    }
+
+    /// Opens an input as text, compressed or not.
+    pub(super) fn open_text(&self, found: &Found) -> Result<Text> {
+        Text::new(self.open(found)?).map_err(|error| unreadable(&found.input.name, error))
     }
 
     /// To be called when all of an input was read.

@@ -7,15 +7,17 @@
 
 mod scan;
 
+pub(super) use scan::Scanner;
+
 use super::files::Files;
 use super::lines::{Line, Lines};
+use super::packed::cannot_read;
 use super::{BatchBuilder, Found, Position, Sink, Source, Unreadable, headings};
 use crate::error::{Error, Result};
 use crate::etl::job::{FilePlace, SourceColumn};
 use crate::store::Input;
 use encoding_rs::UTF_8;
-use scan::Scanner;
-use std::io::{BufRead, BufReader};
+use std::io::BufRead;
 use std::path::Path;
 
 /// Files of JSON lines.
@@ -34,8 +36,7 @@ impl JsonLines {
     }
 
     fn read_rows(&self, reader: impl BufRead, file: &str, sink: &mut Sink<'_>) -> Result<()> {
-        let mut lines =
-            Lines::new(reader, UTF_8).map_err(|error| super::files::unreadable(file, error))?;
+        let mut lines = Lines::new(reader, UTF_8).map_err(cannot_read)?;
         let mut scanner = Scanner::new(self.columns.iter().map(headings::heading));
         let mut batch = BatchBuilder::with_text(file, self.columns.len());
         while let Some(line) = lines.next()? {
@@ -65,15 +66,15 @@ impl Source for JsonLines {
 
     fn read(&self, found: &Found, sink: &mut Sink<'_>) -> Result<Input> {
         let name = &found.input.name;
-        let reader = BufReader::new(self.files.open(found)?);
-        self.read_rows(reader, name, sink).map_err(|error| error.with("file", name))?;
+        let (reader, mut sink) = self.files.open_text(found)?.split(sink);
+        self.read_rows(reader, name, &mut sink).map_err(|error| error.with("file", name))?;
         self.files.check_unchanged(found)?;
         Ok(found.input.clone())
     }
 }
 
 /// Adds the row of a line, if it holds one.
-fn push(line: &Line<'_>, scanner: &mut Scanner, batch: &mut BatchBuilder) {
+pub(super) fn push(line: &Line<'_>, scanner: &mut Scanner, batch: &mut BatchBuilder) {
     let raw = line.text.trim();
     if raw.is_empty() {
         return;

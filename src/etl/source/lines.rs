@@ -1,6 +1,7 @@
 //! The lines of a text file, strictly decoded.
 
-use crate::error::{Error, ErrorKind, Result};
+use super::packed::cannot_read;
+use crate::error::{Error, Result};
 use encoding_rs::{DecoderResult, Encoding, UTF_8, UTF_16BE, UTF_16LE};
 use std::borrow::Cow;
 use std::io::{BufRead, Read};
@@ -118,11 +119,9 @@ impl<R: BufRead> Lines<R> {
         loop {
             let left = (MAX_ROW_BYTES + 1).saturating_sub(self.bytes.len()) as u64;
             let mut limited = (&mut self.reader).take(left);
-            let read = limited.read_until(b'\n', &mut self.bytes).map_err(|error| {
-                Error::new(ErrorKind::Unavailable, "cannot read the file")
-                    .with("line", self.number + 1)
-                    .caused_by(error)
-            })?;
+            let read = limited
+                .read_until(b'\n', &mut self.bytes)
+                .map_err(|error| cannot_read(error).with("line", self.number + 1))?;
             if self.bytes.len() > MAX_ROW_BYTES {
                 return Err(too_long(self.number + 1));
             }

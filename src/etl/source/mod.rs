@@ -4,7 +4,8 @@
 //! that a run can tell whether anything is new) and how to read it ([`Source::read`], in bounded
 //! batches of raw cells). It neither cleans nor types values: that is `clean`'s work, the same
 //! for every format. Sources run on a blocking thread and push batches into a sink; a sink that
-//! refuses a batch stops the source, which is how a run is cancelled. What a source can leave for
+//! refuses a batch stops the source, which is how a run is cancelled; a source that has nothing to say
+//! for a while pushes an empty batch now and then, to hear of it. What a source can leave for
 //! later, such as taking lines apart, it may push as [`Piece::Work`], which other threads do.
 //!
 //! # How do I add a source?
@@ -20,10 +21,14 @@ mod csv;
 mod excel;
 mod files;
 mod headings;
+mod json;
 mod json_lines;
 mod lines;
+mod mysql;
 mod number;
+mod packed;
 mod parquet;
+mod postgresql;
 mod sqlite;
 
 pub(crate) use batch::{Cells, Piece, Position, RawBatch};
@@ -70,6 +75,9 @@ pub(crate) trait Source: Send + Sync {
     /// User where a wanted column is missing, data where the input is not of its format at all.
     /// A single bad row is no error: it is in [`RawBatch::unreadable`].
     fn read(&self, found: &Found, sink: &mut Sink<'_>) -> Result<Input>;
+
+    /// Ends what reading has left open, once nothing is read again: a database's snapshot.
+    fn close(&self) {}
 }
 
 /// The source that a job's `from` describes.
@@ -81,8 +89,11 @@ pub(crate) fn open(project: &Path, spec: &SourceSpec) -> Result<Box<dyn Source>>
     Ok(match &spec.from {
         From::Csv(place) => Box::new(csv::Csv::new(project, place, columns)?),
         From::JsonLines(place) => Box::new(json_lines::JsonLines::new(project, place, columns)?),
+        From::Json(place) => Box::new(json::Json::new(project, place, columns)?),
         From::Parquet(place) => Box::new(parquet::Parquet::new(project, place, columns)?),
         From::Excel(place) => Box::new(excel::Excel::new(project, place, columns)?),
         From::Sqlite(place) => Box::new(sqlite::Sqlite::new(project, place, columns)?),
+        From::Mysql(place) => Box::new(mysql::Mysql::new(project, place, columns)?),
+        From::Postgresql(place) => Box::new(postgresql::Postgresql::new(project, place, columns)?),
     })
 }

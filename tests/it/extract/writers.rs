@@ -3,65 +3,78 @@
 use super::Project;
 use arrow::array::{ArrayRef, RecordBatch, StringArray};
 use parquet::arrow::ArrowWriter;
+use std::io::Write;
 use std::sync::Arc;
 
 /// A format of the conformance suite.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Format {
     Csv,
+    CsvGzip,
     JsonLines,
+    JsonLinesZstandard,
+    Json,
     Parquet,
     Excel,
     Sqlite,
+    Postgresql,
+    Mysql,
 }
 
-/// Every format: the conformance suite runs over this list.
-pub(crate) const FORMATS: [Format; 5] =
-    [Format::Csv, Format::JsonLines, Format::Parquet, Format::Excel, Format::Sqlite];
-
 impl Format {
-    /// The file's name.
+    /// The file's name; for a server, what its name begins with.
     pub(crate) fn file(self) -> &'static str {
         match self {
             Self::Csv => "t.csv",
+            Self::CsvGzip => "t.csv.gz",
             Self::JsonLines => "t.jsonl",
+            Self::JsonLinesZstandard => "t.jsonl.zst",
+            Self::Json => "t.json",
             Self::Parquet => "t.parquet",
             Self::Excel => "t.xlsx",
             Self::Sqlite => "t.db",
+            Self::Postgresql => "postgresql://127.0.0.1:",
+            Self::Mysql => "mysql://127.0.0.1:",
         }
     }
 
+    /// Whether it is a file of the project.
+    pub(crate) fn is_file(self) -> bool {
+        !matches!(self, Self::Postgresql | Self::Mysql)
+    }
+
     /// `from:` in a job.
-    pub(crate) fn from(self) -> &'static str {
-        match self {
+    pub(crate) fn from(self, project: &Project) -> String {
+        let from = match self {
             Self::Csv => "{csv: {path: t.csv}}",
+            Self::CsvGzip => "{csv: {path: t.csv.gz}}",
+            Self::JsonLinesZstandard => "{json_lines: {path: t.jsonl.zst}}",
+            Self::Json => "{json: {path: t.json, at: data.rows}}",
             Self::JsonLines => "{json_lines: {path: t.jsonl}}",
             Self::Parquet => "{parquet: {path: t.parquet}}",
             Self::Excel => "{excel: {path: t.xlsx}}",
             Self::Sqlite => "{sqlite: {path: t.db, table: t}}",
-        }
+            Self::Postgresql => return project.postgresql().from("table: t"),
+            Self::Mysql => return project.mysql().from("table: t"),
+        };
+        from.to_owned()
     }
 
     /// Writes a table of texts into the project.
     pub(crate) fn write(self, project: &Project, headings: &[&str], rows: &[Vec<Option<String>>]) {
         let path = project.path().join(self.file());
         match self {
-            Self::Csv => {
-                let mut writer = csv::Writer::from_path(path).unwrap();
-                writer.write_record(headings).unwrap();
-                for row in rows {
-                    writer.write_record(row.iter().map(|c| c.as_deref().unwrap_or(""))).unwrap();
-                }
-                writer.flush().unwrap();
+            Self::Csv => std::fs::write(path, csv(headings, rows)).unwrap(),
+            Self::CsvGzip => std::fs::write(path, gzip(&csv(headings, rows))).unwrap(),
+            Self::JsonLines => std::fs::write(path, objects(headings, rows).join("\n")).unwrap(),
+            Self::JsonLinesZstandard => {
+                let lines = objects(headings, rows).join("\n");
+                std::fs::write(path, zstd::encode_all(lines.as_bytes(), 3).unwrap()).unwrap();
             }
-            Self::JsonLines => {
-                let object = |row: &Vec<Option<String>>| {
-                    let cells = headings.iter().zip(row);
-                    let cells = cells.map(|(name, cell)| ((*name).to_owned(), cell.clone().into()));
-                    serde_json::Value::Object(cells.collect()).to_string()
-                };
-                let lines: Vec<String> = rows.iter().map(object).collect();
-                std::fs::write(path, lines.join("\n")).unwrap();
+            Self::Json => {
+                let rows = objects(headings, rows).join(",\n");
+                let text = format!("{{\"n\": 1, \"data\": {{\"rows\":\n[{rows}], \"more\": []}}}}");
+                std::fs::write(path, text).unwrap();
             }
             Self::Parquet => {
                 let column = |at: usize| -> ArrayRef {
@@ -100,8 +113,36 @@ impl Format {
                 }
                 transaction.commit().unwrap();
             }
+            Self::Postgresql => project.postgresql().write(headings, rows),
+            Self::Mysql => project.mysql().write(headings, rows),
         }
     }
+}
+
+fn csv(headings: &[&str], rows: &[Vec<Option<String>>]) -> Vec<u8> {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    writer.write_record(headings).unwrap();
+    for row in rows {
+        writer.write_record(row.iter().map(|cell| cell.as_deref().unwrap_or(""))).unwrap();
+    }
+    writer.into_inner().unwrap()
+}
+
+/// Bytes as a gzip file.
+pub(crate) fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+/// Each row as a JSON object.
+pub(crate) fn objects(headings: &[&str], rows: &[Vec<Option<String>>]) -> Vec<String> {
+    let object = |row: &Vec<Option<String>>| {
+        let cells = headings.iter().zip(row);
+        let cells = cells.map(|(name, cell)| ((*name).to_owned(), cell.clone().into()));
+        serde_json::Value::Object(cells.collect()).to_string()
+    };
+    rows.iter().map(object).collect()
 }
 
 /// Writes a Parquet file.

@@ -4,8 +4,9 @@
 //! is where a line ends outside quotes. Whether a quote opens a cell is told as
 //! [`Records`](super::record) tells it: it does at the start of a record and after a delimiter.
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
 use crate::etl::source::lines::Lines;
+use crate::etl::source::packed::cannot_read;
 use memchr::{memchr, memchr_iter, memchr2, memrchr};
 use std::io::{BufRead, Chain, Cursor, Read};
 
@@ -84,11 +85,7 @@ impl<R: BufRead> Blocks<R> {
                 Ok(0) => break,
                 Ok(read) => have += read,
                 Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-                Err(error) => {
-                    return Err(
-                        Error::new(ErrorKind::Unavailable, "cannot read the file").caused_by(error)
-                    );
-                }
+                Err(error) => return Err(cannot_read(error)),
             }
         }
         self.ahead.truncate(have);

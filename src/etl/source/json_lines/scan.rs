@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 const MAX_KEYS: usize = 40;
 
 /// Finds the wanted values of one object after the other.
-pub(super) struct Scanner {
+pub(in crate::etl::source) struct Scanner {
     root: Node,
     paths: Vec<String>,
     seen: Vec<bool>,
@@ -37,7 +37,7 @@ type Row<'a> = Vec<Option<Value<'a>>>;
 
 impl Scanner {
     /// For these paths: `a` or `a.b`.
-    pub(super) fn new<'p>(paths: impl Iterator<Item = &'p str>) -> Self {
+    pub(in crate::etl::source) fn new<'p>(paths: impl Iterator<Item = &'p str>) -> Self {
         let mut root = Node::default();
         let paths: Vec<String> = paths.map(str::to_owned).collect();
         for (column, path) in paths.iter().enumerate() {
@@ -77,14 +77,14 @@ impl Scanner {
     }
 
     /// The paths that no object had, if there was any object.
-    pub(super) fn never_seen(&self) -> Vec<&str> {
+    pub(in crate::etl::source) fn never_seen(&self) -> Vec<&str> {
         let paths = self.paths.iter().zip(&self.seen);
         let missing = paths.filter(|(_, seen)| self.objects > 0 && !**seen);
         missing.map(|(path, _)| path.as_str()).collect()
     }
 
     /// Outermost keys that objects had.
-    pub(super) fn keys(&self) -> Vec<&str> {
+    pub(in crate::etl::source) fn keys(&self) -> Vec<&str> {
         self.keys.iter().map(String::as_str).collect()
     }
 }

@@ -1,0 +1,167 @@
+//! The places that rows come from, one type a source.
+
+use super::{Secret, Setting};
+use serde::{Deserialize, Serialize};
+use std::net::IpAddr;
+
+/// Where rows come from. Paths are relative to the project and may hold `*`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum From {
+    /// Delimited text.
+    Csv(CsvPlace),
+    /// One JSON object a line; `a.b` names a nested value.
+    JsonLines(FilePlace),
+    /// JSON documents that hold an array of objects.
+    Json(JsonPlace),
+    /// Parquet.
+    Parquet(FilePlace),
+    /// A sheet of a workbook (.xlsx, .xls, .ods).
+    Excel(ExcelPlace),
+    /// A table or query of a SQLite database.
+    Sqlite(SqlitePlace),
+    /// A table or query of a PostgreSQL database.
+    Postgresql(PostgresqlPlace),
+    /// A table or query of a MySQL or MariaDB database.
+    Mysql(MysqlPlace),
+}
+
+/// Delimited text files.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CsvPlace {
+    /// Path, with `*` for several.
+    pub path: String,
+    /// The encoding's name (`utf-8`, `gb18030`, `windows-1252` ...); a BOM wins.
+    #[serde(default = "utf8")]
+    pub encoding: String,
+    /// The field separator.
+    #[serde(default = "comma")]
+    pub delimiter: char,
+}
+
+/// Files without options.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FilePlace {
+    /// Path, with `*` for several.
+    pub path: String,
+}
+
+/// Documents with an array.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct JsonPlace {
+    /// Path, with `*` for several.
+    pub path: String,
+    /// The keys that lead to the array (`data.items`); the document is it where left out.
+    #[serde(default)]
+    pub at: Option<String>,
+}
+
+/// A sheet.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ExcelPlace {
+    /// Path, with `*` for several.
+    pub path: String,
+    /// The sheet's name; the first where left out.
+    #[serde(default)]
+    pub sheet: Option<String>,
+    /// The row that holds the headings, 1 being the first.
+    #[serde(default = "one")]
+    pub header_row: u32,
+}
+
+/// A SQLite table or query.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SqlitePlace {
+    /// Path of the database file.
+    pub path: String,
+    /// The table to read whole, or
+    #[serde(default)]
+    pub table: Option<String>,
+    /// the query to run.
+    #[serde(default)]
+    pub query: Option<String>,
+}
+
+/// A table or query of a PostgreSQL database.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PostgresqlPlace {
+    /// The database: `postgresql://user@host:5432/database`, without a password.
+    pub url: Setting,
+    /// The user's password, where one is asked for.
+    #[serde(default)]
+    pub password: Option<Secret>,
+    /// Whether the connection is encrypted; left out, it is unless the server is on this machine.
+    #[serde(default)]
+    pub tls: Option<Tls>,
+    /// The certificates (PEM) that the server's must go back to; the system's where left out.
+    #[serde(default)]
+    pub ca: Option<String>,
+    /// The table or view to read whole (`orders`, `sales.orders`), or
+    #[serde(default)]
+    pub table: Option<String>,
+    /// the query to run.
+    #[serde(default)]
+    pub query: Option<String>,
+    /// How many connections read at a time; one a processor where left out.
+    #[serde(default)]
+    pub connections: Option<usize>,
+}
+
+/// A table or query of a MySQL or MariaDB database.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MysqlPlace {
+    /// The database: `mysql://user@host:3306/database`, without a password.
+    pub url: Setting,
+    /// The user's password, where one is asked for.
+    #[serde(default)]
+    pub password: Option<Secret>,
+    /// Whether the connection is encrypted; left out, it is unless the server is on this machine.
+    #[serde(default)]
+    pub tls: Option<Tls>,
+    /// Certificates (PEM) that the server's may go back to, beside those that browsers know.
+    #[serde(default)]
+    pub ca: Option<String>,
+    /// The table or view to read whole, or
+    #[serde(default)]
+    pub table: Option<String>,
+    /// the query to run.
+    #[serde(default)]
+    pub query: Option<String>,
+}
+
+/// How a connection is encrypted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Tls {
+    /// Not at all.
+    Off,
+    /// With a certificate that is checked.
+    Verify,
+}
+
+impl Tls {
+    /// What is usual where a job does not say: traffic that leaves the machine is encrypted.
+    pub(crate) fn usual(host: &str) -> Self {
+        let is_address = |host: &str| host.parse().is_ok_and(|ip: IpAddr| ip.is_loopback());
+        if host == "localhost" || is_address(host) { Self::Off } else { Self::Verify }
+    }
+}
+
+fn utf8() -> String {
+    "utf-8".to_owned()
+}
+
+fn comma() -> char {
+    ','
+}
+
+fn one() -> u32 {
+    1
+}

@@ -1,0 +1,77 @@
+//! JSON documents: an array of objects, the document itself or somewhere inside it.
+//!
+//! Rows are read as those of [JSON lines](super::json_lines) are, one at a time, however large the
+//! document. One that is cut off, or no JSON around its rows, is an error as a whole: nobody knows
+//! what is missing.
+
+mod elements;
+
+pub(super) use elements::Elements;
+
+use super::files::Files;
+use super::json_lines::{Scanner, push};
+use super::{BatchBuilder, Found, Sink, Source, headings};
+use crate::error::{Error, Result};
+use crate::etl::job::{JsonPlace, SourceColumn};
+use crate::store::Input;
+use std::io::BufRead;
+use std::path::Path;
+
+/// Files that hold an array.
+pub(super) struct Json {
+    files: Files,
+    at: Option<String>,
+    columns: Vec<SourceColumn>,
+}
+
+impl Json {
+    pub(super) fn new(
+        project: &Path,
+        place: &JsonPlace,
+        columns: Vec<SourceColumn>,
+    ) -> Result<Self> {
+        Ok(Self { files: Files::new(project, &place.path)?, at: place.at.clone(), columns })
+    }
+
+    fn read_rows(&self, reader: impl BufRead, file: &str, sink: &mut Sink<'_>) -> Result<()> {
+        let mut elements = Elements::new(reader, &path(self.at.as_deref()))?;
+        let mut scanner = Scanner::new(self.columns.iter().map(headings::heading));
+        let mut batch = BatchBuilder::with_text(file, self.columns.len());
+        while let Some(element) = elements.next()? {
+            push(&element, &mut scanner, &mut batch);
+            if batch.is_full() {
+                sink(batch.take(elements.bytes_read()).into())?;
+            }
+        }
+        if !batch.is_empty() {
+            sink(batch.take(elements.bytes_read()).into())?;
+        }
+        match scanner.never_seen() {
+            missing if missing.is_empty() => Ok(()),
+            missing => Err(headings::missing_columns(&missing, &scanner.keys())),
+        }
+    }
+}
+
+/// The keys of a path such as `data.items`.
+pub(super) fn path(at: Option<&str>) -> Vec<&str> {
+    at.into_iter().flat_map(|at| at.split('.')).collect()
+}
+
+impl Source for Json {
+    fn inputs(&self) -> Result<Vec<Found>> {
+        self.files.inputs()
+    }
+
+    fn nothing_found(&self) -> Error {
+        self.files.nothing_found()
+    }
+
+    fn read(&self, found: &Found, sink: &mut Sink<'_>) -> Result<Input> {
+        let name = &found.input.name;
+        let (reader, mut sink) = self.files.open_text(found)?.split(sink);
+        self.read_rows(reader, name, &mut sink).map_err(|error| error.with("file", name))?;
+        self.files.check_unchanged(found)?;
+        Ok(found.input.clone())
+    }
+}
