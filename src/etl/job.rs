@@ -2,11 +2,13 @@
 
 mod place;
 mod secret;
+mod strategy;
 
 pub use place::{
     CsvPlace, ExcelPlace, FilePlace, From, JsonPlace, MysqlPlace, PostgresqlPlace, SqlitePlace, Tls,
 };
 pub use secret::{Secret, Setting};
+pub use strategy::{Snapshot, Strategy, Watermark};
 
 use crate::model::ColumnType;
 use serde::{Deserialize, Serialize};
@@ -50,17 +52,6 @@ pub struct SourceSpec {
     /// Which of several rows with the same key stays.
     #[serde(default)]
     pub deduplicate: Option<Deduplicate>,
-}
-
-/// Which of a place's content a run reads.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Strategy {
-    /// All of it, every time anything in it changed.
-    #[default]
-    Full,
-    /// Only files that no published run has read.
-    NewFiles,
 }
 
 /// A column of a source.

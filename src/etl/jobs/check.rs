@@ -15,6 +15,7 @@ pub(super) fn check(written: &Written, model: &Model) -> Faults {
     let mut faults = Faults::default();
     name(written, "job", &["job"], &written.job.job, &mut faults);
     sources(written, &mut faults);
+    strategies(written, &mut faults);
     transform(written, model, &mut faults);
     match &written.job.load {
         LoadSpec::Dimension(load) => dimension(written, load, model, &mut faults),
@@ -88,9 +89,37 @@ fn sources(written: &Written, faults: &mut Faults) {
                 Part::Columns => &path("columns"),
                 Part::Column(_) => &["sources", &index, "columns", &column],
                 Part::Deduplicate => &path("deduplicate"),
+                Part::Strategy => &path("strategy"),
             };
             faults.push(written.fault(path, error.to_string()));
         }
+    }
+}
+
+/// What is read of a source must be what its load needs.
+fn strategies(written: &Written, faults: &mut Faults) {
+    for (index, source) in written.job.sources.iter().enumerate() {
+        let (mode, missing) = match &written.job.load {
+            LoadSpec::Fact(load) => (Some(load.mode), None),
+            LoadSpec::Dimension(load) => (None, Some(load.missing)),
+        };
+        let (message, hint) = match (&source.strategy, mode, missing) {
+            (Strategy::Watermark(_), Some(FactMode::Append | FactMode::Replace), _) => (
+                "of a `watermark` the last rows are read again, with what is new",
+                "say `mode: upsert`",
+            ),
+            (Strategy::Snapshot(_), Some(FactMode::Append | FactMode::Upsert), _) => (
+                "a `snapshot` is the whole fact: a row that is not there any more is gone",
+                "say `mode: replace`, or `strategy: full` where rows stay",
+            ),
+            (Strategy::Snapshot(_), _, Some(Missing::Keep)) => (
+                "a `snapshot` is all members: one that is not there any more is gone",
+                "say `missing: close`, or `strategy: full` where members stay",
+            ),
+            _ => continue,
+        };
+        let path = ["sources", &index.to_string(), "strategy"];
+        faults.push(written.fault(&path, message).hint(hint));
     }
 }
 
@@ -142,10 +171,10 @@ fn dimension(written: &Written, load: &DimensionLoad, model: &Model, faults: &mu
         let message = format!("`{}` is a calendar, which no job loads", load.dimension);
         faults.push(written.fault(&path, message));
     }
-    let partial = written.job.sources.iter().find(|source| source.strategy == Strategy::NewFiles);
+    let partial = written.job.sources.iter().find(|source| source.strategy.is_partial());
     if let Some(source) = partial.filter(|_| load.missing == Missing::Close) {
         let message = format!(
-            "`missing: close` needs all members at once, but the source `{}` yields new files only",
+            "`missing: close` needs all members at once, but the source `{}` yields only what is new",
             source.name
         );
         faults.push(written.fault(&["load", "dimension", "missing"], message));
