@@ -133,8 +133,8 @@ fn plan_blocking(
         return Err(place(nothing));
     }
     let is_new = |found: &&Found| match spec.strategy {
-        Strategy::Full | Strategy::Snapshot(_) | Strategy::Watermark(_) => true,
         Strategy::NewFiles => !before.iter().flatten().any(|input| *input == found.input),
+        _ => true,
     };
     let unread = found.iter().filter(is_new).cloned().collect();
     let (anew, keep_refused) = (false, false);
@@ -160,7 +160,7 @@ impl Plan {
         let Some(before) = &self.before else { return false };
         match self.spec.strategy {
             Strategy::NewFiles => self.unread.is_empty(),
-            Strategy::Full | Strategy::Snapshot(_) | Strategy::Watermark(_) => {
+            _ => {
                 let now: HashSet<_> = self.found.iter().map(|found| key(&found.input)).collect();
                 now == before.iter().map(key).collect()
             }
@@ -192,8 +192,8 @@ impl Plan {
     /// What the source will have read once these inputs are.
     fn inputs_after(&self, read: Vec<Input>) -> Vec<Input> {
         let mut inputs = match self.spec.strategy {
-            Strategy::Full | Strategy::Snapshot(_) | Strategy::Watermark(_) => Vec::new(),
             Strategy::NewFiles => self.before.clone().unwrap_or_default(),
+            _ => Vec::new(),
         };
         // a file with new content takes the place of its old self
         inputs.retain(|input| read.iter().all(|other| other.name != input.name));

@@ -8,7 +8,7 @@ pub use place::{
     CsvPlace, ExcelPlace, FilePlace, From, JsonPlace, MysqlPlace, PostgresqlPlace, SqlitePlace, Tls,
 };
 pub use secret::{Secret, Setting};
-pub use strategy::{Snapshot, Strategy, Watermark};
+pub use strategy::{Changes, Snapshot, Strategy, Watermark};
 
 use crate::model::ColumnType;
 use serde::{Deserialize, Serialize};

@@ -12,16 +12,17 @@ impl Plan {
         counts: &Counts,
         largest: Option<i64>,
     ) -> Result<Option<String>> {
+        if let Some(watermark) = self.spec.strategy.watermark() {
+            let marks = Marks::new(&watermark, &self.spec.columns)?;
+            return marks.after(self.cursor.as_deref(), largest);
+        }
         match &self.spec.strategy {
-            Strategy::Full | Strategy::NewFiles => Ok(None),
-            Strategy::Watermark(watermark) => {
-                Marks::new(watermark, &self.spec.columns)?.after(self.cursor.as_deref(), largest)
-            }
             Strategy::Snapshot(snapshot) => {
                 let before = self.cursor.as_deref().and_then(|rows| rows.parse().ok());
                 not_too_small(snapshot, before.unwrap_or_default(), counts.read)?;
                 Ok(Some(counts.read.to_string()))
             }
+            _ => Ok(None),
         }
     }
 }

@@ -46,9 +46,17 @@ pub fn faults(project: &Path, spec: &SourceSpec) -> Vec<(Part, Error)> {
         let wrong = Cleaner::new(std::slice::from_ref(column)).err();
         faults.extend(wrong.map(|fault| (Part::Column(place), fault)));
     }
-    if let (Ok(cleaner), Some(deduplicate)) = (Cleaner::new(&spec.columns), &spec.deduplicate) {
-        let wrong = Deduplicator::new(deduplicate, cleaner.schema()).err();
-        faults.extend(wrong.map(|fault| (Part::Deduplicate, fault)));
+    let (by, implied) = match spec.strategy {
+        Strategy::Changes(_) => (Part::Strategy, true),
+        _ => (Part::Deduplicate, false),
+    };
+    if implied && spec.deduplicate.is_some() {
+        let message = "`changes` says itself which row of a key stays: leave `deduplicate` out";
+        faults.push((Part::Deduplicate, Error::user(message)));
+    }
+    if let (Ok(cleaner), Some(deduplicate)) = (Cleaner::new(&spec.columns), spec.deduplication()) {
+        let wrong = Deduplicator::new(&deduplicate, cleaner.schema()).err();
+        faults.extend(wrong.map(|fault| (by, fault)));
     }
     faults
 }
@@ -59,15 +67,13 @@ pub(super) fn start(
     spec: &SourceSpec,
     cursor: Option<&str>,
 ) -> Result<Box<dyn Source>> {
-    match &spec.strategy {
-        Strategy::Watermark(watermark) => {
-            source.since(Marks::new(watermark, &spec.columns)?.bound(cursor)?)?;
-        }
-        Strategy::Snapshot(snapshot) if !(0.0..=1.0).contains(&snapshot.shrink_at_most) => {
-            let message = "`shrink_at_most` is a share of the rows, from 0 to 1";
-            return Err(Error::user(message));
-        }
-        _ => {}
+    if let Some(watermark) = spec.strategy.watermark() {
+        source.since(Marks::new(&watermark, &spec.columns)?.bound(cursor)?)?;
     }
-    Ok(source)
+    match &spec.strategy {
+        Strategy::Snapshot(snapshot) if !(0.0..=1.0).contains(&snapshot.shrink_at_most) => {
+            Err(Error::user("`shrink_at_most` is a share of the rows, from 0 to 1"))
+        }
+        _ => Ok(source),
+    }
 }

@@ -6,7 +6,7 @@ use super::watermark::Marks;
 use crate::error::{Error, ErrorKind, Result};
 use crate::etl::clean::{Cleaned, Cleaner};
 use crate::etl::deduplicate::{Deduplicator, Losers};
-use crate::etl::job::{SourceSpec, Strategy};
+use crate::etl::job::SourceSpec;
 use crate::etl::parallel::in_order;
 use crate::etl::quarantine::{Origin, Tally};
 use crate::etl::source::{Found, Piece, Source};
@@ -85,13 +85,11 @@ impl Reader {
         on_progress: super::OnProgress,
     ) -> Result<Self> {
         let cleaner = Cleaner::new(&spec.columns)?;
-        let deduplicator = spec.deduplicate.as_ref();
+        let deduplicator = spec.deduplication();
         let deduplicator =
-            deduplicator.map(|spec| Deduplicator::new(spec, cleaner.schema())).transpose()?;
-        let marks = match &spec.strategy {
-            Strategy::Watermark(watermark) => Some(Marks::new(watermark, &spec.columns)?),
-            _ => None,
-        };
+            deduplicator.map(|spec| Deduplicator::new(&spec, cleaner.schema())).transpose()?;
+        let watermark = spec.strategy.watermark();
+        let marks = watermark.map(|mark| Marks::new(&mark, &spec.columns)).transpose()?;
         let (inputs, keep_refused) = (inputs.to_vec(), false);
         Ok(Self { source, inputs, cleaner, deduplicator, marks, origin, on_progress, keep_refused })
     }

@@ -1,5 +1,6 @@
 //! Which of a place's content a run reads.
 
+use super::{Deduplicate, SourceSpec};
 use serde::{Deserialize, Serialize};
 
 /// Which of a place's content a run reads.
@@ -17,6 +18,9 @@ pub enum Strategy {
     /// Only rows whose value in a column is at least the largest one that published runs have
     /// read, and those without one.
     Watermark(Watermark),
+    /// The rows of a change feed that are new by their sequence; of several changes of a key the
+    /// last one counts. What deletes is for the load to say (`delete_when`).
+    Changes(Changes),
 }
 
 /// A whole that tells who is gone.
@@ -40,10 +44,46 @@ pub struct Watermark {
     pub overlap: Option<String>,
 }
 
+/// A feed of inserts, updates and deletes, each a row.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Changes {
+    /// The columns that tell whose change it is, by their names in the job.
+    pub key: Vec<String>,
+    /// The column that numbers or dates the changes: of one key, a later one has more.
+    pub sequence: String,
+    /// As that of a watermark: how far back changes are read again, for those that appear late.
+    #[serde(default)]
+    pub overlap: Option<String>,
+}
+
 impl Strategy {
     /// Whether a run reads only what is new.
     pub fn is_partial(&self) -> bool {
-        matches!(self, Self::NewFiles | Self::Watermark(_))
+        matches!(self, Self::NewFiles | Self::Watermark(_) | Self::Changes(_))
+    }
+
+    /// The column from whose largest value on is read.
+    pub(crate) fn watermark(&self) -> Option<Watermark> {
+        match self {
+            Self::Watermark(watermark) => Some(watermark.clone()),
+            Self::Changes(Changes { sequence, overlap, .. }) => {
+                Some(Watermark { column: sequence.clone(), overlap: overlap.clone() })
+            }
+            _ => None,
+        }
+    }
+}
+
+impl SourceSpec {
+    /// Which of several rows with the same key stays, as it is said or as the strategy implies.
+    pub(crate) fn deduplication(&self) -> Option<Deduplicate> {
+        match &self.strategy {
+            Strategy::Changes(Changes { key, sequence, .. }) => {
+                Some(Deduplicate { key: key.clone(), latest_by: Some(sequence.clone()) })
+            }
+            _ => self.deduplicate.clone(),
+        }
     }
 }
 

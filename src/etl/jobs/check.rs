@@ -104,9 +104,14 @@ fn strategies(written: &Written, faults: &mut Faults) {
             LoadSpec::Dimension(load) => (None, Some(load.missing)),
         };
         let (message, hint) = match (&source.strategy, mode, missing) {
-            (Strategy::Watermark(_), Some(FactMode::Append | FactMode::Replace), _) => (
-                "of a `watermark` the last rows are read again, with what is new",
-                "say `mode: upsert`",
+            (
+                Strategy::Watermark(_) | Strategy::Changes(_),
+                Some(FactMode::Append | FactMode::Replace),
+                _,
+            ) => ("with what is new, the last rows before are read again", "say `mode: upsert`"),
+            (Strategy::Changes(_), _, Some(_)) => (
+                "of `changes` only the last one of a key stays, and a dimension keeps them all",
+                "say `watermark`, with `effective_at` in the load",
             ),
             (Strategy::Snapshot(_), Some(FactMode::Append | FactMode::Upsert), _) => (
                 "a `snapshot` is the whole fact: a row that is not there any more is gone",

@@ -167,7 +167,10 @@ fn on_progress(request: &Request<'_>, job: &Job, plan: &Plan) -> extract::OnProg
 fn reads_anew(job: &Job, model: &crate::model::Model, base: &Release) -> bool {
     upstream::follows_upstream(job)
         && upstream::is_redefined(job, model, base)
-        && job.sources.iter().all(|source| !is_read_once(source) || source.deduplicate.is_some())
+        && job
+            .sources
+            .iter()
+            .all(|source| !is_read_once(source) || source.deduplication().is_some())
 }
 
 fn is_read_once(source: &SourceSpec) -> bool {

@@ -105,6 +105,60 @@ async fn mariadb_is_asked_for_what_is_new() {
     check(&project, &database.from("table: orders"), |sql| database.execute(&[sql])).await;
 }
 
+/// A log of changes, in whatever pieces it is read, gives the table that it is the log of.
+#[tokio::test]
+#[ignore = "needs PostgreSQL"]
+async fn changes_read_in_pieces_give_what_they_give_at_once() {
+    let servers = Project::new().await;
+    let database = servers.postgresql();
+    database.execute(
+        "CREATE TABLE log (seq int, op text, receipt_no text, line_no int, sold_on date, \
+         source_system text, customer_id text, quantity int, net_amount numeric(12,2))",
+    );
+    let job = sales_job(
+        "{changes: {key: [receipt_no, line_no], sequence: seq, overlap: '3'}}",
+        "upsert",
+        "    delete_when: op = 'D'",
+    )
+    .replace("{csv: {path: \"sales*.csv\"}}", &database.from("table: log"))
+    .replace(
+        "      - {name: gone, type: boolean}\n",
+        "      - {name: seq, type: int32}\n      - {name: op, type: text}\n",
+    )
+    .replace(", {date_formats: ['%Y-%m-%d']}", "");
+    let project = || {
+        let project = etl_project::Project::new(&[CUSTOMERS_DATED, &job]);
+        let password = project.dir.path().join("password");
+        std::fs::copy(servers.path().join("password"), password).unwrap();
+        project.write("customers.csv", &format!("{CUSTOMER_HEAD}crm,1,Ada,Rome,2024-01-01\n"));
+        project
+    };
+    const SQL: &str = "SELECT receipt_no, net_amount FROM fact_sales ORDER BY 1";
+    let (in_pieces, at_once) = (project(), project());
+    let mut expected = std::collections::BTreeMap::new();
+    for seq in 1_u32..=60 {
+        let receipt = seq * 7 % 5;
+        let op = ["I", "U", "D"][((seq + seq / 5) % 3) as usize];
+        match op {
+            "D" => expected.remove(&receipt),
+            _ => expected.insert(receipt, format!("R{receipt}|{seq}.00")),
+        };
+        database.execute(&format!(
+            "INSERT INTO log VALUES ({seq}, '{op}', 'R{receipt}', 1, '2024-03-01', 'crm', '1', 1, {seq})"
+        ));
+        if seq % 11 == 0 {
+            in_pieces.run("2024-06-01").await.unwrap();
+        }
+    }
+    in_pieces.run("2024-06-02").await.unwrap();
+    at_once.run("2024-06-02").await.unwrap();
+    let expected: Vec<String> = expected.into_values().collect();
+    assert!(!expected.is_empty() && expected.len() < 5, "{expected:?}");
+    assert_eq!(in_pieces.sql(SQL).await, expected);
+    assert_eq!(at_once.sql(SQL).await, expected);
+    assert_eq!(in_pieces.latest().await.cursors["sales.line.read"], "60");
+}
+
 /// The whole way: rows are upserted, and the watermark goes back with its release.
 #[tokio::test]
 #[ignore = "needs PostgreSQL"]
