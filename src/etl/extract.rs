@@ -14,19 +14,22 @@
 //!
 //! Architecture invariant: no row is lost. Rows read = rows staged + rejected + duplicates.
 
+mod cursor;
+mod faults;
 mod reader;
+mod watermark;
 
+pub use faults::{Part, faults};
 pub use reader::{Counts, Progress};
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::etl::clean::Cleaner;
-use crate::etl::deduplicate::Deduplicator;
 use crate::etl::job::{SourceSpec, Strategy};
 use crate::etl::quarantine::{Origin, RejectSummary};
 use crate::etl::source::{self, Found, Source};
 use crate::model::Column;
 use crate::store::{Input, Load, Reject, Rows, TableState, Warehouse};
 use arrow::record_batch::RecordBatch;
+use faults::start;
 use futures::StreamExt;
 use reader::{Read, Reader};
 use std::collections::HashSet;
@@ -50,6 +53,8 @@ pub struct Plan {
     found: Vec<Found>,
     unread: Vec<Found>,
     before: Option<Vec<Input>>,
+    /// How far published runs have read.
+    cursor: Option<String>,
     anew: bool,
     keep_refused: bool,
 }
@@ -75,83 +80,65 @@ pub struct Extent {
     pub counts: Counts,
     /// The rejected rows by cause.
     pub rejects: Vec<RejectSummary>,
-}
-
-/// The part of a source's description that is at fault.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Part {
-    /// The place.
-    From,
-    /// The columns together.
-    Columns,
-    /// A column, by its place among them.
-    Column(usize),
-    /// What is said of rows as a whole.
-    Rows,
-    /// What is said of duplicates.
-    Deduplicate,
-}
-
-/// Faults of a source's description that can be found without reading it: its place, its rules,
-/// its names. All of them, none if it is right.
-pub fn faults(project: &Path, spec: &SourceSpec) -> Vec<(Part, Error)> {
-    let mut faults = Vec::new();
-    let mut names = HashSet::new();
-    if spec.columns.is_empty() {
-        faults.push((Part::Columns, Error::user("a source needs at least one column")));
-    }
-    faults.extend(source::open(project, spec).err().map(|fault| (Part::From, fault)));
-    for (place, column) in spec.columns.iter().enumerate() {
-        if !names.insert(column.name.as_str()) {
-            let message = format!("the source has two columns `{}`", column.name);
-            faults.push((Part::Column(place), Error::user(message)));
-        }
-        let wrong = Cleaner::of_columns(std::slice::from_ref(column)).err();
-        faults.extend(wrong.map(|fault| (Part::Column(place), fault)));
-    }
-    match Cleaner::new(spec) {
-        // what is wrong with a column is told already
-        Err(fault) if faults.is_empty() => faults.push((Part::Rows, fault)),
-        Err(_) => {}
-        Ok(cleaner) => {
-            let deduplicate = spec.deduplicate.as_ref();
-            let wrong = deduplicate.and_then(|d| Deduplicator::new(d, cleaner.schema()).err());
-            faults.extend(wrong.map(|fault| (Part::Deduplicate, fault)));
-        }
-    }
-    faults
+    /// How far the source is read by now, where its strategy asks: the watermark, or the rows of
+    /// the snapshot.
+    pub cursor: Option<String>,
 }
 
 /// Looks at what there is to read; `before` is what published runs have read, if any has.
 ///
 /// # Errors
+/// As [`plan_from`].
+pub async fn plan(project: &Path, spec: &SourceSpec, before: Option<&[Input]>) -> Result<Plan> {
+    plan_from(project, spec, before, None).await
+}
+
+/// Looks at what there is to read; `before` is what published runs have read, if any has, and
+/// `cursor` how far ([`Extent::cursor`]).
+///
+/// # Errors
 /// Not found where there is nothing and the source is not optional; user where its description
 /// is wrong; unavailable where it cannot be read.
-pub async fn plan(project: &Path, spec: &SourceSpec, before: Option<&[Input]>) -> Result<Plan> {
+pub async fn plan_from(
+    project: &Path,
+    spec: &SourceSpec,
+    before: Option<&[Input]>,
+    cursor: Option<&str>,
+) -> Result<Plan> {
+    let cursor = cursor.map(str::to_owned);
     let (project, spec) = (project.to_owned(), spec.clone());
     let before = before.map(<[Input]>::to_vec);
-    let planned = tokio::task::spawn_blocking(move || plan_blocking(&project, spec, before));
+    let planned =
+        tokio::task::spawn_blocking(move || plan_blocking(&project, spec, before, cursor));
     planned.await.map_err(stopped)?
 }
 
-fn plan_blocking(project: &Path, spec: SourceSpec, before: Option<Vec<Input>>) -> Result<Plan> {
+fn plan_blocking(
+    project: &Path,
+    spec: SourceSpec,
+    before: Option<Vec<Input>>,
+    cursor: Option<String>,
+) -> Result<Plan> {
     if let Some((_, fault)) = faults(project, &spec).into_iter().next() {
         return Err(fault.with("source", &spec.name));
     }
     let place = |error: Error| error.with("source", &spec.name);
-    let source: Arc<dyn Source> = Arc::from(source::open(project, &spec).map_err(place)?);
+    let source = source::open(project, &spec)
+        .and_then(|source| start(source, &spec, cursor.as_deref()))
+        .map_err(place)?;
+    let source: Arc<dyn Source> = Arc::from(source);
     let found = source.inputs().map_err(place)?;
     if found.is_empty() && !spec.optional {
         let nothing = source.nothing_found();
         return Err(place(nothing));
     }
     let is_new = |found: &&Found| match spec.strategy {
-        Strategy::Full => true,
         Strategy::NewFiles => !before.iter().flatten().any(|input| *input == found.input),
+        _ => true,
     };
     let unread = found.iter().filter(is_new).cloned().collect();
     let (anew, keep_refused) = (false, false);
-    Ok(Plan { spec, source, found, unread, before, anew, keep_refused })
+    Ok(Plan { spec, source, found, unread, before, cursor, anew, keep_refused })
 }
 
 impl Plan {
@@ -173,7 +160,7 @@ impl Plan {
         let Some(before) = &self.before else { return false };
         match self.spec.strategy {
             Strategy::NewFiles => self.unread.is_empty(),
-            Strategy::Full => {
+            _ => {
                 let now: HashSet<_> = self.found.iter().map(|found| key(&found.input)).collect();
                 now == before.iter().map(key).collect()
             }
@@ -205,8 +192,8 @@ impl Plan {
     /// What the source will have read once these inputs are.
     fn inputs_after(&self, read: Vec<Input>) -> Vec<Input> {
         let mut inputs = match self.spec.strategy {
-            Strategy::Full => Vec::new(),
             Strategy::NewFiles => self.before.clone().unwrap_or_default(),
+            _ => Vec::new(),
         };
         // a file with new content takes the place of its old self
         inputs.retain(|input| read.iter().all(|other| other.name != input.name));
@@ -322,6 +309,9 @@ impl Pending {
         let read = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
         let (read, elapsed) = read.ok_or_else(cancelled)?;
         let extent = Extent {
+            cursor: plan
+                .cursor_after(&read.counts, read.largest)
+                .map_err(|error| error.with("source", &plan.spec.name))?,
             inputs: plan.inputs_after(read.inputs),
             counts: read.counts,
             rejects: read.tally.summary(),

@@ -3,6 +3,7 @@
 mod place;
 mod rules;
 mod secret;
+mod strategy;
 
 pub use place::{
     CsvPlace, ExcelPlace, FilePlace, From, JsonPlace, MysqlPlace, PostgresqlPlace, SqlitePlace, Tls,
@@ -12,6 +13,7 @@ pub use rules::{
     Replacement, RowCheck, Survivor,
 };
 pub use secret::{Secret, Setting};
+pub use strategy::{Changes, Snapshot, Strategy, Watermark};
 
 pub use crate::etl::allowance::Allowance;
 pub use crate::etl::matching::spec::MatchLoad;
@@ -76,17 +78,6 @@ impl SourceSpec {
         let read = self.columns.iter().map(|column| (column.name.as_str(), column.ty));
         read.chain(self.derive.iter().map(|column| (column.name.as_str(), column.ty)))
     }
-}
-
-/// Which of a place's content a run reads.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Strategy {
-    /// All of it, every time anything in it changed.
-    #[default]
-    Full,
-    /// Only files that no published run has read.
-    NewFiles,
 }
 
 /// A column of a source.

@@ -218,3 +218,32 @@ fn rules_are_checked_before_anything_runs() {
         assert!(faults.contains(expected), "`{expected}` is missing in\n{faults}");
     }
 }
+
+/// Half a file is more often a broken export than half the customers gone.
+#[tokio::test]
+async fn a_snapshot_that_has_lost_too_much_is_refused() {
+    let jobs = CUSTOMERS_SNAPSHOT
+        .replace("    columns:", "    strategy: {snapshot: {shrink_at_most: 0.4}}\n    columns:")
+        .replace("missing: close", "missing: close, close_at_most: 1");
+    let mut project = Project::new(&[&jobs]);
+    let write = |project: &Project, ids: std::ops::Range<u32>| {
+        let rows: String = ids.map(|id| format!("crm,{id},Ada,Rome\n")).collect();
+        project.write("customers.csv", &format!("{SNAPSHOT_HEAD}{rows}"));
+    };
+    write(&project, 1..6);
+    project.run("2024-06-01").await.unwrap();
+    write(&project, 1..4);
+    project.run("2024-06-02").await.unwrap();
+    assert_eq!(project.sql(CURRENT).await, ["1", "2", "3"]);
+    assert_eq!(project.latest().await.cursors["customers.customer.read"], "3");
+    // measured by the last snapshot, not by the first
+    write(&project, 1..2);
+    let error = project.run("2024-06-03").await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Data);
+    assert!(error.to_string().contains("rows 1, rows before 3"), "{error}");
+    assert!(error.to_string().contains("shrink_at_most"), "{error}");
+    assert_eq!(project.sql(CURRENT).await, ["1", "2", "3"]);
+    project.edit_jobs("shrink_at_most: 0.4", "shrink_at_most: 1");
+    project.run("2024-06-04").await.unwrap();
+    assert_eq!(project.sql(CURRENT).await, ["1"]);
+}

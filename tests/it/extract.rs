@@ -11,6 +11,7 @@ mod retail;
 mod servers;
 mod speed;
 mod typed;
+mod watermark;
 mod writers;
 
 use arrow::array::RecordBatch;
@@ -127,7 +128,7 @@ impl Project {
         RUNS.fetch_add(1, Ordering::Relaxed)
     }
 
-    fn rows(&self, staged: &TableState) -> Vec<Vec<Option<String>>> {
+    pub(crate) fn rows(&self, staged: &TableState) -> Vec<Vec<Option<String>>> {
         let folder = self.warehouse.root().join(&staged.location);
         staged.files.iter().flat_map(|file| rows_of(&folder.join(&file.path))).collect()
     }

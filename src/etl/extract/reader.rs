@@ -2,6 +2,7 @@
 //!
 //! A thread reads, some clean, and the caller's takes the cleaned batches in the order read.
 
+use super::watermark::Marks;
 use crate::error::{Error, ErrorKind, Result};
 use crate::etl::clean::{Cleaned, Cleaner};
 use crate::etl::deduplicate::{Deduplicator, Losers};
@@ -48,6 +49,8 @@ pub(super) struct Read {
     pub(super) tally: Tally,
     /// The refused rows, where they were to be kept.
     pub(super) refused: Vec<RecordBatch>,
+    /// The largest value of the watermark, where there is one.
+    pub(super) largest: Option<i64>,
 }
 
 /// A batch, cleaned.
@@ -67,6 +70,7 @@ pub(super) struct Reader {
     inputs: Vec<Found>,
     cleaner: Cleaner,
     deduplicator: Option<Deduplicator>,
+    marks: Option<Marks>,
     origin: Origin,
     on_progress: super::OnProgress,
     keep_refused: bool,
@@ -81,11 +85,13 @@ impl Reader {
         on_progress: super::OnProgress,
     ) -> Result<Self> {
         let cleaner = Cleaner::new(spec)?;
-        let deduplicator = spec.deduplicate.as_ref();
+        let deduplicator = spec.deduplication();
         let deduplicator =
-            deduplicator.map(|spec| Deduplicator::new(spec, cleaner.schema())).transpose()?;
+            deduplicator.map(|spec| Deduplicator::new(&spec, cleaner.schema())).transpose()?;
+        let watermark = spec.strategy.watermark();
+        let marks = watermark.map(|mark| Marks::new(&mark, &spec.columns)).transpose()?;
         let (inputs, keep_refused) = (inputs.to_vec(), false);
-        Ok(Self { source, inputs, cleaner, deduplicator, origin, on_progress, keep_refused })
+        Ok(Self { source, inputs, cleaner, deduplicator, marks, origin, on_progress, keep_refused })
     }
 
     /// Whether refused rows are given back at the end.
@@ -116,6 +122,7 @@ impl Reader {
             counts: Counts::default(),
             tally: Tally::default(),
             refused: Vec::new(),
+            largest: None,
         };
         let inputs = self.each(|part| {
             let bytes = part.bytes_read;
@@ -180,6 +187,8 @@ impl Reader {
             Some(losers) => losers.drop_from(&cleaned.batch)?,
             None => cleaned.batch.clone(),
         };
+        let marks = self.marks.as_ref();
+        read.largest = read.largest.max(marks.and_then(|marks| marks.largest(&cleaned.batch)));
         let counts = &mut read.counts;
         counts.read += (cleaned.batch.num_rows() + rejects.len()) as u64;
         counts.staged += kept.num_rows() as u64;

@@ -16,6 +16,7 @@ pub(super) fn check(written: &Written, model: &Model, matched: &[String]) -> Fau
     let mut faults = Faults::default();
     name(written, "job", &["job"], &written.job.job, &mut faults);
     sources(written, &mut faults);
+    strategies(written, &mut faults);
     transform(written, model, matched, &mut faults);
     match &written.job.load {
         LoadSpec::Dimension(load) => dimension(written, load, model, &mut faults),
@@ -101,9 +102,43 @@ fn sources(written: &Written, faults: &mut Faults) {
                 Part::Rows => &path("derive"),
                 Part::Column(_) => &["sources", &index, "columns", &column],
                 Part::Deduplicate => &path("deduplicate"),
+                Part::Strategy => &path("strategy"),
             };
             faults.push(written.fault(path, error.to_string()));
         }
+    }
+}
+
+/// What is read of a source must be what its load needs.
+fn strategies(written: &Written, faults: &mut Faults) {
+    for (index, source) in written.job.sources.iter().enumerate() {
+        let (mode, missing) = match &written.job.load {
+            LoadSpec::Fact(load) => (Some(load.mode), None),
+            LoadSpec::Dimension(load) => (None, Some(load.missing)),
+            LoadSpec::Match(load) => (None, Some(load.missing)),
+        };
+        let (message, hint) = match (&source.strategy, mode, missing) {
+            (
+                Strategy::Watermark(_) | Strategy::Changes(_),
+                Some(FactMode::Append | FactMode::Replace),
+                _,
+            ) => ("with what is new, the last rows before are read again", "say `mode: upsert`"),
+            (Strategy::Changes(_), _, Some(_)) => (
+                "of `changes` only the last one of a key stays, and a dimension keeps them all",
+                "say `watermark`, with `effective_at` in the load",
+            ),
+            (Strategy::Snapshot(_), Some(FactMode::Append | FactMode::Upsert), _) => (
+                "a `snapshot` is the whole fact: a row that is not there any more is gone",
+                "say `mode: replace`, or `strategy: full` where rows stay",
+            ),
+            (Strategy::Snapshot(_), _, Some(Missing::Keep)) => (
+                "a `snapshot` is all members: one that is not there any more is gone",
+                "say `missing: close`, or `strategy: full` where members stay",
+            ),
+            _ => continue,
+        };
+        let path = ["sources", &index.to_string(), "strategy"];
+        faults.push(written.fault(&path, message).hint(hint));
     }
 }
 
@@ -156,10 +191,10 @@ fn dimension(written: &Written, load: &DimensionLoad, model: &Model, faults: &mu
         let message = format!("`{}` is generated: no job loads it", load.dimension);
         faults.push(written.fault(&path, message));
     }
-    let partial = written.job.sources.iter().find(|source| source.strategy == Strategy::NewFiles);
+    let partial = written.job.sources.iter().find(|source| source.strategy.is_partial());
     if let Some(source) = partial.filter(|_| load.missing != Missing::Keep) {
         let message = format!(
-            "`missing: {}` needs all members at once, but the source `{}` yields new files only",
+            "`missing: {}` needs all members at once, but the source `{}` yields only what is new",
             if load.missing == Missing::Hard { "hard" } else { "close" },
             source.name
         );

@@ -192,7 +192,36 @@ fn a_snapshot_that_closes_members_must_be_whole() {
         .replace("    columns:", "    strategy: new_files\n    columns:")
         .replace("dimension: customer}}", "dimension: customer, missing: close}}");
     let found = faults(&[(file, text)]);
-    assert!(found[0].contains("yields new files only"), "{found:#?}");
+    assert!(found[0].contains("yields only what is new"), "{found:#?}");
+}
+
+#[test]
+fn what_is_read_of_a_source_is_what_its_load_needs() {
+    let (file, text) = customers();
+    let with = |strategy: &str, from: &str, to: &str| {
+        let text = text.replace("    columns:", &format!("    strategy: {strategy}\n    columns:"));
+        faults(&[(file.clone(), text.replace(from, to))])
+    };
+    let found = with("{snapshot: {}}", "", "");
+    assert!(found[0].contains("say `missing: close`"), "{found:#?}");
+    let close = "dimension: customer, missing: close}}";
+    let found = with("{snapshot: {shrink_at_most: 20}}", "dimension: customer}}", close);
+    assert!(found[0].contains("from 0 to 1"), "{found:#?}");
+    let found = with("{watermark: {column: since}}", "", "");
+    assert!(found[0].contains("no column of the source"), "{found:#?}");
+    let found = with("{watermark: {column: city}}", "", "");
+    assert!(found[0].contains("is no watermark"), "{found:#?}");
+    let found = with(
+        "{watermark: {column: city}}",
+        "{name: city, type: text}",
+        "{name: city, type: int32}",
+    );
+    assert!(found[0].contains("have `strategy: new_files`"), "{found:#?}");
+    let found = with("{changes: {key: [customer_id], sequence: city}}", "", "");
+    assert!(found.iter().any(|fault| fault.contains("say `watermark`")), "{found:#?}");
+    let found = with("{watermrk: {column: city}}", "", "");
+    let meant = |fault: &String| fault.contains("did you mean `watermark`");
+    assert!(found.iter().any(meant), "{found:#?}");
 }
 
 #[test]

@@ -5,7 +5,7 @@ use super::{JobSummary, Request, SourceSummary};
 use crate::engine::Streamed;
 use crate::error::Result;
 use crate::etl::extract::{self, Extent, Extracting, Outcome, Plan};
-use crate::etl::job::{Job, LoadSpec, Missing, SourceSpec, Strategy};
+use crate::etl::job::{Job, LoadSpec, Missing, SourceSpec};
 use crate::etl::jobs::{tables_used, target_table};
 use crate::etl::load::{self, Loaded, Loading, Lost};
 use crate::etl::upstream;
@@ -151,8 +151,16 @@ fn read(
 ) {
     let source = plan.spec().name.clone();
     load.set_inputs(&job.job, &source, extent.inputs);
+    if let Some(cursor) = extent.cursor {
+        load.set_cursor(&cursor_name(job, &source), cursor);
+    }
     let (counts, rejects) = (extent.counts, extent.rejects);
     summary.sources.push(SourceSummary { source, counts, rejects, elapsed_ms });
+}
+
+/// What a release calls the cursor of a source.
+fn cursor_name(job: &Job, source: &str) -> String {
+    format!("{}.{source}.read", job.job)
 }
 
 /// Tells how far a source is.
@@ -168,11 +176,14 @@ fn on_progress(request: &Request<'_>, job: &Job, plan: &Plan) -> extract::OnProg
 fn reads_anew(job: &Job, model: &crate::model::Model, base: &Release) -> bool {
     upstream::follows_upstream(job)
         && upstream::is_redefined(job, model, base)
-        && job.sources.iter().all(|source| !is_read_once(source) || source.deduplicate.is_some())
+        && job
+            .sources
+            .iter()
+            .all(|source| !is_read_once(source) || source.deduplication().is_some())
 }
 
 fn is_read_once(source: &SourceSpec) -> bool {
-    source.strategy == Strategy::NewFiles
+    source.strategy.is_partial()
 }
 
 /// What a person should know of files that are not read anew though the job has changed.
@@ -183,7 +194,7 @@ fn kept(job: &Job, model: &crate::model::Model, base: &Release) -> Option<String
     let files: usize = once.filter_map(|source| read.get(&source.name)).map(Vec::len).sum();
     (changed && files > 0).then(|| {
         format!(
-            "the job or its model has changed, and the rows of {files} files that were read before \
+            "the job or its model has changed, and the rows of {files} files or tables that were read before \
              stay as they are; an upsert reads them anew where its sources say `deduplicate`"
         )
     })
@@ -203,7 +214,9 @@ pub(crate) async fn plans(
     let mut plans = Vec::with_capacity(job.sources.len());
     for source in &job.sources {
         let before = read.and_then(|read| read.get(&source.name)).map(Vec::as_slice);
-        let plan = extract::plan(project, source, before).await;
+        let cursor = base.cursors.get(&cursor_name(job, &source.name)).filter(|_| !anew);
+        let cursor = cursor.map(String::as_str);
+        let plan = extract::plan_from(project, source, before, cursor).await;
         let mut plan = plan.map_err(|error| error.with("job", &job.job))?;
         if anew {
             plan = plan.anew();

@@ -58,6 +58,15 @@ pub(crate) struct Found {
     pub(crate) modified: Option<SystemTime>,
 }
 
+/// Where reading begins: at a value of a column that grows with every change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Bound {
+    /// The column's heading.
+    pub(crate) heading: String,
+    /// The smallest value wanted, as text; all are where there is none.
+    pub(crate) at_least: Option<String>,
+}
+
 /// A place that rows are read from.
 pub(crate) trait Source: Send + Sync {
     /// What there is to read, sorted by name; none where there is nothing.
@@ -75,6 +84,15 @@ pub(crate) trait Source: Send + Sync {
     /// User where a wanted column is missing, data where the input is not of its format at all.
     /// A single bad row is no error: it is in [`RawBatch::unreadable`].
     fn read(&self, found: &Found, sink: &mut Sink<'_>) -> Result<Input>;
+
+    /// From now on only rows from a bound on are wanted, and those without a value there.
+    ///
+    /// # Errors
+    /// User where the source cannot tell which rows those are.
+    fn since(&mut self, _bound: Bound) -> Result<()> {
+        Err(Error::user("`watermark` goes with databases that have a server")
+            .hint("files that come one after the other have `strategy: new_files`"))
+    }
 
     /// Ends what reading has left open, once nothing is read again: a database's snapshot.
     fn close(&self) {}

@@ -14,7 +14,7 @@ mod relation;
 mod values;
 
 use super::files::hexadecimal;
-use super::{BatchBuilder, Found, Position, Sink, Source, Unreadable, headings};
+use super::{BatchBuilder, Bound, Found, Position, Sink, Source, Unreadable, headings};
 use crate::error::{Error, Result};
 use crate::etl::job::{MysqlPlace, SourceColumn};
 use crate::store::Input;
@@ -37,6 +37,7 @@ pub(super) struct Mysql {
     place: MysqlPlace,
     content: Content,
     columns: Vec<SourceColumn>,
+    since: Option<Bound>,
     reading: Mutex<Option<Reading>>,
 }
 
@@ -64,7 +65,8 @@ impl Mysql {
         };
         connect::check(place)?;
         let (project, place) = (project.to_owned(), place.clone());
-        Ok(Self { project, place, content, columns, reading: Mutex::default() })
+        let (since, reading) = (None, Mutex::default());
+        Ok(Self { project, place, content, columns, since, reading })
     }
 
     /// What a release calls it: no user, no password.
@@ -79,7 +81,7 @@ impl Mysql {
         let server = Server::new(&self.project, &self.place)?;
         let mut connection = server.connect()?;
         let relation = run(&mut connection, async |conn| {
-            Relation::find(conn, &self.content, &self.columns).await
+            Relation::find(conn, &self.content, &self.columns, self.since.as_ref()).await
         })?;
         Ok((server, connection, relation))
     }
@@ -239,6 +241,11 @@ impl Source for Mysql {
             Ok(input)
         });
         read.map_err(|error| error.with("from", name))
+    }
+
+    fn since(&mut self, bound: Bound) -> Result<()> {
+        self.since = Some(bound);
+        Ok(())
     }
 
     fn close(&self) {

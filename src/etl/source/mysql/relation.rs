@@ -3,7 +3,7 @@
 use super::connect::is_no_such_table;
 use crate::error::{Error, Result, did_you_mean};
 use crate::etl::job::SourceColumn;
-use crate::etl::source::headings;
+use crate::etl::source::{Bound, headings};
 use mysql_async::consts::ColumnType as Wire;
 use mysql_async::prelude::Queryable;
 use mysql_async::{Column, Conn};
@@ -50,6 +50,7 @@ impl Relation {
         conn: &mut Conn,
         content: &Content,
         wanted: &[SourceColumn],
+        since: Option<&Bound>,
     ) -> Result<Option<Self>, Failure> {
         let from = match content {
             Content::Table(name) => quoted(name),
@@ -73,11 +74,17 @@ impl Relation {
         let type_of =
             |c: &&Column| format!("{} {:?} {:?}\n", c.name_str(), c.column_type(), c.flags());
         let hashes: Vec<String> = names.iter().zip(&columns).map(|(n, c)| hash(n, c)).collect();
+        let grows = since.and_then(|since| {
+            let of_column = |c: &&&Column| c.name_str().trim() == since.heading.trim();
+            Some((since, columns.iter().find(of_column)?))
+        });
+        let filter = grows.map(|(since, column)| filter(since, column)).transpose();
+        let filter = filter.map_err(Failure::Other)?.unwrap_or_default();
         Ok(Some(Self {
-            query: format!("SELECT {} FROM {from}", names.join(", ")),
+            query: format!("SELECT {} FROM {from}{filter}", names.join(", ")),
             digest: format!(
                 "SELECT COUNT(*), CAST(COALESCE(SUM(CAST(CONV(LEFT(h, 16), 16, 10) AS UNSIGNED)), 0) \
-                 AS CHAR) FROM (SELECT MD5(CONCAT({})) AS h FROM {from}) AS hashes",
+                 AS CHAR) FROM (SELECT MD5(CONCAT({})) AS h FROM {from}{filter}) AS hashes",
                 hashes.join(", ")
             ),
             signature: columns.iter().map(type_of).collect(),
@@ -120,6 +127,32 @@ async fn size_bytes(conn: &mut Conn, content: &Content) -> Result<u64, Failure> 
         WHERE table_schema = DATABASE() AND table_name = ?";
     let Content::Table(name) = content else { return Ok(0) };
     Ok(conn.exec_first(SIZE, (name,)).await?.unwrap_or_default())
+}
+
+/// The condition that a row is new, or its column is empty, or holds a date that is none.
+fn filter(since: &Bound, column: &Column) -> Result<String> {
+    use Wire::{
+        MYSQL_TYPE_DATE, MYSQL_TYPE_DATETIME, MYSQL_TYPE_INT24, MYSQL_TYPE_LONG,
+        MYSQL_TYPE_LONGLONG, MYSQL_TYPE_NEWDECIMAL, MYSQL_TYPE_SHORT, MYSQL_TYPE_TIMESTAMP,
+        MYSQL_TYPE_TINY,
+    };
+    let name = quoted_part(&column.name_str());
+    let Some(value) = &since.at_least else { return Ok(String::new()) };
+    match column.column_type() {
+        MYSQL_TYPE_TINY
+        | MYSQL_TYPE_SHORT
+        | MYSQL_TYPE_INT24
+        | MYSQL_TYPE_LONG
+        | MYSQL_TYPE_LONGLONG
+        | MYSQL_TYPE_NEWDECIMAL => Ok(format!(" WHERE ({name} >= {value} OR {name} IS NULL)")),
+        MYSQL_TYPE_DATE | MYSQL_TYPE_DATETIME | MYSQL_TYPE_TIMESTAMP => {
+            let value = value.replace('T', " ");
+            let value = value.trim_end_matches('Z');
+            Ok(format!(" WHERE ({name} >= '{value}' OR {name} IS NULL OR {name} < '1000-01-01')"))
+        }
+        other => Err(Error::user(format!("the watermark {name} is {other:?} at the server"))
+            .hint("a watermark is a number, a date or a timestamp there, too")),
+    }
 }
 
 /// A hash of a column's value, whatever its length. As text a narrow float loses digits, a wide one

@@ -28,7 +28,7 @@ mod tls;
 mod values;
 
 use super::files::hexadecimal;
-use super::{Found, Piece, Sink, Source};
+use super::{Bound, Found, Piece, Sink, Source};
 use crate::error::{Error, Result};
 use crate::etl::job::{PostgresqlPlace, SourceColumn};
 use crate::store::{Input, lanes};
@@ -46,6 +46,7 @@ pub(super) struct Postgresql {
     place: PostgresqlPlace,
     content: Content,
     columns: Vec<SourceColumn>,
+    since: Option<Bound>,
     /// What was last found to be there, and when: the server's own name for the moment.
     looked: Mutex<Option<(String, Input)>>,
     reading: Mutex<Option<Reading>>,
@@ -85,6 +86,7 @@ impl Postgresql {
             place: place.clone(),
             content,
             columns,
+            since: None,
             looked: Mutex::default(),
             reading: Mutex::default(),
         })
@@ -114,7 +116,7 @@ impl Postgresql {
             let Some(relation) = Relation::find(client, &self.content).await? else {
                 return Ok(None);
             };
-            let selection = relation.select(client, &self.columns).await?;
+            let selection = relation.select(client, &self.columns, self.since.as_ref()).await?;
             Ok(Some((relation, selection)))
         })
     }
@@ -147,7 +149,7 @@ impl Postgresql {
 
     fn read_rows(&self, reading: &mut Reading, name: &str, sink: &mut Sink<'_>) -> Result<Input> {
         let queries = reading.relation.queries(&reading.selection);
-        let mut order = (!reading.relation.is_ordered()).then(Sha256::new);
+        let mut order = (!reading.relation.is_ordered(&reading.selection)).then(Sha256::new);
         let (mut rows, mut bytes) = (0, 0);
         let layout = &reading.layout;
         let mut give = |block: Option<Block>| {
@@ -161,13 +163,13 @@ impl Postgresql {
             let layout = Arc::clone(layout);
             sink(Piece::Work(Box::new(move || layout.decode(&block, first, bytes))))
         };
-        let (relation, connection, known) =
-            (&reading.relation, &reading.connection, reading.input.is_some());
+        let (relation, selection) = (&reading.relation, &reading.selection);
+        let (connection, known) = (&reading.connection, reading.input.is_some());
         let digest = |stop: &connect::Stop| match known {
             true => Ok(None),
-            false => {
-                connection.run(Some(stop), async |client| relation.digest(client).await).map(Some)
-            }
+            false => connection
+                .run(Some(stop), async |client| relation.digest(client, selection).await)
+                .map(Some),
         };
         let connections = self.place.connections.unwrap_or_else(lanes);
         let (server, snapshot) = (&reading.server, &reading.snapshot);
@@ -197,7 +199,7 @@ impl Source for Postgresql {
         let looked = connection.run(None, async |client| {
             const MOMENT: &str = "SELECT pg_current_snapshot()::text";
             let moment: String = client.query_one(MOMENT, &[]).await?.get(0);
-            Ok((moment, relation.digest(client).await?))
+            Ok((moment, relation.digest(client, &selection).await?))
         });
         let (moment, digest) = looked.map_err(place)?;
         let input = self.input(&name, &digest, (&relation, &selection));
@@ -227,6 +229,11 @@ impl Source for Postgresql {
             *reading = Some(current);
         }
         read.map_err(|error| error.with("from", name))
+    }
+
+    fn since(&mut self, bound: Bound) -> Result<()> {
+        self.since = Some(bound);
+        Ok(())
     }
 
     fn close(&self) {

@@ -4,7 +4,7 @@ use super::connect::Failure;
 use super::values::Wire;
 use crate::error::{Error, Result, did_you_mean};
 use crate::etl::job::SourceColumn;
-use crate::etl::source::headings;
+use crate::etl::source::{Bound, headings};
 use tokio_postgres::Client;
 use tokio_postgres::types::{Kind, Type};
 
@@ -38,6 +38,8 @@ pub(super) struct Selection {
     pub(super) wires: Vec<Wire>,
     /// Their names and types at the server.
     pub(super) signature: String,
+    /// A condition on the rows, where not all are wanted.
+    filter: Option<String>,
 }
 
 impl Relation {
@@ -77,12 +79,17 @@ impl Relation {
         &self,
         client: &Client,
         wanted: &[SourceColumn],
+        since: Option<&Bound>,
     ) -> Result<Selection, Failure> {
         let statement = client.prepare(&format!("SELECT * FROM {}", self.from)).await?;
         let have: Vec<String> =
             statement.columns().iter().map(|column| column.name().to_owned()).collect();
-        let mut selection =
-            Selection { select: String::new(), wires: Vec::new(), signature: String::new() };
+        let mut selection = Selection {
+            select: String::new(),
+            wires: Vec::new(),
+            signature: String::new(),
+            filter: None,
+        };
         for (at, place) in headings::positions(&have, wanted)?.into_iter().enumerate() {
             let column = &statement.columns()[place];
             let (expression, wire) = expression(&quoted(column.name()), column.type_());
@@ -90,6 +97,10 @@ impl Relation {
             selection.select += &expression;
             selection.wires.push(wire);
             selection.signature += &format!("{} {}\n", column.name(), column.type_());
+            if let Some(since) = since.filter(|since| since.heading.trim() == column.name().trim())
+            {
+                selection.filter = filter(since, &quoted(column.name()), column.type_())?;
+            }
         }
         Ok(selection)
     }
@@ -97,6 +108,10 @@ impl Relation {
     /// The queries that together give all rows, each some of them, in the order of the rows.
     pub(super) fn queries(&self, selection: &Selection) -> Vec<String> {
         let select = &selection.select;
+        if let Some(filter) = &selection.filter {
+            // one query, for which the server may have an index
+            return vec![format!("SELECT {select} FROM {} WHERE {filter}", self.from)];
+        }
         if self.parts.is_empty() {
             return vec![format!("SELECT {select} FROM {}", self.from)];
         }
@@ -117,9 +132,9 @@ impl Relation {
         queries
     }
 
-    /// Whether rows have addresses, so that they come in the same order each time.
-    pub(super) fn is_ordered(&self) -> bool {
-        !self.parts.is_empty()
+    /// Whether rows come in the same order each time, that of their addresses.
+    pub(super) fn is_ordered(&self, selection: &Selection) -> bool {
+        !self.parts.is_empty() && selection.filter.is_none()
     }
 
     /// Something that is another when rows were added, changed or taken away: a hash over which
@@ -127,8 +142,12 @@ impl Relation {
     ///
     /// # Errors
     /// Those of the server.
-    pub(super) async fn digest(&self, client: &Client) -> Result<String, Failure> {
-        let hash = if self.is_ordered() {
+    pub(super) async fn digest(
+        &self,
+        client: &Client,
+        selection: &Selection,
+    ) -> Result<String, Failure> {
+        let hash = if !self.parts.is_empty() {
             "coalesce(bit_xor(hashtidextended(ctid, hashint8extended(tableoid::int8, \
              xmin::text::int8))), 0)::text"
         } else {
@@ -136,7 +155,9 @@ impl Relation {
         };
         // a query has its alias already
         let alias = if self.from.starts_with('(') { "" } else { " AS q" };
-        let sql = format!("SELECT count(*), {hash} FROM {}{alias}", self.from);
+        let filter = selection.filter.as_ref().map(|filter| format!(" WHERE {filter}"));
+        let filter = filter.unwrap_or_default();
+        let sql = format!("SELECT count(*), {hash} FROM {}{alias}{filter}", self.from);
         let row = client.query_one(&sql, &[]).await?;
         Ok(format!("{} {}", row.get::<_, i64>(0), row.get::<_, String>(1)))
     }
@@ -199,6 +220,26 @@ async fn parts(client: &Client, oid: u32) -> Result<Vec<(String, i64)>, Failure>
     Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
 }
 
+/// The condition that a row is new, or its column is empty; none where all are wanted.
+fn filter(since: &Bound, name: &str, ty: &Type) -> Result<Option<String>> {
+    let grows = [
+        Type::INT2,
+        Type::INT4,
+        Type::INT8,
+        Type::NUMERIC,
+        Type::DATE,
+        Type::TIMESTAMP,
+        Type::TIMESTAMPTZ,
+    ];
+    if !grows.contains(ty) {
+        return Err(Error::user(format!("the watermark {name} is of type {ty} at the server"))
+            .hint("a watermark is a number, a date or a timestamp there, too"));
+    }
+    let at_least = since.at_least.as_ref();
+    // the bound is ours: digits, signs, `T` and `Z`
+    Ok(at_least.map(|value| format!("({name} >= CAST('{value}' AS {ty}) OR {name} IS NULL)")))
+}
+
 /// How a column is asked for, and how it is sent then. What has a form of its own comes as text;
 /// arrays and composites as JSON.
 fn expression(name: &str, ty: &Type) -> (String, Wire) {
@@ -239,7 +280,7 @@ mod tests {
     #[test]
     fn ranges_cover_all_pages_once() {
         let selection =
-            Selection { select: "a".into(), wires: Vec::new(), signature: String::new() };
+            Selection { select: "a".into(), wires: vec![], signature: "".into(), filter: None };
         let relation = Relation {
             from: "t".into(),
             parts: vec![("t_1".into(), 0), ("t_2".into(), 2 * PAGES_A_RANGE + 1)],

@@ -1,0 +1,86 @@
+//! What is wrong with a source's description, without reading it.
+
+use super::watermark::Marks;
+use crate::error::{Error, Result};
+use crate::etl::clean::Cleaner;
+use crate::etl::deduplicate::Deduplicator;
+use crate::etl::job::{SourceSpec, Strategy};
+use crate::etl::source::{self, Source};
+use std::collections::HashSet;
+use std::path::Path;
+
+/// The part of a source's description that is at fault.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// The place.
+    From,
+    /// The columns together.
+    Columns,
+    /// A column, by its place among them.
+    Column(usize),
+    /// What is said of rows as a whole.
+    Rows,
+    /// What is said of duplicates.
+    Deduplicate,
+    /// Which of the content is read.
+    Strategy,
+}
+
+/// Faults of a source's description that can be found without reading it: its place, its rules,
+/// its names. All of them, none if it is right.
+pub fn faults(project: &Path, spec: &SourceSpec) -> Vec<(Part, Error)> {
+    let mut faults = Vec::new();
+    let mut names = HashSet::new();
+    if spec.columns.is_empty() {
+        faults.push((Part::Columns, Error::user("a source needs at least one column")));
+    }
+    match source::open(project, spec) {
+        Ok(source) => {
+            faults.extend(start(source, spec, None).err().map(|fault| (Part::Strategy, fault)));
+        }
+        Err(fault) => faults.push((Part::From, fault)),
+    }
+    for (place, column) in spec.columns.iter().enumerate() {
+        if !names.insert(column.name.as_str()) {
+            let message = format!("the source has two columns `{}`", column.name);
+            faults.push((Part::Column(place), Error::user(message)));
+        }
+        let wrong = Cleaner::of_columns(std::slice::from_ref(column)).err();
+        faults.extend(wrong.map(|fault| (Part::Column(place), fault)));
+    }
+    let (by, implied) = match spec.strategy {
+        Strategy::Changes(_) => (Part::Strategy, true),
+        _ => (Part::Deduplicate, false),
+    };
+    if implied && spec.deduplicate.is_some() {
+        let message = "`changes` says itself which row of a key stays: leave `deduplicate` out";
+        faults.push((Part::Deduplicate, Error::user(message)));
+    }
+    match (Cleaner::new(spec), spec.deduplication()) {
+        // What is wrong with a column is told already.
+        (Err(fault), _) if faults.is_empty() => faults.push((Part::Rows, fault)),
+        (Ok(cleaner), Some(deduplicate)) => {
+            let wrong = Deduplicator::new(&deduplicate, cleaner.schema()).err();
+            faults.extend(wrong.map(|fault| (by, fault)));
+        }
+        _ => {}
+    }
+    faults
+}
+
+/// A source that is to be read from where a cursor says, or all of it.
+pub(super) fn start(
+    mut source: Box<dyn Source>,
+    spec: &SourceSpec,
+    cursor: Option<&str>,
+) -> Result<Box<dyn Source>> {
+    if let Some(watermark) = spec.strategy.watermark() {
+        source.since(Marks::new(&watermark, &spec.columns)?.bound(cursor)?)?;
+    }
+    match &spec.strategy {
+        Strategy::Snapshot(snapshot) if !(0.0..=1.0).contains(&snapshot.shrink_at_most) => {
+            Err(Error::user("`shrink_at_most` is a share of the rows, from 0 to 1"))
+        }
+        _ => Ok(source),
+    }
+}
