@@ -4,7 +4,7 @@
 //! * a run: [`run`]; what it would do: [`plan`]; what it tells meanwhile: [`progress`]
 //! * files put in order again: [`compact`]
 //! * its steps: [`extract`] (with [`quarantine`]), `transform`, `load`
-//! * which records are of one person: [`matching`]
+//! * which records are of one person: [`matching`]; refused rows mended: [`replay`]
 
 pub mod allowance;
 mod clean;
@@ -21,6 +21,7 @@ mod parallel;
 pub mod plan;
 pub mod progress;
 pub mod quarantine;
+pub mod replay;
 mod rows;
 pub mod run;
 mod source;

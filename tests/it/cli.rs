@@ -226,6 +226,48 @@ fn a_run_is_planned_told_and_told_again() {
 }
 
 #[test]
+fn refused_rows_are_mended_and_loaded_again() {
+    let folder = project();
+    let path = folder.path();
+    let rows = "order,date,product,quantity,amount\n\
+                9001,2025-03-01,P1,lots,10.00\n9002,2025-03-02,P1,2,20.00\n";
+    fs::write(path.join("sources/orders_2025_03.csv"), rows).unwrap();
+    printed(path, &["etl", "run"]);
+    let count = "SELECT count(*) AS n FROM warehouse.fact_orders WHERE order_no LIKE '900%'";
+    let orders = || printed(path, &["sql", "--format", "csv", count]);
+    assert_eq!(orders(), "n\n1\n");
+
+    let told = printed(path, &["etl", "rejects", "orders", "--out", "mended.csv"]);
+    assert!(told.contains("2 rows are in mended.csv"), "{told}");
+    let (code, again) = failed(path, &["etl", "rejects", "orders", "--out", "mended.csv"]);
+    assert!(code == 1 && again.contains("cannot be written"), "{again}");
+    let mended = fs::read_to_string(path.join("mended.csv")).unwrap();
+    let heading = "\u{feff}order,date,product,quantity,amount\n";
+    assert!(mended.starts_with(heading), "{mended}");
+    assert!(mended.ends_with("\n9001,2025-03-01,P1,lots,10.00\n"), "{mended}");
+    let mended = mended.replace("lots", "3").replace("2025-01-32", "2025-01-31");
+    fs::write(path.join("mended.csv"), mended).unwrap();
+    printed(path, &["etl", "replay", "orders", "mended.csv"]);
+    assert_eq!(orders(), "n\n2\n");
+    let runs = "SELECT count(DISTINCT as_of) AS n FROM system.runs WHERE status = 'published'";
+    assert_eq!(printed(path, &["sql", "--format", "csv", runs]), "n\n1\n");
+
+    // once more, and the source as it was: nothing is new
+    let told = printed(path, &["etl", "replay", "orders", "mended.csv"]);
+    assert!(told.contains("nothing new"), "{told}");
+    let told = printed(path, &["etl", "run"]);
+    assert!(told.contains("nothing new"), "{told}");
+    assert_eq!(orders(), "n\n2\n");
+
+    let (_, told) = failed(path, &["etl", "replay", "products", "mended.csv"]);
+    assert!(told.contains("read whole by every run"), "{told}");
+    let (code, told) = failed(path, &["etl", "replay", "orders", "x.csv", "--source", "ordrs"]);
+    assert!(code == 2 && told.contains("did you mean `orders`"), "{told}");
+    let (_, told) = failed(path, &["etl", "rejects", "products", "--out", "none.csv"]);
+    assert!(told.contains("no row of the job was refused"), "{told}");
+}
+
+#[test]
 fn sources_that_are_wrong_stop_a_run_before_it_begins() {
     let folder = project();
     let orders = folder.path().join("etl/orders.yaml");
