@@ -5,6 +5,7 @@
 //! * files put in order again: [`compact`]
 //! * its steps: [`extract`] (with [`quarantine`]), `transform`, `load`
 //! * which records are of one person: [`matching`]; refused rows mended: [`replay`]
+//! * what a source holds before anybody writes rules for it: [`profile`]
 
 pub mod allowance;
 mod clean;
@@ -19,6 +20,7 @@ mod load;
 pub mod matching;
 mod parallel;
 pub mod plan;
+pub mod profile;
 pub mod progress;
 pub mod quarantine;
 pub mod replay;

@@ -57,6 +57,7 @@ fn help_has_examples_and_wrong_usage_is_two() {
         "check",
         "demo",
         "etl",
+        "profile",
         "sql",
         "query",
         "releases",
@@ -223,6 +224,50 @@ fn a_run_is_planned_told_and_told_again() {
     let (code, message) = failed(folder.path(), &["etl", "rejects", "order"]);
     assert!(code == 2 && message.contains("did you mean `orders`?"), "{message}");
     assert_eq!(failed(folder.path(), &["etl", "rejects", "--run", "never"]).0, 1);
+}
+
+#[test]
+fn a_file_is_profiled_and_its_draft_is_a_source() {
+    let folder = project();
+    let path = folder.path();
+    let mut rows = "Order No;Bought on;Amount;Note\n".to_owned();
+    for row in 0..40 {
+        let note = ["n/a", "", " x", "y"][row % 4];
+        rows += &format!("A-{row:03};{:02}.03.2025;{row}.50;{note}\n", row % 28 + 1);
+    }
+    rows += "A-999;29.03.2025;many;y\n";
+    fs::write(path.join("bought.csv"), &rows).unwrap();
+    let told = printed(path, &["profile", "bought.csv"]);
+    for part in ["order_no", "may be a key", "A-9+", "decimal(12,2)", "not `many`", "41 rows"] {
+        assert!(told.contains(part), "`{part}` is missing in\n{told}");
+    }
+
+    // the draft is a source of a job as it stands
+    let draft = printed(path, &["profile", "bought.csv", "--yaml"]);
+    for part in
+        ["'%d.%m.%Y'", "null_if: ['n/a']", "deduplicate: {key: [order_no]}", "from: 'Order No'"]
+    {
+        assert!(draft.contains(part), "`{part}` is missing in\n{draft}");
+    }
+    let job = format!(
+        "job: bought\ndescription: as drafted\n{draft}transform: >\n  SELECT order_no AS product_no, \
+         note AS product_name, CAST(amount AS VARCHAR) AS category FROM bought WHERE note IS NOT NULL\n\
+         load: {{dimension: {{dimension: product}}}}\n"
+    );
+    fs::write(path.join("etl/bought.yaml"), job).unwrap();
+    let run = printed(path, &["etl", "run", "bought"]);
+    assert!(run.contains("published release") && run.contains("bought.csv:42"), "{run}");
+
+    // of a source, what it holds before its rules
+    let told = printed(path, &["profile", "orders.orders"]);
+    assert!(told.contains("ordered_on") && told.contains("9+-9+-9+ 100.0 %"), "{told}");
+    let (code, told) = failed(path, &["profile", "orders.ordrs"]);
+    assert!(code == 2 && told.contains("it has orders"), "{told}");
+    let (_, told) = failed(path, &["profile", "none.csv"]);
+    assert!(told.contains("there is no job `none`") || told.contains("no such file"), "{told}");
+    fs::write(path.join("x.pdf"), "x").unwrap();
+    let (_, told) = failed(path, &["profile", "x.pdf"]);
+    assert!(told.contains("no format that is profiled"), "{told}");
 }
 
 #[test]
