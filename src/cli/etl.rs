@@ -1,6 +1,7 @@
 //! `starhouse etl`: what would be loaded, and loading it.
 
 pub(super) mod bars;
+mod replay;
 
 use super::failure::Failure;
 use super::project::{Project, jobs};
@@ -16,8 +17,9 @@ use crate::store::Reject;
 use bars::Bars;
 use chrono::{DateTime, Utc};
 use comfy_table::Cell;
+use replay::Again;
 use std::io::{self, IsTerminal, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Load what is new, or say what would be loaded
@@ -35,7 +37,9 @@ Examples:
   starhouse etl run customers sales
   starhouse etl run --as-of 2025-03-31
   starhouse etl rejects
-  starhouse etl rejects --run 20250331T235900000000Z sales";
+  starhouse etl rejects --run 20250331T235900000000Z sales
+  starhouse etl rejects sales --out mended.csv
+  starhouse etl replay sales mended.csv";
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
@@ -63,6 +67,25 @@ enum Command {
         /// Of one run only; system.runs lists them
         #[arg(long, value_name = "RUN")]
         run: Option<String>,
+        /// Write the rows of one job as they stood to a file, to be mended and replayed
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+    },
+    /// Load mended rows of a job as of the run that refused them, and publish a release
+    ///
+    /// The file is in the source's own format, as `etl rejects --out` writes it. Replaying it twice
+    /// changes nothing.
+    Replay {
+        /// The job
+        job: String,
+        /// The file of mended rows, in the project's folder
+        file: String,
+        /// The run that refused them, for its business time; the last that did where left out
+        #[arg(long, value_name = "RUN")]
+        run: Option<String>,
+        /// The job's source; the one that reads each file once where left out
+        #[arg(long, value_name = "SOURCE")]
+        source: Option<String>,
     },
 }
 
@@ -86,13 +109,23 @@ pub(super) async fn run(folder: &Path, args: Args) -> std::result::Result<(), Fa
                 jobs: &all,
                 only: &only,
                 as_of: as_of.unwrap_or_else(|| project.clock.now()),
+                replay: None,
                 clock: Arc::clone(&project.clock),
                 progress,
             };
             let summary = run_jobs(&request).await?;
             write!(io::stdout(), "{}", in_words(&summary))?;
         }
-        Command::Rejects { jobs: only, run } => {
+        Command::Replay { job, file, run, source } => {
+            let again = Again { job, file, run: run.map(RunId), source };
+            let summary = again.run(&project, &all).await?;
+            write!(io::stdout(), "{}", in_words(&summary))?;
+        }
+        Command::Rejects { jobs: only, run, out: Some(out) } => {
+            let written = replay::write(&project, &all, &only, run.map(RunId), &out).await?;
+            writeln!(io::stdout(), "{written} rows are in {}", out.display())?;
+        }
+        Command::Rejects { jobs: only, run, out: None } => {
             all.select(&only)?;
             write!(io::stdout(), "{}", rejects(&project, &only, run).await?)?;
         }

@@ -15,6 +15,7 @@ mod init;
 mod interrupt;
 mod machine;
 mod output;
+mod profile;
 mod project;
 mod prompt;
 mod query;
@@ -49,6 +50,7 @@ Examples:
   starhouse demo                                     the sample warehouse, built and served
   starhouse init shop                                a new project in the folder shop
   starhouse check --project shop                     are its models and jobs right?
+  starhouse profile customers.csv                    what does this file hold?
   starhouse etl run --project shop                   load what is new
   starhouse sql --project shop                       a prompt
   starhouse sql 'SELECT * FROM system.releases'      one question
@@ -62,6 +64,7 @@ enum Command {
     Check(check::Args),
     Demo(demo::Args),
     Etl(etl::Args),
+    Profile(profile::Args),
     Sql(sql::Args),
     Query(query::Args),
     Releases(releases::Args),
@@ -99,6 +102,7 @@ impl Command {
             Self::Check(_) => check::run(&project),
             Self::Demo(args) => demo::run(args).await,
             Self::Etl(args) => etl::run(&project, args).await,
+            Self::Profile(args) => profile::run(&project, args).await,
             Self::Sql(args) => sql::run(&project, args).await,
             Self::Query(args) => query::run(&project, args).await,
             Self::Releases(args) => releases::run(&project, args).await,

@@ -85,7 +85,7 @@ async fn attempt(request: &Request<'_>) -> Result<Summary> {
     let warehouse = request.engine.warehouse();
     let base = warehouse.latest().await?;
     drifted(request.engine.model(), &base, request.only, request.all)?;
-    let mut record = Record::begin(warehouse, &request.clock).await?;
+    let mut record = Record::begin(warehouse, &request.clock, None).await?;
     let mut load = warehouse.begin(record.run().clone(), base);
     let (mut tables, mut steps, mut notes) = (Vec::new(), Vec::new(), Vec::new());
     let outcome = match work(request, &mut load, &mut tables, &mut steps).await {

@@ -24,7 +24,7 @@ pub use reader::{Counts, Progress};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::etl::job::{SourceSpec, Strategy};
-use crate::etl::quarantine::{Origin, RejectSummary};
+use crate::etl::quarantine::{Origin, RejectSummary, fingerprint};
 use crate::etl::source::{self, Found, Source};
 use crate::model::Column;
 use crate::store::{Input, Load, Reject, Rows, TableState, Warehouse};
@@ -259,7 +259,12 @@ pub(crate) fn begin(
 ) -> Result<Extracting> {
     let (sender, receiver) = mpsc::channel(QUEUED_BATCHES);
     let spec = &plan.spec;
-    let origin = Origin { run: load.run().clone(), job: job.to_owned(), source: spec.name.clone() };
+    let origin = Origin {
+        run: load.run().clone(),
+        job: job.to_owned(),
+        source: spec.name.clone(),
+        rules: fingerprint(spec),
+    };
     let mut reader =
         Reader::new(spec, Arc::clone(&plan.source), &plan.unread, origin, on_progress)?;
     reader.keep_refused(plan.keep_refused);

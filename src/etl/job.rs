@@ -16,6 +16,7 @@ pub use secret::{Secret, Setting};
 pub use strategy::{Changes, Snapshot, Strategy, Watermark};
 
 pub use crate::etl::allowance::Allowance;
+use crate::etl::clean::AUDIT_COLUMNS;
 pub use crate::etl::matching::spec::MatchLoad;
 use crate::model::ColumnType;
 use crate::text::AddressPart;
@@ -67,16 +68,22 @@ pub struct SourceSpec {
     /// What must hold between the columns of a row.
     #[serde(default)]
     pub checks: Vec<RowCheck>,
+    /// Whether each row tells where it stood (`audit_key`, its file and line) and which share of
+    /// the columns read has a right value (`quality`, 0 to 1): two columns more.
+    #[serde(default)]
+    pub audit: bool,
     /// Which of several rows with the same key stays.
     #[serde(default)]
     pub deduplicate: Option<Deduplicate>,
 }
 
 impl SourceSpec {
-    /// The columns it yields, with their types: those read, then those derived.
+    /// The columns it yields, with their types: those read, those derived, those of the audit.
     pub fn yields(&self) -> impl Iterator<Item = (&str, ColumnType)> {
         let read = self.columns.iter().map(|column| (column.name.as_str(), column.ty));
-        read.chain(self.derive.iter().map(|column| (column.name.as_str(), column.ty)))
+        let derived = self.derive.iter().map(|column| (column.name.as_str(), column.ty));
+        let audit = AUDIT_COLUMNS.into_iter().filter(|_| self.audit);
+        read.chain(derived).chain(audit)
     }
 }
 

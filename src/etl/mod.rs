@@ -6,7 +6,8 @@
 //! * files put in order again: [`compact`]
 //! * what is expected of tables before they are published: `quality`
 //! * its steps: [`extract`] (with [`quarantine`]), `transform`, `load`
-//! * which records are of one person: [`matching`]
+//! * which records are of one person: [`matching`]; refused rows mended: [`replay`]
+//! * what a source holds before anybody writes rules for it: [`profile`]
 
 pub mod allowance;
 mod clean;
@@ -21,9 +22,11 @@ mod load;
 pub mod matching;
 mod parallel;
 pub mod plan;
+pub mod profile;
 pub mod progress;
 pub(crate) mod quality;
 pub mod quarantine;
+pub mod replay;
 mod rows;
 pub mod run;
 pub mod sandbox;

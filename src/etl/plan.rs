@@ -52,7 +52,7 @@ pub async fn plan(
     // Tables that jobs before would load; whether rows change is known only when they have run.
     let mut loaded: BTreeSet<String> = BTreeSet::new();
     for job in jobs.select(only)? {
-        let sources = plans(project, job, model, &release).await?;
+        let sources = plans(project, job, model, &release, None).await?;
         let mut reasons = reasons(&sources, job, model, &release);
         if super::upstream::follows_upstream(job) {
             let used = tables_used(job, model);

@@ -4,8 +4,10 @@
 //! the counts say so.
 
 use crate::etl::clean::Refused;
+use crate::etl::job::SourceSpec;
 use crate::ids::RunId;
 use crate::store::Reject;
+use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 
 /// Whose rows are refused.
@@ -17,6 +19,8 @@ pub(crate) struct Origin {
     pub(crate) job: String,
     /// The job's source.
     pub(crate) source: String,
+    /// The fingerprint of its rules.
+    pub(crate) rules: String,
 }
 
 impl Origin {
@@ -31,10 +35,18 @@ impl Origin {
             offset: refused.position.offset,
             column: refused.column,
             rule: refused.rule.to_owned(),
+            rules: self.rules.clone(),
             reason: refused.reason,
             raw: refused.raw,
         }
     }
+}
+
+/// What tells the rules of a source from those it had before or has later.
+pub(crate) fn fingerprint(source: &SourceSpec) -> String {
+    let rules = format!("{:?}{:?}{:?}", source.columns, source.derive, source.checks);
+    let digest = Sha256::digest(rules.as_bytes());
+    digest.iter().take(6).map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Rows refused for one cause.
@@ -113,6 +125,7 @@ mod tests {
             run: RunId("r1".to_owned()),
             job: "sales".to_owned(),
             source: "pos".to_owned(),
+            rules: "1".to_owned(),
         };
         let reject = |line, rule, column: Option<&str>| {
             let position = Position { line, offset: Some(line * 10) };

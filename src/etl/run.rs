@@ -27,6 +27,7 @@ pub use summary::{AggregateSummary, JobSummary, RunSummary, SourceSummary};
 use super::jobs::Jobs;
 use super::progress::Progress;
 use super::quality;
+use super::replay::Replay;
 use crate::aggregate;
 use crate::clock::Clock;
 use crate::engine::Engine;
@@ -54,6 +55,8 @@ pub struct Request<'a> {
     pub only: &'a [String],
     /// The business time of the run: since when changes hold where rows do not say so.
     pub as_of: DateTime<Utc>,
+    /// Mended rows that one source reads in place of its own.
+    pub replay: Option<Replay>,
     /// Dates the run.
     pub clock: Arc<dyn Clock>,
     /// Hears how it goes on.
@@ -87,7 +90,7 @@ where
 
 async fn attempt(request: &Request<'_>) -> Result<RunSummary> {
     let warehouse = request.engine.warehouse();
-    let mut record = Record::begin(warehouse, &request.clock).await?;
+    let mut record = Record::begin(warehouse, &request.clock, Some(request.as_of)).await?;
     let base = warehouse.latest().await?;
     let mut load = warehouse.begin(record.run().clone(), base);
     let mut done = Done::default();
@@ -132,7 +135,8 @@ async fn work(request: &Request<'_>, load: &mut Load, done: &mut Done) -> Result
     // All sources are looked at before any is read: a missing file is told at once.
     let mut plans = Vec::with_capacity(jobs.len());
     for job in &jobs {
-        plans.push(job::plans(request.project, job, request.engine.model(), load.base()).await?);
+        let (model, replay) = (request.engine.model(), request.replay.as_ref());
+        plans.push(job::plans(request.project, job, model, load.base(), replay).await?);
     }
     let mut late = Late::default();
     for (index, (job, plans)) in jobs.iter().zip(&plans).enumerate() {

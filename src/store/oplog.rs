@@ -30,6 +30,9 @@ pub struct RunRecord {
     pub run: RunId,
     /// When it began.
     pub started_at: DateTime<Utc>,
+    /// Its business time: since when what it loaded holds; none for runs that load nothing.
+    #[serde(default)]
+    pub as_of: Option<DateTime<Utc>>,
     /// When it ended.
     pub finished_at: Option<DateTime<Utc>>,
     /// How it ended.
@@ -163,6 +166,9 @@ pub struct Reject {
     pub column: Option<String>,
     /// The rule that refused it.
     pub rule: String,
+    /// Which rules the source had then: a fingerprint that is another when they change.
+    #[serde(default)]
+    pub rules: String,
     /// Why, in words.
     pub reason: String,
     /// The row as it stood, decoded; bytes that are not text as `\xNN`.

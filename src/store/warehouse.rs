@@ -148,6 +148,7 @@ impl Warehouse {
         self.record_run(&RunRecord {
             run,
             started_at,
+            as_of: None,
             finished_at: Some(self.publisher().clock.now()),
             status: RunStatus::Published,
             release: Some(release.id),

@@ -116,6 +116,34 @@ async fn the_same_rules_are_sql_functions() {
     assert_eq!(project.sql(rows).await, ["1", "2"]);
 }
 
+#[tokio::test]
+async fn rows_tell_where_they_stood_and_how_good_they_are() {
+    let job = "
+job: customers
+description: rows that lead back to their file
+sources:
+  - name: customer
+    from: {csv: {path: customers.csv}}
+    audit: true
+    columns:
+      - {name: id, type: text}
+      - {name: age, type: int32, on_error: null}
+      - {name: town, type: text}
+      - {name: mail, type: text}
+load: {dimension: {dimension: customer}}
+transform: >
+  SELECT audit_key AS source_system, id AS customer_id, CAST(quality AS VARCHAR) AS customer_name,
+         town AS city FROM customer
+";
+    let project = Project::new(&[job]);
+    project.write("customers.csv", "id,age,town,mail\n1,30,York,a@b\n2,old,,a@b\n3,,,\n");
+    project.run("2025-01-01").await.unwrap();
+    let sql = "SELECT source_system, customer_name FROM warehouse.dim_customer \
+               WHERE customer_key > 0 ORDER BY customer_id";
+    let rows = ["customers.csv:2|1.0", "customers.csv:3|0.5", "customers.csv:4|0.25"];
+    assert_eq!(project.sql(sql).await, rows);
+}
+
 #[test]
 fn what_is_wrong_with_a_rule_is_told_with_its_place() {
     let schemas = [("d.yaml", crate::etl_project::DATE), ("c.yaml", crate::etl_project::CUSTOMER)];

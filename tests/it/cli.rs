@@ -57,6 +57,7 @@ fn help_has_examples_and_wrong_usage_is_two() {
         "check",
         "demo",
         "etl",
+        "profile",
         "sql",
         "query",
         "releases",
@@ -223,6 +224,92 @@ fn a_run_is_planned_told_and_told_again() {
     let (code, message) = failed(folder.path(), &["etl", "rejects", "order"]);
     assert!(code == 2 && message.contains("did you mean `orders`?"), "{message}");
     assert_eq!(failed(folder.path(), &["etl", "rejects", "--run", "never"]).0, 1);
+}
+
+#[test]
+fn a_file_is_profiled_and_its_draft_is_a_source() {
+    let folder = project();
+    let path = folder.path();
+    let mut rows = "Order No;Bought on;Amount;Note\n".to_owned();
+    for row in 0..40 {
+        let note = ["n/a", "", " x", "y"][row % 4];
+        rows += &format!("A-{row:03};{:02}.03.2025;{row}.50;{note}\n", row % 28 + 1);
+    }
+    rows += "A-999;29.03.2025;many;y\n";
+    fs::write(path.join("bought.csv"), &rows).unwrap();
+    let told = printed(path, &["profile", "bought.csv"]);
+    for part in ["order_no", "may be a key", "A-9+", "decimal(12,2)", "not `many`", "41 rows"] {
+        assert!(told.contains(part), "`{part}` is missing in\n{told}");
+    }
+
+    // the draft is a source of a job as it stands
+    let draft = printed(path, &["profile", "bought.csv", "--yaml"]);
+    for part in
+        ["'%d.%m.%Y'", "null_if: ['n/a']", "deduplicate: {key: [order_no]}", "from: 'Order No'"]
+    {
+        assert!(draft.contains(part), "`{part}` is missing in\n{draft}");
+    }
+    let job = format!(
+        "job: bought\ndescription: as drafted\n{draft}transform: >\n  SELECT order_no AS product_no, \
+         note AS product_name, CAST(amount AS VARCHAR) AS category FROM bought WHERE note IS NOT NULL\n\
+         load: {{dimension: {{dimension: product}}}}\n"
+    );
+    fs::write(path.join("etl/bought.yaml"), job).unwrap();
+    let run = printed(path, &["etl", "run", "bought"]);
+    assert!(run.contains("published release") && run.contains("bought.csv:42"), "{run}");
+
+    // of a source, what it holds before its rules
+    let told = printed(path, &["profile", "orders.orders"]);
+    assert!(told.contains("ordered_on") && told.contains("9+-9+-9+ 100.0 %"), "{told}");
+    let (code, told) = failed(path, &["profile", "orders.ordrs"]);
+    assert!(code == 2 && told.contains("it has orders"), "{told}");
+    let (_, told) = failed(path, &["profile", "none.csv"]);
+    assert!(told.contains("there is no job `none`") || told.contains("no such file"), "{told}");
+    fs::write(path.join("x.pdf"), "x").unwrap();
+    let (_, told) = failed(path, &["profile", "x.pdf"]);
+    assert!(told.contains("no format that is profiled"), "{told}");
+}
+
+#[test]
+fn refused_rows_are_mended_and_loaded_again() {
+    let folder = project();
+    let path = folder.path();
+    let rows = "order,date,product,quantity,amount\n\
+                9001,2025-03-01,P1,lots,10.00\n9002,2025-03-02,P1,2,20.00\n";
+    fs::write(path.join("sources/orders_2025_03.csv"), rows).unwrap();
+    printed(path, &["etl", "run"]);
+    let count = "SELECT count(*) AS n FROM warehouse.fact_orders WHERE order_no LIKE '900%'";
+    let orders = || printed(path, &["sql", "--format", "csv", count]);
+    assert_eq!(orders(), "n\n1\n");
+
+    let told = printed(path, &["etl", "rejects", "orders", "--out", "mended.csv"]);
+    assert!(told.contains("2 rows are in mended.csv"), "{told}");
+    let (code, again) = failed(path, &["etl", "rejects", "orders", "--out", "mended.csv"]);
+    assert!(code == 1 && again.contains("cannot be written"), "{again}");
+    let mended = fs::read_to_string(path.join("mended.csv")).unwrap();
+    let heading = "\u{feff}order,date,product,quantity,amount\n";
+    assert!(mended.starts_with(heading), "{mended}");
+    assert!(mended.ends_with("\n9001,2025-03-01,P1,lots,10.00\n"), "{mended}");
+    let mended = mended.replace("lots", "3").replace("2025-01-32", "2025-01-31");
+    fs::write(path.join("mended.csv"), mended).unwrap();
+    printed(path, &["etl", "replay", "orders", "mended.csv"]);
+    assert_eq!(orders(), "n\n2\n");
+    let runs = "SELECT count(DISTINCT as_of) AS n FROM system.runs WHERE status = 'published'";
+    assert_eq!(printed(path, &["sql", "--format", "csv", runs]), "n\n1\n");
+
+    // once more, and the source as it was: nothing is new
+    let told = printed(path, &["etl", "replay", "orders", "mended.csv"]);
+    assert!(told.contains("nothing new"), "{told}");
+    let told = printed(path, &["etl", "run"]);
+    assert!(told.contains("nothing new"), "{told}");
+    assert_eq!(orders(), "n\n2\n");
+
+    let (_, told) = failed(path, &["etl", "replay", "products", "mended.csv"]);
+    assert!(told.contains("read whole by every run"), "{told}");
+    let (code, told) = failed(path, &["etl", "replay", "orders", "x.csv", "--source", "ordrs"]);
+    assert!(code == 2 && told.contains("did you mean `orders`"), "{told}");
+    let (_, told) = failed(path, &["etl", "rejects", "products", "--out", "none.csv"]);
+    assert!(told.contains("no row of the job was refused"), "{told}");
 }
 
 #[test]

@@ -9,6 +9,7 @@ use starhouse::error::Result;
 use starhouse::etl::jobs::Jobs;
 use starhouse::etl::plan::{JobPlan, plan};
 use starhouse::etl::progress::Quiet;
+use starhouse::etl::replay::Replay;
 use starhouse::etl::run::{Request, RunSummary, run};
 use starhouse::policy::Principal;
 use starhouse::store::{Release, Warehouse};
@@ -211,9 +212,20 @@ impl Project {
 
     /// Runs some jobs as of a day.
     pub(crate) async fn run_jobs(&self, day: &str, only: &[String]) -> Result<RunSummary> {
+        self.run_replaying(day, only, None).await
+    }
+
+    /// Runs some jobs as of a day, with mended rows in place of a source's own.
+    pub(crate) async fn run_replaying(
+        &self,
+        day: &str,
+        only: &[String],
+        replay: Option<Replay>,
+    ) -> Result<RunSummary> {
         let now = moment(day);
         let engine = self.engine(now).await;
         let request = Request {
+            replay,
             project: self.dir.path(),
             engine: &engine,
             jobs: &self.declared(),

@@ -269,6 +269,7 @@ async fn runs_are_replaced_and_listed_by_their_start() {
     let mut record = RunRecord {
         run: run("b"),
         started_at: noon(),
+        as_of: None,
         finished_at: None,
         status: RunStatus::Running,
         release: None,

@@ -75,6 +75,7 @@ async fn load_once(
     let record = RunRecord {
         run: name,
         started_at: noon(),
+        as_of: None,
         finished_at: Some(noon()),
         status: RunStatus::Published,
         release: Some(release.id),

@@ -114,6 +114,7 @@ fn reject(number: u64) -> Reject {
         offset: Some(number * 10),
         column: Some("amount".to_owned()),
         rule: "number".to_owned(),
+        rules: "0a1b".to_owned(),
         reason: "not a number".to_owned(),
         raw: "a,\"b\nc\",\\xFF".to_owned(),
     }

@@ -68,6 +68,7 @@ async fn load(project: &Project, day: NaiveDate) -> Result<RunSummary> {
         false => Arc::new(Quiet),
     };
     run(&Request {
+        replay: None,
         project: &project.declared.root,
         engine: &project.engine,
         jobs: &jobs(&project.declared)?,

@@ -32,7 +32,8 @@ impl SystemTable for Rejects {
             optional("column", ColumnType::Text, "the column at fault"),
             column("rule", ColumnType::Text, "the rule that refused it"),
             column("reason", ColumnType::Text, "why"),
-            column("raw", ColumnType::Text, "the row as it stood"),
+            column("raw", ColumnType::Text, "the row as it stood, bytes that are no text as \\xNN"),
+            column("rules", ColumnType::Text, "fingerprint of the rules the source had then"),
         ]
     }
 
@@ -49,6 +50,7 @@ impl SystemTable for Rejects {
             text(rejects.iter().map(|r| &r.rule)),
             text(rejects.iter().map(|r| &r.reason)),
             text(rejects.iter().map(|r| &r.raw)),
+            text(rejects.iter().map(|r| &r.rules)),
         ])
     }
 }

@@ -32,6 +32,7 @@ impl SystemTable for Runs {
             column("status", ColumnType::Text, "running, published, nothing_new or failed"),
             optional("release", ColumnType::Int64, "the release it published"),
             optional("error", ColumnType::Text, "why it failed"),
+            optional("as_of", ColumnType::Timestamp, "since when what it loaded holds"),
         ]
     }
 
@@ -44,6 +45,7 @@ impl SystemTable for Runs {
             text(runs.iter().map(|r| status(r.status))),
             optional_count(runs.iter().map(|r| r.release.map(|release| release.0))),
             optional_text(runs.iter().map(|r| r.error.as_deref())),
+            optional_moment(runs.iter().map(|r| r.as_of)),
         ])
     }
 }

@@ -10,6 +10,7 @@
 //! 2. Copy `case.rs`, the smallest, and add it to [`compile`] below.
 
 mod address;
+mod audit;
 mod case;
 mod cast;
 mod column;
@@ -35,6 +36,7 @@ mod row;
 mod trim;
 mod values;
 
+pub(crate) use audit::COLUMNS as AUDIT_COLUMNS;
 pub(crate) use column::ColumnCleaner;
 
 use crate::error::{Error, Result};
@@ -105,6 +107,8 @@ pub(crate) struct Cleaner {
     columns: Vec<ColumnCleaner>,
     read: SchemaRef,
     rows: RowRules,
+    /// The columns with those of the audit, where it is asked for.
+    audited: Option<SchemaRef>,
 }
 
 /// What became of a batch.
@@ -152,7 +156,11 @@ impl Cleaner {
     /// # Errors
     /// User where a rule is wrong; the error names the column.
     pub(crate) fn new(spec: &SourceSpec) -> Result<Self> {
-        Self::compile(&spec.columns, &spec.derive, &spec.checks)
+        let mut cleaner = Self::compile(&spec.columns, &spec.derive, &spec.checks)?;
+        if spec.audit {
+            cleaner.audited = Some(audit::with_audit(cleaner.rows.schema())?);
+        }
+        Ok(cleaner)
     }
 
     /// Compiles the rules of columns alone.
@@ -168,12 +176,12 @@ impl Cleaner {
         let read = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
         let columns = columns.iter().map(ColumnCleaner::new).collect::<Result<_>>()?;
         let rows = RowRules::new(&read, derive, checks)?;
-        Ok(Self { columns, read, rows })
+        Ok(Self { columns, read, rows, audited: None })
     }
 
     /// The schema of cleaned batches.
     pub(crate) fn schema(&self) -> &SchemaRef {
-        self.rows.schema()
+        self.audited.as_ref().unwrap_or_else(|| self.rows.schema())
     }
 
     /// Cleans a batch.
@@ -206,6 +214,10 @@ impl Cleaner {
         for fault in faults {
             first.entry(fault.row).or_insert((NO_COLUMN, fault));
         }
+        let batch = match &self.audited {
+            Some(schema) => audit::add(&batch, raw, self.columns.len(), schema)?,
+            None => batch,
+        };
         let (batch, refused_rows) = (keep(&batch, &first, false)?, keep(&batch, &first, true)?);
         Ok(Cleaned { batch, refused: self.refused(raw, first), refused_rows, nulled })
     }

@@ -1,6 +1,6 @@
 //! Matching: which records of several sources are of the same person.
 //!
-//! Pure but for the threads that compare; [`load::matching`](super::load) reads and writes the
+//! Pure but for the threads that compare; `load/matching` reads and writes the
 //! tables. In the order of the work:
 //!
 //! ```text

@@ -8,6 +8,7 @@ use crate::etl::extract::{self, Extent, Extracting, Outcome, Plan};
 use crate::etl::job::{Job, LoadSpec, Missing, SourceSpec};
 use crate::etl::jobs::{tables_used, target_table};
 use crate::etl::load::{self, Loaded, Loading, Lost};
+use crate::etl::replay::Replay;
 use crate::etl::upstream;
 use crate::store::{Load, Release};
 use std::path::Path;
@@ -206,14 +207,16 @@ pub(crate) async fn plans(
     job: &Job,
     model: &crate::model::Model,
     base: &Release,
+    replay: Option<&Replay>,
 ) -> Result<Vec<Plan>> {
     let read = base.inputs.get(&job.job);
-    let anew = reads_anew(job, model, base);
+    let anew = replay.is_none() && reads_anew(job, model, base);
     // Who is missing among all members is known only with those who were refused.
     let closes = matches!(&job.load, LoadSpec::Dimension(load) if load.missing != Missing::Keep);
     let mut plans = Vec::with_capacity(job.sources.len());
     for source in &job.sources {
         let before = read.and_then(|read| read.get(&source.name)).map(Vec::as_slice);
+        let source = replay.and_then(|replay| replay.of(job, source)).unwrap_or(source);
         let cursor = base.cursors.get(&cursor_name(job, &source.name)).filter(|_| !anew);
         let cursor = cursor.map(String::as_str);
         let plan = extract::plan_from(project, source, before, cursor).await;

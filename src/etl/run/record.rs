@@ -17,11 +17,16 @@ pub(crate) struct Record {
 }
 
 impl Record {
-    pub(crate) async fn begin(warehouse: &Warehouse, clock: &Arc<dyn Clock>) -> Result<Self> {
+    pub(crate) async fn begin(
+        warehouse: &Warehouse,
+        clock: &Arc<dyn Clock>,
+        as_of: Option<DateTime<Utc>>,
+    ) -> Result<Self> {
         let now = clock.now();
         let run = RunRecord {
             run: run_id(warehouse, now).await?,
             started_at: now,
+            as_of,
             finished_at: None,
             status: RunStatus::Running,
             release: None,

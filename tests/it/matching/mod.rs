@@ -135,7 +135,7 @@ async fn chinese_customers_of_two_systems() {
 #[tokio::test]
 #[ignore = "needs some minutes"]
 async fn a_million_records() {
-    let made = people::chinese(613_000, 5);
+    let made = people::chinese(615_000, 5);
     assert!(made.len() >= 1_000_000);
     let mut text = people::HEAD.to_owned();
     made.iter().for_each(|record| text.push_str(&record.csv()));

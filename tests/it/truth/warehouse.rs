@@ -98,6 +98,7 @@ impl Built {
 
     async fn run(&self, day: NaiveDate) -> RunSummary {
         run(&Request {
+            replay: None,
             project: self.folder.path(),
             engine: &self.engine,
             jobs: &self.jobs,

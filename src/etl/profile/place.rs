@@ -1,0 +1,173 @@
+//! A file somebody points at: its format, told from its name and its first bytes, and its headings.
+
+use crate::error::{Error, Result};
+use crate::etl::job::{
+    CsvPlace, ExcelPlace, FilePlace, From, OnError, SourceColumn, SourceSpec, Strategy,
+};
+use crate::model::ColumnType;
+use calamine::Reader;
+use parquet::file::reader::{FileReader, SerializedFileReader};
+use std::collections::HashSet;
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
+
+/// Bytes looked at to tell encoding and headings.
+const LOOKED_AT: u64 = 1 << 20;
+/// Lines of JSON looked at for their keys.
+const JSON_LINES: usize = 1_000;
+
+/// A source that reads a file, with all of its columns as text.
+///
+/// # Errors
+/// Not found where there is no such file, user where its format is not known, data where it is not
+/// of its format.
+pub fn source_of_file(path: &str) -> Result<SourceSpec> {
+    let file = Path::new(path);
+    if !file.is_file() {
+        return Err(Error::not_found("there is no such file").with("file", path));
+    }
+    let place = |error: Error| error.with("file", path);
+    let extension = file.extension().and_then(|e| e.to_str()).unwrap_or_default().to_lowercase();
+    let (from, headings) = match extension.as_str() {
+        "csv" | "tsv" | "txt" => csv(file, path),
+        "jsonl" | "ndjson" => json_lines(file, path),
+        "parquet" => parquet(file, path),
+        "xlsx" | "xls" | "ods" => excel(file, path),
+        other => Err(Error::user(format!("`{other}` is no format that is profiled"))
+            .hint("expected .csv, .tsv, .txt, .jsonl, .ndjson, .parquet, .xlsx, .xls or .ods")),
+    }
+    .map_err(place)?;
+    let stem = file.file_stem().and_then(|stem| stem.to_str()).unwrap_or("file");
+    let columns = columns(headings);
+    Ok(SourceSpec {
+        name: name(stem),
+        from,
+        strategy: Strategy::default(),
+        optional: false,
+        columns,
+        derive: Vec::new(),
+        checks: Vec::new(),
+        audit: false,
+        deduplicate: None,
+    })
+}
+
+/// Headings as columns whose names SQL takes as they are, each another.
+fn columns(headings: Vec<String>) -> Vec<SourceColumn> {
+    let mut taken = HashSet::new();
+    let headings = headings.into_iter().filter(|heading| !heading.trim().is_empty());
+    headings
+        .map(|heading| {
+            let plain = name(&heading);
+            let mut own = plain.clone();
+            let mut count = 1;
+            while !taken.insert(own.clone()) {
+                count += 1;
+                own = format!("{plain}_{count}");
+            }
+            SourceColumn {
+                from: (own != heading).then_some(heading),
+                name: own,
+                ty: ColumnType::Text,
+                clean: Vec::new(),
+                on_error: OnError::Reject,
+            }
+        })
+        .collect()
+}
+
+/// A name of lower-case letters, digits and `_`.
+fn name(text: &str) -> String {
+    let folded = crate::text::fold(text).replace(' ', "_");
+    let ascii: String = folded.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '_').collect();
+    match ascii.chars().next() {
+        Some(first) if first.is_ascii_lowercase() => ascii,
+        Some(_) => format!("c{ascii}"),
+        None => "column".to_owned(),
+    }
+}
+
+fn beginning(file: &Path) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let opened = File::open(file).and_then(|file| file.take(LOOKED_AT).read_to_end(&mut bytes));
+    opened.map_err(|error| Error::data("the file cannot be read").caused_by(error))?;
+    Ok(bytes)
+}
+
+/// The encoding that the bytes are valid in, and their text.
+fn decoded(bytes: &[u8]) -> (String, String) {
+    if let Some((encoding, _)) = encoding_rs::Encoding::for_bom(bytes) {
+        let (text, _, _) = encoding.decode(bytes);
+        return (encoding.name().to_lowercase(), text.into_owned());
+    }
+    // what was looked at may end in the middle of a character
+    let cut = bytes.len() == usize::try_from(LOOKED_AT).unwrap_or(usize::MAX);
+    let bytes = if cut { &bytes[..bytes.len().saturating_sub(4)] } else { bytes };
+    for encoding in [encoding_rs::UTF_8, encoding_rs::GB18030] {
+        let (text, _, is_wrong) = encoding.decode(bytes);
+        if !is_wrong {
+            return (encoding.name().to_lowercase(), text.into_owned());
+        }
+    }
+    let (text, _, _) = encoding_rs::WINDOWS_1252.decode(bytes);
+    ("windows-1252".to_owned(), text.into_owned())
+}
+
+fn csv(file: &Path, path: &str) -> Result<(From, Vec<String>)> {
+    let (encoding, text) = decoded(&beginning(file)?);
+    let first = text.lines().next().unwrap_or_default();
+    let count = |sign: char| first.matches(sign).count();
+    let delimiter = [',', ';', '\t', '|'].into_iter().rev().max_by_key(|sign| count(*sign));
+    let delimiter = delimiter.unwrap_or(',');
+    let mut reader = ::csv::ReaderBuilder::new()
+        .delimiter(u8::try_from(delimiter).unwrap_or(b','))
+        .from_reader(text.as_bytes());
+    let headings = reader
+        .headers()
+        .map_err(|error| Error::data("the file has no headings").caused_by(error))?;
+    let headings = headings.iter().map(str::to_owned).collect();
+    Ok((From::Csv(CsvPlace { path: path.to_owned(), encoding, delimiter }), headings))
+}
+
+fn json_lines(file: &Path, path: &str) -> Result<(From, Vec<String>)> {
+    let wrong = |error: std::io::Error| Error::data("the file cannot be read").caused_by(error);
+    let mut headings: Vec<String> = Vec::new();
+    for line in BufReader::new(File::open(file).map_err(wrong)?).lines().take(JSON_LINES) {
+        let line = line.map_err(wrong)?;
+        let Ok(serde_json::Value::Object(object)) = serde_json::from_str(&line) else { continue };
+        for (key, value) in object {
+            let keys = match value {
+                serde_json::Value::Object(inner) => {
+                    inner.keys().map(|inner| format!("{key}.{inner}")).collect()
+                }
+                _ => vec![key],
+            };
+            headings
+                .extend(keys.into_iter().filter(|key| !headings.contains(key)).collect::<Vec<_>>());
+        }
+    }
+    Ok((From::JsonLines(FilePlace { path: path.to_owned() }), headings))
+}
+
+fn parquet(file: &Path, path: &str) -> Result<(From, Vec<String>)> {
+    let wrong = |error: Box<dyn std::error::Error + Send + Sync>| {
+        Error::data("the file is no Parquet").caused_by(error)
+    };
+    let opened = File::open(file).map_err(|error| wrong(error.into()))?;
+    let reader = SerializedFileReader::new(opened).map_err(|error| wrong(error.into()))?;
+    let fields = reader.metadata().file_metadata().schema().get_fields().iter();
+    let headings = fields.map(|field| field.name().to_owned()).collect();
+    Ok((From::Parquet(FilePlace { path: path.to_owned() }), headings))
+}
+
+fn excel(file: &Path, path: &str) -> Result<(From, Vec<String>)> {
+    let wrong = |error: calamine::Error| Error::data("the file is no workbook").caused_by(error);
+    let mut workbook = calamine::open_workbook_auto(file).map_err(wrong)?;
+    let sheet = workbook.worksheet_range_at(0);
+    let sheet = sheet.ok_or_else(|| Error::data("the workbook has no sheet"))?.map_err(wrong)?;
+    let first = sheet.rows().next().unwrap_or_default();
+    let headings = first.iter().map(ToString::to_string).collect();
+    let place = ExcelPlace { path: path.to_owned(), sheet: None, header_row: 1 };
+    Ok((From::Excel(place), headings))
+}
