@@ -20,7 +20,7 @@ mod measure;
 pub use arrow_types::{arrow_schema, plan_schema};
 pub use calendar::CalendarDay;
 pub use column::{Column, ColumnType};
-pub use cube::{Aggregate, Cube, CubeColumn, CubeDimension};
+pub use cube::{Aggregate, Cube, CubeColumn, CubeDimension, View};
 pub use dimension::{Attribute, Calendar, Dimension, DimensionKind, Hierarchy, History, Level};
 pub use fact::{Fact, FactKind, FactRole};
 pub use load::load;
