@@ -1,6 +1,7 @@
 //! Cubes: facts, their dimensions in their roles, measures and declared aggregates.
 
 use super::{Column, Measure};
+use chrono::NaiveDate;
 
 /// A cube: what analysts ask. One fact, or several that share conformed dimensions; each measure
 /// is aggregated at its own fact's grain before anything is joined.
@@ -29,13 +30,26 @@ pub struct CubeDimension {
     pub role: String,
     /// The dimension that plays it; `None` for a degenerate dimension, a column of the fact.
     pub dimension: Option<String>,
+    /// Where the role is none of the facts': whose members it shows, and as of when.
+    pub view: Option<View>,
+}
+
+/// The members of a role of the facts as they are, or as they were on some day, instead of as they
+/// were at the time of each fact.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct View {
+    /// The role of the facts.
+    pub of: String,
+    /// The day at whose beginning members are seen; as they are now where there is none.
+    pub day: Option<NaiveDate>,
 }
 
 /// A column that a cube offers for grouping and filtering: an attribute or natural-key column of
 /// a dimension in a role, or a degenerate dimension.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CubeColumn {
-    /// Its name in SQL: the attribute's, prefixed `<role>_` unless that name is unique in the cube.
+    /// Its name in SQL: the attribute's, prefixed `<role>_` unless that name is unique in the cube;
+    /// a view's always has the prefix, and takes no plain name from others.
     pub name: String,
     /// The role it belongs to; for a degenerate dimension the column's own name.
     pub role: String,
@@ -74,6 +88,16 @@ impl Cube {
     /// The column of a role's attribute.
     pub fn role_column(&self, role: &str, attribute: &str) -> Option<&CubeColumn> {
         self.columns.iter().find(|c| c.role == role && c.column.name == attribute)
+    }
+
+    /// The view that a role of the cube is, if it is one.
+    pub fn view(&self, role: &str) -> Option<&View> {
+        self.dimensions.iter().find(|offered| offered.role == role)?.view.as_ref()
+    }
+
+    /// The role of the facts that a role of the cube stands on: itself, unless it is a view.
+    pub fn fact_role<'a>(&'a self, role: &'a str) -> &'a str {
+        self.view(role).map_or(role, |view| &view.of)
     }
 
     /// The table of a declared aggregate.

@@ -289,11 +289,25 @@ pub struct CubeDocument {
     pub facts: Vec<Text>,
     /// Roles and degenerate dimensions offered; all of the facts' where left out.
     pub dimensions: Option<Vec<Text>>,
+    /// Roles whose members are shown as they are now, or were on some day.
+    #[serde(default)]
+    pub views: Vec<ViewFields>,
     /// The measures.
     pub measures: Vec<MeasureFields>,
     /// The cuboids kept ready.
     #[serde(default)]
     pub aggregates: Vec<AggregateFields>,
+}
+
+/// A role of the facts, seen as of another time than the facts'.
+#[derive(Debug, Clone, Deserialize)]
+pub struct ViewFields {
+    /// The name of the view, a role of the cube.
+    pub role: Text,
+    /// The role of the facts.
+    pub of: Text,
+    /// The day at whose beginning members are seen; as they are now where left out.
+    pub day: Option<Text>,
 }
 
 /// A declared cuboid.

@@ -22,7 +22,7 @@ mod time_of_day;
 pub use arrow_types::{arrow_schema, plan_schema};
 pub use calendar::{CalendarDay, RetailDay, RetailYear, YearEnd};
 pub use column::{Column, ColumnType};
-pub use cube::{Aggregate, Cube, CubeColumn, CubeDimension};
+pub use cube::{Aggregate, Cube, CubeColumn, CubeDimension, View};
 pub use dimension::{
     Attribute, Calendar, Dimension, DimensionKind, Hierarchy, History, Level, ParentChild,
 };

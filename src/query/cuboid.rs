@@ -111,7 +111,10 @@ pub fn aggregate_fingerprint(cube: &Cube, aggregate: &Aggregate, model: &Model) 
     let columns: Vec<_> = aggregate.columns.iter().map(|name| cube.column(name)).collect();
     let fact = model.fact(&aggregate.fact);
     let measures = &cube.measures;
-    let text = format!("{aggregate:?}\n{columns:?}\n{measures:?}\n{fact:?}\n{dimensions:?}");
+    let views: Vec<_> =
+        cube.dimensions.iter().filter_map(|offered| offered.view.as_ref()).collect();
+    let text =
+        format!("{aggregate:?}\n{columns:?}\n{measures:?}\n{fact:?}\n{dimensions:?}\n{views:?}");
     Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 

@@ -17,11 +17,14 @@ use crate::model::{Dimension, Window};
 use arrow::datatypes::DataType;
 use datafusion::common::{Column, JoinType, ScalarValue};
 use datafusion::functions::expr_fn::coalesce;
-use datafusion::functions_aggregate::expr_fn::{max, min};
+use datafusion::functions_aggregate::expr_fn::min;
+use datafusion::functions_aggregate::min_max::max_udaf;
 use datafusion::functions_window::expr_fn::lag;
+use datafusion::logical_expr::expr::WindowFunction;
 use datafusion::logical_expr::utils::split_conjunction;
 use datafusion::logical_expr::{
-    Expr, ExprFunctionExt, LogicalPlan, LogicalPlanBuilder, cast, ident, lit, scalar_subquery,
+    Expr, ExprFunctionExt, LogicalPlan, LogicalPlanBuilder, WindowFunctionDefinition, cast, ident,
+    lit, scalar_subquery,
 };
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -181,12 +184,22 @@ impl Ask<'_> {
         star: &Star<'_>,
     ) -> Result<LogicalPlan> {
         let groups: Vec<Expr> = period.iter().map(|group| ident(group_name(*group))).collect();
-        let last = max(ident(DAY));
-        let found = ident(last.schema_name().to_string()).alias(LAST);
+        // Each period's last day, of which there is one row. An aggregation by the groups would find
+        // it too; but DataFusion 55 then takes them for a key of whatever is grouped by them and by
+        // others further up, and forgets the others when it sorts.
+        let last = WindowFunctionDefinition::AggregateUDF(max_udaf());
+        let last = Expr::from(WindowFunction::new(last, vec![ident(DAY)]));
+        let last = match groups.is_empty() {
+            true => last,
+            false => last.partition_by(groups.clone()).build().map_err(defect)?,
+        };
+        let is_last = ident(DAY).eq(ident(last.schema_name().to_string()));
+        let found = ident(DAY).alias(LAST);
         let shown: Vec<Expr> = groups.iter().cloned().chain([found]).collect();
         let ends = days
             .clone()
-            .aggregate(groups.clone(), [last])
+            .window(vec![last])
+            .and_then(|days| days.filter(is_last))
             .and_then(|ends| ends.project(shown))
             .map_err(defect)?;
         let bounds = self.bounds(running, star)?;

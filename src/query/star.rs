@@ -7,8 +7,9 @@ use super::atom::{FACT, fact_column};
 use super::context::Shift;
 use super::{PlanContext, defect};
 use crate::error::{Error, Result};
-use crate::model::{Cube, CubeColumn, Dimension, Fact, FactRole};
+use crate::model::{Cube, CubeColumn, Dimension, Fact, FactRole, View};
 use arrow::datatypes::IntervalMonthDayNano;
+use chrono::NaiveTime;
 use datafusion::common::{Column, JoinType, ScalarValue, TableReference};
 use datafusion::functions_aggregate::expr_fn::{max, min};
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, lit, scalar_subquery};
@@ -38,10 +39,12 @@ impl Star<'_> {
         let fact = self.scan(&self.fact.table(), FACT)?;
         let (first, then): (Vec<_>, Vec<_>) = roles.iter().partition(|role| held.contains(*role));
         first.into_iter().chain(then).try_fold(LogicalPlanBuilder::from(fact), |joined, name| {
-            let role = self.fact.role(name).ok_or_else(|| self.unrelated(name))?;
+            let role = self.fact.role(self.cube.fact_role(name));
+            let role = role.ok_or_else(|| self.unrelated(name))?;
             let dimension = self.dimension(&role.dimension)?;
-            let members = match self.shift {
-                Some(shift) if shift.role == *name => self.shifted(role, dimension, shift)?,
+            let members = match (self.shift, self.cube.view(name)) {
+                (Some(shift), _) if shift.role == *name => self.shifted(role, dimension, shift)?,
+                (_, Some(view)) => self.seen(name, dimension, view)?,
                 _ => self.scan(&dimension.table(), name)?,
             };
             let key = Expr::Column(Column::new(Some(name), dimension.key_column()));
@@ -61,7 +64,7 @@ impl Star<'_> {
     /// Whether the fact has what the column needs: the role, or the degenerate column.
     pub(super) fn relates(&self, column: &CubeColumn) -> bool {
         match column.dimension {
-            Some(_) => self.fact.role(&column.role).is_some(),
+            Some(_) => self.fact.role(self.cube.fact_role(&column.role)).is_some(),
             None => self.fact.degenerate.iter().any(|own| own.name == column.column.name),
         }
     }
@@ -105,6 +108,40 @@ impl Star<'_> {
             .and_then(|joined| joined.filter(past))
             .and_then(|joined| joined.project(relabelled.collect::<Vec<_>>()))
             .and_then(|days| days.alias(role))
+            .and_then(LogicalPlanBuilder::build)
+            .map_err(defect)
+    }
+
+    /// The members of a dimension as of another time than the facts': each version's key with what
+    /// the version of that time says, or nothing where the member had none then.
+    fn seen(&self, role: &str, dimension: &Dimension, view: &View) -> Result<LogicalPlan> {
+        const VERSION: &str = "__version";
+        let column = |of: &str, name: &str| Expr::Column(Column::new(Some(of), name));
+        let then = match view.day {
+            None => column(role, "is_current"),
+            Some(day) => {
+                let midnight = day.and_time(NaiveTime::MIN).and_utc().timestamp_micros();
+                let moment =
+                    lit(ScalarValue::TimestampMicrosecond(Some(midnight), Some("UTC".into())));
+                let begun = column(role, "valid_from").lt_eq(moment.clone());
+                begun.and(column(role, "valid_to").gt(moment))
+            }
+        };
+        let seen = LogicalPlanBuilder::from(self.scan(&dimension.table(), role)?)
+            .filter(then)
+            .and_then(LogicalPlanBuilder::build)
+            .map_err(defect)?;
+        let key = dimension.key_column();
+        let durable = dimension.durable_key_column();
+        let shown = dimension.table_columns().into_iter().map(|own| {
+            let of = if own.name == key || own.name == durable { VERSION } else { role };
+            column(of, &own.name).alias(own.name)
+        });
+        let same = column(VERSION, &durable).eq(column(role, &durable));
+        LogicalPlanBuilder::from(self.scan(&dimension.table(), VERSION)?)
+            .join_on(seen, JoinType::Left, [same])
+            .and_then(|joined| joined.project(shown.collect::<Vec<_>>()))
+            .and_then(|members| members.alias(role))
             .and_then(LogicalPlanBuilder::build)
             .map_err(defect)
     }

@@ -66,7 +66,7 @@ fn column(written: &Text, cube: &Cube, fact: &Fact, sheet: &mut Sheet<'_>) -> Op
         sheet.unknown("column of the cube", written, &all);
         return None;
     };
-    if !belongs(column, fact) {
+    if !belongs(column, cube, fact) {
         let message = format!("`{}` is not a dimension of fact `{}`", column.role, fact.name);
         sheet.fault(written.place, message);
     }
@@ -77,9 +77,9 @@ fn full_name(column: &CubeColumn) -> String {
     format!("{}.{}", column.role, column.column.name)
 }
 
-fn belongs(column: &CubeColumn, fact: &Fact) -> bool {
+fn belongs(column: &CubeColumn, cube: &Cube, fact: &Fact) -> bool {
     match column.dimension {
-        Some(_) => fact.role(&column.role).is_some(),
+        Some(_) => fact.role(cube.fact_role(&column.role)).is_some(),
         None => fact.degenerate.iter().any(|own| own.name == column.role),
     }
 }

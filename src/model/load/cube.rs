@@ -1,7 +1,7 @@
 //! Cubes: the facts' roles as dimensions, their columns in SQL, measures and aggregates.
 
 use super::super::document::{CubeDocument, Text};
-use super::super::{Column, Cube, CubeColumn, CubeDimension, Fact};
+use super::super::{Column, Cube, CubeColumn, CubeDimension, Dimension, Fact, View};
 use super::sheet::Sheet;
 use super::{Known, aggregate, measure};
 
@@ -35,6 +35,8 @@ pub(super) fn resolve(
     }
     let mut scope = Scope { known, facts, dimensions: Vec::new() };
     scope.dimensions = dimensions(document, &scope.facts, sheet);
+    let views = views(document, &scope, sheet);
+    scope.dimensions.extend(views);
     let measures = measure::resolve(&document.measures, &scope, sheet);
     let names: Vec<&str> = document.measures.iter().map(|m| m.name.as_str()).collect();
     let columns = columns(document, &names, &scope, sheet);
@@ -60,11 +62,13 @@ fn dimensions(
     let roles = facts.iter().flat_map(|fact| &fact.roles).map(|role| CubeDimension {
         role: role.role.clone(),
         dimension: Some(role.dimension.clone()),
+        view: None,
     });
-    let degenerate = facts
-        .iter()
-        .flat_map(|fact| &fact.degenerate)
-        .map(|column| CubeDimension { role: column.name.clone(), dimension: None });
+    let degenerate = facts.iter().flat_map(|fact| &fact.degenerate).map(|column| CubeDimension {
+        role: column.name.clone(),
+        dimension: None,
+        view: None,
+    });
     let mut all: Vec<CubeDimension> = Vec::new();
     for dimension in roles.chain(degenerate) {
         match all.iter().find(|earlier| earlier.role == dimension.role) {
@@ -92,6 +96,48 @@ fn dimensions(
     chosen
 }
 
+/// The roles whose members are seen as of another time.
+fn views(document: &CubeDocument, scope: &Scope<'_>, sheet: &mut Sheet<'_>) -> Vec<CubeDimension> {
+    sheet.unique("view", document.views.iter().map(|view| &view.role));
+    let roles: Vec<&str> = scope.dimensions.iter().map(|offered| offered.role.as_str()).collect();
+    let mut views = Vec::new();
+    for fields in &document.views {
+        sheet.name("view", &fields.role);
+        if roles.contains(&fields.role.as_str()) {
+            let message = format!("`{}` is a role of the cube already", fields.role.value);
+            sheet.fault_with_hint(fields.role.place, message, "choose another name for the view");
+            continue;
+        }
+        if views.iter().any(|earlier: &CubeDimension| earlier.role == fields.role.value) {
+            continue;
+        }
+        let Some(seen) = scope.dimensions.iter().find(|offered| offered.role == fields.of.value)
+        else {
+            sheet.unknown("role of the cube", &fields.of, &roles);
+            continue;
+        };
+        let dimension =
+            seen.dimension.as_deref().and_then(|name| scope.known.sound_dimension(name));
+        if !dimension.is_some_and(Dimension::is_versioned) {
+            let message = format!("`{}` has no versions, it always is as it was", fields.of.value);
+            sheet.fault_with_hint(fields.of.place, message, "leave the view out");
+        }
+        let day = fields.day.as_ref().and_then(|text| match text.parse() {
+            Ok(day) => Some(day),
+            Err(_) => {
+                let message =
+                    format!("`{}` is no day, expected one such as 2025-01-31", text.value);
+                sheet.fault(text.place, message);
+                None
+            }
+        });
+        let (role, of) = (fields.role.value.clone(), fields.of.value.clone());
+        let view = Some(View { of, day });
+        views.push(CubeDimension { role, dimension: seen.dimension.clone(), view });
+    }
+    views
+}
+
 /// Every column of every dimension: by its plain name where that is unique in the cube and no
 /// measure's, else as `<role>_<column>`.
 fn columns(
@@ -111,10 +157,14 @@ fn columns(
             });
         }
     }
-    let plain: Vec<String> = columns.iter().map(|column| column.name.clone()).collect();
+    let is_view = |role: &str| {
+        scope.dimensions.iter().any(|offered| offered.role == role && offered.view.is_some())
+    };
+    let own = columns.iter().filter(|column| !is_view(&column.role));
+    let plain: Vec<String> = own.map(|column| column.name.clone()).collect();
     for column in &mut columns {
         let bearers = plain.iter().filter(|name| **name == column.name).count();
-        if bearers > 1 || measures.contains(&column.name.as_str()) {
+        if is_view(&column.role) || bearers > 1 || measures.contains(&column.name.as_str()) {
             column.name = format!("{}_{}", column.role, column.column.name);
         }
     }

@@ -150,13 +150,15 @@ pub(crate) fn data() -> impl Strategy<Value = Data> {
 }
 
 /// Columns that both facts have, as SQL names, as `role.attribute` or as levels.
-const SHARED: [&str; 12] = [
+const SHARED: [&str; 14] = [
     "date_year",
     "date_quarter",
     "date.month",
     "date.date",
     "date_is_weekend",
     "segment",
+    "customer_now_segment",
+    "customer_then.segment",
     "customer.city",
     "customer_id",
     "store_city",
@@ -260,7 +262,9 @@ fn members(column: &str) -> Vec<serde_json::Value> {
         }
         "date.date" => vec![json!("2024-02-29"), json!("2025-02-28"), json!("2023-12-31")],
         "date_is_weekend" => vec![json!(true), json!(false)],
-        "segment" => vec![json!("gold"), json!("silver"), json!("Unknown"), json!(null)],
+        "segment" | "customer_now_segment" | "customer_then.segment" => {
+            vec![json!("gold"), json!("silver"), json!("Unknown"), json!(null)]
+        }
         "customer_id" => vec![json!("c0"), json!("c1"), json!("Unknown")],
         "customer.city" | "store_city" => vec![json!("Rome"), json!("Oslo"), json!(null)],
         "region" => vec![json!("north"), json!("south"), json!("Unknown"), json!(null)],

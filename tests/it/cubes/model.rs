@@ -74,6 +74,9 @@ const CUBE: &str = "
 cube: trade
 description: Sales beside balances.
 facts: [sales, accounts]
+views:
+  - {role: customer_now, of: customer}
+  - {role: customer_then, of: customer, day: 2024-06-30}
 measures:
   - {name: revenue, fact: sales, sum: net_amount, unit: EUR, description: Sold.}
   - {name: expense, fact: sales, sum: cost, unit: EUR, description: Its cost.}
@@ -139,7 +142,7 @@ measures:
 aggregates:
   - {name: by_month_store, fact: sales, columns: [date_year, date_quarter, date_month, country, region, store_id, store_name], measures: [revenue, expense, pieces, lines, big_lines, dearest, cheapest, average_line], description: The monthly report.}
   - {name: by_year_segment, fact: sales, columns: [date_year, segment], measures: [revenue, lines, big_revenue, average_weight], description: Segments.}
-  - {name: snapshots_by_segment, fact: accounts, columns: [segment, customer_city, date_year], measures: [snapshots], description: Snapshots.}
+  - {name: snapshots_by_segment, fact: accounts, columns: [segment, customer_now_segment, customer_city, date_year], measures: [snapshots], description: Snapshots.}
 ";
 
 /// The model.

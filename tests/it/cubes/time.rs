@@ -178,3 +178,19 @@ async fn a_correlation_needs_two_sides_that_vary() {
     )
     .await;
 }
+
+#[tokio::test]
+async fn rows_of_a_window_stand_in_order_of_all_their_columns() {
+    let query = json!({
+        "rows": ["date.year", "date.quarter", "receipt_no"],
+        "measures": ["revenue_so_far"],
+        "slice": {"date.quarter": "2024-Q2"},
+    });
+    let expected = [
+        "date_year | date_quarter | receipt_no | revenue_so_far",
+        "2024 | 2024-Q2 | r1 | 100.00",
+        "2024 | 2024-Q2 | r2 | 80.00",
+        "2024 | 2024-Q2 | r3 | 200.00",
+    ];
+    asks(query, &expected).await;
+}

@@ -164,6 +164,21 @@ async fn customers_count_once_over_their_versions_and_facts_keep_the_segment_the
 }
 
 #[tokio::test]
+async fn what_customers_were_are_and_were_on_some_day_are_three_questions() {
+    // Customer c0 was silver until 2024, and is gold.
+    let query = |role: &str| {
+        json!({"rows": [format!("{role}.segment")], "measures": ["revenue", "buyers"],
+            "slice": {"customer_id": "c0"}})
+    };
+    let expected = ["segment | revenue | buyers", "gold | 80.00 | 1", "silver | 100.00 | 1"];
+    asks(query("customer"), &expected).await;
+    let expected = ["customer_now_segment | revenue | buyers", "gold | 180.00 | 1"];
+    asks(query("customer_now"), &expected).await;
+    let expected = ["customer_then_segment | revenue | buyers", "gold | 180.00 | 1"];
+    asks(query("customer_then"), &expected).await;
+}
+
+#[tokio::test]
 async fn a_balance_is_that_of_the_last_day_with_one() {
     let query = json!({"rows": ["date.quarter"], "measures": ["balance"], "totals": "grand"});
     let expected = [

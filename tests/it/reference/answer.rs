@@ -168,8 +168,10 @@ impl Asked<'_> {
             let all = self.columns();
             let shown = all.iter().zip(&flags).filter(|(_, kept)| **kept);
             let shown: Vec<CubeColumn> = shown.map(|(column, _)| column.clone()).collect();
+            let columns: Vec<CubeColumn> = shown.iter().chain(&self.across).cloned().collect();
+            let there = self.combinations(&columns);
             for members in self.combinations(&shown) {
-                let values = self.values(&shown, &members, heads);
+                let values = self.values(&columns, &there, &members, heads);
                 let mut members = members.into_iter();
                 let members = flags.iter().map(|kept| if *kept { members.next() } else { None });
                 lines.push(Line { members: members.collect(), values });
@@ -180,9 +182,13 @@ impl Asked<'_> {
 
     /// A line's cells. In a pivot, a combination that no measure has a row for holds nothing:
     /// counts are 0, all else is NULL.
-    fn values(&self, by: &[CubeColumn], members: &[Value], heads: &[Vec<Value>]) -> Vec<Value> {
-        let columns: Vec<CubeColumn> = by.iter().chain(&self.across).cloned().collect();
-        let there = self.combinations(&columns);
+    fn values(
+        &self,
+        columns: &[CubeColumn],
+        there: &BTreeSet<Vec<Value>>,
+        members: &[Value],
+        heads: &[Vec<Value>],
+    ) -> Vec<Value> {
         let mut values = Vec::new();
         for head in heads {
             let members: Vec<Value> = members.iter().chain(head).cloned().collect();

@@ -3,7 +3,7 @@
 use super::Reference;
 use super::value::Value;
 use chrono::{Days, Months, NaiveDate};
-use starhouse::model::{Cube, CubeColumn, Model};
+use starhouse::model::{Cube, CubeColumn, Model, View};
 use starhouse::query::{CubeQuery, Slice};
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -127,9 +127,37 @@ impl Reference<'_> {
                 }
                 member = self.member(&role.dimension, "date", &later)?;
             }
+            for (view, seen) in self.views_of(&role.role) {
+                members.insert(view, self.seen(&role.dimension, member, seen.day));
+            }
             members.insert(role.role.clone(), member.clone());
         }
         Some(Seen { own: row.clone(), members })
+    }
+
+    /// The views that cubes have of a role.
+    fn views_of(&self, role: &str) -> Vec<(String, &View)> {
+        let offered = self.model.cubes.iter().flat_map(|cube| &cube.dimensions);
+        let views = offered.filter_map(|own| Some((own.role.clone(), own.view.as_ref()?)));
+        views.filter(|(_, view)| view.of == role).collect()
+    }
+
+    /// A member as it is now, or was at the beginning of a day; nothing where it was not there.
+    fn seen(&self, dimension: &str, member: &Row, day: Option<NaiveDate>) -> Row {
+        let durable = format!("{dimension}_durable_key");
+        let mut versions = self.data.dimensions[dimension].iter();
+        let version = versions.find(|version| {
+            let then = match day {
+                None => version["is_current"].is_true(),
+                Some(day) => {
+                    version["valid_from"] <= Value::Date(day)
+                        && version["valid_to"] > Value::Date(day)
+                }
+            };
+            then && version[&durable] == member[&durable]
+        });
+        let nothing = || member.keys().map(|name| (name.clone(), Value::Null)).collect();
+        version.cloned().unwrap_or_else(nothing)
     }
 
     /// The last day that any row of a fact is of; NULL where none is of a known day.
