@@ -2,6 +2,7 @@
 
 use super::{Deduplicate, SourceSpec};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// Which of a place's content a run reads.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -79,9 +80,11 @@ impl SourceSpec {
     /// Which of several rows with the same key stays, as it is said or as the strategy implies.
     pub(crate) fn deduplication(&self) -> Option<Deduplicate> {
         match &self.strategy {
-            Strategy::Changes(Changes { key, sequence, .. }) => {
-                Some(Deduplicate { key: key.clone(), latest_by: Some(sequence.clone()) })
-            }
+            Strategy::Changes(Changes { key, sequence, .. }) => Some(Deduplicate {
+                key: key.clone(),
+                latest_by: Some(sequence.clone()),
+                survivors: BTreeMap::new(),
+            }),
             _ => self.deduplicate.clone(),
         }
     }

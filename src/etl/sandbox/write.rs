@@ -56,7 +56,7 @@ pub(super) async fn recorded(engine: &Engine, name: &str, work: Work<'_>) -> Res
 async fn attempt(engine: &Engine, name: &str, work: Work<'_>) -> Result<u64> {
     let (warehouse, clock) = (engine.warehouse(), engine.clock());
     let base = warehouse.latest().await?;
-    let mut record = Record::begin(warehouse, clock).await?;
+    let mut record = Record::begin(warehouse, clock, None).await?;
     let started = clock.now();
     let mut load = warehouse.begin(record.run().clone(), base);
     let worked = match work {

@@ -112,6 +112,7 @@ async fn one(
         jobs: scheduler.jobs,
         only: &schedule.jobs,
         as_of: now,
+        replay: None,
         clock: Arc::clone(&scheduler.clock),
         progress: Arc::new(Quiet),
     };
