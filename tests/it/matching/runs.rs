@@ -114,6 +114,21 @@ async fn what_people_have_decided_stands() {
     assert!(error.contains("both that two records are the same"), "{error}");
 }
 
+#[tokio::test]
+async fn records_that_are_told_apart_otherwise_begin_anew() {
+    let mut project = project();
+    project.write("people1.csv", &format!("{HEAD}crm,1,Ann Lee,ann@x\nshop,2,Ann Lee,ann@x\n"));
+    project.run("2025-01-01").await.unwrap();
+    assert_eq!(numbers(&project).await, ["1|1", "2|1"]);
+    let columns = "transform: SELECT source AS system, id, name, mail FROM people";
+    project.edit_jobs("transform: SELECT * FROM people", columns);
+    project.edit_jobs("record: [source, id]", "record: [system, id]");
+    project.edit_jobs("    decisions: decided\n", "");
+    project.run("2025-01-02").await.unwrap();
+    // nobody knows who they were, and no number is given twice
+    assert_eq!(numbers(&project).await, ["1|2", "2|2"]);
+}
+
 /// Groups of records, whatever their numbers.
 fn groups(rows: Vec<String>) -> BTreeSet<BTreeSet<String>> {
     let mut groups: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();

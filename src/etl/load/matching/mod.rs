@@ -10,7 +10,7 @@ use crate::etl::job::Missing;
 use crate::etl::matching::spec::{Estimate, MatchLoad};
 use crate::etl::matching::{Before, Columns, Decision, Resolved, What, resolve};
 use crate::etl::rows;
-use crate::store::TableSpec;
+use crate::store::{TableSpec, TableState};
 use arrow::array::{ArrayRef, AsArray, Int64Array};
 use arrow::record_batch::RecordBatch;
 use before::{decisions, definition, numbers, stored, stored_pairs, stored_weights};
@@ -27,7 +27,11 @@ use tables::{HOUSEHOLD, PERSON, history_table, pairs_table, records_table, weigh
 pub(super) async fn load(loading: &mut Loading<'_>, spec: &MatchLoad) -> Result<Loaded> {
     let incoming = incoming(loading, spec).await?;
     let preview = loading.load.preview();
-    let stored = preview.tables.get(&spec.table());
+    // records that were told apart otherwise are not these
+    let has_keys = |table: &&TableState| {
+        spec.record.iter().all(|key| table.columns.iter().any(|column| column.name == *key))
+    };
+    let stored = preview.tables.get(&spec.table()).filter(has_keys);
     let known = match stored {
         Some(table) => Some(known(&loading.session(&[]), spec, &table.columns).await?),
         None => None,
