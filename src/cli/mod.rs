@@ -8,6 +8,7 @@ mod backup;
 mod check;
 mod compact;
 mod demo;
+mod dictionary;
 mod etl;
 mod failure;
 mod files;
@@ -61,6 +62,7 @@ enum Command {
     Check(check::Args),
     Demo(demo::Args),
     Etl(etl::Args),
+    Dictionary(dictionary::Args),
     Sql(sql::Args),
     Query(query::Args),
     Releases(releases::Args),
@@ -97,6 +99,7 @@ impl Command {
             Self::Check(_) => check::run(&project),
             Self::Demo(args) => demo::run(args).await,
             Self::Etl(args) => etl::run(&project, args).await,
+            Self::Dictionary(args) => dictionary::run(&project, &args),
             Self::Sql(args) => sql::run(&project, args).await,
             Self::Query(args) => query::run(&project, args).await,
             Self::Releases(args) => releases::run(&project, args).await,

@@ -26,6 +26,7 @@ mod extract;
 mod kinds;
 mod late_changes;
 mod model;
+mod project_tests;
 mod quality;
 mod reference;
 mod schedules;
