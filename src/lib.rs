@@ -85,6 +85,11 @@
 //! * *a kind of measure*: [`model::MeasureKind`]; the compiler then leads from place to place.
 //! * *a source*: a file in `etl/source/` and a variant of [`etl::job::From`].
 //! * *a cleaning rule*: a file in `etl/clean/` and a variant of [`etl::job::Rule`].
+//! * *an expectation*: [`model::Check`] for what can be expected, `etl/quality.rs` for how it is
+//!   looked at; what was found is `system.quality`.
+//! * *history*: the kernel is `etl/load/scd/`, pure; facts follow late changes in
+//!   `etl/load/repoint.rs`.
+//! * *runs by the clock*: [`etl::schedule`]; *tests of a project's jobs*: [`etl::fixtures`].
 //! * *a system table*: a file in `engine/system/`.
 //! * *a command*: a file in `cli/` and a variant of its `Command`.
 //! * *the moment of commit*: [`store::Load::publish`]; the steps at which tests kill it:
