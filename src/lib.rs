@@ -91,6 +91,11 @@
 //! * *tables that users write* (`CREATE TABLE sandbox.x`, ingestion): [`etl::sandbox`].
 //! * *how records of one person are found*: [`etl::matching`], which has a map of its own; a way of
 //!   comparing is a variant of [`etl::matching::spec::Kind`].
+//! * *an expectation*: [`model::Check`] for what can be expected, `etl/quality.rs` for how it is
+//!   looked at; what was found is `system.quality`.
+//! * *history*: the kernel is `etl/load/scd/`, pure; facts follow late changes in
+//!   `etl/load/repoint.rs`.
+//! * *runs by the clock*: [`etl::schedule`]; *tests of a project's jobs*: [`etl::fixtures`].
 //! * *a system table*: a file in `engine/system/`.
 //! * *a command*: a file in `cli/` and a variant of its `Command`.
 //! * *the moment of commit*: [`store::Load::publish`]; the steps at which tests kill it:

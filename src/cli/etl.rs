@@ -1,17 +1,19 @@
 //! `starhouse etl`: what would be loaded, and loading it.
 
 pub(super) mod bars;
+mod fixtures;
 mod replay;
 
 use super::failure::Failure;
-use super::project::{Project, jobs};
+use super::project::{Declared, Project, jobs};
 use super::table::{self, headed, number};
 use crate::error::{Error, Result};
 use crate::etl::extract::Counts;
+use crate::etl::jobs::Jobs;
 use crate::etl::plan::{JobPlan, plan};
 use crate::etl::progress::{Progress, Quiet};
 use crate::etl::quarantine::{RejectSummary, summarise};
-use crate::etl::run::{Request, RunSummary, run as run_jobs};
+use crate::etl::run::{Request, RunSummary, Window, backfill, run as run_jobs};
 use crate::ids::RunId;
 use crate::store::Reject;
 use bars::Bars;
@@ -36,6 +38,8 @@ Examples:
   starhouse etl run
   starhouse etl run customers sales
   starhouse etl run --as-of 2025-03-31
+  starhouse etl backfill sales --from 2025-01-01 --to 2025-04-01
+  starhouse etl test
   starhouse etl rejects
   starhouse etl rejects --run 20250331T235900000000Z sales
   starhouse etl rejects sales --out mended.csv
@@ -57,6 +61,25 @@ enum Command {
         /// The business time of the run: since when changes hold where rows do not say so
         #[arg(long, value_name = "TIME", value_parser = super::project::moment)]
         as_of: Option<DateTime<Utc>>,
+    },
+    /// Load rows of a span of event time anew, as one release
+    ///
+    /// The jobs read all that their sources hold, and upsert the rows of that span. What else is
+    /// new stays for the next run.
+    Backfill {
+        /// The jobs; all that upsert facts where none is named
+        jobs: Vec<String>,
+        /// Start of the span, inclusive
+        #[arg(long, value_name = "TIME", value_parser = super::project::moment)]
+        from: DateTime<Utc>,
+        /// End of the span, exclusive
+        #[arg(long, value_name = "TIME", value_parser = super::project::moment)]
+        to: DateTime<Utc>,
+    },
+    /// Run the tests in tests/: jobs on fixture files, each in an empty warehouse of its own
+    Test {
+        /// The tests; all where none is named
+        tests: Vec<String>,
     },
     /// The rows in quarantine by cause, the first of each as an example
     ///
@@ -91,28 +114,27 @@ enum Command {
 
 /// Plans, runs, or shows what was refused.
 pub(super) async fn run(folder: &Path, args: Args) -> std::result::Result<(), Failure> {
+    if let Command::Test { tests } = &args.command {
+        let declared = Declared::read(folder)?;
+        let all = jobs(&declared)?;
+        return Ok(fixtures::test(&declared, &all, tests, &mut io::stdout()).await?);
+    }
     let project = Project::open(folder).await?;
     let all = jobs(&project.declared)?;
     match args.command {
+        // Needs no warehouse, and was dealt with above.
+        Command::Test { .. } => {}
+        Command::Backfill { jobs: only, from, to } => {
+            let request = request(&project, &all, &only, None);
+            let summary = backfill(&request, Window { from, to }).await?;
+            write!(io::stdout(), "{}", in_words(&summary))?;
+        }
         Command::Plan { jobs: only } => {
             let planned = plan(&project.declared.root, &project.engine, &all, &only).await?;
             write!(io::stdout(), "{}", planned_in_words(&planned))?;
         }
         Command::Run { jobs: only, as_of } => {
-            let progress: Arc<dyn Progress> = match io::stderr().is_terminal() {
-                true => Arc::new(Bars::default()),
-                false => Arc::new(Quiet),
-            };
-            let request = Request {
-                project: &project.declared.root,
-                engine: &project.engine,
-                jobs: &all,
-                only: &only,
-                as_of: as_of.unwrap_or_else(|| project.clock.now()),
-                replay: None,
-                clock: Arc::clone(&project.clock),
-                progress,
-            };
+            let request = request(&project, &all, &only, as_of);
             let summary = run_jobs(&request).await?;
             write!(io::stdout(), "{}", in_words(&summary))?;
         }
@@ -131,6 +153,29 @@ pub(super) async fn run(folder: &Path, args: Args) -> std::result::Result<(), Fa
         }
     }
     Ok(())
+}
+
+/// A run that tells how it goes on where somebody looks.
+fn request<'a>(
+    project: &'a Project,
+    jobs: &'a Jobs,
+    only: &'a [String],
+    as_of: Option<DateTime<Utc>>,
+) -> Request<'a> {
+    let progress: Arc<dyn Progress> = match io::stderr().is_terminal() {
+        true => Arc::new(Bars::default()),
+        false => Arc::new(Quiet),
+    };
+    Request {
+        project: &project.declared.root,
+        engine: &project.engine,
+        jobs,
+        only,
+        as_of: as_of.unwrap_or_else(|| project.clock.now()),
+        replay: None,
+        clock: Arc::clone(&project.clock),
+        progress,
+    }
 }
 
 /// What is in quarantine, of all runs or one.

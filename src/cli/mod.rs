@@ -8,6 +8,7 @@ mod backup;
 mod check;
 mod compact;
 mod demo;
+mod dictionary;
 mod etl;
 mod failure;
 mod files;
@@ -65,6 +66,7 @@ enum Command {
     Demo(demo::Args),
     Etl(etl::Args),
     Profile(profile::Args),
+    Dictionary(dictionary::Args),
     Sql(sql::Args),
     Query(query::Args),
     Releases(releases::Args),
@@ -103,6 +105,7 @@ impl Command {
             Self::Demo(args) => demo::run(args).await,
             Self::Etl(args) => etl::run(&project, args).await,
             Self::Profile(args) => profile::run(&project, args).await,
+            Self::Dictionary(args) => dictionary::run(&project, &args),
             Self::Sql(args) => sql::run(&project, args).await,
             Self::Query(args) => query::run(&project, args).await,
             Self::Releases(args) => releases::run(&project, args).await,

@@ -60,7 +60,8 @@ impl Declared {
         }
     }
 
-    fn engine_settings(&self) -> EngineSettings {
+    /// How its engine is set.
+    pub(super) fn engine_settings(&self) -> EngineSettings {
         let Config { memory_limit_bytes, threads, .. } = self.config;
         let spill_dir = self.root.join(&self.config.spill_dir);
         let defaults = EngineSettings::new(memory_limit_bytes, threads, spill_dir);

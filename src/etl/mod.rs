@@ -2,6 +2,7 @@
 //!
 //! * what people write: [`job`]; all jobs of a project, checked and in order: [`jobs`]
 //! * a run: [`run`]; what it would do: [`plan`]; what it tells meanwhile: [`progress`]
+//! * tests of jobs, as people write them: [`fixtures`]
 //! * runs by themselves, by the clock: [`schedule`]
 //! * files put in order again: [`compact`]
 //! * what is expected of tables before they are published: `quality`
@@ -16,6 +17,7 @@ pub mod compact;
 mod deduplicate;
 pub mod extract;
 mod fit;
+pub mod fixtures;
 pub mod job;
 pub mod jobs;
 mod load;

@@ -19,11 +19,14 @@ mod late;
 mod record;
 pub(crate) mod summary;
 
+pub use super::load::Window;
 pub(crate) use job::{plans, reasons};
 pub use late::RepointSummary;
 pub(crate) use record::{Record, since};
 pub use summary::{AggregateSummary, JobSummary, RunSummary, SourceSummary};
 
+use super::extract::Plan;
+use super::job::{FactMode, Job, LoadSpec};
 use super::jobs::Jobs;
 use super::progress::Progress;
 use super::quality;
@@ -31,7 +34,7 @@ use super::replay::Replay;
 use crate::aggregate;
 use crate::clock::Clock;
 use crate::engine::Engine;
-use crate::error::{ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::ids::{ReleaseId, RunId};
 use crate::store::{Load, PUBLISHED_RELEASE, QualityOutcome, QualityRecord};
 use chrono::{DateTime, Utc};
@@ -69,7 +72,33 @@ pub struct Request<'a> {
 /// Whatever stopped it: nothing is published then, and the operational log says why.
 pub async fn run(request: &Request<'_>) -> Result<RunSummary> {
     request.jobs.select(request.only)?;
-    retried(|| attempt(request)).await
+    retried(|| attempt(request, None)).await
+}
+
+/// Loads rows of a span of event time anew: jobs read all their sources hold, read before or not,
+/// and upsert the rows of that span. What else there is to read stays for the next run.
+///
+/// # Errors
+/// As [`run`]; user errors for jobs that do not upsert a fact.
+pub async fn backfill(request: &Request<'_>, window: Window) -> Result<RunSummary> {
+    let upserts =
+        |job: &Job| matches!(&job.load, LoadSpec::Fact(load) if load.mode == FactMode::Upsert);
+    let jobs = request.jobs.select(request.only)?;
+    if let Some(job) = jobs.iter().find(|job| !request.only.is_empty() && !upserts(job)) {
+        return Err(Error::user(format!("the job `{}` upserts no fact", job.job)).hint(
+            "a backfill finds the rows that it replaces by their key; other jobs are run as a whole",
+        ));
+    }
+    let names: Vec<String> =
+        jobs.into_iter().filter(|job| upserts(job)).map(|job| job.job.clone()).collect();
+    if names.is_empty() {
+        return Err(Error::user("no job upserts a fact: there is nothing to load anew"));
+    }
+    if window.from >= window.to {
+        return Err(Error::new(ErrorKind::Usage, "the span of time ends before it begins"));
+    }
+    let request = &Request { only: &names, ..request.clone() };
+    retried(|| attempt(request, Some(window))).await
 }
 
 /// Does something again, a few times, where another run was first.
@@ -88,13 +117,13 @@ where
     }
 }
 
-async fn attempt(request: &Request<'_>) -> Result<RunSummary> {
+async fn attempt(request: &Request<'_>, window: Option<Window>) -> Result<RunSummary> {
     let warehouse = request.engine.warehouse();
     let mut record = Record::begin(warehouse, &request.clock, Some(request.as_of)).await?;
     let base = warehouse.latest().await?;
     let mut load = warehouse.begin(record.run().clone(), base);
     let mut done = Done::default();
-    let outcome = match work(request, &mut load, &mut done).await {
+    let outcome = match work(request, window, &mut load, &mut done).await {
         Ok(()) => finish(request, load, &mut done).await,
         Err(error) => {
             // Why the run failed is worth more than that its files could not be deleted, too.
@@ -129,20 +158,29 @@ struct Done {
     notes: Vec<String>,
 }
 
-async fn work(request: &Request<'_>, load: &mut Load, done: &mut Done) -> Result<()> {
+async fn work(
+    request: &Request<'_>,
+    window: Option<Window>,
+    load: &mut Load,
+    done: &mut Done,
+) -> Result<()> {
     super::load::generated::load(load, request.engine.model(), request.project).await?;
     let jobs = request.jobs.select(request.only)?;
     // All sources are looked at before any is read: a missing file is told at once.
     let mut plans = Vec::with_capacity(jobs.len());
     for job in &jobs {
         let (model, replay) = (request.engine.model(), request.replay.as_ref());
-        plans.push(job::plans(request.project, job, model, load.base(), replay).await?);
+        let mut of_job = job::plans(request.project, job, model, load.base(), replay).await?;
+        if window.is_some() {
+            of_job = of_job.into_iter().map(Plan::anew).collect();
+        }
+        plans.push(of_job);
     }
     let mut late = Late::default();
     for (index, (job, plans)) in jobs.iter().zip(&plans).enumerate() {
         request.progress.job_started(&job.job, index + 1, jobs.len());
         late.before(job, request, load, done).await?;
-        let (summary, lost) = job::run(request, load, job, plans).await?;
+        let (summary, lost) = job::run(request, load, job, plans, window).await?;
         late.note(job, &lost, request.engine.model(), load);
         request.progress.job_finished(&summary);
         done.jobs.push(summary);

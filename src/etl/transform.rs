@@ -17,12 +17,22 @@ pub(crate) fn session(
 }
 
 /// Plans a job's transformation. `marks` are more columns to compute over its rows: SQL
-/// expressions with their names.
+/// expressions with their names; `condition` is one that its rows must meet.
 ///
 /// # Errors
 /// User errors where the SQL does not plan.
-pub(crate) async fn plan(session: &Session, job: &Job, marks: &[(&str, &str)]) -> Result<Query> {
-    let sql = sql(job, marks);
+pub(crate) async fn plan(
+    session: &Session,
+    job: &Job,
+    marks: &[(&str, &str)],
+    condition: Option<&str>,
+) -> Result<Query> {
+    let sql = match condition {
+        Some(condition) => {
+            format!("SELECT * FROM (\n{}\n) AS rows_within WHERE {condition}", sql(job, marks))
+        }
+        None => sql(job, marks),
+    };
     session.plan_sql(&sql).await.map_err(|error| error.with("job", &job.job))
 }
 

@@ -11,6 +11,7 @@ mod arrow_types;
 mod calendar;
 mod column;
 mod cube;
+mod dictionary;
 mod dimension;
 pub mod document;
 mod expectation;
@@ -23,6 +24,7 @@ pub use arrow_types::{arrow_schema, plan_schema};
 pub use calendar::{CalendarDay, RetailDay, RetailYear, YearEnd};
 pub use column::{Column, ColumnType};
 pub use cube::{Aggregate, Cube, CubeColumn, CubeDimension, View};
+pub use dictionary::markdown as dictionary;
 pub use dimension::{
     Attribute, Calendar, Dimension, DimensionKind, Hierarchy, History, Level, ParentChild,
 };

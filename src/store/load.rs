@@ -142,6 +142,11 @@ impl Load {
         sources.insert(source.to_owned(), inputs);
     }
 
+    /// Remembers of a job's sources what the base remembers.
+    pub fn forget_inputs(&mut self, job: &str) {
+        self.intent.inputs.remove(job);
+    }
+
     /// Remembers where an incremental source goes on.
     pub fn set_cursor(&mut self, name: &str, value: String) {
         self.intent.cursors.insert(name.to_owned(), Some(value));

@@ -10,7 +10,7 @@ use starhouse::etl::jobs::Jobs;
 use starhouse::etl::plan::{JobPlan, plan};
 use starhouse::etl::progress::Quiet;
 use starhouse::etl::replay::Replay;
-use starhouse::etl::run::{Request, RunSummary, run};
+use starhouse::etl::run::{Request, RunSummary, Window, backfill, run};
 use starhouse::policy::Principal;
 use starhouse::store::{Release, Warehouse};
 use std::sync::Arc;
@@ -235,6 +235,22 @@ impl Project {
             progress: Arc::new(Quiet),
         };
         run(&request).await
+    }
+
+    /// Loads a span of days anew.
+    pub(crate) async fn backfill(&self, day: &str, from: &str, to: &str) -> Result<RunSummary> {
+        let now = moment(day);
+        let engine = self.engine(now).await;
+        let request = Request {
+            project: self.dir.path(),
+            engine: &engine,
+            jobs: &self.declared(),
+            only: &[],
+            as_of: now,
+            clock: Arc::new(FixedClock(now)),
+            progress: Arc::new(Quiet),
+        };
+        backfill(&request, Window { from: moment(from), to: moment(to) }).await
     }
 
     pub(crate) async fn plan(&self, day: &str) -> Vec<JobPlan> {

@@ -189,3 +189,34 @@ async fn totals_below_a_member_count_everything_once() {
     let error = project.run("2024-06-02").await.unwrap_err();
     assert!(error.message().contains("is below"), "{error}");
 }
+
+#[tokio::test]
+async fn a_span_of_time_is_loaded_anew() {
+    let sales = "R1,1,2024-02-10,crm,9,1,1.00,false\nR2,1,2024-03-01,crm,9,1,2.00,false\n";
+    let project = project("new_files", "upsert", sales);
+    project.run("2024-06-01").await.unwrap();
+    // Somebody tells of the customer; February's sales are to know, and there is a new file.
+    project
+        .write("customers.csv", &format!("{CUSTOMER_HEAD}{CUSTOMERS}crm,9,Cyd,Kiel,2024-01-01\n"));
+    project.run_jobs("2024-06-02", &["customers".to_owned()]).await.unwrap();
+    let more = "R3,1,2024-02-29,crm,1,1,4.00,false\nR4,1,2024-03-02,crm,1,1,8.00,false\n";
+    project.write("sales_2.csv", &format!("{SALES_HEAD}{more}"));
+    const ROWS: &str = "SELECT receipt_no, customer_id FROM fact_sales \
+                        JOIN dim_customer USING (customer_key) ORDER BY 1";
+    let summary = project.backfill("2024-06-03", "2024-02-01", "2024-03-01").await.unwrap();
+    assert_eq!(
+        (summary.jobs.len(), summary.jobs[0].rows_in, summary.jobs[0].rows_written),
+        (1, 2, 2)
+    );
+    assert_eq!(project.sql(ROWS).await, ["R1|9", "R2|Unknown", "R3|1"]);
+    // What was outside of the span is not taken for read.
+    let summary = project.run("2024-06-04").await.unwrap();
+    assert_eq!(summary.jobs[1].rows_in, 2, "the new file");
+    assert_eq!(project.sql(ROWS).await, ["R1|9", "R2|Unknown", "R3|1", "R4|1"]);
+    assert_eq!(
+        project.backfill("2024-06-05", "2024-02-01", "2024-03-01").await.unwrap().release,
+        None
+    );
+    let error = project.backfill("2024-06-05", "2024-03-01", "2024-03-01").await.unwrap_err();
+    assert!(error.message().contains("before it begins"), "{error}");
+}

@@ -28,6 +28,7 @@ mod etl_project;
 mod etl_traps;
 mod extract;
 mod guide;
+mod job_tests;
 mod kinds;
 mod late_changes;
 mod matching;

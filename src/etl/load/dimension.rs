@@ -124,7 +124,7 @@ async fn incoming(
     let session = loading.session(&[]);
     let marks: Vec<(&str, &str)> =
         spec.delete_when.iter().map(|condition| (DELETE, condition.as_str())).collect();
-    let query = transform::plan(&session, loading.job, &marks).await?;
+    let query = transform::plan(&session, loading.job, &marks, None).await?;
     let mut wanted: Vec<Wanted> = dimension.source_columns().map(Wanted::same).collect();
     for key in &mut wanted[..dimension.natural_key.len()] {
         key.column.nullable = false;
@@ -214,7 +214,7 @@ async fn refused(loading: &Loading<'_>, dimension: &Dimension) -> Result<Refused
 }
 
 async fn keys_of(session: &Session, job: &Job, wanted: &[Wanted]) -> Result<RecordBatch> {
-    let query = transform::plan(session, job, &[]).await?;
+    let query = transform::plan(session, job, &[], None).await?;
     let fitting = Fitting::new(&query.schema(), wanted)?;
     let columns = fitting.columns().to_vec();
     rows::collect(rows::fitted(&query, fitting).await?, &columns).await

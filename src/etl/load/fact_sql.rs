@@ -1,5 +1,6 @@
 //! The SQL of fact loading, as text: pure, so that it can be read and tested.
 
+use super::Window;
 use crate::error::{Error, Result};
 use crate::etl::fit::Wanted;
 use crate::etl::job::FactLoad;
@@ -34,6 +35,27 @@ pub(super) fn list<'a>(prefix: &str, names: impl IntoIterator<Item = &'a String>
 pub(super) fn equal(a: &str, b: &str, names: &[String]) -> String {
     let pairs = names.iter().map(|name| format!("{a}.{0} = {b}.{0}", quoted(name)));
     pairs.collect::<Vec<_>>().join(" AND ")
+}
+
+/// The type of moments.
+const MOMENT: &str = "'Timestamp(Microsecond, Some(\"UTC\"))'";
+
+/// An expression as a moment.
+pub(super) fn as_moment(expression: &str) -> String {
+    format!("arrow_cast({expression}, {MOMENT})")
+}
+
+/// A moment, in microseconds since 1970.
+pub(super) fn moment(moment_us: i64) -> String {
+    let moment = chrono::DateTime::from_timestamp_micros(moment_us).unwrap_or_default();
+    as_moment(&format!("'{}'", moment.format("%Y-%m-%dT%H:%M:%S%.6fZ")))
+}
+
+/// The condition of rows whose column is in a span of time.
+pub(super) fn within(column: &str, window: Window) -> String {
+    let at = as_moment(&quoted(column));
+    let [from, to] = [window.from, window.to].map(|at| moment(at.timestamp_micros()));
+    format!("{at} >= {from} AND {at} < {to}")
 }
 
 /// The columns of the rows that tell the fact's rows apart: its key, with natural keys in

@@ -53,7 +53,8 @@ pub(super) async fn stage(
         Some(incoming) => loading.session_over(incoming),
         None => loading.session(&[]),
     };
-    let query = transform::plan(&session, loading.job, &delete).await?;
+    let within = loading.window.map(|window| fact_sql::within(&job.event_at, window));
+    let query = transform::plan(&session, loading.job, &delete, within.as_deref()).await?;
     let wanted = fact_sql::staged_columns(fact, job, model)?;
     let fitting = Fitting::new(&query.schema(), &wanted)?;
     let fitted = fitting.columns().to_vec();

@@ -35,6 +35,15 @@ use chrono::{DateTime, Utc};
 pub(crate) use scd::Lost;
 use std::sync::Arc;
 
+/// A span of event time, half-open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Window {
+    /// Start, inclusive.
+    pub from: DateTime<Utc>,
+    /// End, exclusive.
+    pub to: DateTime<Utc>,
+}
+
 /// What the loading of a job's rows has at hand.
 pub(crate) struct Loading<'a> {
     /// Plans and runs SQL.
@@ -52,6 +61,8 @@ pub(crate) struct Loading<'a> {
     pub(crate) refused: &'a [(String, TableState)],
     /// Rows of those sources that were refused.
     pub(crate) rows_rejected: u64,
+    /// The span of event time that is loaded; all where there is none.
+    pub(crate) window: Option<Window>,
     /// The run's business time.
     pub(crate) as_of: DateTime<Utc>,
     /// Hears how it goes on.

@@ -5,7 +5,7 @@
 //! fact: in a column, or as the day of a calendar role ([`Moment`]).
 
 use super::clustered::Clustered;
-use super::fact_sql::{in_partition, list, quoted};
+use super::fact_sql::{self, in_partition, list, quoted};
 use super::fact_table::{check_rows, count, known, spec, stored_columns};
 use super::scd::Lost;
 use super::stage;
@@ -78,24 +78,17 @@ impl Moment {
                 )
             }
         };
-        format!("arrow_cast({moment}, 'Timestamp(Microsecond, Some(\"UTC\"))')")
+        fact_sql::as_moment(&moment)
     }
 
     /// A condition that rows before a moment do not meet, in terms that files have statistics of.
     fn not_before(&self, moment_us: i64) -> String {
         let Self::Day(key) = self else {
-            return format!("{} >= {}", self.sql(), literal(moment_us));
+            return format!("{} >= {}", self.sql(), fact_sql::moment(moment_us));
         };
         let day = chrono::DateTime::from_timestamp_micros(moment_us).unwrap_or_default();
         format!("f.{} >= {}", quoted(key), day.format("%Y%m%d"))
     }
-}
-
-/// A moment as SQL.
-fn literal(moment_us: i64) -> String {
-    let moment = chrono::DateTime::from_timestamp_micros(moment_us).unwrap_or_default();
-    let text = moment.format("%Y-%m-%dT%H:%M:%S%.6fZ");
-    format!("arrow_cast('{text}', 'Timestamp(Microsecond, Some(\"UTC\"))')")
 }
 
 /// What became of a fact.

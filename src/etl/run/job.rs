@@ -7,7 +7,7 @@ use crate::error::Result;
 use crate::etl::extract::{self, Extent, Extracting, Outcome, Plan};
 use crate::etl::job::{Job, LoadSpec, Missing, SourceSpec};
 use crate::etl::jobs::{tables_used, target_table};
-use crate::etl::load::{self, Loaded, Loading, Lost};
+use crate::etl::load::{self, Loaded, Loading, Lost, Window};
 use crate::etl::replay::Replay;
 use crate::etl::upstream;
 use crate::store::{Load, Release};
@@ -21,6 +21,7 @@ pub(super) async fn run(
     load: &mut Load,
     job: &Job,
     plans: &[Plan],
+    window: Option<Window>,
 ) -> Result<(JobSummary, Vec<Lost>)> {
     let started = request.clock.now();
     let model = Arc::clone(request.engine.model());
@@ -36,7 +37,7 @@ pub(super) async fn run(
         notes: Vec::new(),
         elapsed_ms: 0,
     };
-    if reasons.is_empty() {
+    if reasons.is_empty() && window.is_none() {
         summary.skipped = Some("nothing it depends on has changed".to_owned());
         summary.elapsed_ms = since(&request.clock, started);
         return Ok((summary, Vec::new()));
@@ -47,12 +48,17 @@ pub(super) async fn run(
     summary.notes.extend(kept(job, &model, load.base()));
     summary.notes.extend(plans.iter().filter_map(gone));
     let loaded = match plans {
-        [plan] if flows(job) => flowing(request, load, job, plan, &mut summary).await?,
-        _ => staged(request, load, job, plans, &mut summary).await?,
+        [plan] if flows(job) => flowing(request, load, job, plan, window, &mut summary).await?,
+        _ => staged(request, load, job, plans, window, &mut summary).await?,
     };
-    // Now: a fact may have added members to its dimensions, and that is no news to it.
-    for (name, input) in upstream::upstream(job, &model, &load.preview()) {
-        load.set_inputs(&job.job, &name, vec![input]);
+    if window.is_some() {
+        // A part of what there is was loaded: what was read in whole is what was before.
+        load.forget_inputs(&job.job);
+    } else {
+        // Now: a fact may have added members to its dimensions, and that is no news to it.
+        for (name, input) in upstream::upstream(job, &model, &load.preview()) {
+            load.set_inputs(&job.job, &name, vec![input]);
+        }
     }
     summary.rows_in = loaded.rows_in;
     summary.rows_written = loaded.rows_written;
@@ -74,6 +80,7 @@ async fn staged(
     load: &mut Load,
     job: &Job,
     plans: &[Plan],
+    window: Option<Window>,
     summary: &mut JobSummary,
 ) -> Result<Loaded> {
     let (mut sources, mut refused) = (Vec::new(), Vec::new());
@@ -90,7 +97,8 @@ async fn staged(
     request.progress.loading(&job.job, &summary.table);
     let rows_rejected = summary.sources.iter().map(|source| source.counts.rejected).sum();
     let (sources, refused) = (sources.as_slice(), refused.as_slice());
-    let loading = Loading { sources, refused, rows_rejected, ..loading(request, load, job) };
+    let loading =
+        Loading { sources, refused, rows_rejected, window, ..loading(request, load, job) };
     load::load(loading).await
 }
 
@@ -100,6 +108,7 @@ async fn flowing(
     load: &mut Load,
     job: &Job,
     plan: &Plan,
+    window: Option<Window>,
     summary: &mut JobSummary,
 ) -> Result<Loaded> {
     let (warehouse, hears) = (request.engine.warehouse(), on_progress(request, job, plan));
@@ -108,7 +117,7 @@ async fn flowing(
     let bytes: u64 = plan.to_read().map(|input| input.size_bytes).sum();
     let about_rows = (bytes / BYTES_A_ROW).max(MANY_ROWS);
     let incoming = Streamed::new(&plan.spec().name, columns, about_rows, rows);
-    let loading = Loading { incoming: Some(incoming), ..loading(request, load, job) };
+    let loading = Loading { incoming: Some(incoming), window, ..loading(request, load, job) };
     let loaded = load::load(loading).await?;
     let Outcome { extent, elapsed, .. } = outcome.end(plan)?;
     let elapsed_ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
@@ -136,6 +145,7 @@ fn loading<'a>(request: &Request<'a>, load: &'a mut Load, job: &'a Job) -> Loadi
         incoming: None,
         refused: &[],
         rows_rejected: 0,
+        window: None,
         as_of: request.as_of,
         progress: Arc::clone(&request.progress),
     }

@@ -1,7 +1,7 @@
 //! A retail group with stores, a web shop, a service centre and a credit card.
 //!
 //! In reading order: [`world`] says what is true; one file a subject makes it up from a seed
-//! (`places`, `products`, `people`, `campaigns`, `sales`, `loans`, `tickets`, `balances`);
+//! (`places`, `products`, `people`, `campaigns`, `sales`, `loans`, `tickets`, `balances`, `staff`);
 //! `second_day` lets a day pass; [`write`](mod@write) turns the truth into source systems with
 //! dirt it knows about.
 //!
@@ -19,6 +19,7 @@ mod products;
 
 mod sales;
 mod second_day;
+mod staff;
 mod tickets;
 pub mod world;
 pub mod write;
@@ -93,6 +94,8 @@ fn first_day(seed: u64) -> World {
     loans::history(&mut world, &mut dice("loans"));
     tickets::history(&mut world, &mut dice("tickets"));
     balances::history(&mut world, &mut dice("balances"));
+    world.employees = staff::employees(&world.stores);
+    world.targets = staff::targets(&world.stores, &mut dice("targets"));
     world
 }
 

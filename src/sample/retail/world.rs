@@ -34,6 +34,36 @@ pub struct World {
     pub tickets: Vec<Ticket>,
     /// Credit-card accounts at the ends of months.
     pub balances: Vec<Balance>,
+    /// Who works for the group.
+    pub employees: Vec<Employee>,
+    /// What the stores are to sell.
+    pub targets: Vec<StoreTarget>,
+}
+
+/// Somebody who works for the group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Employee {
+    /// Number on the staff list.
+    pub number: String,
+    /// Full name.
+    pub name: String,
+    /// What the person does.
+    pub title: &'static str,
+    /// The boss's number.
+    pub reports_to: Option<String>,
+    /// The store where the person works.
+    pub store: Option<String>,
+}
+
+/// What a store is to sell in a month.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoreTarget {
+    /// The store's number.
+    pub store: String,
+    /// The month's first day.
+    pub month: NaiveDate,
+    /// Euro cents.
+    pub amount: i64,
 }
 
 /// A system that gives customers their numbers. The same number means different people in each.

@@ -11,6 +11,7 @@ mod finance;
 mod members;
 mod operations;
 mod report;
+mod staff;
 mod text;
 mod tickets;
 mod web_orders;
@@ -54,6 +55,8 @@ impl Retail {
         let day = Day { folder, before: None, now: &self.day_one, seed: self.seed() };
         let mut reports = finance::write_rates(&day)?;
         reports.extend(finance::write_channels(&day)?);
+        reports.extend(staff::write_employees(&day)?);
+        reports.extend(staff::write_targets(&day)?);
         reports.extend(write_daily(&day)?);
         Ok(reports)
     }

@@ -12,6 +12,8 @@ pub(super) fn all(retail: &Retail, closed_us: i64) -> Vec<Table> {
         stores(retail),
         channels(retail),
         campaigns(retail),
+        employees(retail),
+        below(retail),
     ]
 }
 
@@ -160,4 +162,52 @@ fn campaigns(retail: &Retail) -> Table {
     };
     let expected = retail.day_two.campaigns.iter().map(line).collect();
     table("dim_campaign", "campaign_code, campaign_name, objective, starts_on, ends_on", expected)
+}
+
+fn employees(retail: &Retail) -> Table {
+    let line = |employee: &starhouse::sample::retail::world::Employee| {
+        row([
+            employee.number.clone(),
+            employee.name.clone(),
+            employee.title.to_owned(),
+            employee.title.to_owned(),
+            show(employee.reports_to.clone()),
+            show(employee.store.clone()),
+            always(),
+        ])
+    };
+    let expected = retail.day_two.employees.iter().map(line).collect();
+    let columns = "employee_no, employee_name, job_title, current_job_title, reports_to, store_id";
+    table("dim_employee", columns, expected)
+}
+
+/// How many people are below each, and how far above them the head is: by walking up from each.
+fn below(retail: &Retail) -> Table {
+    let employees = &retail.day_two.employees;
+    let boss = |number: &str| {
+        let found = employees.iter().find(|employee| employee.number == number);
+        found.and_then(|employee| employee.reports_to.clone())
+    };
+    let line = |number: &str| {
+        let mut line = vec![number.to_owned()];
+        while let Some(above) = boss(&line[line.len() - 1]) {
+            line.push(above);
+        }
+        line
+    };
+    let lines: Vec<Vec<String>> = employees.iter().map(|employee| line(&employee.number)).collect();
+    let of = |employee: &starhouse::sample::retail::world::Employee| {
+        let below = lines.iter().filter(|line| line.contains(&employee.number)).count();
+        let depth = line(&employee.number).len() - 1;
+        row([employee.number.clone(), below.to_string(), depth.to_string()])
+    };
+    Table {
+        name: "closure_employee",
+        sql: "SELECT a.employee_no, count(*), max(c.ancestor_depth) \
+              FROM warehouse.closure_employee c \
+              JOIN warehouse.dim_employee a ON a.employee_key = c.ancestor_key \
+              WHERE a.employee_key > 0 GROUP BY a.employee_no"
+            .to_owned(),
+        expected: employees.iter().map(of).collect(),
+    }
 }

@@ -15,6 +15,7 @@ pub(super) fn all(world: &World, known: &Knowledge) -> Vec<Table> {
         payments(world, known),
         tickets(world, known),
         balances(world, known),
+        targets(world),
     ]
 }
 
@@ -245,6 +246,20 @@ fn balances(world: &World, known: &Knowledge) -> Table {
              JOIN warehouse.dim_customer c ON c.customer_key = f.customer_key"
         ),
         expected: world.balances.iter().map(line).collect(),
+    }
+}
+
+fn targets(world: &World) -> Table {
+    let line = |target: &starhouse::sample::retail::world::StoreTarget| {
+        let day = day_or_none(Some(target.month));
+        row([target.store.clone(), day, money(target.amount.into())])
+    };
+    Table {
+        name: "fact_store_target",
+        sql: "SELECT s.store_id, f.date_key, f.target_amount FROM warehouse.fact_store_target f \
+              JOIN warehouse.dim_store s ON s.store_key = f.store_key"
+            .to_owned(),
+        expected: world.targets.iter().map(line).collect(),
     }
 }
 

@@ -1,0 +1,35 @@
+//! The staff list and the stores' targets, as they were planned.
+
+use super::Day;
+use super::report::SourceReport;
+use super::text::{TextFile, utf8};
+use crate::error::Result;
+
+const EMPLOYEES: &str = "sources/reference/employees.csv";
+const TARGETS: &str = "sources/finance/store_targets.csv";
+
+/// Writes the staff list.
+pub(crate) fn write_employees(day: &Day<'_>) -> Result<Vec<SourceReport>> {
+    let headings = ["number", "name", "title", "reports_to", "store"];
+    let mut text = TextFile::new("employee", EMPLOYEES, ',', &headings);
+    for employee in &day.now.employees {
+        text.row(&[
+            employee.number.clone(),
+            employee.name.clone(),
+            employee.title.to_owned(),
+            employee.reports_to.clone().unwrap_or_default(),
+            employee.store.clone().unwrap_or_default(),
+        ]);
+    }
+    Ok(vec![text.finish(day, utf8)?])
+}
+
+/// Writes the targets.
+pub(crate) fn write_targets(day: &Day<'_>) -> Result<Vec<SourceReport>> {
+    let mut text = TextFile::new("target", TARGETS, ',', &["store", "month", "amount"]);
+    for target in &day.now.targets {
+        let amount = format!("{}.{:02}", target.amount / 100, target.amount % 100);
+        text.row(&[target.store.clone(), target.month.to_string(), amount]);
+    }
+    Ok(vec![text.finish(day, utf8)?])
+}
