@@ -76,7 +76,7 @@ enum Command {
         #[arg(long, value_name = "TIME", value_parser = super::project::moment)]
         to: DateTime<Utc>,
     },
-    /// Run the tests in tests/: jobs on fixture files, each in an empty warehouse of its own
+    /// Run the tests in fixtures/: jobs on fixture files, each in an empty warehouse of its own
     Test {
         /// The tests; all where none is named
         tests: Vec<String>,
