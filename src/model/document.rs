@@ -7,7 +7,7 @@ mod measure;
 
 pub use measure::{
     BeforeFields, CorrelationFields, CumulativeFields, MeasureFields, PercentileFields,
-    RatioFields, RollingFields, ShareFields, ToDateFields, YearsBeforeFields,
+    RatioFields, RollingFields, ShareFields, ToDateFields, UnrelatedWord, YearsBeforeFields,
 };
 
 use crate::yaml::{Document, Fault, Faults, Located, NameOr};

@@ -52,7 +52,18 @@ impl Expansion {
     /// # Errors
     /// User errors for unknown measures and expressions that do not hold.
     pub(super) fn new(cube: &Cube, model: &Model, measures: &[Asked]) -> Result<Self> {
-        let mut expander = Expander { cube, model, atoms: Vec::new(), types: Vec::new() };
+        Self::among(cube, model, measures, &[])
+    }
+
+    /// As [`Self::new`], in a question about dimensions that some facts, the strangers, do not have.
+    pub(super) fn among(
+        cube: &Cube,
+        model: &Model,
+        measures: &[Asked],
+        strangers: &[String],
+    ) -> Result<Self> {
+        let (atoms, types) = (Vec::new(), Vec::new());
+        let mut expander = Expander { cube, model, strangers, atoms, types };
         let mut formulas = Vec::new();
         for asked in measures {
             let place = At { place: asked.place.clone(), ..At::default() };
@@ -80,6 +91,7 @@ pub(super) fn find<'a>(cube: &'a Cube, name: &str) -> Result<&'a Measure> {
 struct Expander<'a> {
     cube: &'a Cube,
     model: &'a Model,
+    strangers: &'a [String],
     atoms: Vec<Atom>,
     types: Vec<DataType>,
 }
@@ -163,11 +175,16 @@ impl Expander<'_> {
 
     /// A measure that aggregates rows.
     fn leaf(&mut self, measure: &Measure, at: &At) -> Result<Expr> {
-        let context = |fact: &str| Context {
-            shift: at.shift.clone(),
-            running: at.running.clone(),
-            place: at.place.clone(),
-            ..Context::of(fact)
+        let strangers = self.strangers;
+        let context = |fact: &str| {
+            let is_stranger = strangers.iter().any(|stranger| stranger == fact);
+            let repeated = (measure.repeats && is_stranger).then_some(Change::Unrelated);
+            Context {
+                shift: at.shift.clone(),
+                running: at.running.clone(),
+                place: at.place.iter().cloned().chain(repeated).collect(),
+                ..Context::of(fact)
+            }
         };
         let (fact, function, input, filter) = match &measure.kind {
             MeasureKind::Sum { fact, sql, filter } => (fact, Function::Sum, Some(sql), filter),
@@ -288,7 +305,9 @@ impl Expander<'_> {
     fn rows_of_the_answer(&mut self) -> Result<()> {
         for atom in self.atoms.clone() {
             let here = atom.context.here();
-            let elsewhere = !atom.context.place.is_empty();
+            // What is repeated has no rows by all that is asked.
+            let repeated = atom.context.place.contains(&Change::Unrelated);
+            let elsewhere = !atom.context.place.is_empty() && !repeated;
             let stands =
                 |known: &Atom| known.context.place.is_empty() && known.context.here() == here;
             if elsewhere && !self.atoms.iter().any(stands) {
