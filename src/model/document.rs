@@ -9,7 +9,7 @@ mod measure;
 pub use expect::{AcceptedFields, ExpectFields, FreshFields, OnFailWord, SumDriftFields};
 pub use measure::{
     BeforeFields, CorrelationFields, CumulativeFields, MeasureFields, PercentileFields,
-    RatioFields, RollingFields, ShareFields, ToDateFields, YearsBeforeFields,
+    RatioFields, RollingFields, ShareFields, ToDateFields, UnrelatedWord, YearsBeforeFields,
 };
 
 use crate::yaml::{Document, Fault, Faults, Located, NameOr};

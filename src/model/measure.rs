@@ -9,6 +9,9 @@ pub struct Measure {
     pub description: String,
     /// The unit of its values (`EUR`, `hours`, `%`), if any.
     pub unit: Option<String>,
+    /// Whether its value is repeated along dimensions that its fact does not have, instead of being
+    /// refused there.
+    pub repeats: bool,
     /// How it is computed.
     pub kind: MeasureKind,
 }

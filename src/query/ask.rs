@@ -9,10 +9,10 @@ use super::context::Context;
 use super::ends::Aggregated;
 use super::measure::{Asked, Expansion};
 use super::route::{Part, route};
-use super::star::{Star, scan};
+use super::star::{Star, relates, scan};
 use super::{PlanContext, Planned, defect};
 use crate::error::{Error, Result};
-use crate::model::{Cube, CubeColumn, Model};
+use crate::model::{Cube, CubeColumn, Fact, Model};
 use datafusion::common::Column;
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::functions::expr_fn::coalesce;
@@ -73,7 +73,8 @@ impl Ask<'_> {
     /// The plan that answers: columns `__g0..`, then `__t0..` where there are grouping sets, then
     /// `__m0..`.
     pub(super) fn plan(&self, context: &PlanContext<'_>) -> Result<Planned> {
-        let expansion = Expansion::new(self.cube, context.model, &self.measures)?;
+        let strangers = self.strangers(context)?;
+        let expansion = Expansion::among(self.cube, context.model, &self.measures, &strangers)?;
         let mut routing = Vec::new();
         let (mut here, mut elsewhere) = (Vec::new(), Vec::new());
         for part in contexts(&expansion) {
@@ -85,6 +86,12 @@ impl Ask<'_> {
                 false => elsewhere.push((atoms, frame, plan)),
             }
         }
+        if here.is_empty() && !elsewhere.is_empty() {
+            return Err(Error::user(
+                "the measures asked have no rows by these columns, only values to repeat",
+            )
+            .hint("ask a measure of a fact that has them as well"));
+        }
         let mut answer = self.combine(here, &expansion)?;
         for (atoms, frame, found) in elsewhere {
             answer = self.look_up(answer, &frame, found, &atoms, &expansion)?;
@@ -95,6 +102,14 @@ impl Ask<'_> {
         let columns = self.key_columns().into_iter().chain(formulas).collect::<Vec<_>>();
         let plan = answer.project(columns).and_then(LogicalPlanBuilder::build).map_err(defect)?;
         Ok(Planned { plan, routing })
+    }
+
+    /// The facts that lack a dimension which the question is about.
+    fn strangers(&self, context: &PlanContext<'_>) -> Result<Vec<String>> {
+        let needed = self.needed_columns()?;
+        let facts = self.cube.facts.iter().filter_map(|name| context.model.fact(name));
+        let lacks = |fact: &&Fact| needed.iter().any(|column| !relates(self.cube, fact, column));
+        Ok(facts.filter(lacks).map(|fact| fact.name.clone()).collect())
     }
 
     /// The columns that tell rows of the answer apart.

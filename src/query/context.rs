@@ -52,6 +52,8 @@ pub(super) enum Change {
     Level { role: String, level: String },
     /// All groups of a role are removed, conditions stay.
     AllMembers(String),
+    /// What is about dimensions that the fact does not have is set aside.
+    Unrelated,
     /// What SQL says after AT.
     Modified(Modifier),
 }
@@ -103,6 +105,7 @@ impl Context {
                 Change::Parent(role) => format!(", parent in {role}"),
                 Change::Level { role, level } => format!(", whole {role}.{level}"),
                 Change::AllMembers(role) => format!(", all of {role}"),
+                Change::Unrelated => ", repeated where it has no dimension".to_owned(),
                 Change::Modified(modifier) => format!(", at {modifier}"),
             });
         }

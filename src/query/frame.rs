@@ -8,6 +8,7 @@ use super::PlanContext;
 use super::ask::Ask;
 use super::at::Modifier;
 use super::context::{Change, Context, is_mixed};
+use super::star::relates;
 use crate::error::{Error, Result};
 use crate::model::{Dimension, Hierarchy, Level};
 use datafusion::logical_expr::utils::split_conjunction;
@@ -52,7 +53,7 @@ impl<'a> Ask<'a> {
             set: Vec::new(),
         };
         for change in &context.place {
-            self.change(&mut place, change, planning)?;
+            self.change(&mut place, change, context, planning)?;
         }
         let groups = 0..self.groups.len();
         let kept: Vec<usize> =
@@ -84,8 +85,21 @@ impl<'a> Ask<'a> {
         Ok(Frame { ask, keys, kept: place.kept })
     }
 
-    fn change(&self, place: &mut Place, change: &Change, planning: &PlanContext<'_>) -> Result<()> {
+    fn change(
+        &self,
+        place: &mut Place,
+        change: &Change,
+        context: &Context,
+        planning: &PlanContext<'_>,
+    ) -> Result<()> {
         match change {
+            Change::Unrelated => {
+                let fact = planning.model.fact(&context.fact);
+                let columns = self.cube.columns.iter();
+                let unrelated = columns.filter(|c| fact.is_some_and(|f| !relates(self.cube, f, c)));
+                let unrelated: Vec<String> = unrelated.map(|column| column.name.clone()).collect();
+                self.remove(place, &unrelated)?;
+            }
             Change::Total => {
                 place.kept.iter_mut().for_each(Vec::clear);
                 place.set.clear();

@@ -4,11 +4,11 @@
 //! context. Ratios, shares and calculated measures are formulas, so they are recomputed at every
 //! total and never summed.
 
-use super::atom::{AtEnd, Atom, Function, atom_name};
-use super::context::{Change, Context, Running, Shift};
+use super::atom::{Atom, atom_name};
+use super::context::{Change, Running, Shift};
 use super::scalar_sql;
 use crate::error::{Error, Result, did_you_mean};
-use crate::model::{Compared, Cube, Measure, MeasureKind, Model, OverTime, Period, Whole};
+use crate::model::{Compared, Cube, Measure, MeasureKind, Model, Period, Whole};
 use arrow::datatypes::{DataType, Field, Schema};
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{DFSchema, ScalarValue};
@@ -52,7 +52,18 @@ impl Expansion {
     /// # Errors
     /// User errors for unknown measures and expressions that do not hold.
     pub(super) fn new(cube: &Cube, model: &Model, measures: &[Asked]) -> Result<Self> {
-        let mut expander = Expander { cube, model, atoms: Vec::new(), types: Vec::new() };
+        Self::among(cube, model, measures, &[])
+    }
+
+    /// As [`Self::new`], in a question about dimensions that some facts, the strangers, do not have.
+    pub(super) fn among(
+        cube: &Cube,
+        model: &Model,
+        measures: &[Asked],
+        strangers: &[String],
+    ) -> Result<Self> {
+        let (atoms, types) = (Vec::new(), Vec::new());
+        let mut expander = Expander { cube, model, strangers, atoms, types };
         let mut formulas = Vec::new();
         for asked in measures {
             let place = At { place: asked.place.clone(), ..At::default() };
@@ -77,19 +88,22 @@ pub(super) fn find<'a>(cube: &'a Cube, name: &str) -> Result<&'a Measure> {
     })
 }
 
-struct Expander<'a> {
+/// A measure's expansion under way.
+pub(super) struct Expander<'a> {
     cube: &'a Cube,
     model: &'a Model,
+    /// Facts that lack a dimension of the question.
+    pub(super) strangers: &'a [String],
     atoms: Vec<Atom>,
     types: Vec<DataType>,
 }
 
 /// A context but for its fact.
 #[derive(Clone, Default)]
-struct At {
-    shift: Option<Shift>,
-    running: Option<Running>,
-    place: Vec<Change>,
+pub(super) struct At {
+    pub(super) shift: Option<Shift>,
+    pub(super) running: Option<Running>,
+    pub(super) place: Vec<Change>,
 }
 
 impl At {
@@ -161,134 +175,14 @@ impl Expander<'_> {
         divide(part, whole)
     }
 
-    /// A measure that aggregates rows.
-    fn leaf(&mut self, measure: &Measure, at: &At) -> Result<Expr> {
-        let context = |fact: &str| Context {
-            shift: at.shift.clone(),
-            running: at.running.clone(),
-            place: at.place.clone(),
-            ..Context::of(fact)
-        };
-        let (fact, function, input, filter) = match &measure.kind {
-            MeasureKind::Sum { fact, sql, filter } => (fact, Function::Sum, Some(sql), filter),
-            MeasureKind::Count { fact, filter } => (fact, Function::Count, None, filter),
-            MeasureKind::CountDistinct { fact, sql, filter } => {
-                (fact, Function::CountDistinct, Some(sql), filter)
-            }
-            MeasureKind::ApproximateDistinct { fact, sql, filter } => {
-                (fact, Function::ApproximateDistinct, Some(sql), filter)
-            }
-            MeasureKind::Min { fact, sql, filter } => (fact, Function::Min, Some(sql), filter),
-            MeasureKind::Max { fact, sql, filter } => (fact, Function::Max, Some(sql), filter),
-            MeasureKind::Percentile { fact, sql, thousandths, filter } => {
-                (fact, Function::Percentile(*thousandths), Some(sql), filter)
-            }
-            MeasureKind::Correlation { fact, sql, with, filter } => {
-                let atom = |function, input: String| Atom {
-                    context: context(fact),
-                    measure: measure.name.clone(),
-                    function,
-                    input: Some(input),
-                    filter: filter.clone(),
-                };
-                return self.correlation(atom, sql, with);
-            }
-            MeasureKind::SemiAdditive { fact, sql, over, rule, filter } => {
-                let atom = |function, input: String| Atom {
-                    context: context(fact),
-                    measure: measure.name.clone(),
-                    function,
-                    input: Some(input),
-                    filter: filter.clone(),
-                };
-                return self.over_time(atom, sql, over, rule);
-            }
-            MeasureKind::Average { fact, sql, filter } => {
-                let part = |function| Atom {
-                    context: context(fact),
-                    measure: measure.name.clone(),
-                    function,
-                    input: Some(sql.clone()),
-                    filter: filter.clone(),
-                };
-                let (total, rows) = (part(Function::Sum), part(Function::Count));
-                return divide(self.atom(total)?, self.atom(rows)?);
-            }
-            _ => return Err(Error::internal("a derived measure was taken for a base measure")),
-        };
-        let counts = function.counts();
-        let atom = self.atom(Atom {
-            context: context(fact),
-            measure: measure.name.clone(),
-            function,
-            input: input.cloned(),
-            filter: filter.clone(),
-        })?;
-        if counts && at.shift.is_some() {
-            // Nothing so long before is no base to compare with.
-            return when(atom.clone().not_eq(lit(0_i64)), atom).end().map_err(super::defect);
-        }
-        Ok(atom)
-    }
-
-    /// A measure that adds up over everything but time.
-    fn over_time(
-        &mut self,
-        atom: impl Fn(Function, String) -> Atom,
-        sql: &str,
-        over: &str,
-        rule: &OverTime,
-    ) -> Result<Expr> {
-        if let OverTime::At { end, per } = rule {
-            let at = AtEnd { role: over.to_owned(), end: *end, per: per.clone() };
-            return self.atom(atom(Function::SumAtEnd(at), sql.to_owned()));
-        }
-        // What is of no known day is of no day.
-        let on_a_day = |what: &str| format!("CASE WHEN {over}_key > 0 THEN {what} END");
-        let mut daily = |function| {
-            let mut daily = atom(function, on_a_day(&format!("({sql})")));
-            daily.context.daily = Some(over.to_owned());
-            self.atom(daily)
-        };
-        match rule {
-            OverTime::Min => daily(Function::Min),
-            OverTime::Max => daily(Function::Max),
-            _ => {
-                let total = self.atom(atom(Function::Sum, on_a_day(&format!("({sql})"))))?;
-                let valued = format!("CASE WHEN ({sql}) IS NOT NULL THEN {over}_key END");
-                let mut days = atom(Function::CountDistinct, on_a_day(&valued));
-                days.context.place.push(Change::Only(over.to_owned()));
-                let days = self.atom(days)?;
-                divide(total, days)
-            }
-        }
-    }
-
-    /// The correlation of two expressions; NULL where either has one value only.
-    fn correlation(
-        &mut self,
-        atom: impl Fn(Function, String) -> Atom,
-        sql: &str,
-        with: &str,
-    ) -> Result<Expr> {
-        let beside = |this: &str, other: &str| {
-            format!("CASE WHEN ({other}) IS NOT NULL THEN CAST({this} AS DOUBLE) END")
-        };
-        let mut varies = |input: String| {
-            let least = self.atom(atom(Function::Min, input.clone()))?;
-            Ok::<_, Error>(least.lt(self.atom(atom(Function::Max, input))?))
-        };
-        let both = varies(beside(sql, with))?.and(varies(beside(with, sql))?);
-        let value = self.atom(atom(Function::Correlation(with.to_owned()), sql.to_owned()))?;
-        when(both, value).end().map_err(super::defect)
-    }
-
     /// A place that is not the row's own has no rows of its own: the rows of the answer are those of
     /// the same facts seen from where it stands.
     fn rows_of_the_answer(&mut self) -> Result<()> {
         for atom in self.atoms.clone() {
             let here = atom.context.here();
-            let elsewhere = !atom.context.place.is_empty();
+            // What is repeated has no rows by all that is asked.
+            let repeated = atom.context.place.contains(&Change::Unrelated);
+            let elsewhere = !atom.context.place.is_empty() && !repeated;
             let stands =
                 |known: &Atom| known.context.place.is_empty() && known.context.here() == here;
             if elsewhere && !self.atoms.iter().any(stands) {
@@ -299,7 +193,7 @@ impl Expander<'_> {
     }
 
     /// The column of an atom, which is added unless it is there.
-    fn atom(&mut self, atom: Atom) -> Result<Expr> {
+    pub(super) fn atom(&mut self, atom: Atom) -> Result<Expr> {
         let index = match self.atoms.iter().position(|known| *known == atom) {
             Some(index) => index,
             None => {
@@ -365,7 +259,7 @@ impl Expander<'_> {
 }
 
 /// A quotient in floating point; NULL where the divisor is zero or NULL.
-fn divide(above: Expr, below: Expr) -> Result<Expr> {
+pub(super) fn divide(above: Expr, below: Expr) -> Result<Expr> {
     let below = cast(below, DataType::Float64);
     let quotient = cast(above, DataType::Float64) / below.clone();
     when(below.not_eq(lit(0.0_f64)), quotient)

@@ -13,7 +13,7 @@
 //!                                      +- formulas on top
 //! ```
 //!
-//! What is aggregated is in `atom.rs`, which measures are made of it in `measure.rs`. Semi-additive
+//! What is aggregated is in `atom.rs`, which measures are made of it in `leaf.rs` and `measure.rs`. Semi-additive
 //! measures are in `ends.rs` and `by_set.rs`, windows of days in `running.rs`.
 //!
 //! SQL over a cube comes through `sql.rs`, `AT` through `at.rs`; what SQL must not do is in `safe.rs`.
@@ -36,6 +36,7 @@ mod dense;
 mod ends;
 mod frame;
 mod having;
+mod leaf;
 mod look_up;
 mod marker;
 mod measure;

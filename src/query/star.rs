@@ -61,12 +61,9 @@ impl Star<'_> {
         }
     }
 
-    /// Whether the fact has what the column needs: the role, or the degenerate column.
+    /// Whether the fact has what the column needs.
     pub(super) fn relates(&self, column: &CubeColumn) -> bool {
-        match column.dimension {
-            Some(_) => self.fact.role(self.cube.fact_role(&column.role)).is_some(),
-            None => self.fact.degenerate.iter().any(|own| own.name == column.column.name),
-        }
+        relates(self.cube, self.fact, column)
     }
 
     /// The refusal of a question across a dimension that the fact does not have.
@@ -175,6 +172,14 @@ impl Star<'_> {
             .alias(alias)
             .and_then(LogicalPlanBuilder::build)
             .map_err(defect)
+    }
+}
+
+/// Whether a fact has what a column of a cube needs: the role, or the degenerate column.
+pub(super) fn relates(cube: &Cube, fact: &Fact, column: &CubeColumn) -> bool {
+    match column.dimension {
+        Some(_) => fact.role(cube.fact_role(&column.role)).is_some(),
+        None => fact.degenerate.iter().any(|own| own.name == column.column.name),
     }
 }
 

@@ -17,6 +17,8 @@ pub struct MeasureFields {
     pub fact: Option<Text>,
     /// SQL condition on the rows that count.
     pub filter: Option<Text>,
+    /// What is answered along dimensions that the fact does not have; nothing is, where left out.
+    pub unrelated: Option<Located<UnrelatedWord>>,
     /// Sum of a column or expression.
     pub sum: Option<Text>,
     /// Number of rows.
@@ -70,6 +72,16 @@ pub struct MeasureFields {
     pub share_of_total: Option<Text>,
     /// Another measure's share of a larger part of a dimension.
     pub share: Option<Located<ShareFields>>,
+}
+
+/// What a measure does along dimensions that its fact does not have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum UnrelatedWord {
+    /// Refuses the question.
+    Refuse,
+    /// Repeats its value for each of their members.
+    Repeat,
 }
 
 /// `ratio: {of, to}`

@@ -1,6 +1,6 @@
 //! Measures: exactly one way to be computed, over what exists, without going round in a circle.
 
-use super::super::document::{MeasureFields, Text};
+use super::super::document::{MeasureFields, Text, UnrelatedWord};
 use super::super::{Column, ColumnType, End, Fact, FactRole, Measure, MeasureKind, OverTime};
 use super::cube::Scope;
 use super::derived::Derived;
@@ -97,6 +97,10 @@ fn companions(fields: &MeasureFields, way: &str, sheet: &mut Sheet<'_>) {
             sheet.fault_with_hint(text.place, message, format!("leave `{key}` out"));
         }
     }
+    if let Some(word) = fields.unrelated.filter(|_| DERIVED.contains(&way)) {
+        let message = "`unrelated` means nothing to a measure computed from others";
+        sheet.fault_with_hint(word.place, message, "say it of those");
+    }
     let ends = matches!(way, "first" | "last");
     match &fields.over {
         None if ends => {
@@ -138,6 +142,7 @@ pub(super) fn resolve(
             description:
                 fields.description.as_ref().map(|d| d.trim().to_owned()).unwrap_or_default(),
             unit: fields.unit.as_ref().map(|unit| unit.value.clone()),
+            repeats: fields.unrelated.is_some_and(|word| word.value == UnrelatedWord::Repeat),
             kind,
         }));
     }

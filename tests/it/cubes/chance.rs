@@ -169,7 +169,7 @@ const SHARED: [&str; 14] = [
 
 const OF_SALES: [&str; 3] = ["receipt_no", "delivered.year", "delivered_month"];
 
-const SALES: [&str; 44] = [
+const SALES: [&str; 45] = [
     "revenue",
     "expense",
     "pieces",
@@ -213,6 +213,7 @@ const SALES: [&str; 44] = [
     "share_of_parent",
     "share_of_country",
     "share_of_stores",
+    "all_snapshots",
     "share_ytd",
 ];
 
@@ -342,7 +343,7 @@ fn question_over(
             }
             let knows_country = knows_country(&query);
             query.measures.retain(|measure| knows_country || measure != "share_of_country");
-            if query.measures.is_empty() {
+            if query.measures.iter().all(|measure| measure == "all_snapshots") {
                 query.measures.push("lines".to_owned());
             }
             arrange(&mut query, wishes);

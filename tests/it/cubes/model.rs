@@ -95,6 +95,7 @@ measures:
   - {name: average_weight, fact: sales, average: weight, unit: kg, description: Kilos a line.}
   - {name: balance, fact: accounts, last: balance, over: date, unit: EUR, description: Owed at the end.}
   - {name: snapshots, fact: accounts, count: true, description: Snapshots.}
+  - {name: all_snapshots, fact: accounts, count: true, unrelated: repeat, description: Snapshots whatever else is asked.}
   - {name: holders, fact: accounts, count_distinct: customer, description: Customers with a card.}
   - {name: margin, calculated: revenue - expense, unit: EUR, description: What is left.}
   - {name: margin_rate, ratio: {of: margin, to: revenue}, description: Of each euro.}

@@ -329,6 +329,29 @@ async fn a_grand_total_of_nothing_is_a_row() {
 }
 
 #[tokio::test]
+async fn a_measure_across_a_dimension_it_does_not_have_is_repeated_where_it_says_so() {
+    let query = json!({
+        "rows": ["country", "receipt_no"],
+        "measures": ["revenue", "all_snapshots"],
+        "dice": {"country": ["IT", "NO"], "receipt_no": ["r1", "r3", "r4"]},
+        "totals": "rollup",
+    });
+    let expected = [
+        "country | receipt_no | country_is_total | receipt_no_is_total | revenue | all_snapshots",
+        "IT | r1 | 0 | 0 | 100.00 | 4",
+        "IT | r4 | 0 | 0 | 80.00 | 4",
+        "IT | NULL | 0 | 1 | 180.00 | 4",
+        "NO | r3 | 0 | 0 | 200.00 | 2",
+        "NO | NULL | 0 | 1 | 200.00 | 2",
+        "NULL | NULL | 1 | 1 | 380.00 | 6",
+    ];
+    asks(query, &expected).await;
+    let sql = "SELECT receipt_no, MEASURE(all_snapshots) FROM cubes.trade GROUP BY 1";
+    let error = refused(sql).await;
+    assert!(error.to_string().contains("only values to repeat"), "{error}");
+}
+
+#[tokio::test]
 async fn a_measure_across_a_dimension_it_does_not_have_is_refused() {
     let error =
         refused("SELECT delivered_year, MEASURE(snapshots) FROM cubes.trade GROUP BY 1").await;

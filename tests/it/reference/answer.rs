@@ -87,6 +87,13 @@ impl Asked<'_> {
         }
         for name in &self.query.measures {
             for (fact, shift, running) in measure::contexts(self.cube, name, &None) {
+                // What is repeated has no rows by all that is asked.
+                let columns = self.columns();
+                let asked = columns.iter().chain(&self.across);
+                let mut asked = asked.chain(self.filters.iter().map(Filter::column));
+                if !asked.all(|column| self.reference.has(self.cube, &fact, column)) {
+                    continue;
+                }
                 match running {
                     None => {
                         let rows = self.reference.rows(&fact, &shift);

@@ -12,6 +12,18 @@ pub(crate) type Scope = (String, Shift, Option<(String, Window)>);
 impl Reference<'_> {
     /// The value of a measure at a place.
     pub(crate) fn value(&self, cube: &Cube, name: &str, place: &Place<'_>) -> Value {
+        let measure = cube.measure(name).unwrap();
+        if let Some(fact) = measure.kind.fact().filter(|_| measure.repeats) {
+            let has = |column: &CubeColumn| self.has(cube, fact, column);
+            let filters = place.filters.iter().filter(|filter| has(filter.column()));
+            let filters: Vec<Filter> = filters.cloned().collect();
+            let members = place.members.iter().filter(|(column, _)| has(column)).cloned();
+            let members: Vec<_> = members.collect();
+            if (filters.len(), members.len()) != (place.filters.len(), place.members.len()) {
+                let place = Place { filters: &filters, members, ..place.clone() };
+                return self.value(cube, name, &place);
+            }
+        }
         let of = |name: &str| self.value(cube, name, place);
         match &cube.measure(name).unwrap().kind {
             MeasureKind::Sum { fact, sql, filter } => {
@@ -93,6 +105,15 @@ impl Reference<'_> {
                 let larger = Place { members, ..place.clone() };
                 of(measure).over(&self.value(cube, measure, &larger))
             }
+        }
+    }
+
+    /// Whether a fact has what a column is of.
+    pub(crate) fn has(&self, cube: &Cube, fact: &str, column: &CubeColumn) -> bool {
+        let fact = self.model.fact(fact).unwrap();
+        match column.dimension {
+            Some(_) => fact.role(cube.fact_role(&column.role)).is_some(),
+            None => fact.degenerate.iter().any(|own| own.name == column.column.name),
         }
     }
 
