@@ -22,6 +22,7 @@ mod serve;
 mod sql;
 mod statements;
 mod table;
+mod template;
 mod vacuum;
 
 use crate::error::{Error, ErrorKind};
@@ -63,6 +64,7 @@ enum Command {
     Query(query::Args),
     Releases(releases::Args),
     Aggregates(aggregates::Args),
+    Template(template::Args),
     Compact(compact::Args),
     Vacuum(vacuum::Args),
     Serve(serve::Args),
@@ -96,6 +98,7 @@ impl Command {
             Self::Query(args) => query::run(&project, args).await,
             Self::Releases(args) => releases::run(&project, args).await,
             Self::Aggregates(args) => aggregates::run(&project, args).await,
+            Self::Template(args) => template::run(&project, &args),
             Self::Compact(args) => compact::run(&project, &args).await,
             Self::Vacuum(args) => vacuum::run(&project, &args).await,
             Self::Serve(args) => serve::run(&project, args).await,

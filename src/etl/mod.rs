@@ -2,7 +2,7 @@
 //!
 //! * what people write: [`job`]; all jobs of a project, checked and in order: [`jobs`]
 //! * a run: [`run`]; what it would do: [`plan`]; what it tells meanwhile: [`progress`]
-//! * files put in order again: [`compact`]
+//! * files put in order again: [`compact`]; empty files for people to fill in: [`template`]
 //! * its steps: [`extract`] (with [`quarantine`]), `transform`, `load`
 
 mod clean;
@@ -21,5 +21,6 @@ pub mod quarantine;
 mod rows;
 pub mod run;
 mod source;
+pub mod template;
 mod transform;
 mod upstream;
