@@ -26,6 +26,7 @@ mod serve;
 mod sql;
 mod statements;
 mod table;
+mod template;
 mod test;
 mod vacuum;
 
@@ -71,6 +72,7 @@ enum Command {
     Query(query::Args),
     Releases(releases::Args),
     Aggregates(aggregates::Args),
+    Template(template::Args),
     Compact(compact::Args),
     Test(test::Args),
     Vacuum(vacuum::Args),
@@ -110,6 +112,7 @@ impl Command {
             Self::Query(args) => query::run(&project, args).await,
             Self::Releases(args) => releases::run(&project, args).await,
             Self::Aggregates(args) => aggregates::run(&project, args).await,
+            Self::Template(args) => template::run(&project, &args),
             Self::Compact(args) => compact::run(&project, &args).await,
             Self::Test(args) => test::run(&project, args).await,
             Self::Vacuum(args) => vacuum::run(&project, &args).await,

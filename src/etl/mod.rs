@@ -4,8 +4,8 @@
 //! * a run: [`run`]; what it would do: [`plan`]; what it tells meanwhile: [`progress`]
 //! * tests of jobs, as people write them: [`fixtures`]
 //! * runs by themselves, by the clock: [`schedule`]
-//! * files put in order again: [`compact`]
 //! * what is expected of tables before they are published: `quality`
+//! * files put in order again: [`compact`]; empty files for people to fill in: [`template`]
 //! * its steps: [`extract`] (with [`quarantine`]), `transform`, `load`
 //! * which records are of one person: [`matching`]; refused rows mended: [`replay`]
 //! * what a source holds before anybody writes rules for it: [`profile`]
@@ -35,6 +35,6 @@ pub mod sandbox;
 pub mod schedule;
 mod source;
 mod survivors;
-
+pub mod template;
 mod transform;
 mod upstream;

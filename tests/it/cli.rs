@@ -62,6 +62,7 @@ fn help_has_examples_and_wrong_usage_is_two() {
         "query",
         "releases",
         "aggregates",
+        "template",
         "vacuum",
         "serve",
     ] {
@@ -85,6 +86,44 @@ fn a_new_project_is_right_and_never_overwritten() {
     let (code, message) = failed(folder.path(), &["init", "."]);
     assert_eq!(code, 1);
     assert!(message.contains("not free"), "{message}");
+}
+
+/// The headings that a job asks for, and what goes under them.
+#[test]
+fn a_template_holds_headings_and_says_what_goes_under_them() {
+    let folder = project();
+    let job = "job: costs\ndescription: costs\nsources:\n  - name: cost\n    from: {FROM}\n    columns:\n\
+        \x20     - {name: product_id, from: Product, type: text, clean: [required]}\n\
+        \x20     - {name: kind, type: text, clean: [{one_of: [tv, web]}]}\n\
+        \x20     - {name: spend, type: \"decimal(9,2)\", clean: [{number: {decimal: \",\"}}]}\n\
+        \x20     - {name: day, type: date, clean: [{date_formats: ['%d.%m.%Y']}]}\n\
+        transform: SELECT count(*) AS n FROM cost\nload: {dimension: {dimension: product}}\n";
+    let from = |from: &str| {
+        fs::write(folder.path().join("etl/costs.yaml"), job.replace("{FROM}", from)).unwrap();
+    };
+    let template = |file: &str| starhouse(folder.path(), &["template", file]);
+    from("{csv: {path: \"costs/*.csv\", delimiter: ';'}}");
+    let said = printed(folder.path(), &["template", "costs/may.csv"]);
+    let written = fs::read_to_string(folder.path().join("costs/may.csv")).unwrap();
+    assert_eq!(written, "Product;kind;spend;day\n");
+    for expected in ["job `costs`", "decimal(9,2)", "1,25", "29.02.2024", "tv"] {
+        assert!(said.contains(expected), "{expected} is missing in\n{said}");
+    }
+    let again = text(&template("costs/may.csv").stderr);
+    assert!(again.contains("there already"), "{again}");
+    let unknown = text(&template("cost/may.csv").stderr);
+    assert!(unknown.contains("did you mean `costs/*.csv`"), "{unknown}");
+    from("{excel: {path: costs.xlsx, sheet: Costs, header_row: 2}}");
+    assert!(template("costs.xlsx").status.success());
+    use calamine::Reader;
+    let path = folder.path().join("costs.xlsx");
+    let mut book: calamine::Xlsx<_> = calamine::open_workbook(path).unwrap();
+    let sheet = book.worksheet_range("Costs").unwrap();
+    assert_eq!(sheet.get_value((1, 0)).unwrap().to_string(), "Product");
+    assert!(book.sheet_names().contains(&"How to fill in".to_owned()));
+    from("{parquet: {path: costs.parquet}}");
+    let other = text(&template("costs.parquet").stderr);
+    assert!(other.contains("templates are for `csv` and `excel`"), "{other}");
 }
 
 #[test]

@@ -86,6 +86,7 @@ async fn one(declared: &Declared, jobs: &Jobs, written: &Written) -> Result<Vec<
             jobs,
             only: &only,
             as_of: now,
+            replay: None,
             clock,
             progress: Arc::new(Quiet),
         };

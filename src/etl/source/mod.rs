@@ -32,6 +32,7 @@ mod postgresql;
 mod sqlite;
 
 pub(crate) use batch::{Cells, Piece, Position, RawBatch};
+pub(crate) use files::fits;
 pub(crate) use number::{number_text, shortest_text};
 
 use crate::error::{Error, Result};

@@ -20,7 +20,7 @@ use std::sync::Arc;
 /// own, then what is compared.
 pub(super) async fn incoming(loading: &Loading<'_>, spec: &MatchLoad) -> Result<RecordBatch> {
     let session = loading.session(&[]);
-    let query = transform::plan(&session, loading.job, &[]).await?;
+    let query = transform::plan(&session, loading.job, &[], None).await?;
     let yielded = query.schema();
     let typed = |name: &str, nullable| {
         let field = yielded.field_with_name(name).ok();

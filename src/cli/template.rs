@@ -1,0 +1,110 @@
+//! `starhouse template`: an empty import file, for people who fill in sheets by hand.
+
+use super::failure::Failure;
+use super::project::{Declared, jobs};
+use super::table;
+use crate::error::{Error, ErrorKind};
+use crate::etl::template::{self, Kind, Template};
+use comfy_table::Cell;
+use rust_xlsxwriter::{Format, Workbook, XlsxError};
+use std::fs::OpenOptions;
+use std::io::{self, Write};
+use std::path::Path;
+
+/// Write an empty import file with the headings that a job expects, and say what goes into it
+///
+/// A CSV file holds the headings alone; a workbook explains its columns on a second sheet. What is
+/// there already is never overwritten.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  starhouse template customers.csv\n  \
+                        starhouse template sources/costs.xlsx --project shop")]
+pub(super) struct Args {
+    /// The file, by its path in the project, as a job reads it
+    #[arg(value_name = "FILE")]
+    file: String,
+}
+
+/// Writes the file and explains it.
+pub(super) fn run(project: &Path, args: &Args) -> Result<(), Failure> {
+    let declared = Declared::read(project)?;
+    let template = template::find(&jobs(&declared)?, &args.file)?;
+    let bytes = content(&template)?;
+    let path = declared.root.join(&args.file);
+    let cannot = |error: io::Error| {
+        let error = match error.kind() {
+            io::ErrorKind::AlreadyExists => {
+                Error::new(ErrorKind::Conflict, "the file is there already").retryable(false)
+            }
+            _ => Error::new(ErrorKind::Unavailable, "cannot write the file").caused_by(error),
+        };
+        error.with("file", &args.file)
+    };
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder).map_err(cannot)?;
+    }
+    let mut file = OpenOptions::new().write(true).create_new(true).open(&path).map_err(cannot)?;
+    file.write_all(&bytes).and_then(|()| file.sync_all()).map_err(cannot)?;
+    let mut explained = table::headed(["column", "type", "needed", "example"]);
+    for [heading, ty, needed, example] in explanations(&template) {
+        explained.add_row([heading, ty, needed, example].map(Cell::new));
+    }
+    let mut out = io::stdout();
+    writeln!(out, "{} is for the job `{}`; its columns are\n", args.file, template.job)?;
+    writeln!(out, "{explained}")?;
+    Ok(())
+}
+
+fn explanations(template: &Template) -> Vec<[&str; 4]> {
+    let needed = |required| if required { "yes" } else { "no" };
+    let columns = template.columns.iter();
+    columns.map(|c| [c.heading.as_str(), &c.ty, needed(c.required), &c.example]).collect()
+}
+
+fn content(template: &Template) -> Result<Vec<u8>, Failure> {
+    let headings = template.columns.iter().map(|column| column.heading.as_str());
+    match &template.kind {
+        Kind::Csv { delimiter } => {
+            let delimiter = u8::try_from(*delimiter).map_err(|_| {
+                Error::unsupported(format!("a template cannot be delimited by `{delimiter}`"))
+            })?;
+            let mut writer = csv::WriterBuilder::new().delimiter(delimiter).from_writer(Vec::new());
+            let written = writer.write_record(headings).map_err(io::Error::other);
+            written.map_err(Failure::from)?;
+            let bytes = writer.into_inner().map_err(|error| error.into_error());
+            Ok(bytes.map_err(Failure::from)?)
+        }
+        Kind::Excel { sheet, header_row } => {
+            let failed = |error: XlsxError| {
+                Error::internal("cannot make the workbook").caused_by(error.to_string())
+            };
+            Ok(workbook(template, sheet.as_deref(), *header_row).map_err(failed)?)
+        }
+    }
+}
+
+fn workbook(
+    template: &Template,
+    name: Option<&str>,
+    header_row: u32,
+) -> Result<Vec<u8>, XlsxError> {
+    let mut book = Workbook::new();
+    let bold = Format::new().set_bold();
+    let sheet = book.add_worksheet();
+    if let Some(name) = name {
+        sheet.set_name(name)?;
+    }
+    for (at, column) in (0..).zip(&template.columns) {
+        sheet.write_string_with_format(header_row - 1, at, &column.heading, &bold)?;
+    }
+    let explained = book.add_worksheet().set_name("How to fill in")?;
+    let heads = ["column", "type", "needed", "example"];
+    for (at, head) in (0..).zip(heads) {
+        explained.write_string_with_format(0, at, head, &bold)?;
+    }
+    for (row, cells) in (1..).zip(explanations(template)) {
+        for (at, cell) in (0..).zip(cells) {
+            explained.write_string(row, at, cell)?;
+        }
+    }
+    book.save_to_buffer()
+}
