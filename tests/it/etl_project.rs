@@ -247,6 +247,7 @@ impl Project {
             jobs: &self.declared(),
             only: &[],
             as_of: now,
+            replay: None,
             clock: Arc::new(FixedClock(now)),
             progress: Arc::new(Quiet),
         };
