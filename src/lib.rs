@@ -90,7 +90,7 @@
 //! * *a cleaning rule*: a file in `etl/clean/` and a variant of [`etl::job::Rule`].
 //! * *tables that users write* (`CREATE TABLE sandbox.x`, ingestion): [`etl::sandbox`].
 //! * *how records of one person are found*: [`etl::matching`], which has a map of its own; a way of
-//!   comparing is a variant of [`etl::matching::spec::Kind`].
+//!   comparing is a variant of [`etl::job::matching::Kind`].
 //! * *an expectation*: [`model::Check`] for what can be expected, `etl/quality.rs` for how it is
 //!   looked at; what was found is `system.quality`.
 //! * *history*: the kernel is `etl/load/scd/`, pure; facts follow late changes in

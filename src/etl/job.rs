@@ -1,10 +1,14 @@
 //! A job as people write it: where rows come from, how they are cleaned, what becomes of them.
 
+mod allowance;
+pub mod matching;
 mod place;
 mod rules;
 mod secret;
 mod strategy;
 
+pub use allowance::Allowance;
+pub use matching::MatchLoad;
 pub use place::{
     CsvPlace, ExcelPlace, FilePlace, From, JsonPlace, MysqlPlace, PostgresqlPlace, SqlitePlace, Tls,
 };
@@ -15,13 +19,15 @@ pub use rules::{
 pub use secret::{Secret, Setting};
 pub use strategy::{Changes, Snapshot, Strategy, Watermark};
 
-pub use crate::etl::allowance::Allowance;
-use crate::etl::clean::AUDIT_COLUMNS;
-pub use crate::etl::matching::spec::MatchLoad;
 use crate::model::ColumnType;
 use crate::text::AddressPart;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+
+/// The columns that a source with `audit` has beside its own, with their types: the file and line
+/// that a row stood in, and the share of the columns read that have a value, and a right one.
+pub(crate) const AUDIT_COLUMNS: [(&str, ColumnType); 2] =
+    [("audit_key", ColumnType::Text), ("quality", ColumnType::Float64)];
 
 /// One job: sources, a transformation in SQL, one table to load.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

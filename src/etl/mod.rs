@@ -10,7 +10,6 @@
 //! * which records are of one person: [`matching`]; refused rows mended: [`replay`]
 //! * what a source holds before anybody writes rules for it: [`profile`]
 
-pub mod allowance;
 mod clean;
 mod columns;
 pub mod compact;

@@ -17,6 +17,7 @@
 mod job;
 mod late;
 mod record;
+mod rejected;
 pub(crate) mod summary;
 
 pub use super::load::Window;

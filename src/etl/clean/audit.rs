@@ -2,21 +2,12 @@
 //! for them.
 
 use crate::error::{Error, Result};
+use crate::etl::job::AUDIT_COLUMNS;
 use crate::etl::source::RawBatch;
-use crate::model::ColumnType;
 use arrow::array::{Array, ArrayRef, Float64Array, StringArray};
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use std::sync::Arc;
-
-/// The file and line that a row stood in.
-pub(crate) const AUDIT_KEY: &str = "audit_key";
-/// The share of the columns read that have a value, and a right one.
-pub(crate) const QUALITY: &str = "quality";
-
-/// The columns with their types.
-pub(crate) const COLUMNS: [(&str, ColumnType); 2] =
-    [(AUDIT_KEY, ColumnType::Text), (QUALITY, ColumnType::Float64)];
 
 /// Columns, and these two after them.
 ///
@@ -24,7 +15,7 @@ pub(crate) const COLUMNS: [(&str, ColumnType); 2] =
 /// User where there is such a column already.
 pub(super) fn with_audit(schema: &Schema) -> Result<SchemaRef> {
     let mut fields: Vec<Field> = schema.fields().iter().map(|f| f.as_ref().clone()).collect();
-    for (name, ty) in COLUMNS {
+    for (name, ty) in AUDIT_COLUMNS {
         if schema.field_with_name(name).is_ok() {
             let message = format!("`audit` adds a column `{name}`, and there is one already");
             return Err(Error::user(message));

@@ -36,7 +36,6 @@ mod row;
 mod trim;
 mod values;
 
-pub(crate) use audit::COLUMNS as AUDIT_COLUMNS;
 pub(crate) use column::ColumnCleaner;
 
 use crate::error::{Error, Result};

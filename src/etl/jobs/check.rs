@@ -14,7 +14,7 @@ use std::path::Path;
 /// Checks one job; `matched` are the tables that jobs make by matching.
 pub(super) fn check(written: &Written, model: &Model, matched: &[String]) -> Faults {
     let mut faults = Faults::default();
-    name(written, "job", &["job"], &written.job.job, &mut faults);
+    written.name("job", &["job"], &written.job.job, &mut faults);
     sources(written, &mut faults);
     strategies(written, &mut faults);
     transform(written, model, matched, &mut faults);
@@ -64,23 +64,12 @@ pub(super) fn together(written: &[Written]) -> Faults {
     faults
 }
 
-/// Checks that a name is one that SQL takes as it is.
-pub(super) fn name(written: &Written, what: &str, path: &[&str], name: &str, faults: &mut Faults) {
-    let good = name.starts_with(|c: char| c.is_ascii_lowercase())
-        && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
-    if !good {
-        let message =
-            format!("`{name}` is no name for a {what}, expected lower-case letters, digits and _");
-        faults.push(written.fault(path, message));
-    }
-}
-
 fn sources(written: &Written, faults: &mut Faults) {
     let mut names = BTreeSet::new();
     for (index, source) in written.job.sources.iter().enumerate() {
         let index = index.to_string();
         let path = |rest: &'static str| ["sources", index.as_str(), rest];
-        name(written, "source", &path("name"), &source.name, faults);
+        written.name("source", &path("name"), &source.name, faults);
         if !names.insert(&source.name) {
             let message = format!("the job has two sources `{}`", source.name);
             faults.push(written.fault(&path("name"), message));
@@ -88,7 +77,7 @@ fn sources(written: &Written, faults: &mut Faults) {
         for (position, column) in source.columns.iter().enumerate() {
             let position = position.to_string();
             let path = ["sources", &index, "columns", &position, "name"];
-            name(written, "column", &path, &column.name, faults);
+            written.name("column", &path, &column.name, faults);
         }
         for (part, error) in extract::faults(Path::new(""), source) {
             let column = match part {

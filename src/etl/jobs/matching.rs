@@ -1,11 +1,10 @@
 //! What must hold of a matching before it runs.
 
 use super::Written;
-use super::check::name;
 use super::columns::check_columns;
+use crate::etl::job::matching::{Compare, Kind, Thresholds};
 use crate::etl::job::{MatchLoad, Missing, Strategy};
 use crate::etl::matching::MOST_COMPARISONS;
-use crate::etl::matching::spec::{Compare, Kind, Thresholds};
 use crate::yaml::Faults;
 
 /// Names of columns that the tables of a matching have themselves.
@@ -14,7 +13,7 @@ const OWN: [&str; 2] = ["person_id", "household_id"];
 /// Checks a matching.
 pub(super) fn matching(written: &Written, load: &MatchLoad, faults: &mut Faults) {
     let path = |rest: &'static str| ["load", "match", rest];
-    name(written, "matching", &path("name"), &load.name, faults);
+    written.name("matching", &path("name"), &load.name, faults);
     for (list, is_empty) in [
         ("record", load.record.is_empty()),
         ("compare", load.compare.is_empty()),

@@ -34,6 +34,18 @@ impl Written {
         Fault::new(&self.file, self.places.at(path), message)
     }
 
+    /// Checks that a name is one that SQL takes as it is.
+    fn name(&self, what: &str, path: &[&str], name: &str, faults: &mut Faults) {
+        let good = name.starts_with(|c: char| c.is_ascii_lowercase())
+            && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
+        if !good {
+            let message = format!(
+                "`{name}` is no name for a {what}, expected lower-case letters, digits and _"
+            );
+            faults.push(self.fault(path, message));
+        }
+    }
+
     /// The fact or dimension table it loads.
     fn target(&self) -> String {
         target_table(&self.job)

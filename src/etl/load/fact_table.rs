@@ -5,7 +5,7 @@ use super::{Loading, fact_sql};
 use crate::error::{Error, Result};
 use crate::etl::rows;
 use crate::ids::SurrogateKey;
-use crate::model::{Column, Fact, FactRole};
+use crate::model::{Column, Fact, FactRole, Model};
 use crate::store::{DataFile, TableSpec, TableState};
 
 /// The table as it is to be written.
@@ -70,4 +70,12 @@ pub(super) async fn unknown_members(
 pub(super) fn known(key: &str, files: &[DataFile]) -> bool {
     let least = |file: &DataFile| file.statistics.get(key)?.min.as_ref()?.parse::<i32>().ok();
     files.iter().all(|file| least(file).is_some_and(|least| least >= 0))
+}
+
+/// The fact's roles whose members may be inferred.
+pub(super) fn inferred_roles<'a>(fact: &'a Fact, model: &Model) -> Vec<&'a FactRole> {
+    let infers = |role: &&FactRole| {
+        model.dimension(&role.dimension).is_some_and(|dimension| dimension.infers_members)
+    };
+    fact.roles.iter().filter(infers).collect()
 }

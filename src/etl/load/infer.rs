@@ -8,7 +8,7 @@
 use super::fact_sql::{DELETE, EVENT, KEYED, equal, key_name, quoted};
 use super::keyed::Keyed;
 use super::scd::{self, Members, Refused};
-use super::{Loading, dimension};
+use super::{Loading, dimension, fact_table};
 use crate::error::{Error, Result};
 use crate::etl::job::Missing;
 use crate::etl::rows;
@@ -19,14 +19,6 @@ use arrow::array::new_null_array;
 use arrow::record_batch::RecordBatch;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-
-/// The fact's roles whose members may be inferred.
-pub(super) fn roles<'a>(fact: &'a Fact, model: &Model) -> Vec<&'a FactRole> {
-    let infers = |role: &&FactRole| {
-        model.dimension(&role.dimension).is_some_and(|dimension| dimension.infers_members)
-    };
-    fact.roles.iter().filter(infers).collect()
-}
 
 /// Gives keys to members that only these rows know of, in their dimensions and in the rows.
 ///
@@ -39,7 +31,7 @@ pub(super) async fn infer(
     mut keyed: Keyed,
 ) -> Result<Keyed> {
     let mut by_dimension: BTreeMap<&str, Vec<&FactRole>> = BTreeMap::new();
-    for role in roles(fact, model) {
+    for role in fact_table::inferred_roles(fact, model) {
         by_dimension.entry(&role.dimension).or_default().push(role);
     }
     let mut inferred = Vec::new();

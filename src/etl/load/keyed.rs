@@ -3,7 +3,7 @@
 use super::fact_sql::{self, DELETE, EVENT, KEYED, ROWS};
 use super::fact_table::{check_rows, stored_columns};
 use super::grain::Grain;
-use super::{Loading, infer};
+use super::{Loading, fact_table};
 use crate::engine::Streamed;
 use crate::error::{Error, Result};
 use crate::etl::fit::Fitting;
@@ -84,7 +84,7 @@ pub(super) async fn stage(
 /// The columns that are kept beside the fact's own: natural keys that tell rows apart, and those of
 /// members that may be inferred.
 fn kept(fact: &Fact, model: &Model, mut columns: Vec<String>) -> Vec<String> {
-    for role in infer::roles(fact, model) {
+    for role in fact_table::inferred_roles(fact, model) {
         let keys = model.dimension(&role.dimension).map_or(0, |d| d.natural_key.len());
         let keys = (0..keys).map(|position| fact_sql::key_name(role, position));
         columns.extend(keys.chain([EVENT.to_owned()]));

@@ -6,7 +6,7 @@
 
 use super::phonetic::{initials, metaphone, pinyin, soundex};
 use super::records::{Columns, Records};
-use super::spec::{BlockKey, KeyPart, Take};
+use crate::etl::job::matching::{BlockKey, KeyPart, Take};
 use crate::text::{day, digits, fold};
 use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -226,7 +226,7 @@ fn spelled(folded: &str) -> String {
 mod tests {
     use super::*;
     use crate::etl::job::Missing;
-    use crate::etl::matching::spec::{Compare, Kind, MatchLoad};
+    use crate::etl::job::matching::{Compare, Kind, MatchLoad};
     use arrow::array::StringArray;
 
     fn spec() -> MatchLoad {

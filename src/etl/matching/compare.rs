@@ -4,7 +4,7 @@
 //! is not decided here.
 
 use super::phonetic::{metaphone, pinyin};
-use super::spec::Kind;
+use crate::etl::job::matching::Kind;
 use crate::text::{day, digits, fold};
 use std::cmp::Ordering;
 use std::hash::{DefaultHasher, Hash, Hasher};

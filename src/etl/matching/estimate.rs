@@ -10,9 +10,9 @@
 //! everything else by chance.
 
 use super::records::Records;
-use super::spec::{Compare, MatchLoad};
 use super::weights::{Comparer, Level, Pattern, Weights, against_either, probability};
 use crate::error::Result;
+use crate::etl::job::matching::{Compare, MatchLoad};
 use crate::etl::parallel::in_order;
 use std::collections::HashMap;
 

@@ -2,7 +2,7 @@
 
 use super::cluster::Joined;
 use super::records::{NONE, Records};
-use super::spec::MatchLoad;
+use crate::etl::job::matching::MatchLoad;
 use std::collections::BTreeMap;
 
 /// More persons than this under one address are no household but a dormitory, an office, a value

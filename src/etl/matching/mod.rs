@@ -9,7 +9,7 @@
 //!                                                    weights)
 //! ```
 //!
-//! * what people write: [`spec`]; text as it is compared: [`crate::text`], `phonetic`
+//! * what people write: [`crate::etl::job::matching`]; text as it is compared: [`crate::text`], `phonetic`
 //! * persons under one roof: `household`
 //!
 //! Memory grows with the records and with the pairs worth keeping, never with the pairs compared.
@@ -25,7 +25,6 @@ mod identity;
 mod phonetic;
 mod records;
 mod resolve;
-pub mod spec;
 mod weights;
 
 pub(crate) use identity::{Event, What};

@@ -1,7 +1,7 @@
 //! Records as they are compared: each column's distinct values once, and for each record which.
 
 use super::compare::Value;
-use super::spec::{Compare, MatchLoad};
+use crate::etl::job::matching::{Compare, MatchLoad};
 use arrow::array::{Array, StringArray};
 use std::collections::HashMap;
 
@@ -128,7 +128,7 @@ fn joined(arrays: &[&StringArray], row: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::etl::matching::spec::Kind;
+    use crate::etl::job::matching::Kind;
 
     #[test]
     fn writings_of_a_value_share_a_code() {

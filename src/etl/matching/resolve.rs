@@ -6,9 +6,9 @@ use super::estimate::{Patterns, estimate};
 use super::household::households;
 use super::identity::{Numbered, number};
 use super::records::{Columns, Records};
-use super::spec::MatchLoad;
 use super::weights::{Comparer, Pattern, Weights, bits, probability};
 use crate::error::Result;
+use crate::etl::job::matching::MatchLoad;
 use crate::etl::parallel::in_order;
 use std::collections::{BTreeSet, HashSet};
 

@@ -10,7 +10,7 @@
 
 use super::compare::{MOST_LEVELS, is_same_name};
 use super::records::{NONE, Records};
-use super::spec::{Kind, MatchLoad};
+use crate::etl::job::matching::{Kind, MatchLoad};
 use std::fmt::Write;
 
 /// The mark of a comparison that one of two records has no value for.

@@ -1,6 +1,7 @@
 //! One job of a run: look, then skip or extract, transform and load.
 
 use super::record::since;
+use super::rejected;
 use super::{JobSummary, Request, SourceSummary};
 use crate::engine::Streamed;
 use crate::error::Result;
@@ -128,7 +129,7 @@ async fn flowing(
 
 /// Fails a job that has rejected more rows than it may.
 fn check_rejects(job: &Job, summary: &JobSummary) -> Result<()> {
-    let checked = job.reject_at_most.map(|allowed| allowed.check(&summary.sources));
+    let checked = job.reject_at_most.map(|allowed| rejected::check(allowed, &summary.sources));
     checked.unwrap_or(Ok(())).map_err(|error| error.with("job", &job.job))
 }
 

@@ -10,12 +10,15 @@
 //! gone back to, and every other tool reads the tables as Delta tables. In a release a table of
 //! the sandbox bears the prefix `sandbox_`, so that it meets no table of the model's.
 
+mod arrived;
 mod assign;
 mod ingest;
 mod question;
+mod staging;
+mod target;
 mod write;
 
-pub use ingest::{IfExists, IfMissing, Target};
+pub use target::{IfExists, IfMissing, Target};
 
 use crate::engine::{self, Engine, Query, Session};
 use crate::error::{Error, Result};

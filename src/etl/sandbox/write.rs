@@ -1,9 +1,10 @@
 //! A change made: on the latest release, as the next one.
 
 use super::Change;
+use super::arrived::Arrived;
 use super::assign::{Assign, Update, columns_of};
-use super::ingest::Arrived;
 use super::question::{existing, plan, target, there_already};
+use super::staging::{append, replace};
 use crate::engine::{Engine, IfExists, Query, Verb, error_of, sandbox_table};
 use crate::error::{Error, ErrorKind, Result};
 use crate::etl::run::{Record, publish, since};
@@ -192,22 +193,4 @@ fn updated(
         }))
     })?;
     Ok((rows, changed))
-}
-
-/// The rows are the table now; gives how many.
-pub(super) async fn replace(load: &mut Load, spec: TableSpec, rows: Rows) -> Result<u64> {
-    let files = load.write(&spec, rows).await?;
-    let count = files.iter().map(|file| file.rows).sum();
-    load.stage(spec, TableChange::Replace(files))?;
-    Ok(count)
-}
-
-/// The rows join the table; gives how many.
-pub(super) async fn append(load: &mut Load, spec: TableSpec, rows: Rows) -> Result<u64> {
-    let files = load.write(&spec, rows).await?;
-    let count = files.iter().map(|file| file.rows).sum();
-    if count > 0 {
-        load.stage(spec, TableChange::Append(files))?;
-    }
-    Ok(count)
 }

@@ -403,8 +403,10 @@ async fn five_million_rows_of_a_table() {
         "CREATE TABLE sales AS SELECT n AS id, DATE '2020-01-01' + n % 1500 AS day,
          (ARRAY['store', 'web', 'app'])[n % 3 + 1] AS channel, (n % 50)::smallint AS quantity,
          (n % 100000 / 100.0)::numeric(12,2) AS amount, now() AS at
-         FROM generate_series(1, 5000000) n; VACUUM ANALYZE sales",
+         FROM generate_series(1, 5000000) n",
     );
+    // By itself: not within the transaction of several statements.
+    project.postgresql().execute("VACUUM ANALYZE sales");
     let columns = "{name: id, type: int64}, {name: day, type: date}, {name: channel, type: text},
         {name: quantity, type: int16}, {name: amount, type: \"decimal(12,2)\"},
         {name: at, type: timestamp}";

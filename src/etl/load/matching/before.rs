@@ -3,8 +3,8 @@
 use super::records::{Together, find, keys};
 use super::tables::{self, pairs_table, weights_table};
 use crate::error::{Error, Result};
+use crate::etl::job::matching::MatchLoad;
 use crate::etl::load::Loading;
-use crate::etl::matching::spec::MatchLoad;
 use crate::etl::matching::{Before, Decision, Pair, Weights};
 use crate::etl::rows;
 use crate::model::{Column, ColumnType};

@@ -7,7 +7,7 @@ mod tables;
 use super::{Loaded, Loading, stage};
 use crate::error::{Error, Result};
 use crate::etl::job::Missing;
-use crate::etl::matching::spec::{Estimate, MatchLoad};
+use crate::etl::job::matching::{Estimate, MatchLoad};
 use crate::etl::matching::{Before, Columns, Decision, Resolved, What, resolve};
 use crate::etl::rows;
 use crate::store::{TableSpec, TableState};

@@ -1,7 +1,7 @@
 //! The tables of a matching: their columns, and what came of a run as rows of them.
 
 use crate::error::{Error, Result};
-use crate::etl::matching::spec::MatchLoad;
+use crate::etl::job::matching::MatchLoad;
 use crate::etl::matching::{Event, Level, Pair, Weights};
 use crate::model::{Column, ColumnType, arrow_schema};
 use crate::store::TableSpec;

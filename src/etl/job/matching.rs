@@ -1,7 +1,7 @@
 //! What people write of a matching: which columns are compared and how, which records are compared
 //! at all, what counts as a match.
 
-use crate::etl::job::Missing;
+use super::Missing;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
