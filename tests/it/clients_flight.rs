@@ -67,10 +67,13 @@ async fn queries_wait_for_their_turn_and_questions_about_tables_do_not() {
     let server = ServeProcess::start_with(project.path(), &[], &limits);
     let (mut one, mut two, mut three) =
         (connect(&server).await, connect(&server).await, connect(&server).await);
-    let endless = tokio::spawn(async move { ask(&mut one, ENDLESS).await });
+    // Planned first: what is fetched is let in at once.
+    let info = one.execute(ENDLESS.to_owned(), None).await.unwrap();
+    let endless = tokio::spawn(async move { fetch(&mut one, info).await });
     tokio::time::sleep(Duration::from_millis(500)).await;
-    let waiting =
-        tokio::spawn(async move { ask(&mut two, "SELECT count(*) FROM fact_sales").await });
+    let counted = "SELECT count(*) FROM fact_sales".to_owned();
+    let info = two.execute(counted, None).await.unwrap();
+    let waiting = tokio::spawn(async move { fetch(&mut two, info).await });
     tokio::time::sleep(Duration::from_millis(500)).await;
 
     let refused = status(ask(&mut three, "SELECT 1").await.unwrap_err());
