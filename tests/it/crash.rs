@@ -181,6 +181,33 @@ fn a_compaction_killed_at_any_fail_point_keeps_every_row() {
     assert!(printed(&output).contains("nothing new"), "compaction is no news to jobs");
 }
 
+/// A statement killed anywhere has changed its table or not; given again it counts once more.
+#[test]
+fn a_change_of_the_sandbox_killed_at_any_fail_point_counts_once_or_not_at_all() {
+    let each = if std::env::var_os("STARHOUSE_FULL").is_some() { 1 } else { 4 };
+    let project = new_project();
+    let project = project.path();
+    let sql = |text| starhouse(project, &["sql", "--format", "csv", text]).output().unwrap();
+    let count = || -> usize {
+        let rows = printed(&sql("SELECT count(*) FROM sandbox.t"));
+        rows.lines().nth(1).unwrap().parse().unwrap()
+    };
+    printed(&sql("CREATE TABLE sandbox.t AS SELECT 1 AS a"));
+    let insert = "INSERT INTO sandbox.t VALUES (2), (3)";
+    let (mut rows, mut struck) = (1, 0);
+    for point in failpoint::LOAD.iter().step_by(each) {
+        struck += usize::from(killed(project, &["sql", insert], point, 1));
+        let now = count();
+        assert!(now == rows || now == rows + 2, "{point}: {now} rows after {rows}");
+        printed(&sql(insert));
+        assert_eq!(count(), now + 2, "{point}: given again");
+        rows = now + 2;
+    }
+    assert!(struck > 0, "no fail point was met");
+    printed(&starhouse(project, &["vacuum", "--keep", "1"]).output().unwrap());
+    assert_eq!(count(), rows);
+}
+
 /// What arrives in a cycle in a project whose products say since when they are what they are: the
 /// orders of a month, and that the product moved in the middle of the month before. Those orders
 /// are loaded already, and must follow.

@@ -17,10 +17,10 @@ mod split;
 use super::files::Files;
 use super::lines::{self, Lines};
 use super::packed::cannot_read;
-use super::{BatchBuilder, Found, Piece, Sink, Source, Unreadable, headings};
+use super::text::TextFormat;
+use super::{BatchBuilder, Piece, Sink, Unreadable, headings};
 use crate::error::{Error, Result};
 use crate::etl::job::{CsvPlace, SourceColumn};
-use crate::store::Input;
 use blocks::{BLOCK_BYTES, Blocks};
 use encoding_rs::{Encoding, UTF_8};
 use record::{Record, Records};
@@ -52,6 +52,12 @@ impl Csv {
             delimiter: place.delimiter,
             columns,
         })
+    }
+}
+
+impl TextFormat for Csv {
+    fn files(&self) -> &Files {
+        &self.files
     }
 
     fn read_rows(&self, reader: impl BufRead, file: &str, sink: &mut Sink<'_>) -> Result<()> {
@@ -125,24 +131,6 @@ fn read_records<R: BufRead>(
         }
     }
     if batch.is_empty() { Ok(()) } else { sink(batch.take(records.bytes_read()).into()) }
-}
-
-impl Source for Csv {
-    fn inputs(&self) -> Result<Vec<Found>> {
-        self.files.inputs()
-    }
-
-    fn nothing_found(&self) -> Error {
-        self.files.nothing_found()
-    }
-
-    fn read(&self, found: &Found, sink: &mut Sink<'_>) -> Result<Input> {
-        let name = &found.input.name;
-        let (reader, mut sink) = self.files.open_text(found)?.split(sink);
-        self.read_rows(reader, name, &mut sink).map_err(|error| error.with("file", name))?;
-        self.files.check_unchanged(found)?;
-        Ok(found.input.clone())
-    }
 }
 
 fn headings_of(record: &Record<'_>) -> Result<Vec<String>> {

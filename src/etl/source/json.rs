@@ -10,10 +10,10 @@ pub(super) use elements::Elements;
 
 use super::files::Files;
 use super::json_lines::{Scanner, push};
-use super::{BatchBuilder, Found, Sink, Source, headings};
-use crate::error::{Error, Result};
+use super::text::TextFormat;
+use super::{BatchBuilder, Sink, headings};
+use crate::error::Result;
 use crate::etl::job::{JsonPlace, SourceColumn};
-use crate::store::Input;
 use std::io::BufRead;
 use std::path::Path;
 
@@ -31,6 +31,12 @@ impl Json {
         columns: Vec<SourceColumn>,
     ) -> Result<Self> {
         Ok(Self { files: Files::new(project, &place.path)?, at: place.at.clone(), columns })
+    }
+}
+
+impl TextFormat for Json {
+    fn files(&self) -> &Files {
+        &self.files
     }
 
     fn read_rows(&self, reader: impl BufRead, file: &str, sink: &mut Sink<'_>) -> Result<()> {
@@ -56,22 +62,4 @@ impl Json {
 /// The keys of a path such as `data.items`.
 pub(super) fn path(at: Option<&str>) -> Vec<&str> {
     at.into_iter().flat_map(|at| at.split('.')).collect()
-}
-
-impl Source for Json {
-    fn inputs(&self) -> Result<Vec<Found>> {
-        self.files.inputs()
-    }
-
-    fn nothing_found(&self) -> Error {
-        self.files.nothing_found()
-    }
-
-    fn read(&self, found: &Found, sink: &mut Sink<'_>) -> Result<Input> {
-        let name = &found.input.name;
-        let (reader, mut sink) = self.files.open_text(found)?.split(sink);
-        self.read_rows(reader, name, &mut sink).map_err(|error| error.with("file", name))?;
-        self.files.check_unchanged(found)?;
-        Ok(found.input.clone())
-    }
 }

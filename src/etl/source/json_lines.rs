@@ -12,10 +12,10 @@ pub(super) use scan::Scanner;
 use super::files::Files;
 use super::lines::{Line, Lines};
 use super::packed::cannot_read;
-use super::{BatchBuilder, Found, Position, Sink, Source, Unreadable, headings};
-use crate::error::{Error, Result};
+use super::text::TextFormat;
+use super::{BatchBuilder, Position, Sink, Unreadable, headings};
+use crate::error::Result;
 use crate::etl::job::{FilePlace, SourceColumn};
-use crate::store::Input;
 use encoding_rs::UTF_8;
 use std::io::BufRead;
 use std::path::Path;
@@ -33,6 +33,12 @@ impl JsonLines {
         columns: Vec<SourceColumn>,
     ) -> Result<Self> {
         Ok(Self { files: Files::new(project, &place.path)?, columns })
+    }
+}
+
+impl TextFormat for JsonLines {
+    fn files(&self) -> &Files {
+        &self.files
     }
 
     fn read_rows(&self, reader: impl BufRead, file: &str, sink: &mut Sink<'_>) -> Result<()> {
@@ -52,24 +58,6 @@ impl JsonLines {
             missing if missing.is_empty() => Ok(()),
             missing => Err(headings::missing_columns(&missing, &scanner.keys())),
         }
-    }
-}
-
-impl Source for JsonLines {
-    fn inputs(&self) -> Result<Vec<Found>> {
-        self.files.inputs()
-    }
-
-    fn nothing_found(&self) -> Error {
-        self.files.nothing_found()
-    }
-
-    fn read(&self, found: &Found, sink: &mut Sink<'_>) -> Result<Input> {
-        let name = &found.input.name;
-        let (reader, mut sink) = self.files.open_text(found)?.split(sink);
-        self.read_rows(reader, name, &mut sink).map_err(|error| error.with("file", name))?;
-        self.files.check_unchanged(found)?;
-        Ok(found.input.clone())
     }
 }
 

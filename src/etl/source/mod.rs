@@ -11,8 +11,8 @@
 //! # How do I add a source?
 //!
 //! 1. Add its place to [`crate::etl::job::From`].
-//! 2. Copy `json_lines.rs`, the smallest: it finds its files with [`Files`](files::Files), turns each row into
-//!    cells with a [`BatchBuilder`], and says which rows it could not read.
+//! 2. Copy `json_lines.rs`, the smallest: it finds its files with [`Files`](files::Files), is a
+//!    [`TextFormat`](text::TextFormat) (what is no text is a [`Source`] by itself), turns each row into cells with a [`BatchBuilder`], and says which rows it could not read.
 //! 3. Add it to [`open`] below, and to the conformance suite in `tests/it/extract/conformance.rs`,
 //!    which every source passes.
 
@@ -30,6 +30,7 @@ mod packed;
 mod parquet;
 mod postgresql;
 mod sqlite;
+mod text;
 
 pub(crate) use batch::{Cells, Piece, Position, RawBatch};
 pub(crate) use files::fits;

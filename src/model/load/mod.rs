@@ -51,7 +51,7 @@ pub fn load<F: AsRef<str>, T: AsRef<str>>(files: &[(F, T)]) -> Result<Model, Fau
             let mut sheet = Sheet::new(file, &mut faults);
             let value = dimension::resolve(document, &mut sheet);
             let expected = expectation::of_dimension(&document.expect, &value, &mut sheet);
-            known.expect(value.table(), expected);
+            known.note_expectations(value.table(), expected);
             known.dimensions.push(Checked { sound: sheet.sound, value });
         }
     }
@@ -60,7 +60,7 @@ pub fn load<F: AsRef<str>, T: AsRef<str>>(files: &[(F, T)]) -> Result<Model, Fau
             let mut sheet = Sheet::new(file, &mut faults);
             let value = fact::resolve(document, &known, &mut sheet);
             let expected = expectation::of_fact(&document.expect, &value, &mut sheet);
-            known.expect(value.table(), expected);
+            known.note_expectations(value.table(), expected);
             known.facts.push(Checked { sound: sheet.sound, value });
         }
     }
@@ -144,7 +144,7 @@ impl Known {
         self.broken.push((kind, name.map(|name| name.value.to_owned()).unwrap_or_default()));
     }
 
-    fn expect(&mut self, table: String, expected: Vec<Expectation>) {
+    fn note_expectations(&mut self, table: String, expected: Vec<Expectation>) {
         if !expected.is_empty() {
             self.expectations.entry(table).or_default().extend(expected);
         }

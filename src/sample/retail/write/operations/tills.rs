@@ -78,6 +78,7 @@ fn spoiled(mut row: Row, dice: &mut Dice) -> (Row, Fault) {
     let (place, value, fault): (usize, Option<String>, Fault) = match dice.below(5) {
         0 => (2, Some(dirt::impossible_moment(dice)), ("sold_at", "impossible date")),
         1 => (8, Some("99999".to_owned()), ("quantity", "out of range")),
+        // ISO 4217's code where no currency is involved: well-formed, and none that the shops take.
         2 => (9, Some("XXX".to_owned()), ("currency", "unknown code")),
         3 => (0, None, ("receipt_no", "no number")),
         _ => (10, Some("twelve".to_owned()), ("amount", "not a number")),

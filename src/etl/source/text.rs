@@ -1,0 +1,38 @@
+//! Files of text, packed or not: found, opened, told to have stayed as they were, whatever the format
+//! of the rows inside.
+
+use super::files::Files;
+use super::{Found, Sink, Source};
+use crate::error::{Error, Result};
+use crate::store::Input;
+use std::io::BufRead;
+
+/// A format of text files.
+pub(super) trait TextFormat: Send + Sync {
+    /// The files.
+    fn files(&self) -> &Files;
+
+    /// Reads the rows of a file, which is named for messages.
+    ///
+    /// # Errors
+    /// As [`Source::read`].
+    fn read_rows(&self, reader: impl BufRead, file: &str, sink: &mut Sink<'_>) -> Result<()>;
+}
+
+impl<Format: TextFormat> Source for Format {
+    fn inputs(&self) -> Result<Vec<Found>> {
+        self.files().inputs()
+    }
+
+    fn nothing_found(&self) -> Error {
+        self.files().nothing_found()
+    }
+
+    fn read(&self, found: &Found, sink: &mut Sink<'_>) -> Result<Input> {
+        let name = &found.input.name;
+        let (reader, mut sink) = self.files().open_text(found)?.split(sink);
+        self.read_rows(reader, name, &mut sink).map_err(|error| error.with("file", name))?;
+        self.files().check_unchanged(found)?;
+        Ok(found.input.clone())
+    }
+}
