@@ -43,19 +43,25 @@ pub(super) fn decimal(bytes: &[u8], precision: u8, scale: u8) -> Option<i128> {
         NEGATIVE => true,
         _ => return None,
     };
-    let mut value: i128 = 0;
-    for group in number.groups {
-        value = value.checked_mul(10_000)?.checked_add(u16::from_be_bytes(*group).into())?;
-    }
-    let groups_after = number.groups.len() as i32 - 1 - i32::from(number.weight);
+    // In the last group digits may stand that only fill it up: they are left out before anything is
+    // multiplied, or a number that fits would be too large on the way.
+    let filled = number.groups.iter().rposition(|group| *group != [0, 0]);
+    let groups = &number.groups[..filled.map_or(0, |last| last + 1)];
+    let groups_after = groups.len() as i32 - 1 - i32::from(number.weight);
     let shift = i32::from(scale) - 4 * groups_after;
-    let power = 10i128.checked_pow(shift.unsigned_abs());
-    let value = match power {
-        _ if value == 0 => 0,
-        Some(power) if shift >= 0 => value.checked_mul(power)?,
-        Some(power) if value % power == 0 => value / power,
-        _ => return None,
-    };
+    let mut value: i128 = 0;
+    for (place, group) in groups.iter().enumerate() {
+        let group = i128::from(u16::from_be_bytes(*group));
+        let left_out = if place + 1 == groups.len() { (-shift).max(0) } else { 0 };
+        let cut = 10i128.checked_pow(left_out.unsigned_abs())?;
+        if cut > 1000 || group % cut != 0 {
+            return None;
+        }
+        value = value.checked_mul(10_000 / cut)?.checked_add(group / cut)?;
+    }
+    if value != 0 && shift > 0 {
+        value = value.checked_mul(10i128.checked_pow(shift.unsigned_abs())?)?;
+    }
     let bound = 10i128.checked_pow(precision.into()).unwrap_or(i128::MAX);
     (value < bound).then_some(if negative { -value } else { value })
 }
@@ -134,6 +140,19 @@ mod tests {
                 .map(|value: i128| if negative { -value } else { value });
             prop_assert_eq!(decimal(&bytes, 38, 6), exact);
         }
+    }
+
+    #[test]
+    fn a_number_that_fits_is_not_too_large_on_the_way() {
+        let whole = "2000000000000000000000000000000";
+        let value = Some(2_000_000_000_000_000_000_000_000_000_000_000_010);
+        assert_eq!(decimal(&wire(false, whole, "00001"), 38, 6), value);
+        assert_eq!(decimal(&wire(false, whole, "0000001"), 38, 6), None);
+        assert_eq!(decimal(&wire(false, &format!("{whole}00"), "1"), 38, 6), None);
+        let largest = "9".repeat(38);
+        assert_eq!(decimal(&wire(true, &largest, ""), 38, 0), Some(1 - 10i128.pow(38)));
+        assert_eq!(decimal(&wire(false, "0", "0001"), 38, 3), None);
+        assert_eq!(decimal(&wire(false, "0", "0010"), 38, 3), Some(1));
     }
 
     #[test]
