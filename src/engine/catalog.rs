@@ -13,7 +13,7 @@ use crate::error::Result;
 use crate::ids::ReleaseId;
 use crate::model::Model;
 use crate::query::{AGGREGATE_DEFINITION, CubeTable, StarTables};
-use crate::store::{Release, TableState, Warehouse};
+use crate::store::{Release, TableState};
 use async_trait::async_trait;
 use datafusion::catalog::{CatalogProvider, CatalogProviderList, SchemaProvider, TableProvider};
 use datafusion::datasource::provider_as_source;
@@ -70,18 +70,13 @@ pub(crate) struct ReleaseCatalog {
 impl ReleaseCatalog {
     /// The catalog of a release, with the staged tables of a load and rows on their way.
     pub(crate) fn new(
-        warehouse: &Warehouse,
-        model: &Arc<Model>,
+        source: SystemSource,
         cubes: &Arc<CubeTables>,
-        release: &Arc<Release>,
         staged: Vec<(String, TableState)>,
         streamed: Option<Streamed>,
     ) -> Self {
-        let source = Arc::new(SystemSource {
-            warehouse: warehouse.clone(),
-            model: Arc::clone(model),
-            release: Arc::clone(release),
-        });
+        let source = Arc::new(source);
+        let SystemSource { model, release, .. } = source.as_ref();
         let stored = release.tables.iter().map(|(name, state)| {
             let description = describe::table(model, name);
             let (schema, in_sql) = sql_name(name);

@@ -20,8 +20,8 @@ use crate::ids::ReleaseId;
 use crate::model::{Aggregate, Cube};
 use crate::policy::Access;
 use crate::query::{
-    CubeQuery, Members, PlanContext, Planned, aggregate_plan, best_members, pivot_members,
-    plan_cube_query, resolve_cubes,
+    Building, CubeQuery, Members, PlanContext, Planned, aggregate_plan, best_members,
+    pivot_members, plan_cube_query, resolve_cubes,
 };
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::common::{ParamValues, ScalarValue};
@@ -127,8 +127,8 @@ fn context<'a>(
     catalogs: &'a Catalogs,
 ) -> Result<PlanContext<'a>> {
     let use_aggregates = QueryScope::of(state)?.aggregates;
-    let (model, fingerprints) = (session.model(), session.fingerprints());
-    Ok(PlanContext { model, tables: catalogs, fingerprints, use_aggregates })
+    let (model, lattice) = (session.model(), session.lattice());
+    Ok(PlanContext { model, tables: catalogs, lattice, use_aggregates })
 }
 
 fn optimised(
@@ -224,11 +224,12 @@ pub(crate) async fn aggregate(
     session: &Session,
     cube: &Cube,
     aggregate: &Aggregate,
+    building: &Building<'_>,
 ) -> Result<(Parsed, Ready)> {
     let catalogs = session.catalogs(BTreeSet::new()).await?;
     let state = Arc::new(bound_state(session, &catalogs));
     let context = PlanContext { use_aggregates: false, ..context(session, &state, &catalogs)? };
-    let plan = aggregate_plan(cube, aggregate, &context)?;
+    let plan = aggregate_plan(cube, aggregate, building, &context)?;
     guard::authorise(session.policy(), session.principal(), &plan)?;
     guard::resolved(&plan)?;
     let ready = optimised(&state, plan.clone(), Vec::new(), false)?;

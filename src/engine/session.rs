@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::ids::ReleaseId;
 use crate::model::{Aggregate, Cube, Model};
 use crate::policy::{Access, Policy, Principal};
-use crate::query::{CubeQuery, Fingerprints};
+use crate::query::{Building, CubeQuery, Lattice};
 use crate::store::{Release, Warehouse};
 use chrono::{DateTime, Utc};
 use datafusion::execution::SessionState;
@@ -110,15 +110,20 @@ impl Session {
         self.planned(planned, text, started).await
     }
 
-    /// Plans the query that fills an aggregate's table, from the stored fact and dimensions.
+    /// Plans the query that fills an aggregate's table, from stored tables.
     ///
     /// # Errors
     /// User errors where the aggregate keeps what does not add up, not found where the release
     /// lacks its fact or a dimension.
-    pub async fn plan_aggregate(&self, cube: &Cube, aggregate: &Aggregate) -> Result<Query> {
+    pub async fn plan_aggregate(
+        &self,
+        cube: &Cube,
+        aggregate: &Aggregate,
+        building: &Building<'_>,
+    ) -> Result<Query> {
         let started = Instant::now();
         let text = format!("aggregate {} of cube {}", aggregate.name, cube.name);
-        let planned = plan::aggregate(self, cube, aggregate).await;
+        let planned = plan::aggregate(self, cube, aggregate, building).await;
         self.planned(planned, text, started).await
     }
 
@@ -176,8 +181,8 @@ impl Session {
         self.engine.model()
     }
 
-    pub(crate) fn fingerprints(&self) -> &Fingerprints {
-        self.engine.fingerprints()
+    pub(crate) fn lattice(&self) -> &Lattice {
+        self.engine.lattice()
     }
 
     pub(crate) fn policy(&self) -> &Policy {

@@ -3,12 +3,13 @@
 use super::catalog::{self, CubeTables, ReleaseCatalog};
 use super::erased::{Erased, erased};
 use super::streamed::Streamed;
+use super::system::SystemSource;
 use super::{EngineSettings, Session, memory, state};
 use crate::clock::Clock;
 use crate::error::Result;
 use crate::model::Model;
 use crate::policy::{Policy, Principal};
-use crate::query::{Fingerprints, fingerprints};
+use crate::query::Lattice;
 use crate::store::{LiveFolder, Release, TableState, Warehouse};
 use datafusion::execution::SessionState;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -22,7 +23,7 @@ struct Shared {
     warehouse: Warehouse,
     model: Arc<Model>,
     cubes: Arc<CubeTables>,
-    fingerprints: Fingerprints,
+    lattice: Arc<Lattice>,
     policy: Policy,
     clock: Arc<dyn Clock>,
     template: Arc<dyn Erased<SessionState>>,
@@ -37,7 +38,7 @@ impl Engine {
     /// An engine over a warehouse; the clock dates the query log and is SQL's `now()`.
     ///
     /// # Errors
-    /// User errors where a measure of the model does not hold; unavailable where the spill folder
+    /// User errors where a measure or aggregate of the model does not hold; unavailable where the spill folder
     /// cannot be made.
     pub fn new(
         warehouse: Warehouse,
@@ -63,19 +64,10 @@ impl Engine {
         let (runtime, hot) = memory::runtime(&settings, &spill, warehouse.object_store())?;
         let template = erased(state::template(&settings, runtime, hot));
         let cubes = Arc::new(catalog::cube_tables(&model)?);
-        let fingerprints = fingerprints(&model);
+        let lattice = Arc::new(Lattice::of(&model)?);
         let recent = Mutex::new(None);
-        let shared = Shared {
-            warehouse,
-            model,
-            cubes,
-            fingerprints,
-            policy,
-            clock,
-            template,
-            recent,
-            spill,
-        };
+        let shared =
+            Shared { warehouse, model, cubes, lattice, policy, clock, template, recent, spill };
         Ok(Self(Arc::new(shared)))
     }
 
@@ -129,8 +121,14 @@ impl Engine {
         staged: Vec<(String, TableState)>,
         streamed: Option<Streamed>,
     ) -> Arc<ReleaseCatalog> {
-        let Shared { warehouse, model, cubes, .. } = self.0.as_ref();
-        Arc::new(ReleaseCatalog::new(warehouse, model, cubes, release, staged, streamed))
+        let Shared { warehouse, model, lattice, cubes, .. } = self.0.as_ref();
+        let source = SystemSource {
+            warehouse: warehouse.clone(),
+            model: Arc::clone(model),
+            lattice: Arc::clone(lattice),
+            release: Arc::clone(release),
+        };
+        Arc::new(ReleaseCatalog::new(source, cubes, staged, streamed))
     }
 
     /// Memory out of that of all queries, for work beside them; none yet.
@@ -138,8 +136,9 @@ impl Engine {
         memory::Reserved::new(&self.0.template.runtime_env().memory_pool, what)
     }
 
-    pub(crate) fn fingerprints(&self) -> &Fingerprints {
-        &self.0.fingerprints
+    /// The model's aggregates.
+    pub(crate) fn lattice(&self) -> &Lattice {
+        &self.0.lattice
     }
 
     pub(crate) fn policy(&self) -> &Policy {

@@ -56,7 +56,7 @@ fn bound(text: Option<&str>, ty: ColumnType) -> Precision<ScalarValue> {
 
 fn parse(text: &str, ty: ColumnType) -> Option<ScalarValue> {
     match ty {
-        ColumnType::Text => None,
+        ColumnType::Text | ColumnType::Binary => None,
         ColumnType::Int16 => text.parse().ok().map(|value| ScalarValue::Int16(Some(value))),
         ColumnType::Int32 => text.parse().ok().map(|value| ScalarValue::Int32(Some(value))),
         ColumnType::Int64 => text.parse().ok().map(|value| ScalarValue::Int64(Some(value))),

@@ -32,7 +32,7 @@ use super::jobs::Jobs;
 use super::progress::Progress;
 use super::quality;
 use super::replay::Replay;
-use crate::aggregate;
+use crate::aggregate::{self, Refreshed, Stale};
 use crate::clock::Clock;
 use crate::engine::Engine;
 use crate::error::{Error, ErrorKind, Result};
@@ -189,19 +189,20 @@ async fn work(
     late.all(request, load, done).await?;
     expectations(request, load, done).await?;
     aggregate::drop_undeclared(load, request.engine.model())?;
-    for stale in aggregate::stale(load, request.engine.model()) {
-        let started = request.clock.now();
-        let table = stale.table();
-        request.progress.summarising(&table);
-        let rows = aggregate::build(request.engine, load, &stale).await?;
-        let elapsed_ms = record::since(&request.clock, started);
-        done.aggregates.push(AggregateSummary {
-            cube: stale.cube.name.clone(),
-            table,
-            rows,
-            elapsed_ms,
-        });
-    }
+    let mut started = request.clock.now();
+    let hears = |stale: &Stale<'_>, done_with: Option<&Refreshed>| match done_with {
+        None => {
+            started = request.clock.now();
+            request.progress.summarising(&stale.table());
+        }
+        Some(refreshed) => done.aggregates.push(AggregateSummary {
+            cube: refreshed.cube.clone(),
+            table: refreshed.table.clone(),
+            rows: refreshed.rows,
+            elapsed_ms: record::since(&request.clock, started),
+        }),
+    };
+    aggregate::refresh(request.engine, load, hears).await?;
     Ok(())
 }
 

@@ -134,6 +134,7 @@ fn example(column: &SourceColumn) -> String {
         ColumnType::Decimal { .. } => "1.25",
         ColumnType::Date => "2024-02-29",
         ColumnType::Timestamp => "2024-02-29 14:30:00",
+        ColumnType::Binary => "",
     };
     let value = named.unwrap_or_else(|| plain.to_owned());
     column.clean.iter().fold(value, |value, rule| match rule {

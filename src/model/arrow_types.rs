@@ -20,6 +20,7 @@ impl ColumnType {
             }
             Self::Date => DataType::Date32,
             Self::Timestamp => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
+            Self::Binary => DataType::Binary,
         }
     }
 
@@ -46,6 +47,7 @@ impl ColumnType {
             }
             DataType::Date32 => Self::Date,
             DataType::Timestamp(TimeUnit::Microsecond, Some(_)) => Self::Timestamp,
+            DataType::Binary => Self::Binary,
             _ => return None,
         })
     }

@@ -34,12 +34,14 @@ pub enum ColumnType {
     Date,
     /// A moment in UTC, to the microsecond.
     Timestamp,
+    /// Bytes: the states of sketches and bitmaps in aggregates. No model declares such a column.
+    Binary,
 }
 
 impl ColumnType {
     /// Whether sums and averages of it make sense.
     pub fn is_numeric(self) -> bool {
-        !matches!(self, Self::Text | Self::Boolean | Self::Date | Self::Timestamp)
+        !matches!(self, Self::Text | Self::Boolean | Self::Date | Self::Timestamp | Self::Binary)
     }
 }
 
@@ -55,6 +57,7 @@ impl fmt::Display for ColumnType {
             Self::Decimal { precision, scale } => write!(f, "decimal({precision},{scale})"),
             Self::Date => f.write_str("date"),
             Self::Timestamp => f.write_str("timestamp"),
+            Self::Binary => f.write_str("binary"),
         }
     }
 }
@@ -69,7 +72,8 @@ impl TryFrom<String> for ColumnType {
     type Error = String;
 
     fn try_from(value: String) -> Result<Self, Self::Error> {
-        value.parse()
+        // Releases know it, models do not.
+        if value == "binary" { Ok(Self::Binary) } else { value.parse() }
     }
 }
 

@@ -68,7 +68,11 @@ pub struct Aggregate {
     pub description: String,
     /// The fact it summarises.
     pub fact: String,
-    /// SQL names of the cube columns it keeps (see [`CubeColumn::name`]).
+    /// Roles whose members it keeps apart by their keys, as the fact does: it answers for all their
+    /// columns, of whatever version, and by day where the role is a calendar's.
+    pub roles: Vec<String>,
+    /// SQL names of the cube columns it keeps (see [`CubeColumn::name`]), each level after those
+    /// above it.
     pub columns: Vec<String>,
     /// The measures whose state it keeps.
     pub measures: Vec<String>,

@@ -319,7 +319,11 @@ pub struct AggregateFields {
     pub description: Option<Text>,
     /// The fact it summarises; the cube's only one where left out.
     pub fact: Option<Text>,
+    /// Roles that it keeps as a whole.
+    #[serde(default)]
+    pub dimensions: Vec<Text>,
     /// SQL names of the cube columns it keeps.
+    #[serde(default)]
     pub columns: Vec<Text>,
     /// The measures it keeps.
     pub measures: Vec<Text>,

@@ -29,6 +29,7 @@ pub use dimension::{
     Attribute, Calendar, Dimension, DimensionKind, Hierarchy, History, Level, ParentChild,
 };
 pub use expectation::{Check, Expectation, OnFail};
+pub(crate) use fact::MONTH_PARTITION;
 pub use fact::{Fact, FactKind, FactRole, Lag};
 pub use load::load;
 pub use measure::{

@@ -9,10 +9,10 @@ use super::context::Context;
 use super::ends::Aggregated;
 use super::measure::{Asked, Expansion};
 use super::route::{Part, route};
-use super::star::{Star, relates, scan};
+use super::star::{Star, relates};
 use super::{PlanContext, Planned, defect};
 use crate::error::{Error, Result};
-use crate::model::{Cube, CubeColumn, Fact, Model};
+use crate::model::{Cube, CubeColumn, Fact};
 use datafusion::common::Column;
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::functions::expr_fn::coalesce;
@@ -134,44 +134,25 @@ impl Ask<'_> {
             Error::internal("a measure reads an unknown fact").with("fact", &part.fact)
         })?;
         let catalog = self.catalog.as_deref();
-        let star = Star { context, cube: self.cube, fact, catalog, shift: part.shift.as_ref() };
+        let shift = part.shift.as_ref();
+        let base = Star { context, cube: self.cube, fact, catalog, shift, kept: None };
         let needed = self.needed_columns()?;
-        if let Some(alien) = needed.iter().find(|column| !star.relates(column)) {
-            return Err(star.unrelated(&alien.role).with("measure", &atoms[0].1.measure));
+        if let Some(alien) = needed.iter().find(|column| !base.relates(column)) {
+            return Err(base.unrelated(&alien.role).with("measure", &atoms[0].1.measure));
         }
         let names: BTreeSet<String> = needed.iter().map(|column| column.name.clone()).collect();
         let only: Vec<&Atom> = atoms.iter().map(|(_, atom)| *atom).collect();
         let asked = Part { cube: self.cube, catalog, context: part, columns: &names, atoms: &only };
         let chosen = route(&asked, context);
         routing.push(chosen.reason);
+        let star = Star { kept: chosen.cuboid, ..base };
         if let Some(running) = &part.running {
             return self.plan_running(running, atoms, &star);
         }
-        let (rows, aggregated) = match chosen.aggregate {
-            Some(aggregate) => {
-                let table = self.cube.aggregate_table(aggregate);
-                let kept = scan(context, catalog, &table)?;
-                let states = |atom: &Atom| vec![ident(atom.state_column(self.cube))];
-                let merge = |atom: &Atom, mut inputs: Vec<Expr>| {
-                    inputs.pop().and_then(|state| atom.merge(state))
-                };
-                self.rows(kept, &needed, |column| ident(&column.name), atoms, states, merge)?
-            }
-            None => {
-                let mut roles = needed_roles(&needed, &only, context.model)?;
-                // Which days have a later day is a matter of the calendar, asked by it or not.
-                roles.extend(part.shift.iter().map(|shift| shift.role.clone()));
-                let base = star.relation(&roles, &self.held_roles())?;
-                let mut inputs = Vec::new();
-                for (_, atom) in atoms {
-                    inputs.push(atom.inputs(context.model)?);
-                }
-                let mut inputs = inputs.into_iter();
-                let states = |_: &Atom| inputs.next().unwrap_or_default();
-                let fresh = |atom: &Atom, inputs: Vec<Expr>| Some(atom.aggregate(inputs));
-                self.rows(base, &needed, |column| star.column(column), atoms, states, fresh)?
-            }
-        };
+        let mut roles = star.roles(&needed, &only)?;
+        // Which days have a later day is a matter of the calendar, asked by it or not.
+        roles.extend(part.shift.iter().map(|shift| shift.role.clone()));
+        let (rows, aggregated) = self.rows(&star, &roles, &needed, atoms)?;
         match (&part.daily, atoms) {
             (Some(_), [(index, _), ..]) => self.plan_daily(rows, &format!("__x{index}_1"), atoms),
             _ => self.aggregate(rows, aggregated, atoms),
@@ -180,31 +161,27 @@ impl Ask<'_> {
 
     /// Filtered rows of a context with its groups and inputs as columns, and the aggregations
     /// over them.
-    #[allow(clippy::too_many_arguments)]
     fn rows(
         &self,
-        source: LogicalPlanBuilder,
+        star: &Star<'_>,
+        roles: &BTreeSet<String>,
         needed: &[&CubeColumn],
-        column: impl Fn(&CubeColumn) -> Expr,
         atoms: &[(usize, &Atom)],
-        mut inputs_of: impl FnMut(&Atom) -> Vec<Expr>,
-        aggregate: impl Fn(&Atom, Vec<Expr>) -> Option<Expr>,
     ) -> Result<(LogicalPlanBuilder, Vec<Aggregated>)> {
+        let source = star.relation(roles, &self.held_roles())?;
         let mut columns: Vec<Expr> =
-            needed.iter().map(|own| column(own).alias(&own.name)).collect();
+            needed.iter().map(|own| star.column(own).alias(&own.name)).collect();
         let mut aggregated = Vec::new();
         let mut input_names = Vec::new();
         for (index, atom) in atoms {
             let mut inputs = Vec::new();
-            for (place, input) in inputs_of(atom).into_iter().enumerate() {
+            for (place, input) in star.inputs(atom)?.into_iter().enumerate() {
                 let name = format!("__x{index}_{place}");
                 columns.push(input.alias(&name));
                 inputs.push(ident(&name));
                 input_names.push(name);
             }
-            let value = aggregate(atom, inputs)
-                .ok_or_else(|| Error::internal("an aggregate was taken that cannot answer"))?;
-            aggregated.push(Aggregated::once(value));
+            aggregated.push(Aggregated::once(star.aggregation(atom, inputs)));
         }
         let mut rows = source.project(columns).map_err(defect)?;
         let all = rows.clone();
@@ -300,20 +277,6 @@ impl Ask<'_> {
         };
         names.iter().map(column).collect()
     }
-}
-
-/// The roles to join: those of needed columns, and those that inputs look into.
-pub(super) fn needed_roles(
-    columns: &[&CubeColumn],
-    atoms: &[&Atom],
-    model: &Model,
-) -> Result<BTreeSet<String>> {
-    let of_columns = columns.iter().filter(|column| column.dimension.is_some());
-    let mut roles: BTreeSet<String> = of_columns.map(|column| column.role.clone()).collect();
-    for atom in atoms {
-        roles.extend(atom.joined_roles(model)?);
-    }
-    Ok(roles)
 }
 
 /// The different contexts, in order of appearance.

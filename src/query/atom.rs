@@ -2,12 +2,13 @@
 
 use super::context::Context;
 use super::scalar_sql;
+use super::sketch::HYPERLOGLOG;
 use crate::error::{Error, Result};
-use crate::model::{Cube, Dimension, End, Fact, FactRole, MeasureKind, Model, plan_schema};
+use crate::model::{Dimension, End, Fact, FactRole, Model, plan_schema};
 use arrow::datatypes::DataType;
 use datafusion::common::{Column, DFSchema, ScalarValue};
 use datafusion::functions_aggregate::expr_fn::{
-    approx_distinct, corr, count, count_distinct, max, median, min, percentile_cont, sum,
+    corr, count, count_distinct, max, median, min, percentile_cont, sum,
 };
 use datafusion::logical_expr::{Expr, ExprSchemable, cast, lit, when};
 
@@ -95,23 +96,40 @@ impl Atom {
         fact.role(input).filter(|_| self.function.counts_different())
     }
 
-    /// The roles that must be joined for the inputs alone: members are told apart by durable keys,
+    /// The roles that must be joined for the value alone: members are told apart by durable keys,
     /// which only their dimension knows.
-    pub(super) fn joined_roles(&self, model: &Model) -> Result<Vec<String>> {
+    pub(super) fn counted_roles(&self, model: &Model) -> Result<Vec<String>> {
+        let counted = self.counted_role(self.fact(model)?);
+        let versioned = counted.filter(|role| is_versioned(role, model));
+        Ok(versioned.map(|role| role.role.clone()).into_iter().collect())
+    }
+
+    /// The roles that must be joined for what is looked at beside the value, alike.
+    pub(super) fn roles_beside(&self, model: &Model) -> Result<Vec<String>> {
+        let Function::SumAtEnd(at) = &self.function else { return Ok(Vec::new()) };
         let fact = self.fact(model)?;
-        let per = match &self.function {
-            Function::SumAtEnd(at) => at.per.as_slice(),
-            _ => &[],
-        };
-        let named = per.iter().filter_map(|name| fact.role(name));
-        let told_apart = named.chain(self.counted_role(fact));
-        let versioned = |role: &&FactRole| is_versioned(role, model);
-        Ok(told_apart.filter(versioned).map(|role| role.role.clone()).collect())
+        let named = at.per.iter().filter_map(|name| fact.role(name));
+        let versioned = named.filter(|role| is_versioned(role, model));
+        Ok(versioned.map(|role| role.role.clone()).collect())
     }
 
     /// What is aggregated, as expressions over the star relation's columns (see `star.rs`): the value,
     /// then what else the function looks at.
     pub(super) fn inputs(&self, model: &Model) -> Result<Vec<Expr>> {
+        let schema = fact_schema(self.fact(model)?)?;
+        let value = self.value(model)?;
+        Ok(match &self.function {
+            Function::Percentile(_) => vec![cast(value, DataType::Float64)],
+            Function::Correlation(with) => {
+                let with = cast(scalar_sql::parse(with, &schema)?, DataType::Float64);
+                vec![cast(value, DataType::Float64), with]
+            }
+            _ => [value].into_iter().chain(self.beside(model)?).collect(),
+        })
+    }
+
+    /// The value of a row.
+    pub(super) fn value(&self, model: &Model) -> Result<Expr> {
         let fact = self.fact(model)?;
         let schema = fact_schema(fact)?;
         let value = match (&self.input, self.counted_role(fact)) {
@@ -123,30 +141,27 @@ impl Atom {
             }
             (Some(sql), None) => scalar_sql::parse(sql, &schema)?,
         };
-        let value = match &self.filter {
+        match &self.filter {
             Some(filter) => {
-                when(scalar_sql::parse(filter, &schema)?, value).end().map_err(super::defect)?
+                when(scalar_sql::parse(filter, &schema)?, value).end().map_err(super::defect)
             }
-            None => value,
-        };
+            None => Ok(value),
+        }
+    }
+
+    /// What is looked at beside the value: on which day it is, and whose it is.
+    pub(super) fn beside(&self, model: &Model) -> Result<Vec<Expr>> {
+        let fact = self.fact(model)?;
+        let day = |role: &str| fact_column(&format!("{role}_key"));
         Ok(match &self.function {
             Function::SumAtEnd(at) => {
                 let entity = |name: &String| match fact.role(name) {
                     Some(role) => member_key(role, model),
                     None => fact_column(name),
                 };
-                let key = fact_column(&format!("{}_key", at.role));
-                [value, key].into_iter().chain(at.per.iter().map(entity)).collect()
+                [day(&at.role)].into_iter().chain(at.per.iter().map(entity)).collect()
             }
-            Function::Percentile(_) => vec![cast(value, DataType::Float64)],
-            Function::Correlation(with) => {
-                let with = cast(scalar_sql::parse(with, &schema)?, DataType::Float64);
-                vec![cast(value, DataType::Float64), with]
-            }
-            _ => match &self.context.daily {
-                Some(role) => vec![value, fact_column(&format!("{role}_key"))],
-                None => vec![value],
-            },
+            _ => self.context.daily.iter().map(|role| day(role)).collect(),
         })
     }
 
@@ -163,7 +178,7 @@ impl Atom {
             Function::Max => max(value),
             // Of the values at an end of each period: see `ends.rs`.
             Function::SumAtEnd(_) => sum(value),
-            Function::ApproximateDistinct => approx_distinct(value),
+            Function::ApproximateDistinct => HYPERLOGLOG.count(value),
             Function::Percentile(500) => median(value),
             Function::Percentile(thousandths) => {
                 percentile_cont(value.sort(true, false), lit(share(*thousandths)))
@@ -172,29 +187,16 @@ impl Atom {
         }
     }
 
-    /// The aggregation of states kept by an aggregate; `None` where states do not add up.
-    pub(super) fn merge(&self, state: Expr) -> Option<Expr> {
-        match self.function {
-            Function::Sum | Function::Count => Some(sum(state)),
-            Function::Min => Some(min(state)),
-            Function::Max => Some(max(state)),
-            Function::CountDistinct
-            | Function::SumAtEnd(_)
-            | Function::ApproximateDistinct
-            | Function::Percentile(_)
-            | Function::Correlation(_) => None,
-        }
-    }
-
-    /// The name of its state's column in an aggregate.
-    pub(super) fn state_column(&self, cube: &Cube) -> String {
-        let averaged = cube
-            .measure(&self.measure)
-            .is_some_and(|measure| matches!(measure.kind, MeasureKind::Average { .. }));
-        match (averaged, &self.function) {
-            (true, Function::Count) => format!("{}__count", self.measure),
-            (true, _) => format!("{}__sum", self.measure),
-            _ => self.measure.clone(),
+    /// The type of the value that is aggregated, as the fact has it.
+    pub(super) fn value_type(&self, model: &Model) -> Result<DataType> {
+        let fact = self.fact(model)?;
+        match (&self.input, self.counted_role(fact)) {
+            (None, _) => Ok(DataType::Int64),
+            (Some(_), Some(_)) => Ok(DataType::Int32),
+            (Some(sql), None) => {
+                let schema = fact_schema(fact)?;
+                scalar_sql::parse(sql, &schema)?.get_type(&schema).map_err(super::defect)
+            }
         }
     }
 

@@ -1,111 +1,227 @@
 //! Aggregates (cuboids) as tables: what they keep, and the plan that fills them.
 //!
-//! An aggregate keeps mergeable states (sums, counts, smallest and largest values), never a
-//! finished average or distinct count, under the SQL names of its columns and measures.
+//! An aggregate keeps mergeable states (`state.rs`), never a finished average or distinct count. It
+//! is computed from the fact, or from a finer aggregate that was computed before; as a whole, or for
+//! the months of the fact's partitions that have changed.
 
-use super::ask::needed_roles;
-use super::atom::{Atom, atom_name};
-use super::measure::{Asked, Expansion};
-use super::star::Star;
+use super::atom::{Atom, atom_name, fact_column};
+use super::lattice::{Cuboid, Lattice};
+use super::star::{Star, scan};
 use super::{PlanContext, defect};
 use crate::error::{Error, Result};
-use crate::model::{Aggregate, Column, ColumnType, Cube, Model};
-use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, cast, ident};
+use crate::model::{Aggregate, Column, ColumnType, Cube, CubeColumn, Fact, MONTH_PARTITION, Model};
+use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, SortExpr, cast, ident, lit};
 use sha2::{Digest, Sha256};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-/// The columns of an aggregate's table: the cube columns it keeps, then its states.
+/// How aggregates are kept; another number builds them anew.
+const FORM: u32 = 2;
+
+/// What an aggregate's rows are computed from.
+#[derive(Debug, Clone, Default)]
+pub struct Building<'a> {
+    /// A finer aggregate of the same cube; the fact where there is none.
+    pub parent: Option<&'a str>,
+    /// Only these months are computed (as `yyyymm`); all where there are none.
+    pub months: Option<&'a BTreeSet<i32>>,
+    /// Spans of months, both ends included, of which the months that are not computed are taken
+    /// over from the table that the release has.
+    pub kept: &'a [(i32, i32)],
+}
+
+/// The columns of an aggregate's table: the month where it knows it, the keys of roles, the cube
+/// columns it keeps, then its states.
 ///
 /// # Errors
-/// User errors for unknown columns and measures whose states do not add up.
-pub fn aggregate_columns(cube: &Cube, aggregate: &Aggregate, model: &Model) -> Result<Vec<Column>> {
+/// User errors for unknown columns and measures of which parts cannot be put together.
+pub fn aggregate_columns(
+    cube: &Cube,
+    aggregate: &Aggregate,
+    lattice: &Lattice,
+) -> Result<Vec<Column>> {
+    let cuboid = found(cube, aggregate, lattice)?;
     let mut columns = Vec::new();
+    if cuboid.by_month {
+        let month = Column::new(MONTH_PARTITION, ColumnType::Int32, false);
+        columns.push(month.described("month of the partitioning date, as yyyymm"));
+    }
+    for role in &aggregate.roles {
+        let key = Column::new(format!("{role}_key"), ColumnType::Int32, false);
+        columns.push(key.described(format!("key of the role {role}")));
+    }
     for name in &aggregate.columns {
         let kept = cube.column(name).ok_or_else(|| unknown(cube, aggregate, name))?;
         let column = Column::new(name, kept.column.ty, true);
         columns.push(column.described(&kept.column.description));
     }
-    let expansion = states(cube, aggregate, model)?;
-    for (atom, ty) in expansion.atoms.iter().zip(&expansion.types) {
-        let ty = ColumnType::from_arrow(ty).ok_or_else(|| {
-            Error::unsupported(format!("measure `{}` has no stored type", atom.measure))
+    for kept in &cuboid.states {
+        let ty = ColumnType::from_arrow(&kept.ty).ok_or_else(|| {
+            Error::unsupported(format!("measure `{}` has no stored type", kept.atom.measure))
         })?;
-        columns.push(Column::new(atom.state_column(cube), ty, true));
+        columns.push(Column::new(&kept.column, ty, true));
     }
     Ok(columns)
 }
 
-/// The plan that computes an aggregate from its fact, with the columns of [`aggregate_columns`],
-/// sorted by those it keeps.
+/// The columns by which an aggregate's rows are sorted.
+///
+/// # Errors
+/// Internal where the model does not declare it.
+pub fn aggregate_order(
+    cube: &Cube,
+    aggregate: &Aggregate,
+    lattice: &Lattice,
+) -> Result<Vec<String>> {
+    Ok(found(cube, aggregate, lattice)?.keys())
+}
+
+/// The aggregates of the cube from which another can be computed.
+///
+/// # Errors
+/// Internal where the model does not declare it.
+pub fn parents<'a>(
+    cube: &Cube,
+    aggregate: &Aggregate,
+    lattice: &'a Lattice,
+) -> Result<Vec<&'a Aggregate>> {
+    let own = found(cube, aggregate, lattice)?;
+    let cuboids = lattice.cuboids(&cube.name).iter();
+    let others = cuboids.filter(|other| other.aggregate.name != aggregate.name);
+    let covering = others.filter(|other| other.covers(own, cube, lattice));
+    Ok(covering.map(|other| &other.aggregate).collect())
+}
+
+/// The plan that computes an aggregate, with the columns of [`aggregate_columns`], in the order of
+/// [`aggregate_order`].
 ///
 /// # Errors
 /// As [`aggregate_columns`]; not found where the release lacks the fact or a dimension.
 pub fn aggregate_plan(
     cube: &Cube,
     aggregate: &Aggregate,
+    building: &Building<'_>,
     context: &PlanContext<'_>,
 ) -> Result<LogicalPlan> {
+    let cuboid = found(cube, aggregate, context.lattice)?;
     let fact = context.model.fact(&aggregate.fact);
     let fact = fact.ok_or_else(|| unknown(cube, aggregate, &aggregate.fact))?;
-    let star = Star { context, cube, fact, catalog: None, shift: None };
-    let mut kept = Vec::new();
-    for name in &aggregate.columns {
-        let column = cube.column(name).ok_or_else(|| unknown(cube, aggregate, name))?;
-        if !star.relates(column) {
-            return Err(star.unrelated(&column.role));
+    let kept = match building.parent {
+        Some(parent) => {
+            let parent = context.lattice.cuboid(&cube.name, parent);
+            Some(parent.ok_or_else(|| Error::internal("an aggregate's parent is unknown"))?)
         }
-        kept.push(column);
+        None => None,
+    };
+    let star = Star { context, cube, fact, catalog: None, shift: None, kept };
+    let fresh = cuboid.computed(&star, building)?;
+    let columns = aggregate_columns(cube, aggregate, context.lattice)?;
+    let rows = match building.kept {
+        [] => LogicalPlanBuilder::from(fresh),
+        spans => {
+            let stays = stays(spans, building.months);
+            let names = columns.iter().map(|column| ident(&column.name));
+            let old = scan(context, None, &cuboid.table)?;
+            let old = old.filter(stays).and_then(|old| old.project(names.collect::<Vec<_>>()));
+            old.and_then(LogicalPlanBuilder::build)
+                .and_then(|old| LogicalPlanBuilder::from(fresh).union(old))
+                .map_err(defect)?
+        }
+    };
+    let order: Vec<SortExpr> =
+        cuboid.keys().into_iter().map(|name| ident(name).sort(true, false)).collect();
+    let rows = if order.is_empty() { Ok(rows) } else { rows.sort(order) };
+    rows.and_then(LogicalPlanBuilder::build).map_err(defect)
+}
+
+/// The months that stay as they are.
+fn stays(spans: &[(i32, i32)], computed: Option<&BTreeSet<i32>>) -> Expr {
+    let month = || ident(MONTH_PARTITION);
+    let within = spans.iter().map(|(from, to)| month().between(lit(*from), lit(*to)));
+    let within = within.reduce(Expr::or).unwrap_or_else(|| lit(false));
+    let computed = computed.into_iter().flatten().map(|month| lit(*month)).collect::<Vec<_>>();
+    within.and(month().in_list(computed, true))
+}
+
+impl Cuboid {
+    /// What tells rows apart, in the order of the table.
+    fn keys(&self) -> Vec<String> {
+        let month = self.by_month.then(|| MONTH_PARTITION.to_owned());
+        let roles = self.aggregate.roles.iter().map(|role| format!("{role}_key"));
+        month.into_iter().chain(roles).chain(self.aggregate.columns.iter().cloned()).collect()
     }
-    let expansion = states(cube, aggregate, context.model)?;
-    let atoms: Vec<&Atom> = expansion.atoms.iter().collect();
-    let roles = needed_roles(&kept, &atoms, context.model)?;
-    let groups: Vec<Expr> =
-        kept.iter().map(|column| star.column(column).alias(&column.name)).collect();
-    let mut inputs = groups;
-    let mut aggregated = Vec::new();
-    for (index, atom) in atoms.iter().enumerate() {
-        let input = format!("__x{index}");
-        let value = atom.inputs(context.model)?.into_iter().next();
-        let value = value.ok_or_else(|| Error::internal("an atom aggregates nothing"))?;
-        inputs.push(value.alias(&input));
-        aggregated.push(atom.aggregate(vec![ident(input)]).alias(atom_name(index)));
+
+    /// The rows computed from the star, a row a combination of keys.
+    fn computed(&self, star: &Star<'_>, building: &Building<'_>) -> Result<LogicalPlan> {
+        let (cube, model) = (star.cube, star.context.model);
+        let mut columns: Vec<&CubeColumn> = Vec::new();
+        for name in &self.aggregate.columns {
+            let column = cube.column(name).ok_or_else(|| unknown(cube, &self.aggregate, name))?;
+            if !star.relates(column) {
+                return Err(star.unrelated(&column.role));
+            }
+            columns.push(column);
+        }
+        let atoms: Vec<&Atom> = self.states.iter().map(|kept| &kept.atom).collect();
+        let mut inputs: Vec<Expr> = Vec::new();
+        if self.by_month {
+            inputs.push(fact_column(MONTH_PARTITION).alias(MONTH_PARTITION));
+        }
+        for role in &self.aggregate.roles {
+            let key = format!("{role}_key");
+            inputs.push(fact_column(&key).alias(key));
+        }
+        inputs.extend(columns.iter().map(|column| star.column(column).alias(&column.name)));
+        let mut aggregated = Vec::new();
+        for (index, kept) in self.states.iter().enumerate() {
+            let input = format!("__x{index}");
+            let state = match star.kept.and_then(|parent| parent.state(kept)) {
+                Some(column) => {
+                    inputs.push(fact_column(column).alias(&input));
+                    kept.state.kind.of_states(ident(input))
+                }
+                None => {
+                    inputs.push(kept.atom.value(model)?.alias(&input));
+                    kept.state.kind.of_rows(ident(input))
+                }
+            };
+            aggregated.push(state.alias(atom_name(index)));
+        }
+        let keys: Vec<Expr> = self.keys().into_iter().map(ident).collect();
+        let states = self.states.iter().enumerate().map(|(index, kept)| {
+            cast(ident(atom_name(index)), kept.ty.clone()).alias(&kept.column)
+        });
+        let stored: Vec<Expr> = keys.iter().cloned().chain(states).collect();
+        let roles = match star.kept {
+            Some(_) => star.roles(&columns, &[])?,
+            None => star.roles(&columns, &atoms)?,
+        };
+        let mut rows = star.relation(&roles, &BTreeSet::new())?;
+        if let Some(months) = building.months {
+            let months = months.iter().map(|month| lit(*month)).collect();
+            rows =
+                rows.filter(fact_column(MONTH_PARTITION).in_list(months, false)).map_err(defect)?;
+        }
+        rows.project(inputs)
+            .and_then(|rows| rows.aggregate(keys, aggregated))
+            .and_then(|grouped| grouped.project(stored))
+            .and_then(LogicalPlanBuilder::build)
+            .map_err(defect)
     }
-    let stored = aggregate.columns.iter().map(ident).chain(expansion.types.iter().enumerate().map(
-        |(index, ty)| {
-            cast(ident(atom_name(index)), ty.clone()).alias(atoms[index].state_column(cube))
-        },
-    ));
-    star.relation(&roles, &BTreeSet::new())?
-        .project(inputs)
-        .and_then(|rows| rows.aggregate(aggregate.columns.iter().map(ident), aggregated))
-        .and_then(|grouped| grouped.project(stored.collect::<Vec<_>>()))
-        .and_then(|stored| {
-            stored.sort(aggregate.columns.iter().map(|name| ident(name).sort(true, false)))
-        })
-        .and_then(LogicalPlanBuilder::build)
-        .map_err(defect)
+
+    /// The column of a state that is another's as well.
+    fn state(&self, of: &super::state::Kept) -> Option<&str> {
+        let own = self.states.iter().find(|own| own.state == of.state);
+        own.map(|own| own.column.as_str())
+    }
 }
 
 /// The input that stands for an aggregate's definition among what a release remembers.
 pub const AGGREGATE_DEFINITION: &str = "aggregate.definition";
 
-/// The fingerprints of a model's aggregates, by their tables.
-pub type Fingerprints = BTreeMap<String, String>;
-
-/// The fingerprints of all aggregates of a model.
-pub fn fingerprints(model: &Model) -> Fingerprints {
-    let declared = model.cubes.iter().flat_map(|cube| {
-        cube.aggregates.iter().map(move |aggregate| {
-            (cube.aggregate_table(aggregate), aggregate_fingerprint(cube, aggregate, model))
-        })
-    });
-    declared.collect()
-}
-
 /// A fingerprint of whatever in the model decides what an aggregate's table holds: its own
 /// declaration, the columns it keeps as the cube has them, the measures, fact and dimensions.
-pub fn aggregate_fingerprint(cube: &Cube, aggregate: &Aggregate, model: &Model) -> String {
-    let tables = aggregate_sources(aggregate, model);
+pub(super) fn fingerprint(cube: &Cube, aggregate: &Aggregate, model: &Model) -> String {
+    let tables = aggregate_sources(cube, aggregate, model);
     let dimensions = model.dimensions.iter().filter(|d| tables.contains(&d.table()));
     let dimensions: Vec<_> = dimensions.collect();
     let columns: Vec<_> = aggregate.columns.iter().map(|name| cube.column(name)).collect();
@@ -113,65 +229,47 @@ pub fn aggregate_fingerprint(cube: &Cube, aggregate: &Aggregate, model: &Model) 
     let measures = &cube.measures;
     let views: Vec<_> =
         cube.dimensions.iter().filter_map(|offered| offered.view.as_ref()).collect();
-    let text =
-        format!("{aggregate:?}\n{columns:?}\n{measures:?}\n{fact:?}\n{dimensions:?}\n{views:?}");
+    let text = format!(
+        "{FORM}\n{aggregate:?}\n{columns:?}\n{measures:?}\n{fact:?}\n{dimensions:?}\n{views:?}"
+    );
     Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// The tables that an aggregate is computed from: its fact, and the dimensions in its roles.
-pub fn aggregate_sources(aggregate: &Aggregate, model: &Model) -> BTreeSet<String> {
-    let Some(fact) = model.fact(&aggregate.fact) else {
-        return BTreeSet::new();
-    };
-    let dimensions = fact.roles.iter().filter_map(|role| model.dimension(&role.dimension));
-    dimensions.map(|dimension| dimension.table()).chain([fact.table()]).collect()
+/// The tables that an aggregate is computed from: its fact, and the dimensions whose columns it
+/// keeps by value. What is kept by key alone, or counted, does not depend on what the dimension says.
+pub fn aggregate_sources(cube: &Cube, aggregate: &Aggregate, model: &Model) -> BTreeSet<String> {
+    let Some(fact) = model.fact(&aggregate.fact) else { return BTreeSet::new() };
+    let roles = looked_into(cube, aggregate);
+    let dimensions = roles.iter().filter_map(|(role, _)| dimension_table(fact, role, model));
+    dimensions.chain([fact.table()]).collect()
 }
 
-/// Whether an aggregate keeps the state of a base measure, itself or for a measure built on it.
-pub(super) fn keeps(cube: &Cube, aggregate: &Aggregate, base: &str) -> bool {
-    base_measures(cube, &aggregate.measures).iter().any(|kept| kept == base)
-}
-
-/// The states an aggregate keeps.
-fn states(cube: &Cube, aggregate: &Aggregate, model: &Model) -> Result<Expansion> {
-    let base = base_measures(cube, &aggregate.measures);
-    let expansion = Expansion::new(
-        cube,
-        model,
-        &base.iter().map(|name| Asked::here(name)).collect::<Vec<_>>(),
-    )?;
-    for atom in &expansion.atoms {
-        if atom.context.fact != aggregate.fact {
-            return Err(unknown(cube, aggregate, &atom.measure)
-                .with("fact of the measure", &atom.context.fact));
-        }
-        if atom.merge(super::marker_state()).is_none() {
-            return Err(Error::user(format!(
-                "aggregate `{}` cannot keep measure `{}`: its values do not add up",
-                aggregate.name, atom.measure
-            ))
-            .with("cube", &cube.name));
+/// The roles of the fact whose columns an aggregate keeps by value, each with the attributes.
+pub fn looked_into<'a>(
+    cube: &'a Cube,
+    aggregate: &Aggregate,
+) -> Vec<(&'a str, Vec<&'a CubeColumn>)> {
+    let mut roles: Vec<(&str, Vec<&CubeColumn>)> = Vec::new();
+    let columns = aggregate.columns.iter().filter_map(|name| cube.column(name));
+    for column in columns.filter(|column| column.dimension.is_some()) {
+        let role = cube.fact_role(&column.role);
+        match roles.iter_mut().find(|(known, _)| *known == role) {
+            Some((_, columns)) => columns.push(column),
+            None => roles.push((role, vec![column])),
         }
     }
-    Ok(expansion)
+    roles
 }
 
-/// The measures that aggregate rows, among these and those they are computed from.
-fn base_measures(cube: &Cube, names: &[String]) -> Vec<String> {
-    let mut base: Vec<String> = Vec::new();
-    let mut pending: Vec<String> = names.iter().rev().cloned().collect();
-    let mut seen = std::collections::HashSet::new();
-    while let Some(name) = pending.pop() {
-        let Some(measure) = cube.measure(&name) else { continue };
-        if !seen.insert(name.clone()) {
-            continue;
-        }
-        match measure.kind.uses().as_slice() {
-            [] => base.push(name),
-            uses => pending.extend(uses.iter().rev().map(|name| (*name).to_owned())),
-        }
-    }
-    base
+fn dimension_table(fact: &Fact, role: &str, model: &Model) -> Option<String> {
+    Some(model.dimension(&fact.role(role)?.dimension)?.table())
+}
+
+fn found<'a>(cube: &Cube, aggregate: &Aggregate, lattice: &'a Lattice) -> Result<&'a Cuboid> {
+    let cuboid = lattice.cuboid(&cube.name, &aggregate.name);
+    cuboid.ok_or_else(|| {
+        Error::internal("an aggregate is not in the lattice").with("aggregate", &aggregate.name)
+    })
 }
 
 fn unknown(cube: &Cube, aggregate: &Aggregate, name: &str) -> Error {

@@ -16,6 +16,9 @@
 //! What is aggregated is in `atom.rs`, which measures are made of it in `leaf.rs` and `measure.rs`. Semi-additive
 //! measures are in `ends.rs` and `by_set.rs`, windows of days in `running.rs`.
 //!
+//! Aggregates: which answer for what in `lattice.rs`, what they keep in `state.rs` and `sketch.rs`, how they are
+//! computed in `cuboid.rs`.
+//!
 //! SQL over a cube comes through `sql.rs`, `AT` through `at.rs`; what SQL must not do is in `safe.rs`.
 //!
 //! Where a verb lives: slice and dice in `slice.rs`, roll up (totals) in `roll_up.rs`, pivot in
@@ -36,6 +39,7 @@ mod dense;
 mod ends;
 mod frame;
 mod having;
+mod lattice;
 mod leaf;
 mod look_up;
 mod marker;
@@ -50,9 +54,11 @@ mod route;
 mod running;
 mod safe;
 mod scalar_sql;
+mod sketch;
 mod slice;
 mod sql;
 mod star;
+mod state;
 mod subquery;
 mod top;
 mod wanted;
@@ -61,9 +67,10 @@ pub use at::{AT_ALL, AT_SET, AT_VISIBLE, AT_WHERE, modifier_functions};
 pub use cube_query::{CubeQuery, Except, MemberRange, OrderBy, Slice, Top, Totals};
 pub use cube_table::CubeTable;
 pub use cuboid::{
-    AGGREGATE_DEFINITION, Fingerprints, aggregate_columns, aggregate_fingerprint, aggregate_plan,
-    aggregate_sources, fingerprints,
+    AGGREGATE_DEFINITION, Building, aggregate_columns, aggregate_order, aggregate_plan,
+    aggregate_sources, looked_into, parents,
 };
+pub use lattice::Lattice;
 pub use marker::measure_function;
 pub use others::best_members;
 pub use pivot::{Members, pivot_members};
@@ -84,7 +91,7 @@ pub trait StarTables {
     fn table(&self, catalog: Option<&str>, name: &str) -> Option<Arc<dyn TableSource>>;
 
     /// The fingerprint of the definition that an aggregate's table was built by, if the release
-    /// says so (see [`aggregate_fingerprint`]).
+    /// says so (see [`Lattice::fingerprint`]).
     fn built_by(&self, catalog: Option<&str>, name: &str) -> Option<&str>;
 
     /// How many rows the table has, where that is known.
@@ -99,8 +106,8 @@ pub struct PlanContext<'a> {
     pub model: &'a Model,
     /// The release's tables.
     pub tables: &'a dyn StarTables,
-    /// What the model's aggregates are built by.
-    pub fingerprints: &'a Fingerprints,
+    /// The model's aggregates.
+    pub lattice: &'a Lattice,
     /// Whether aggregates may answer.
     pub use_aggregates: bool,
 }
@@ -117,9 +124,4 @@ pub struct Planned {
 /// A plan could not be built from parts that were checked before: our defect.
 fn defect(error: DataFusionError) -> Error {
     Error::internal("a cube question could not be planned").caused_by(error)
-}
-
-/// A stand-in for a state's column, to ask whether states add up.
-fn marker_state() -> datafusion::logical_expr::Expr {
-    datafusion::logical_expr::ident("state")
 }

@@ -5,7 +5,7 @@
 //! one column a member and measure.
 
 use super::ask::{Ask, group_name, total_name};
-use super::measure::Asked;
+use super::measure::{Asked, Expansion};
 use super::{CubeQuery, PlanContext, Planned, defect, names, slice};
 use crate::error::{Error, Result};
 use crate::model::Cube;
@@ -42,19 +42,29 @@ pub fn pivot_members(query: &CubeQuery, context: &PlanContext<'_>) -> Result<Opt
         groups.extend(columns.into_iter().map(|column| ident(&column.name)));
     }
     let across = groups.len();
+    let measures: Vec<Asked> = query.measures.iter().map(|name| Asked::here(name)).collect();
+    let expansion = Expansion::new(cube, context.model, &measures)?;
+    // What runs up to the end of a row's period may have members that the end of all does not.
+    if expansion.atoms.iter().any(|atom| atom.context.running.is_some()) {
+        for name in &query.rows {
+            let columns = names::resolve(cube, context.model, name)?;
+            groups.extend(columns.into_iter().map(|column| ident(&column.name)));
+        }
+    }
     let ask = Ask {
         cube,
         catalog: None,
         groups,
         grouping_sets: None,
         predicates: slice::predicates(query, cube, context.model)?,
-        measures: query.measures.iter().map(|name| Asked::here(name)).collect(),
+        measures,
     };
     let Planned { plan, routing } = ask.plan(context)?;
     let members: Vec<Expr> = (0..across).map(|index| ident(group_name(index))).collect();
     let order: Vec<_> = members.iter().map(|member| member.clone().sort(true, false)).collect();
     let plan = LogicalPlanBuilder::from(plan)
         .project(members)
+        .and_then(LogicalPlanBuilder::distinct)
         .and_then(|members| members.sort(order))
         .and_then(|sorted| sorted.limit(0, Some(MOST_MEMBERS + 1)))
         .and_then(LogicalPlanBuilder::build)

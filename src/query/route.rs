@@ -1,19 +1,23 @@
 //! Routing: which declared aggregate answers a part of a question, and if none, why.
 //!
 //! An aggregate answers if it is in the release, was built by the definition that the model has
-//! now, keeps every column that the part groups or filters by, and keeps a mergeable state of
+//! now, answers for every column that the part groups or filters by, and keeps a state of
 //! everything aggregated. It was built in the same release from the same rows, so the answer is
-//! the base's.
+//! the base's. Of those that answer, the one with the fewest rows is taken.
 
 use super::PlanContext;
 use super::atom::Atom;
 use super::context::Context;
-use crate::model::{Aggregate, Cube};
+use super::lattice::{Cuboid, Places};
+use crate::model::Cube;
 use std::collections::BTreeSet;
+
+/// So many aggregates are said why they do not answer: those that lack least.
+const EXPLAINED: usize = 3;
 
 /// The aggregate that answers, and the sentence that says so or why none does.
 pub(super) struct Route<'a> {
-    pub(super) aggregate: Option<&'a Aggregate>,
+    pub(super) cuboid: Option<&'a Cuboid>,
     pub(super) reason: String,
 }
 
@@ -28,72 +32,91 @@ pub(super) struct Part<'a> {
 }
 
 /// Chooses the smallest aggregate that answers.
-pub(super) fn route<'a>(part: &Part<'a>, planning: &PlanContext<'_>) -> Route<'a> {
+pub(super) fn route<'a>(part: &Part<'_>, planning: &PlanContext<'a>) -> Route<'a> {
     let subject = part.context.describe();
-    let base = |why: String| Route { aggregate: None, reason: format!("{subject}: {why}") };
+    let base = |why: String| Route { cuboid: None, reason: format!("{subject}: {why}") };
     if !planning.use_aggregates {
         return base("base rows, aggregates are switched off".to_owned());
     }
-    if part.context.shift.is_some() {
-        return base("base rows, a period shift moves single days".to_owned());
-    }
-    if part.context.running.is_some() {
-        return base("base rows, a window is made of single days".to_owned());
-    }
-    if part.context.daily.is_some() {
-        return base("base rows, single days are added up first".to_owned());
-    }
-    let mut refusals = Vec::new();
-    let mut answering = Vec::new();
-    let declared = part.cube.aggregates.iter().filter(|a| a.fact == part.context.fact);
-    for aggregate in declared {
-        let table = part.cube.aggregate_table(aggregate);
-        match refusal(part, aggregate, planning, &table) {
-            Some(why) => refusals.push(format!("{} {why}", aggregate.name)),
-            None => {
-                let rows = planning.tables.rows(part.catalog, &table);
-                answering.push((rows.unwrap_or(u64::MAX), aggregate.columns.len(), aggregate));
-            }
-        }
-    }
-    match answering.into_iter().min_by_key(|(rows, columns, _)| (*rows, *columns)) {
-        Some((_, _, aggregate)) => Route {
-            aggregate: Some(aggregate),
-            reason: format!("{subject}: aggregate {} answers", aggregate.name),
+    let lattice = planning.lattice;
+    let asked = lattice.places(&part.cube.name, part.columns);
+    let of_fact = lattice.cuboids(&part.cube.name).iter();
+    let of_fact = of_fact.filter(|cuboid| cuboid.aggregate.fact == part.context.fact);
+    let of_fact: Vec<&Cuboid> = of_fact.collect();
+    let answering = of_fact.iter().filter(|cuboid| cuboid.answers(&asked));
+    let answering = answering.filter(|cuboid| refusal(part, cuboid, planning).is_none());
+    let rows = |cuboid: &Cuboid| planning.tables.rows(part.catalog, &cuboid.table);
+    let columns = |cuboid: &Cuboid| cuboid.aggregate.columns.len() + cuboid.aggregate.roles.len();
+    let smallest =
+        answering.min_by_key(|cuboid| (rows(cuboid).unwrap_or(u64::MAX), columns(cuboid))).copied();
+    match smallest {
+        Some(cuboid) => Route {
+            cuboid: Some(cuboid),
+            reason: format!("{subject}: aggregate {} answers", cuboid.aggregate.name),
         },
-        None if refusals.is_empty() => base("base rows, no aggregate is declared".to_owned()),
-        None => base(format!("base rows; {}", refusals.join("; "))),
+        None if of_fact.is_empty() => base("base rows, no aggregate is declared".to_owned()),
+        None => base(format!("base rows; {}", refusals(part, &asked, of_fact, planning))),
     }
 }
 
-/// Why an aggregate cannot answer; `None` if it can.
-fn refusal(
+/// Why aggregates do not answer, the nearest first.
+fn refusals(
     part: &Part<'_>,
-    aggregate: &Aggregate,
+    asked: &Places,
+    mut cuboids: Vec<&Cuboid>,
     planning: &PlanContext<'_>,
-    table: &str,
+) -> String {
+    let count = cuboids.len();
+    cuboids.sort_by_key(|cuboid| cuboid.lacks(asked));
+    let said = cuboids.iter().take(EXPLAINED).map(|cuboid| {
+        let missing = missing(part, cuboid, asked, planning);
+        let why = missing.or_else(|| refusal(part, cuboid, planning)).unwrap_or_default();
+        format!("{} {why}", cuboid.aggregate.name)
+    });
+    let mut said: Vec<String> = said.collect();
+    if count > EXPLAINED {
+        said.push(format!("nor do {} others", count - EXPLAINED));
+    }
+    said.join("; ")
+}
+
+/// The columns that an aggregate does not answer for, in words.
+fn missing(
+    part: &Part<'_>,
+    cuboid: &Cuboid,
+    asked: &Places,
+    planning: &PlanContext<'_>,
 ) -> Option<String> {
-    if planning.tables.table(part.catalog, table).is_none() {
+    if cuboid.answers(asked) {
+        return None;
+    }
+    let lacks = |name: &&String| {
+        let alone = planning.lattice.places(&part.cube.name, [*name]);
+        !cuboid.answers(&alone)
+    };
+    let names: Vec<&str> = part.columns.iter().filter(lacks).map(String::as_str).collect();
+    Some(format!("does not keep {}", names.join(", ")))
+}
+
+/// Why an aggregate that answers for all columns does not answer; `None` if it does.
+fn refusal(part: &Part<'_>, cuboid: &Cuboid, planning: &PlanContext<'_>) -> Option<String> {
+    if planning.tables.table(part.catalog, &cuboid.table).is_none() {
         return Some("is not built in this release".to_owned());
     }
-    let wanted = planning.fingerprints.get(table).map(String::as_str);
-    if wanted.is_none() || planning.tables.built_by(part.catalog, table) != wanted {
+    if planning.tables.built_by(part.catalog, &cuboid.table) != Some(&cuboid.fingerprint) {
         return Some("was built by another definition".to_owned());
     }
-    let missing: Vec<&str> = part
-        .columns
-        .iter()
-        .filter(|column| !aggregate.columns.contains(column))
-        .map(String::as_str)
-        .collect();
-    if !missing.is_empty() {
-        return Some(format!("does not keep {}", missing.join(", ")));
-    }
     part.atoms.iter().find_map(|atom| {
-        if atom.merge(super::marker_state()).is_none() {
-            return Some(format!("cannot add up {}", atom.measure));
+        if let Some(role) = cuboid.lacks_role(part.context, atom) {
+            return Some(format!(
+                "does not keep {role} as a whole, by which {} goes",
+                atom.measure
+            ));
         }
-        let kept = super::cuboid::keeps(part.cube, aggregate, &atom.measure);
-        (!kept).then(|| format!("does not keep {}", atom.measure))
+        match cuboid.computes(atom) {
+            Some(_) => None,
+            None if atom.state().is_none() => Some(format!("cannot add up {}", atom.measure)),
+            None => Some(format!("does not keep {}", atom.measure)),
+        }
     })
 }

@@ -6,13 +6,14 @@
 //! back upon, from the calendar itself, so that a period without rows has its window too; and both
 //! are joined.
 
-use super::ask::{Ask, ROWS, group_name, needed_roles, of_rows};
-use super::atom::Atom;
+use super::ask::{Ask, ROWS, group_name, of_rows};
+use super::atom::{Atom, Function};
 use super::by_set::values_of;
 use super::context::Running;
 use super::defect;
 use super::star::{Star, day_column};
-use crate::error::Result;
+use super::state::Kind;
+use crate::error::{Error, Result};
 use crate::model::{Dimension, Window};
 use arrow::datatypes::DataType;
 use datafusion::common::{Column, JoinType, ScalarValue};
@@ -44,6 +45,18 @@ fn input_name(atom: usize, place: usize) -> String {
     format!("__x{atom}_{place}")
 }
 
+/// The state of a day from which an atom is computed: one that an aggregate keeps, or that of plain
+/// values.
+fn state_of_day(star: &Star<'_>, atom: &Atom) -> Option<Kind> {
+    let adds_up = !matches!(atom.function, Function::SumAtEnd(_));
+    let of_rows = || atom.state().map(|s| s.kind).filter(|kind| adds_up && kind.is_plain());
+    match (star.merged(atom), star.kept) {
+        (Some(kept), _) => Some(kept.state.kind),
+        (None, Some(_)) => None,
+        (None, None) => of_rows(),
+    }
+}
+
 impl Ask<'_> {
     /// A context whose rows are those of windows: key columns, then `__a<index>` of its atoms.
     pub(super) fn plan_running(
@@ -55,7 +68,7 @@ impl Ask<'_> {
         let first = atoms.first().map(|(_, atom)| atom.measure.as_str()).unwrap_or_default();
         self.check_periods(&running.role, first)?;
         let calendar = self.groups_of(&running.role);
-        let by_day = atoms.iter().all(|(_, atom)| atom.merge(super::marker_state()).is_some());
+        let by_day = atoms.iter().all(|(_, atom)| state_of_day(star, atom).is_some());
         let rows = self.rows_of_days(&running.role, atoms, star, by_day)?;
         let periods = self.periods_and_days(&running.role, star)?;
         let mut sets = Vec::new();
@@ -67,12 +80,13 @@ impl Ask<'_> {
                 .clone()
                 .join(windows, JoinType::Inner, (vec![DAY], vec![SEEN]), None)
                 .map_err(defect)?;
-            let values = |index: usize, atom: &Atom| match by_day {
-                true => atom.merge(ident(input_name(index, 0))),
-                false => {
+            let values = |index: usize, atom: &Atom| match state_of_day(star, atom) {
+                Some(kind) if by_day => Some(kind.answer(ident(input_name(index, 0)))),
+                _ => {
                     let inputs = (0..).map(|place| input_name(index, place));
                     let has = |name: &String| rows.schema().has_column_with_unqualified_name(name);
-                    Some(atom.aggregate(inputs.take_while(has).map(ident).collect()))
+                    let inputs = inputs.take_while(has).map(ident).collect();
+                    Some(star.aggregation(atom, inputs))
                 }
             };
             sets.push((set, seen, values_of(atoms, values)?));
@@ -90,7 +104,6 @@ impl Ask<'_> {
         star: &Star<'_>,
         by_day: bool,
     ) -> Result<LogicalPlanBuilder> {
-        let model = star.context.model;
         let conditions = self.predicates.iter().flat_map(split_conjunction);
         let conditions: Vec<&Expr> =
             conditions.filter(|condition| !self.is_about(role, condition)).collect();
@@ -100,7 +113,7 @@ impl Ask<'_> {
         let exprs = groups.iter().map(|(_, group)| *group).chain(conditions.iter().copied());
         let needed = self.columns_of(exprs)?;
         let only: Vec<&Atom> = atoms.iter().map(|(_, atom)| *atom).collect();
-        let mut roles = needed_roles(&needed, &only, model)?;
+        let mut roles = star.roles(&needed, &only)?;
         roles.insert(role.to_owned());
         let held = self.held_roles().into_iter().filter(|held| held != role);
         let base = star.relation(&roles, &held.collect::<BTreeSet<_>>())?;
@@ -111,7 +124,7 @@ impl Ask<'_> {
         columns.push(day.alias(DAY));
         let mut inputs = Vec::new();
         for (index, atom) in atoms {
-            for (place, input) in atom.inputs(model)?.into_iter().enumerate() {
+            for (place, input) in star.inputs(atom)?.into_iter().enumerate() {
                 columns.push(input.alias(input_name(*index, place)));
                 inputs.push(input_name(*index, place));
             }
@@ -135,11 +148,16 @@ impl Ask<'_> {
         }
         let keys: Vec<Expr> =
             groups.iter().map(|(index, _)| ident(group_name(*index))).chain([ident(DAY)]).collect();
-        let state = |(index, atom): &(usize, &Atom)| {
-            let inputs = vec![ident(input_name(*index, 0))];
-            atom.aggregate(inputs).alias(format!("__s{index}"))
-        };
-        let states: Vec<Expr> = atoms.iter().map(state).collect();
+        let mut states = Vec::new();
+        for (index, atom) in atoms {
+            let input = ident(input_name(*index, 0));
+            let state = match (star.merged(atom), state_of_day(star, atom)) {
+                (Some(kept), _) => kept.state.kind.of_states(input),
+                (None, Some(kind)) => kind.of_rows(input),
+                (None, None) => return Err(Error::internal("a day's values have no state")),
+            };
+            states.push(state.alias(format!("__s{index}")));
+        }
         let named = atoms
             .iter()
             .map(|(index, _)| ident(format!("__s{index}")).alias(input_name(*index, 0)));

@@ -99,6 +99,7 @@ pub(super) fn literal(column: &CubeColumn, member: &Value) -> Result<Expr> {
             let days = day.signed_duration_since(NaiveDate::default()).num_days();
             ScalarValue::Date32(Some(i32::try_from(days).map_err(|_| wrong())?))
         }
+        ColumnType::Binary => return Err(wrong()),
         ColumnType::Timestamp => {
             let moment = DateTime::parse_from_rfc3339(&text)
                 .map(|at| at.timestamp_micros())

@@ -3,8 +3,10 @@
 //! Joins are inner: loading gives every fact row a member of every role (the unknown one where it
 //! must), so no row is dropped, and one at most, so none is repeated.
 
-use super::atom::{FACT, fact_column};
+use super::atom::{Atom, FACT, fact_column};
 use super::context::Shift;
+use super::lattice::{Computed, Cuboid};
+use super::state::Kept;
 use super::{PlanContext, defect};
 use crate::error::{Error, Result};
 use crate::model::{Cube, CubeColumn, Dimension, Fact, FactRole, View};
@@ -25,6 +27,8 @@ pub(super) struct Star<'a> {
     pub(super) catalog: Option<&'a str>,
     /// A calendar role whose days stand for earlier ones.
     pub(super) shift: Option<&'a Shift>,
+    /// The aggregate whose rows stand for the fact's.
+    pub(super) kept: Option<&'a Cuboid>,
 }
 
 impl Star<'_> {
@@ -36,7 +40,8 @@ impl Star<'_> {
         roles: &BTreeSet<String>,
         held: &BTreeSet<String>,
     ) -> Result<LogicalPlanBuilder> {
-        let fact = self.scan(&self.fact.table(), FACT)?;
+        let table = self.kept.map_or_else(|| self.fact.table(), |kept| kept.table.clone());
+        let fact = self.scan(&table, FACT)?;
         let (first, then): (Vec<_>, Vec<_>) = roles.iter().partition(|role| held.contains(*role));
         first.into_iter().chain(then).try_fold(LogicalPlanBuilder::from(fact), |joined, name| {
             let role = self.fact.role(self.cube.fact_role(name));
@@ -56,8 +61,64 @@ impl Star<'_> {
     /// A cube column in the relation.
     pub(super) fn column(&self, column: &CubeColumn) -> Expr {
         match column.dimension {
+            _ if self.is_kept(column) => fact_column(&column.name),
             Some(_) => Expr::Column(Column::new(Some(&column.role), &column.column.name)),
             None => fact_column(&column.column.name),
+        }
+    }
+
+    /// Whether an aggregate's own row has the column's value. Of a calendar whose days stand for
+    /// others it has not.
+    fn is_kept(&self, column: &CubeColumn) -> bool {
+        let is_shifted = self.shift.is_some_and(|shift| shift.role == column.role);
+        !is_shifted && self.kept.is_some_and(|kept| kept.holds(&column.name))
+    }
+
+    /// The roles to join: those of columns, and those that atoms look into.
+    pub(super) fn roles(
+        &self,
+        columns: &[&CubeColumn],
+        atoms: &[&Atom],
+    ) -> Result<BTreeSet<String>> {
+        let model = self.context.model;
+        let looked_up = |column: &&&CubeColumn| column.dimension.is_some() && !self.is_kept(column);
+        let of_columns = columns.iter().filter(looked_up);
+        let mut roles: BTreeSet<String> = of_columns.map(|column| column.role.clone()).collect();
+        for atom in atoms {
+            roles.extend(atom.roles_beside(model)?);
+            if self.merged(atom).is_none() {
+                roles.extend(atom.counted_roles(model)?);
+            }
+        }
+        Ok(roles)
+    }
+
+    /// The state from which an atom is computed, if it is computed from one.
+    pub(super) fn merged(&self, atom: &Atom) -> Option<&Kept> {
+        match self.kept?.computes(atom)? {
+            Computed::Merged(kept) => Some(kept),
+            Computed::Counted => None,
+        }
+    }
+
+    /// What is aggregated for an atom, then what else it looks at.
+    pub(super) fn inputs(&self, atom: &Atom) -> Result<Vec<Expr>> {
+        let model = self.context.model;
+        match self.merged(atom) {
+            None => atom.inputs(model),
+            Some(kept) => {
+                Ok([fact_column(&kept.column)].into_iter().chain(atom.beside(model)?).collect())
+            }
+        }
+    }
+
+    /// The aggregation of an atom over columns that hold its inputs.
+    pub(super) fn aggregation(&self, atom: &Atom, mut inputs: Vec<Expr>) -> Expr {
+        match self.merged(atom) {
+            Some(kept) if atom.context.daily.is_none() && !inputs.is_empty() => {
+                kept.state.kind.answer(inputs.swap_remove(0))
+            }
+            _ => atom.aggregate(inputs),
         }
     }
 

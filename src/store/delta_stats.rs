@@ -32,7 +32,7 @@ pub(crate) fn stats(columns: &[Column], file: &DataFile) -> String {
 fn bounds(ty: ColumnType, statistics: &ColumnStatistics) -> (Option<String>, Option<String>) {
     let (min, max) = (statistics.min.as_deref(), statistics.max.as_deref());
     match ty {
-        ColumnType::Text | ColumnType::Boolean => (None, None),
+        ColumnType::Text | ColumnType::Boolean | ColumnType::Binary => (None, None),
         ColumnType::Int16 | ColumnType::Int32 | ColumnType::Int64 | ColumnType::Decimal { .. } => {
             (min.map(str::to_owned), max.map(str::to_owned))
         }

@@ -14,5 +14,6 @@ pub(crate) fn delta_type(ty: ColumnType) -> String {
         ColumnType::Decimal { precision, scale } => format!("decimal({precision},{scale})"),
         ColumnType::Date => "date".to_owned(),
         ColumnType::Timestamp => "timestamp".to_owned(),
+        ColumnType::Binary => "binary".to_owned(),
     }
 }

@@ -112,9 +112,11 @@ fn cube_columns_have_plain_names_where_they_are_unique() {
     assert_eq!(name("buyer", "city"), "buyer_city");
     assert_eq!(name("receipt_no", "receipt_no"), "receipt_no");
     assert!(cube.column("city").is_none());
-    // `store.city` in the aggregate is the same column.
+    // `store.city` in the aggregate is the same column; with a level comes all that is above it.
     let columns = &cube.aggregates.first().unwrap().columns;
-    assert_eq!(columns, &["year", "month", "region", "store_name", "store_city"]);
+    let levels = ["year", "quarter", "fiscal_year", "fiscal_quarter", "month"];
+    let expected = [&levels[..], &["region", "store_city", "store_id", "store_name"]].concat();
+    assert_eq!(columns, &expected);
 }
 
 #[test]

@@ -4,7 +4,7 @@ use super::arrays::{boolean, column, optional, optional_count, text};
 use super::{SystemSource, SystemTable};
 use crate::error::Result;
 use crate::model::{Aggregate, Column, ColumnType, Cube};
-use crate::query::{AGGREGATE_DEFINITION, aggregate_fingerprint};
+use crate::query::AGGREGATE_DEFINITION;
 use crate::store::TableState;
 use arrow::array::ArrayRef;
 use async_trait::async_trait;
@@ -29,7 +29,8 @@ impl SystemTable for Aggregates {
             column("aggregate", ColumnType::Text, "its name"),
             column("table_name", ColumnType::Text, "its table in the schema warehouse"),
             column("fact", ColumnType::Text, "the fact it summarises"),
-            column("columns", ColumnType::Text, "the cube columns it keeps"),
+            column("dimensions", ColumnType::Text, "the roles it keeps as a whole"),
+            column("columns", ColumnType::Text, "the cube columns it keeps by value"),
             column("measures", ColumnType::Text, "the measures it keeps"),
             column(
                 "in_release",
@@ -55,6 +56,7 @@ impl SystemTable for Aggregates {
             text(declared.iter().map(|row| &row.aggregate.name)),
             text(declared.iter().map(|row| &row.table)),
             text(declared.iter().map(|row| &row.aggregate.fact)),
+            text(declared.iter().map(|row| row.aggregate.roles.join(", "))),
             text(declared.iter().map(|row| row.aggregate.columns.join(", "))),
             text(declared.iter().map(|row| row.aggregate.measures.join(", "))),
             boolean(declared.iter().map(|row| row.state.is_some())),
@@ -75,10 +77,12 @@ struct Row<'a> {
 impl<'a> Row<'a> {
     fn new(source: &'a SystemSource, cube: &'a Cube, aggregate: &'a Aggregate) -> Self {
         let table = cube.aggregate_table(aggregate);
-        let definition = aggregate_fingerprint(cube, aggregate, &source.model);
+        let definition = source.lattice.fingerprint(&cube.name, &table);
         let built_by =
             source.release.inputs.get(&table).and_then(|by| by.get(AGGREGATE_DEFINITION));
-        let is_of_now = built_by.and_then(|by| by.first()).is_some_and(|b| b.sha256 == definition);
+        let is_of_now = built_by
+            .and_then(|by| by.first())
+            .is_some_and(|b| Some(b.sha256.as_str()) == definition);
         let state = source.release.tables.get(&table).filter(|_| is_of_now);
         Self { cube, aggregate, table, state }
     }

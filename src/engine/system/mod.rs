@@ -17,6 +17,7 @@ use super::errors::to_datafusion;
 use super::scope::QueryScope;
 use crate::error::{Error, Result};
 use crate::model::{Column, Model, plan_schema};
+use crate::query::Lattice;
 use crate::store::{Release, Warehouse};
 use arrow::array::ArrayRef;
 use arrow::datatypes::SchemaRef;
@@ -36,6 +37,8 @@ pub(crate) struct SystemSource {
     pub(crate) warehouse: Warehouse,
     /// The model.
     pub(crate) model: Arc<Model>,
+    /// Its aggregates.
+    pub(crate) lattice: Arc<Lattice>,
     /// The session's release.
     pub(crate) release: Arc<Release>,
 }

@@ -149,6 +149,7 @@ fn fits(from: &DataType, ty: ColumnType) -> bool {
     match ty {
         ColumnType::Text => is_text_type(from),
         ColumnType::Boolean => *from == DataType::Boolean,
+        ColumnType::Binary => false,
         ColumnType::Date | ColumnType::Timestamp => {
             matches!(from, DataType::Date32 | DataType::Date64 | DataType::Timestamp(..))
         }
@@ -168,7 +169,7 @@ fn is_lossless(from: &DataType, ty: ColumnType) -> bool {
         ColumnType::Float64 => {
             from.is_integer() && !matches!(from, DataType::Int64 | DataType::UInt64)
         }
-        ColumnType::Boolean | ColumnType::Date => false,
+        ColumnType::Boolean | ColumnType::Date | ColumnType::Binary => false,
     }
 }
 

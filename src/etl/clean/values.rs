@@ -2,6 +2,7 @@
 
 use super::parse::{self, plain};
 use crate::model::ColumnType;
+use arrow::array::new_null_array;
 use arrow::array::{
     ArrayRef, ArrowPrimitiveType, BooleanBufferBuilder, BooleanBuilder, PrimitiveArray,
     StringBuilder,
@@ -63,6 +64,11 @@ pub(super) fn column<'a>(
             };
             let values = primitives::<TimestampMicrosecondType>(texts, wrong, |_| None, exact);
             Arc::new(values.with_timezone("UTC"))
+        }
+        ColumnType::Binary => {
+            let given = texts.enumerate().filter(|(_, text)| text.is_some());
+            let rows = given.map(|(row, _)| wrong(row, "no source has bytes".to_owned())).count();
+            new_null_array(&ty.arrow(), rows)
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Declared aggregates: columns and measures that the cube has and a cuboid can keep.
 
 use super::super::document::{AggregateFields, Text};
-use super::super::{Aggregate, Cube, CubeColumn, End, Fact, MeasureKind, OverTime};
+use super::super::{Aggregate, ColumnType, Cube, CubeColumn, Fact, Level, MeasureKind, OverTime};
 use super::cube::Scope;
 use super::sheet::Sheet;
 
@@ -11,6 +11,7 @@ pub(super) fn forms(aggregates: &[AggregateFields], sheet: &mut Sheet<'_>) {
     for fields in aggregates {
         sheet.name("aggregate", &fields.name);
         sheet.description("aggregate", &fields.name, fields.description.as_ref());
+        sheet.unique("dimension", &fields.dimensions);
         sheet.unique("column", &fields.columns);
         sheet.unique("measure", &fields.measures);
         if fields.measures.is_empty() {
@@ -31,10 +32,17 @@ pub(super) fn resolve(
     let mut aggregates = Vec::new();
     for fields in documents {
         let Some(fact) = scope.fact(fields.fact.as_ref(), &fields.name, sheet) else { continue };
-        let columns = fields.columns.iter().filter_map(|name| column(name, cube, fact, sheet));
-        let columns = columns.collect();
+        let roles = fields.dimensions.iter().filter_map(|name| role(name, cube, fact, sheet));
+        let roles: Vec<String> = roles.collect();
+        let mut columns: Vec<String> = Vec::new();
+        for name in &fields.columns {
+            let Some(column) = column(name, cube, fact, sheet) else { continue };
+            let above = above(column, cube, scope);
+            let new = above.into_iter().filter(|name| !columns.contains(name));
+            columns.extend(new.collect::<Vec<_>>());
+        }
         for name in &fields.measures {
-            measure(name, measures, cube, fact, sheet);
+            measure(name, measures, (cube, fact), &[&roles[..], &columns].concat(), sheet);
         }
         aggregates.push(Aggregate {
             name: fields.name.value.clone(),
@@ -44,6 +52,7 @@ pub(super) fn resolve(
                 .map(|d| d.trim().to_owned())
                 .unwrap_or_default(),
             fact: fact.name.clone(),
+            roles,
             columns,
             measures: fields.measures.iter().map(|measure| measure.value.clone()).collect(),
         });
@@ -51,8 +60,56 @@ pub(super) fn resolve(
     aggregates
 }
 
-/// The SQL name of a cube column, written so or as `role.attribute`.
-fn column(written: &Text, cube: &Cube, fact: &Fact, sheet: &mut Sheet<'_>) -> Option<String> {
+/// A role that is kept as a whole: one of the fact's.
+fn role(written: &Text, cube: &Cube, fact: &Fact, sheet: &mut Sheet<'_>) -> Option<String> {
+    let offered = |role: &&str| cube.dimensions.iter().any(|offered| offered.role == **role);
+    let roles = fact.roles.iter().map(|role| role.role.as_str()).filter(offered);
+    let roles: Vec<&str> = roles.collect();
+    if let Some(view) = cube.view(written) {
+        let message = format!("`{}` is a view of `{}`", written.value, view.of);
+        let hint = format!("keep `{}`, which answers for its views", view.of);
+        sheet.fault_with_hint(written.place, message, hint);
+        return None;
+    }
+    match roles.contains(&written.as_str()) {
+        true => Some(written.value.clone()),
+        false => {
+            sheet.unknown(&format!("dimension of fact `{}`", fact.name), written, &roles);
+            None
+        }
+    }
+}
+
+/// A column, after all that stands above it in a hierarchy and what tells its own members apart: a
+/// month answers for its year.
+fn above(column: &CubeColumn, cube: &Cube, scope: &Scope<'_>) -> Vec<String> {
+    let dimension = column.dimension.as_deref().and_then(|name| scope.known.sound_dimension(name));
+    let hierarchies =
+        dimension.map(|dimension| dimension.hierarchies.as_slice()).unwrap_or_default();
+    let mut names = Vec::new();
+    for hierarchy in hierarchies {
+        let shows = |level: &Level| {
+            level.attribute == column.column.name || level.key_column() == column.column.name
+        };
+        let Some(own) = hierarchy.levels.iter().position(shows) else { continue };
+        let columns = hierarchy.levels[..=own].iter();
+        for attribute in columns.flat_map(|level| [level.key_column(), &level.attribute]) {
+            let kept = cube.role_column(&column.role, attribute);
+            names.extend(kept.map(|kept| kept.name.clone()).filter(|name| !names.contains(name)));
+        }
+    }
+    names.retain(|name| *name != column.name);
+    names.push(column.name.clone());
+    names
+}
+
+/// The cube column written by its SQL name or as `role.attribute`.
+fn column<'a>(
+    written: &Text,
+    cube: &'a Cube,
+    fact: &Fact,
+    sheet: &mut Sheet<'_>,
+) -> Option<&'a CubeColumn> {
     let found = match written.split_once('.') {
         Some((role, attribute)) => cube.role_column(role, attribute),
         None => cube.column(written),
@@ -70,7 +127,7 @@ fn column(written: &Text, cube: &Cube, fact: &Fact, sheet: &mut Sheet<'_>) -> Op
         let message = format!("`{}` is not a dimension of fact `{}`", column.role, fact.name);
         sheet.fault(written.place, message);
     }
-    Some(column.name.clone())
+    Some(column)
 }
 
 fn full_name(column: &CubeColumn) -> String {
@@ -85,7 +142,13 @@ fn belongs(column: &CubeColumn, cube: &Cube, fact: &Fact) -> bool {
 }
 
 /// Only what can be put together again from parts is worth keeping.
-fn measure(written: &Text, declared: &[&str], cube: &Cube, fact: &Fact, sheet: &mut Sheet<'_>) {
+fn measure(
+    written: &Text,
+    declared: &[&str],
+    (cube, fact): (&Cube, &Fact),
+    kept: &[String],
+    sheet: &mut Sheet<'_>,
+) {
     let Some(found) = cube.measure(written) else {
         // A declared measure that is not in the cube had a fault of its own, told already.
         if !declared.contains(&written.as_str()) {
@@ -94,17 +157,26 @@ fn measure(written: &Text, declared: &[&str], cube: &Cube, fact: &Fact, sheet: &
         return;
     };
     let name = &written.value;
+    if let MeasureKind::SemiAdditive { fact: own, over, rule, .. } = &found.kind
+        && *own == fact.name
+    {
+        let per = match rule {
+            OverTime::At { per, .. } => per.as_slice(),
+            _ => &[],
+        };
+        let mut needed = [over].into_iter().chain(per);
+        if let Some(role) = needed.find(|needed| !kept.contains(needed)) {
+            let message = format!("`{name}` goes by `{role}`, which the aggregate does not keep");
+            let hint = format!("add `{role}` to its `dimensions`, or leave `{name}` out");
+            sheet.fault_with_hint(written.place, message, hint);
+        }
+        return;
+    }
     let (message, hint) = match &found.kind {
-        MeasureKind::CountDistinct { .. } | MeasureKind::ApproximateDistinct { .. } => {
-            (format!("`{name}` counts different values, which do not add up"), "leave it out")
-        }
-        MeasureKind::SemiAdditive { rule: OverTime::At { end, .. }, .. } => {
-            let end = if *end == End::First { "first" } else { "last" };
-            (format!("`{name}` takes the {end} date, which parts do not know"), "leave it out")
-        }
-        MeasureKind::SemiAdditive { .. } => {
-            (format!("`{name}` goes by days, which parts do not know"), "leave it out")
-        }
+        MeasureKind::CountDistinct { sql, .. } if !can_be_remembered(sql, fact) => (
+            format!("`{name}` counts different values of a kind that no aggregate remembers"),
+            "leave it out, or count approximately: `approximate_distinct`",
+        ),
         MeasureKind::Percentile { .. } | MeasureKind::Correlation { .. } => {
             (format!("`{name}` needs all values, which parts do not keep"), "leave it out")
         }
@@ -121,4 +193,14 @@ fn measure(written: &Text, declared: &[&str], cube: &Cube, fact: &Fact, sheet: &
         },
     };
     sheet.fault_with_hint(written.place, message, hint);
+}
+
+/// Whether different values of an expression can be remembered exactly: members of a dimension,
+/// whole numbers and days can; what an expression gives shows when it is planned.
+fn can_be_remembered(sql: &str, fact: &Fact) -> bool {
+    let columns = fact.degenerate.iter().chain(&fact.columns);
+    let is_whole = |ty| {
+        matches!(ty, ColumnType::Int16 | ColumnType::Int32 | ColumnType::Int64 | ColumnType::Date)
+    };
+    columns.into_iter().find(|column| column.name == sql).is_none_or(|column| is_whole(column.ty))
 }

@@ -7,6 +7,7 @@ mod metamorphic;
 mod model;
 mod properties;
 mod questions;
+mod refresh;
 mod shares;
 mod sql;
 mod sql_text;

@@ -146,6 +146,20 @@ aggregates:
   - {name: snapshots_by_segment, fact: accounts, columns: [segment, customer_now_segment, customer_city, date_year], measures: [snapshots], description: Snapshots.}
 ";
 
+/// Aggregates that keep dimensions as a whole, days and different values.
+const FINER: &str = "  - {name: by_day_customer, fact: sales, dimensions: [date, delivered, customer], columns: [region], measures: [revenue, expense, pieces, list_value, big_revenue, lines, big_lines, buyers, big_buyers, dearest, cheapest, average_line, heaviness, average_weight, about_buyers], description: Sales but for receipts.}
+  - {name: by_month_region, fact: sales, columns: [date_month, region], measures: [lines, buyers, big_buyers, about_buyers, heaviness], description: Buyers of regions.}
+  - {name: by_store, fact: sales, dimensions: [store], measures: [pieces, buyers, average_weight], description: Of stores.}
+  - {name: by_receipt, fact: sales, columns: [date_month, receipt_no], measures: [lines], description: Of receipts.}
+  - {name: balances, fact: accounts, dimensions: [date, customer, store], measures: [balance, opening, own_last, own_first, average_balance, least_owed, most_owed, holders], description: All that is owed.}
+  - {name: balances_by_day, fact: accounts, dimensions: [date], columns: [segment], measures: [balance, average_balance, least_owed, most_owed, holders], description: What segments owe.}
+";
+
+/// The model with finer aggregates as well.
+pub(crate) fn finer_model() -> Arc<Model> {
+    model_of(&format!("{CUBE}{FINER}"))
+}
+
 /// The model.
 pub(crate) fn model() -> Arc<Model> {
     model_of(CUBE)

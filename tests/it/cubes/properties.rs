@@ -1,7 +1,7 @@
 //! Any question to any world: the engine's answer is the reference's, however it is asked.
 
 use super::chance;
-use super::model::model;
+use super::model::finer_model;
 use super::sql_text::{plain, sql};
 use super::world::load;
 use crate::cube_support::{self, TempWarehouse};
@@ -33,7 +33,7 @@ fn every_answer_is_the_references() {
 }
 
 async fn ask_all(data: &Data, questions: &[CubeQuery]) -> Result<(), TestCaseError> {
-    let (at, model) = (TempWarehouse::open().await, model());
+    let (at, model) = (TempWarehouse::open().await, finer_model());
     let release = load(&at, &model, data).await;
     let reference = Reference::new(&model, data);
     let session = |engine: &Engine| engine.session(Principal::local(), Arc::clone(&release));
@@ -53,13 +53,13 @@ async fn ask_all(data: &Data, questions: &[CubeQuery]) -> Result<(), TestCaseErr
     Ok(())
 }
 
-enum Asking<'a> {
+pub(crate) enum Asking<'a> {
     Query(&'a CubeQuery),
     Sql(String),
 }
 
 /// Asks, and compares: SQL without ORDER BY promises no order, a cube query always does.
-async fn check(
+pub(crate) async fn check(
     session: &Session,
     asking: &Asking<'_>,
     expected: &Answer,

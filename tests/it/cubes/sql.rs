@@ -1,7 +1,7 @@
 //! SQL over cubes: what is refused because it would be wrong, and what answers, on the world of
 //! [`traps`](super::traps).
 
-use super::model::{model, model_with};
+use super::model::{finer_model, model, model_with};
 use super::traps::{data, refused, world};
 use super::world::load;
 use crate::cube_support::{TempWarehouse, answer};
@@ -215,8 +215,18 @@ async fn aggregates_answer_what_they_keep_and_say_why_not() {
             "SELECT receipt_no, MEASURE(revenue) FROM cubes.trade GROUP BY 1",
             "by_month_store does not keep receipt_no",
         ),
-        ("SELECT date_year, MEASURE(buyers) FROM cubes.trade GROUP BY 1", "cannot add up buyers"),
-        ("SELECT MEASURE(revenue_last_year) FROM cubes.trade", "a period shift moves single days"),
+        (
+            "SELECT date_year, MEASURE(buyers) FROM cubes.trade GROUP BY 1",
+            "by_month_store does not keep buyers",
+        ),
+        (
+            "SELECT date_year, MEASURE(median_line) FROM cubes.trade GROUP BY 1",
+            "cannot add up median_line",
+        ),
+        (
+            "SELECT MEASURE(revenue_last_year) FROM cubes.trade",
+            "does not keep date as a whole, by which revenue goes",
+        ),
     ] {
         let routing = routing(&session, sql).await;
         assert!(routing.contains(expected), "{sql}: {routing}");
@@ -224,6 +234,34 @@ async fn aggregates_answer_what_they_keep_and_say_why_not() {
     let sql = "SELECT date_year, MEASURE(revenue) FROM cubes.trade GROUP BY 1";
     let off = routing(&session.with_aggregates(false), sql).await;
     assert!(off.contains("aggregates are switched off"), "{off}");
+}
+
+/// What keeps a dimension as a whole answers as the fact does: for all its columns, by day, and for
+/// different members.
+#[tokio::test]
+async fn aggregates_of_whole_dimensions_answer_as_facts_do() {
+    let at = TempWarehouse::open().await;
+    let model = finer_model();
+    let release = load(&at, &model, &data()).await;
+    let session = at.engine(&model, 2).session(Principal::local(), release);
+    for (question, expected) in [
+        ("date_year, MEASURE(buyers) FROM cubes.trade GROUP BY 1", "by_month_region"),
+        ("date_year, MEASURE(about_buyers) FROM cubes.trade GROUP BY 1", "by_month_region"),
+        ("date_year, MEASURE(receipts) FROM cubes.trade GROUP BY 1", "by_receipt"),
+        ("store_name, MEASURE(pieces) FROM cubes.trade GROUP BY 1", "by_store"),
+        ("customer_now_segment, MEASURE(pieces) FROM cubes.trade GROUP BY 1", "by_day_customer"),
+        ("date_year, MEASURE(revenue_last_year) FROM cubes.trade GROUP BY 1", "by_day_customer"),
+        ("date_year, MEASURE(buyers_qtd) FROM cubes.trade GROUP BY 1", "by_day_customer"),
+        ("segment, MEASURE(balance) FROM cubes.trade GROUP BY 1", "balances_by_day"),
+        ("segment, MEASURE(average_balance) FROM cubes.trade GROUP BY 1", "balances_by_day"),
+        ("store_name, MEASURE(own_last) FROM cubes.trade GROUP BY 1", "balances"),
+    ] {
+        let sql = format!("SELECT {question} ORDER BY 1");
+        let routing = routing(&session, &sql).await;
+        assert!(routing.contains(&format!("aggregate {expected} answers")), "{sql}: {routing}");
+        let base = lines(&session.with_aggregates(false), &sql).await;
+        assert_eq!(lines(&session, &sql).await, base, "{sql}");
+    }
 }
 
 /// A definition that has changed since the aggregate was built: the aggregate must not answer.

@@ -9,10 +9,11 @@ use arrow::array::{
 use arrow::record_batch::RecordBatch;
 use chrono::{Datelike, NaiveDate};
 use futures::StreamExt;
-use starhouse::aggregate;
+use starhouse::aggregate::{self, Refreshed, Stale};
 use starhouse::ids::RunId;
-use starhouse::model::{Column, ColumnType, Model, arrow_schema};
-use starhouse::store::{Change, Load, Release, TableSpec};
+use starhouse::model::{Column, ColumnType, Fact, Model, arrow_schema};
+use starhouse::store::{Change, DataFile, Load, Release, TableSpec};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// A row of columns and values.
@@ -79,11 +80,26 @@ pub(crate) fn nobody(dimension: &str, texts: &[&str]) -> Vec<Row> {
 
 /// Loads the data with the model's aggregates, in one release.
 pub(crate) async fn load(at: &TempWarehouse, model: &Arc<Model>, data: &Data) -> Arc<Release> {
+    change(at, model, &Data::default(), data).await.0
+}
+
+/// Brings a warehouse that holds some data to other data, in one release: tables and months that are
+/// the same stay untouched. Says what became of the aggregates.
+pub(crate) async fn change(
+    at: &TempWarehouse,
+    model: &Arc<Model>,
+    before: &Data,
+    after: &Data,
+) -> (Arc<Release>, Vec<Refreshed>) {
     let base = at.warehouse.latest().await.unwrap();
-    let mut load = at.warehouse.begin(RunId("1".to_owned()), base);
+    let mut load = at.warehouse.begin(RunId(format!("{}", base.id.0 + 1)), base);
     for dimension in &model.dimensions {
+        let name = &dimension.name;
+        if before.dimensions.get(name) == Some(&after.dimensions[name]) {
+            continue;
+        }
         let key = dimension.key_column();
-        let mut rows = data.dimensions[&dimension.name].clone();
+        let mut rows = after.dimensions[name].clone();
         rows.sort_by(|a, b| a[&key].cmp(&b[&key]));
         let spec = TableSpec {
             name: dimension.table(),
@@ -95,17 +111,14 @@ pub(crate) async fn load(at: &TempWarehouse, model: &Arc<Model>, data: &Data) ->
         write(&mut load, spec, &[rows]).await;
     }
     for fact in &model.facts {
-        let mut rows = data.facts[&fact.name].clone();
-        if let Some(month) = fact.partition_column() {
-            for row in &mut rows {
-                let partition = month_of(&row["date_key"]);
-                row.insert(month.to_owned(), partition);
-            }
+        let months = |data: &Data| by_month(fact, data.facts.get(&fact.name));
+        let (was, is) = (months(before), months(after));
+        let all: BTreeSet<Option<i32>> = was.keys().chain(is.keys()).copied().collect();
+        let changed: Vec<_> = all.into_iter().filter(|m| was.get(m) != is.get(m)).collect();
+        let is_new = !load.base().tables.contains_key(&fact.table());
+        if changed.is_empty() && !is_new {
+            continue;
         }
-        // Two writes, so that a table is of several files.
-        let second = rows.split_off(rows.len() / 2);
-        let mut parts = [rows, second];
-        parts.iter_mut().for_each(|part| part.sort_by_key(|row| row["date_key"].clone()));
         let spec = TableSpec {
             name: fact.table(),
             description: fact.description.clone(),
@@ -113,13 +126,48 @@ pub(crate) async fn load(at: &TempWarehouse, model: &Arc<Model>, data: &Data) ->
             partition_by: fact.partition_column().map(str::to_owned),
             sort_by: fact.sort_by.clone(),
         };
-        write(&mut load, spec, &parts).await;
+        let rows: Vec<Row> = changed.iter().filter_map(|m| is.get(m)).flatten().cloned().collect();
+        let add = halves(&load, &spec, rows).await;
+        let table = load.base().tables.get(&fact.table());
+        let files = table.into_iter().flat_map(|table| &table.files);
+        let gone = files.filter(|file| changed.contains(&file.partition));
+        let remove = gone.map(|file| file.path.clone()).collect();
+        let change = if is_new { Change::Replace(add) } else { Change::Exchange { remove, add } };
+        load.stage(spec, change).unwrap();
     }
     let engine = at.engine(model, 2);
-    for stale in aggregate::stale(&load, model) {
-        aggregate::build(&engine, &mut load, &stale).await.unwrap();
+    let mut refreshed = Vec::new();
+    let hears = |_: &Stale<'_>, done: Option<&Refreshed>| refreshed.extend(done.cloned());
+    aggregate::refresh(&engine, &mut load, hears).await.unwrap();
+    (load.publish("a small world".to_owned()).await.unwrap(), refreshed)
+}
+
+/// A fact's rows by the month of their partition.
+fn by_month(fact: &Fact, rows: Option<&Vec<Row>>) -> BTreeMap<Option<i32>, Vec<Row>> {
+    let mut months: BTreeMap<Option<i32>, Vec<Row>> = BTreeMap::new();
+    for mut row in rows.into_iter().flatten().cloned() {
+        let month = fact.partition_column().map(|column| {
+            let month = month_of(&row["date_key"]);
+            row.insert(column.to_owned(), month.clone());
+            match month {
+                Value::Exact { unscaled, .. } => i32::try_from(unscaled).unwrap(),
+                other => panic!("{other:?} is no month"),
+            }
+        });
+        months.entry(month).or_default().push(row);
     }
-    load.publish("a small world".to_owned()).await.unwrap()
+    months
+}
+
+/// Written in two, so that a table is of several files.
+async fn halves(load: &Load, spec: &TableSpec, mut rows: Vec<Row>) -> Vec<DataFile> {
+    let second = rows.split_off(rows.len() / 2);
+    let mut files = Vec::new();
+    for mut part in [rows, second] {
+        part.sort_by_key(|row| row["date_key"].clone());
+        files.extend(written(load, spec, &part).await);
+    }
+    files
 }
 
 fn month_of(key: &Value) -> Value {
@@ -131,11 +179,18 @@ fn month_of(key: &Value) -> Value {
 
 async fn write(load: &mut Load, spec: TableSpec, parts: &[Vec<Row>]) {
     let mut files = Vec::new();
-    for rows in parts.iter().filter(|rows| !rows.is_empty()) {
-        let rows = futures::stream::iter([Ok(batch(&spec.columns, rows))]).boxed();
-        files.extend(load.write(&spec, rows).await.unwrap());
+    for rows in parts {
+        files.extend(written(load, &spec, rows).await);
     }
     load.stage(spec, Change::Replace(files)).unwrap();
+}
+
+async fn written(load: &Load, spec: &TableSpec, rows: &[Row]) -> Vec<DataFile> {
+    if rows.is_empty() {
+        return Vec::new();
+    }
+    let rows = futures::stream::iter([Ok(batch(&spec.columns, rows))]).boxed();
+    load.write(spec, rows).await.unwrap()
 }
 
 /// Rows as Arrow; a column that a row does not have is NULL.
@@ -153,6 +208,7 @@ fn array(ty: ColumnType, values: &[&Value]) -> ArrayRef {
     let days = || values.iter().map(|value| days_since_1970(value));
     match ty {
         ColumnType::Text => Arc::new(values.iter().map(|v| text(v)).collect::<StringArray>()),
+        ColumnType::Binary => panic!("no model declares bytes"),
         ColumnType::Boolean => Arc::new(values.iter().map(|v| flag(v)).collect::<BooleanArray>()),
         ColumnType::Int16 => {
             let small = numbers().map(|number| number.map(|n| i16::try_from(n).unwrap()));

@@ -76,7 +76,11 @@ impl Asked<'_> {
         if self.across.is_empty() {
             return vec![Vec::new()];
         }
-        self.combinations(&self.across).into_iter().collect()
+        // What runs has members at the end of one row's period that it has not at another's.
+        let columns: Vec<CubeColumn> = self.across.iter().chain(&self.columns()).cloned().collect();
+        let combinations = self.combinations(&columns).into_iter();
+        let heads = combinations.map(|members| members[..self.across.len()].to_vec());
+        heads.collect::<BTreeSet<_>>().into_iter().collect()
     }
 
     /// Every combination of members that any measure has a row for.

@@ -1,0 +1,206 @@
+//! What a load has made stale: which aggregates, and of these which months.
+//!
+//! A month of a fact is stale where its files are others than before. What a dimension says of a
+//! member that facts already point to may have changed as well (an overwritten attribute): then the
+//! months of those facts are stale, in the aggregates that keep the attribute by value. New members
+//! and versions are pointed to by new files only.
+
+use crate::engine::{Engine, Session, error_of, quoted};
+use crate::error::{Error, Result};
+use crate::model::{
+    Aggregate, Cube, CubeColumn, Dimension, Fact, FactRole, MONTH_PARTITION, Model,
+};
+use crate::query::{AGGREGATE_DEFINITION, Lattice, aggregate_sources, looked_into};
+use crate::store::{Input, Load, Release, TableState};
+use arrow::array::AsArray;
+use arrow::datatypes::{Int32Type, Int64Type};
+use futures::TryStreamExt;
+use std::collections::BTreeSet;
+
+/// A declared aggregate whose table is missing, or not of what its fact and dimensions are now.
+#[derive(Debug, Clone)]
+pub struct Stale<'a> {
+    /// The cube that declares it.
+    pub cube: &'a Cube,
+    /// The aggregate.
+    pub aggregate: &'a Aggregate,
+}
+
+/// How much of an aggregate must be computed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Extent {
+    /// All of it, and why.
+    Whole(&'static str),
+    /// These months, as `yyyymm`.
+    Months(BTreeSet<i32>),
+    /// Nothing: what has changed does not show in it.
+    Nothing,
+}
+
+impl Stale<'_> {
+    /// The aggregate's table.
+    pub fn table(&self) -> String {
+        self.cube.aggregate_table(self.aggregate)
+    }
+
+    /// The fingerprint of the definition, as a release remembers it.
+    pub(super) fn definition(&self, lattice: &Lattice) -> Input {
+        let table = self.table();
+        let fingerprint = lattice.fingerprint(&self.cube.name, &table).unwrap_or_default();
+        Input {
+            name: AGGREGATE_DEFINITION.to_owned(),
+            size_bytes: 0,
+            sha256: fingerprint.to_owned(),
+        }
+    }
+}
+
+/// The aggregates that a load must look at: those of what it has changed, those whose definition is
+/// new, and those that are not there. One whose fact was never loaded waits for it. Each comes after
+/// those that it may be computed from.
+pub fn stale<'a>(load: &Load, engine: &'a Engine) -> Vec<Stale<'a>> {
+    let (base, now) = (load.base(), load.preview());
+    let model = engine.model();
+    let declared = model
+        .cubes
+        .iter()
+        .flat_map(|cube| cube.aggregates.iter().map(move |aggregate| Stale { cube, aggregate }));
+    let must = |stale: &Stale<'a>| {
+        let sources = aggregate_sources(stale.cube, stale.aggregate, model);
+        let changed = |table: &String| base.tables.get(table) != now.tables.get(table);
+        sources.iter().all(|table| now.tables.contains_key(table))
+            && (!now.tables.contains_key(&stale.table())
+                || sources.iter().any(changed)
+                || !is_of_now(base, stale, engine.lattice()))
+    };
+    let mut stale: Vec<Stale<'a>> = declared.filter(must).collect();
+    // What covers another keeps more roles as a whole, or as many and more columns.
+    stale.sort_by_key(|stale| {
+        let Aggregate { roles, columns, .. } = stale.aggregate;
+        std::cmp::Reverse((roles.len(), columns.len()))
+    });
+    stale
+}
+
+/// Whether the table was built by the definition that the model has now.
+pub(super) fn is_of_now(release: &Release, stale: &Stale<'_>, lattice: &Lattice) -> bool {
+    let remembered = || release.inputs.get(&stale.table())?.get(AGGREGATE_DEFINITION)?.first();
+    remembered() == Some(&stale.definition(lattice))
+}
+
+/// How much of a stale aggregate must be computed.
+///
+/// # Errors
+/// What stops the questions to the warehouse.
+pub(super) async fn extent(engine: &Engine, load: &Load, stale: &Stale<'_>) -> Result<Extent> {
+    let (base, now) = (load.base(), load.preview());
+    let model = engine.model();
+    let (Some(before), true) =
+        (base.tables.get(&stale.table()), is_of_now(base, stale, engine.lattice()))
+    else {
+        let is_new = !base.tables.contains_key(&stale.table());
+        return Ok(Extent::Whole(if is_new { "it is new" } else { "its definition has changed" }));
+    };
+    let fact = model
+        .fact(&stale.aggregate.fact)
+        .ok_or_else(|| Error::internal("an aggregate is of an unknown fact"))?;
+    let table = fact.table();
+    let (Some(was), Some(is)) = (base.tables.get(&table), now.tables.get(&table)) else {
+        return Ok(Extent::Whole("its fact is new"));
+    };
+    let by_month = before.columns.iter().any(|column| column.name == MONTH_PARTITION);
+    if was != is && !by_month {
+        return Ok(Extent::Whole("it does not keep months"));
+    }
+    let mut months = changed_partitions(was, is);
+    for (role, columns) in looked_into(stale.cube, stale.aggregate) {
+        let Some((role, dimension)) = played(fact, role, model) else { continue };
+        if base.tables.get(&dimension.table()) == now.tables.get(&dimension.table()) {
+            continue;
+        }
+        if columns.iter().any(|column| stale.cube.view(&column.role).is_some()) {
+            return Ok(Extent::Whole("it shows members as of another time, and some have changed"));
+        }
+        let session = engine.load_session(
+            crate::policy::Principal::pipeline(),
+            load.preview(),
+            Vec::new(),
+            None,
+        );
+        let told = Told { fact, role, dimension, columns: &columns, base };
+        match by_month {
+            true => months.extend(told.months(&session).await?),
+            false if told.is_other(&session).await? => {
+                return Ok(Extent::Whole("what it says of members has changed"));
+            }
+            false => {}
+        }
+    }
+    Ok(if months.is_empty() { Extent::Nothing } else { Extent::Months(months) })
+}
+
+/// The partitions of which files have come or gone.
+fn changed_partitions(was: &TableState, is: &TableState) -> BTreeSet<i32> {
+    let paths = |table: &TableState| -> BTreeSet<(String, Option<i32>)> {
+        table.files.iter().map(|file| (file.path.clone(), file.partition)).collect()
+    };
+    let (was, is) = (paths(was), paths(is));
+    was.symmetric_difference(&is).filter_map(|(_, partition)| *partition).collect()
+}
+
+fn played<'a>(
+    fact: &'a Fact,
+    role: &str,
+    model: &'a Model,
+) -> Option<(&'a FactRole, &'a Dimension)> {
+    let role = fact.role(role)?;
+    Some((role, model.dimension(&role.dimension)?))
+}
+
+/// What a dimension tells of members, and told before.
+struct Told<'a> {
+    fact: &'a Fact,
+    role: &'a FactRole,
+    dimension: &'a Dimension,
+    columns: &'a [&'a CubeColumn],
+    base: &'a Release,
+}
+
+impl Told<'_> {
+    /// The months of facts that point to members of which something else is told now.
+    async fn months(&self, session: &Session) -> Result<BTreeSet<i32>> {
+        let (month, key) = (quoted(MONTH_PARTITION), quoted(&self.role.key_column()));
+        let (fact, members) = (quoted(&self.fact.table()), self.others());
+        let sql = format!(
+            "SELECT DISTINCT f.{month} FROM warehouse.{fact} AS f WHERE f.{key} IN ({members})"
+        );
+        let rows: Vec<_> =
+            session.plan_sql(&sql).await?.execute().await?.try_collect().await.map_err(error_of)?;
+        let months = rows.iter().flat_map(|batch| batch.column(0).as_primitive::<Int32Type>());
+        Ok(months.flatten().collect())
+    }
+
+    /// Whether something else is told of any member.
+    async fn is_other(&self, session: &Session) -> Result<bool> {
+        let sql = format!("SELECT count(*) FROM ({})", self.others());
+        let rows: Vec<_> =
+            session.plan_sql(&sql).await?.execute().await?.try_collect().await.map_err(error_of)?;
+        let count = rows.iter().flat_map(|batch| batch.column(0).as_primitive::<Int64Type>());
+        Ok(count.flatten().any(|count| count > 0))
+    }
+
+    /// The question for the keys of members of which something else is told.
+    fn others(&self) -> String {
+        let (table, key) = (quoted(&self.dimension.table()), quoted(&self.dimension.key_column()));
+        let differs = self.columns.iter().map(|column| {
+            let name = quoted(&column.column.name);
+            format!("(n.{name} IS DISTINCT FROM o.{name})")
+        });
+        let differs = differs.collect::<Vec<_>>().join(" OR ");
+        format!(
+            "SELECT n.{key} FROM warehouse.{table} AS n JOIN warehouse.{table} VERSION AS OF {} AS o \
+             ON n.{key} = o.{key} WHERE {differs}",
+            self.base.id
+        )
+    }
+}

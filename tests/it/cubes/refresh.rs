@@ -1,0 +1,200 @@
+//! Aggregates after changes: late facts, restatements, deletions, members told otherwise. What was
+//! computed for some months, or from a finer aggregate, answers as what is computed anew.
+
+use super::chance;
+use super::model::finer_model;
+use super::properties::{Asking, check, worlds};
+use super::world::{change, key_of, load};
+use crate::cube_support::TempWarehouse;
+use crate::reference::{Data, Reference, Row, Value};
+use chrono::NaiveDate;
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::{Index, select};
+use proptest::test_runner::{Config, TestCaseError, TestRunner};
+use starhouse::aggregate::{Extent, Refreshed};
+use starhouse::policy::Principal;
+use starhouse::query::CubeQuery;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+/// Something that becomes other than it was.
+#[derive(Debug, Clone)]
+enum Edit {
+    /// A row of a fact goes.
+    Drop(&'static str, Index),
+    /// A row of a fact has another value.
+    Restate(&'static str, Index, &'static str, Value),
+    /// A row of a fact comes again, under another line.
+    Repeat(Index),
+    /// A member is told otherwise, under the same key.
+    Tell(&'static str, Index, &'static str, Value),
+}
+
+fn edit() -> impl Strategy<Value = Edit> {
+    let cents = || (0..9_i32).prop_map(|n| Value::cents(n * 333));
+    let words = |words: &'static [&'static str]| select(words).prop_map(Value::text);
+    let day = || {
+        const DAYS: [(i32, u32, u32); 3] = [(2023, 2, 28), (2024, 6, 29), (2025, 7, 1)];
+        select(&DAYS[..]).prop_map(|(y, m, d)| key_of(NaiveDate::from_ymd_opt(y, m, d).unwrap()))
+    };
+    let fact = || select(&["sales", "accounts"][..]);
+    prop_oneof![
+        (fact(), any::<Index>()).prop_map(|(fact, row)| Edit::Drop(fact, row)),
+        (any::<Index>(), cents()).prop_map(|(r, v)| Edit::Restate("sales", r, "net_amount", v)),
+        (any::<Index>(), cents()).prop_map(|(r, v)| Edit::Restate("accounts", r, "balance", v)),
+        (fact(), any::<Index>(), day()).prop_map(|(f, r, v)| Edit::Restate(f, r, "date_key", v)),
+        (fact(), any::<Index>()).prop_map(|(f, r)| Edit::Restate(
+            f,
+            r,
+            "customer_key",
+            Value::int(-1)
+        )),
+        any::<Index>().prop_map(Edit::Repeat),
+        (any::<Index>(), words(&["north", "west"]))
+            .prop_map(|(r, v)| Edit::Tell("store", r, "region", v)),
+        (any::<Index>(), words(&["gold", "tin"]))
+            .prop_map(|(r, v)| Edit::Tell("customer", r, "segment", v)),
+        (any::<Index>(), words(&["Rome", "Bergen"]))
+            .prop_map(|(r, v)| Edit::Tell("customer", r, "city", v)),
+    ]
+}
+
+fn apply(data: &mut Data, edit: &Edit) {
+    fn pick<'a>(rows: &'a mut [Row], row: &Index) -> Option<&'a mut Row> {
+        (!rows.is_empty()).then(|| row.get_mut(rows))
+    }
+    match edit {
+        Edit::Drop(fact, row) => {
+            let rows = data.facts.get_mut(*fact).unwrap();
+            if !rows.is_empty() {
+                rows.remove(row.index(rows.len()));
+            }
+        }
+        Edit::Restate(fact, row, column, value) => {
+            if let Some(row) = pick(data.facts.get_mut(*fact).unwrap(), row) {
+                row.insert((*column).to_owned(), value.clone());
+            }
+        }
+        Edit::Repeat(row) => {
+            let rows = data.facts.get_mut("sales").unwrap();
+            if let Some(mut again) = pick(rows, row).cloned() {
+                again.insert("line_no".to_owned(), Value::int(1_000 + rows.len() as i128));
+                rows.push(again);
+            }
+        }
+        Edit::Tell(dimension, row, column, value) => {
+            if let Some(row) = pick(data.dimensions.get_mut(*dimension).unwrap(), row) {
+                row.insert((*column).to_owned(), value.clone());
+            }
+        }
+    }
+}
+
+#[test]
+fn refreshed_aggregates_answer_as_the_reference_does() {
+    let config = Config { cases: worlds(), failure_persistence: None, ..Config::default() };
+    let releases = vec(vec(edit(), 1..5), 1..3);
+    let cases = (chance::data(), releases, vec(chance::question(), 4));
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    TestRunner::new(config)
+        .run(&cases, |(data, releases, questions)| {
+            runtime.block_on(change_and_ask(data, &releases, &questions))
+        })
+        .unwrap_or_else(|failure| panic!("{failure}"));
+}
+
+async fn change_and_ask(
+    mut data: Data,
+    releases: &[Vec<Edit>],
+    questions: &[CubeQuery],
+) -> Result<(), TestCaseError> {
+    let (at, model) = (TempWarehouse::open().await, finer_model());
+    load(&at, &model, &data).await;
+    for edits in releases {
+        let before = data.clone();
+        edits.iter().for_each(|edit| apply(&mut data, edit));
+        let (release, _) = change(&at, &model, &before, &data).await;
+        let session = at.engine(&model, 2).session(Principal::local(), release);
+        let reference = Reference::new(&model, &data);
+        for question in questions {
+            check(&session, &Asking::Query(question), &reference.ask(question)).await?;
+        }
+    }
+    Ok(())
+}
+
+fn months<const N: usize>(months: [i32; N]) -> Extent {
+    Extent::Months(BTreeSet::from(months))
+}
+
+/// What is computed anew after one change to the small world of the traps.
+async fn after(edit: impl FnOnce(&mut Data)) -> Vec<(String, Extent, Option<String>)> {
+    let (at, model) = (TempWarehouse::open().await, finer_model());
+    let before = super::traps::data();
+    load(&at, &model, &before).await;
+    let mut data = before.clone();
+    edit(&mut data);
+    let (release, refreshed) = change(&at, &model, &before, &data).await;
+    let session = at.engine(&model, 2).session(Principal::local(), Arc::clone(&release));
+    let reference = Reference::new(&model, &data);
+    let measures = ["revenue", "buyers", "lines", "pieces", "balance", "snapshots"];
+    for rows in [vec!["date_year"], vec!["region"], vec!["segment", "date.month"]] {
+        let question = CubeQuery {
+            rows: rows.into_iter().map(str::to_owned).collect(),
+            cube: "trade".to_owned(),
+            measures: measures.map(str::to_owned).to_vec(),
+            ..CubeQuery::default()
+        };
+        let expected = reference.ask(&question);
+        check(&session, &Asking::Query(&question), &expected).await.unwrap();
+    }
+    let told = |one: Refreshed| (one.table.replace("agg_trade_", ""), one.extent, one.parent);
+    refreshed.into_iter().map(told).collect()
+}
+
+#[tokio::test]
+async fn a_restated_month_alone_is_computed_anew() {
+    let done = after(|data| {
+        let rows = data.facts.get_mut("sales").unwrap();
+        rows[0].insert("net_amount".to_owned(), Value::cents(7_700));
+    })
+    .await;
+    let extent = |name: &str| done.iter().find(|(table, ..)| table == name).map(|(_, e, _)| e);
+    let month = extent("by_day_customer").expect("the finest is computed anew");
+    assert!(matches!(month, Extent::Months(months) if months.len() == 1), "{done:?}");
+    assert_eq!(extent("by_month_store"), Some(month), "{done:?}");
+    assert_eq!(extent("by_store"), Some(&Extent::Whole("it does not keep months")), "{done:?}");
+    assert_eq!(extent("balances"), None, "{done:?}");
+    let parent = done.iter().find(|(table, ..)| table == "by_month_region").unwrap().2.as_deref();
+    assert_eq!(parent, Some("by_day_customer"), "{done:?}");
+}
+
+/// An overwritten attribute is computed anew where it is kept by value, for the months of facts that
+/// point to the member.
+#[tokio::test]
+async fn a_member_told_otherwise_shows_where_it_is_kept_by_value() {
+    let done = after(|data| {
+        let stores = data.dimensions.get_mut("store").unwrap();
+        let store = stores.iter_mut().find(|row| row["store_key"] == Value::int(1)).unwrap();
+        store.insert("region".to_owned(), Value::text("west"));
+    })
+    .await;
+    let tables: Vec<&str> = done.iter().map(|(table, ..)| table.as_str()).collect();
+    assert_eq!(tables, ["by_day_customer", "by_month_store", "by_month_region"], "{done:?}");
+    let all_months = |(_, extent, _): &(String, Extent, Option<String>)| matches!(extent, Extent::Months(months) if !months.is_empty());
+    assert!(done.iter().all(all_months), "{done:?}");
+    assert_ne!(done[0].1, months([]));
+}
+
+/// What is told of a member that no fact points to changes nothing.
+#[tokio::test]
+async fn a_change_that_does_not_show_computes_nothing() {
+    let done = after(|data| {
+        let stores = data.dimensions.get_mut("store").unwrap();
+        let store = stores.iter_mut().find(|row| row["store_key"] == Value::int(-2)).unwrap();
+        store.insert("region".to_owned(), Value::text("nowhere"));
+    })
+    .await;
+    assert_eq!(done, []);
+}
