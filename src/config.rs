@@ -23,6 +23,8 @@ pub struct Config {
     /// Memory, out of that of all queries, for decoded columns that are used again and again; half
     /// of it where nothing is said.
     pub hot_columns_bytes: Option<usize>,
+    /// Memory for answers to questions that are asked again.
+    pub result_cache_bytes: usize,
     /// Whether joins in star form go to the star scan.
     pub star_scan: bool,
     /// Where operators spill; relative to the project.
@@ -68,7 +70,7 @@ pub struct Setting {
 }
 
 /// All settings.
-pub const SETTINGS: [Setting; 14] = [
+pub const SETTINGS: [Setting; 15] = [
     Setting {
         key: "memory_limit",
         default: "half of the machine's memory, or 4 GiB where that is unknown",
@@ -106,6 +108,14 @@ pub const SETTINGS: [Setting; 14] = [
         doc: "memory, out of `memory_limit`, for columns of facts that are asked for again and again; \
               given up first when queries need it; 0 keeps none",
         read: |config, text| bytes(text).map(|bytes| config.hot_columns_bytes = Some(bytes)),
+    },
+    Setting {
+        key: "result_cache",
+        default: "64 MiB",
+        example: "64 MiB",
+        doc: "memory, out of `memory_limit`, for answers to questions that are asked again of the \
+              same release; 0 keeps none",
+        read: |config, text| bytes(text).map(|bytes| config.result_cache_bytes = bytes),
     },
     Setting {
         key: "star_scan",
@@ -199,6 +209,7 @@ impl Config {
             threads: machine.processors.max(1),
             batch_size: 8192,
             hot_columns_bytes: None,
+            result_cache_bytes: 64 << 20,
             star_scan: true,
             spill_dir: PathBuf::from(".spill"),
             warehouse_dir: PathBuf::from("warehouse"),

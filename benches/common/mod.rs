@@ -9,6 +9,7 @@
 //! shows it.
 
 pub(crate) mod cell;
+mod flight;
 pub(crate) mod generate;
 mod load;
 pub(crate) mod measured;
@@ -67,6 +68,10 @@ pub(crate) enum Engine {
     Files,
     /// Starhouse, with decoded columns kept in memory.
     Hot,
+    /// Starhouse, with decoded columns kept in memory, and without aggregates.
+    Base,
+    /// Starhouse's server, asked over Flight SQL.
+    Flight,
     /// Starhouse, each query by itself in a fresh process.
     Cold,
     /// DataFusion as it comes.

@@ -1,6 +1,7 @@
 //! The engines that need nothing but Rust: Starhouse, and DataFusion as it comes.
 
 use super::cell::Cell;
+use super::flight::Served;
 use super::load::{clock, files_of, open};
 use super::measured::{Column, Measured};
 use super::{Args, Asked, Benchmark, Engine, Outcome, WARM_UPS, Way, process};
@@ -73,8 +74,8 @@ pub(crate) fn child(benchmark: &Benchmark, way: usize, dir: &Path, args: &Args) 
         .worker_threads(args.threads)
         .enable_all()
         .build()?;
-    let measured = runtime.block_on(measure(benchmark, way, dir, args))?;
-    let peak_bytes = Some(process::own_peak());
+    let (measured, peak_bytes) = runtime.block_on(measure(benchmark, way, dir, args))?;
+    let peak_bytes = Some(peak_bytes);
     let column = Column { title: way.title.to_owned(), measured, load_seconds: None, peak_bytes };
     println!("{}", serde_json::to_string(&column)?);
     Ok(())
@@ -85,7 +86,7 @@ async fn measure(
     way: &Way,
     dir: &Path,
     args: &Args,
-) -> Outcome<Vec<Measured>> {
+) -> Outcome<(Vec<Measured>, u64)> {
     let opened = Instant::now();
     let opening = Opened::new(way.engine, dir, args).await?;
     let (warm_ups, runs) = if way.engine == Engine::Cold { (0, 1) } else { (WARM_UPS, args.runs) };
@@ -113,20 +114,25 @@ async fn measure(
             }
         }
         let failed = one.failed.as_deref().unwrap_or_default();
-        eprintln!("  {name} {:.1} ms, {} MB {failed}", one.median_ms(), process::own_peak() >> 20);
+        eprintln!("  {name} {:.1} ms, {} MB {failed}", one.median_ms(), opening.peak() >> 20);
         all.push(one);
     }
-    Ok(all)
+    Ok((all, opening.peak()))
 }
 
 /// An engine that can be asked.
 enum Opened {
     Starhouse(Session),
+    Flight(Served),
     DataFusion(SessionContext),
 }
 
 impl Opened {
     async fn new(engine: Engine, dir: &Path, args: &Args) -> Outcome<Self> {
+        if engine == Engine::Flight {
+            return Ok(Self::Flight(Served::start(dir, args).await?));
+        }
+        let base = engine == Engine::Base;
         let warehouse = open(dir).await?;
         let release = warehouse.latest().await?;
         if engine == Engine::DataFusion {
@@ -138,7 +144,16 @@ impl Opened {
             settings.hot_columns_bytes = 0;
         }
         let engine = starhouse::engine::Engine::new(warehouse, model(dir)?, settings, clock())?;
-        Ok(Self::Starhouse(engine.session(Principal::local(), release)))
+        let session = engine.session(Principal::local(), release);
+        Ok(Self::Starhouse(session.with_aggregates(!base)))
+    }
+
+    /// The most memory that was held.
+    fn peak(&self) -> u64 {
+        match self {
+            Self::Flight(served) => served.peak(),
+            _ => process::own_peak(),
+        }
     }
 
     async fn ask(&self, asked: &Asked) -> Outcome<Vec<RecordBatch>> {
@@ -151,6 +166,8 @@ impl Opened {
                 let sql = sql.replace("warehouse.", "");
                 return Ok(context.sql(&sql).await?.collect().await?);
             }
+            (Self::Flight(served), Asked::Sql(sql)) => return served.ask(sql).await,
+            (Self::Flight(_), Asked::Cube(_)) => return Err("ask in SQL over Flight SQL".into()),
             (Self::DataFusion(_), Asked::Cube(_)) => return Err("DataFusion has no cubes".into()),
         };
         Ok(query.execute().await?.try_collect().await?)

@@ -45,7 +45,8 @@ pub(crate) fn own_peak() -> u64 {
     peak_of("self")
 }
 
-fn peak(child: &Child) -> u64 {
+/// The most memory a child has held so far.
+pub(crate) fn peak(child: &Child) -> u64 {
     peak_of(&child.id().to_string())
 }
 

@@ -67,6 +67,7 @@ impl Declared {
         let defaults = EngineSettings::new(memory_limit_bytes, threads, spill_dir);
         EngineSettings {
             batch_size: self.config.batch_size,
+            result_cache_bytes: self.config.result_cache_bytes,
             hot_columns_bytes: self.config.hot_columns_bytes.unwrap_or(defaults.hot_columns_bytes),
             star_scan: self.config.star_scan,
             ..defaults

@@ -2,6 +2,7 @@
 //! `cubes`, `system`, and, for a load, `staging`.
 
 use super::TableInfo;
+use super::answers::Answers;
 use super::erased::{Erased, erased};
 use super::plan_cache::Plans;
 use super::streamed::{Streamed, StreamedTable};
@@ -65,6 +66,7 @@ pub(crate) struct ReleaseCatalog {
     system: BTreeMap<String, Arc<SystemProvider>>,
     schemas: BTreeMap<&'static str, Arc<FixedSchema>>,
     plans: Arc<dyn Erased<Plans>>,
+    answers: Arc<dyn Erased<Answers>>,
 }
 
 impl ReleaseCatalog {
@@ -72,6 +74,7 @@ impl ReleaseCatalog {
     pub(crate) fn new(
         source: SystemSource,
         cubes: &Arc<CubeTables>,
+        answers: Answers,
         staged: Vec<(String, TableState)>,
         streamed: Option<Streamed>,
     ) -> Self {
@@ -102,6 +105,7 @@ impl ReleaseCatalog {
             system: system.collect(),
             schemas: BTreeMap::new(),
             plans: erased(Plans::default()),
+            answers: erased(answers),
         };
         catalog.schemas = catalog.schemas();
         catalog
@@ -110,6 +114,11 @@ impl ReleaseCatalog {
     /// The plans of questions to it.
     pub(crate) fn plans(&self) -> &Plans {
         &self.plans
+    }
+
+    /// The answers to questions to it.
+    pub(crate) fn answers(&self) -> &Answers {
+        &self.answers
     }
 
     /// The release.

@@ -1,5 +1,6 @@
 //! Running a planned question: its stream, its schema kept, its errors named, its end logged.
 
+use super::answers::{self, Answer, Asked};
 use super::erased::erased;
 use super::errors::{from_datafusion, to_datafusion};
 use super::log::LogEntry;
@@ -112,11 +113,17 @@ impl Query {
     /// User errors where parameters have no values; whatever planning and reading may fail with.
     pub async fn execute(&self) -> Result<SendableRecordBatchStream> {
         let mut log = self.session().log(&self.0.text, self.0.planning);
+        let asked = self.asked();
+        if let Some(asked) = &asked
+            && let Some(answer) = self.session().catalog().answers().get(asked)
+        {
+            return Ok(self.again(&answer, log));
+        }
         if let Some(log) = &mut log {
             log.routed(self.routing());
         }
         match self.start().await {
-            Ok((plan, answer)) => Ok(self.watched(plan, answer, log)),
+            Ok((plan, answer)) => Ok(self.watched(plan, answer, log, asked)),
             Err(error) => {
                 if let Some(log) = &mut log {
                     log.end(Some(error.to_string()));
@@ -124,6 +131,25 @@ impl Query {
                 Err(error)
             }
         }
+    }
+
+    /// What its answer is kept by, where it may be.
+    fn asked(&self) -> Option<Asked> {
+        let ready = self.ready();
+        let keeps = ready.repeats && self.session().catalog().answers().largest() > 0;
+        let principal = self.session().principal();
+        keeps.then(|| Asked { plan: ready.plan.clone(), principal: principal.clone() })
+    }
+
+    /// An answer given before.
+    fn again(&self, answer: &Answer, log: Option<LogEntry>) -> SendableRecordBatchStream {
+        if let Some(mut log) = log {
+            log.routed(&["the same was asked of this release before".to_owned()]);
+            log.count(answer.iter().map(RecordBatch::num_rows).sum());
+            log.end(None);
+        }
+        let batches: Vec<_> = answer.iter().cloned().map(Ok).collect();
+        Box::pin(RecordBatchStreamAdapter::new(self.schema(), stream::iter(batches)))
     }
 
     async fn start(&self) -> Result<(Arc<dyn ExecutionPlan>, SendableRecordBatchStream)> {
@@ -147,9 +173,11 @@ impl Query {
         plan: Arc<dyn ExecutionPlan>,
         answer: SendableRecordBatchStream,
         log: Option<LogEntry>,
+        asked: Option<Asked>,
     ) -> SendableRecordBatchStream {
         let query = self.clone();
-        let state = Watched { query, plan, answer, log, started: false, ended: false };
+        let keeping = asked.map(|asked| (asked, Vec::new()));
+        let state = Watched { query, plan, answer, log, keeping, started: false, ended: false };
         let batches = stream::unfold(state, Watched::next);
         Box::pin(RecordBatchStreamAdapter::new(self.schema(), batches.boxed()))
     }
@@ -188,6 +216,8 @@ struct Watched {
     plan: Arc<dyn ExecutionPlan>,
     answer: SendableRecordBatchStream,
     log: Option<LogEntry>,
+    /// What there is of an answer that may be kept.
+    keeping: Option<(Asked, Vec<RecordBatch>)>,
     started: bool,
     ended: bool,
 }
@@ -206,6 +236,7 @@ impl Watched {
                     Err(named.await)
                 }
                 None => {
+                    self.keep();
                     self.end(None);
                     return None;
                 }
@@ -216,12 +247,29 @@ impl Watched {
                 if let Some(log) = &mut self.log {
                     log.count(batch.num_rows());
                 }
+                self.remember(&batch);
                 Some((Ok(batch), self))
             }
             Err(error) => {
                 self.end(Some(error.to_string()));
                 Some((Err(to_datafusion(error)), self))
             }
+        }
+    }
+
+    /// Takes a batch in with the answer, unless that becomes too large.
+    fn remember(&mut self, batch: &RecordBatch) {
+        let Some((_, batches)) = &mut self.keeping else { return };
+        batches.push(batch.clone());
+        if answers::size(batches) > self.query.session().catalog().answers().largest() {
+            self.keeping = None;
+        }
+    }
+
+    /// Keeps the whole answer.
+    fn keep(&mut self) {
+        if let Some((asked, batches)) = self.keeping.take() {
+            self.query.session().catalog().answers().put(asked, batches);
         }
     }
 

@@ -78,4 +78,9 @@ impl Reserved {
     pub(crate) fn grow(&mut self, bytes: usize) -> bool {
         self.0.try_grow(bytes).is_ok()
     }
+
+    /// Gives some back.
+    pub(crate) fn shrink(&mut self, bytes: usize) {
+        self.0.shrink(bytes);
+    }
 }

@@ -9,8 +9,9 @@
 //! * what DataFusion gets wrong: `grouping_sets`, `yielding`; what it takes long for: `finest`, `star`
 //! * reading: `scan`, `streamed`, `statistics`, `reader`, `object_stores`; limits: `memory`
 //! * cleaning rules as SQL functions: `functions`; expressions over rows that are cleaned: `expression`
-//! * answers: `execute`, `wire`, `explain`, `log`, `errors`, `damage`
+//! * answers: `execute`, `answers` (those asked again), `wire`, `explain`, `log`, `errors`, `damage`
 
+mod answers;
 mod catalog;
 mod compact_text;
 mod damage;
@@ -76,6 +77,9 @@ pub struct EngineSettings {
     pub batch_size: usize,
     /// Memory, out of that of all queries, for decoded columns that are used again and again.
     pub hot_columns_bytes: usize,
+    /// Memory, out of that of all queries, for answers to questions that are asked again; 0 keeps
+    /// none.
+    pub result_cache_bytes: usize,
     /// Whether joins in star form go to the star scan; else to DataFusion's own joins.
     pub star_scan: bool,
 }
@@ -89,6 +93,7 @@ impl EngineSettings {
             spill_dir,
             batch_size: 8192,
             hot_columns_bytes: memory_limit_bytes / 2,
+            result_cache_bytes: 0,
             star_scan: true,
         }
     }

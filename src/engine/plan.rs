@@ -10,7 +10,7 @@ use super::catalog::{CUBES, Catalogs};
 use super::errors::from_datafusion;
 use super::explain::Explained;
 use super::grouping_sets::forget_order;
-use super::plan_cache::{Form, Plan, Question};
+use super::plan_cache::{Form, Plan, Question, reads_only_tables};
 use super::ready::Ready;
 use super::scope::QueryScope;
 use super::sql::{self, AsOf, Versions};
@@ -139,7 +139,10 @@ fn optimised(
 ) -> Result<Ready> {
     let unbound = !plan.get_parameter_names().map_err(from_datafusion)?.is_empty();
     // Told before the present moment takes the place of `now()`.
-    let asks_the_time = asks_the_time(&plan)?;
+    let asks_the_time = calls(&plan, |volatility| volatility == Volatility::Stable)?;
+    let changes = calls(&plan, |volatility| volatility != Volatility::Immutable)?;
+    let of_tables = reads_only_tables(&plan).map_err(from_datafusion)?;
+    let repeats = of_tables && !(changes || explain || unbound);
     let plan = if unbound {
         plan
     } else {
@@ -151,7 +154,7 @@ fn optimised(
             .map_err(from_datafusion)?
     };
     let schema = wire::schema(plan.schema().as_arrow());
-    Ok(Ready { plan, schema, routing, explain, unbound, asks_the_time })
+    Ok(Ready { plan, schema, routing, explain, unbound, asks_the_time, repeats })
 }
 
 /// A parsed question with values for its parameters.
@@ -242,20 +245,21 @@ fn renewed(session: &Session, parsed: &Parsed) -> Parsed {
     Parsed { state: Arc::new(state), ..parsed.clone() }
 }
 
-fn asks_the_time(plan: &LogicalPlan) -> Result<bool> {
-    let mut asks = false;
+/// Whether the plan calls a function that is `volatile` in that sense.
+fn calls(plan: &LogicalPlan, volatile: impl Fn(Volatility) -> bool) -> Result<bool> {
+    let mut found = false;
     plan.apply_with_subqueries(|node| {
         node.apply_expressions(|expr| {
             expr.apply(|part| {
                 if let Expr::ScalarFunction(call) = part {
-                    asks |= call.func.signature().volatility == Volatility::Stable;
+                    found |= volatile(call.func.signature().volatility);
                 }
                 Ok(TreeNodeRecursion::Continue)
             })
         })
     })
     .map_err(from_datafusion)?;
-    Ok(asks)
+    Ok(found)
 }
 
 impl Query {

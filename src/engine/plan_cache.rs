@@ -95,7 +95,7 @@ impl Plans {
 
 /// Whether all that is read are stored tables and cubes: what a table of Starhouse's own, or of the
 /// information schema, holds is no part of the release, and refers to the catalog that would keep it.
-fn reads_only_tables(plan: &LogicalPlan) -> Result<bool> {
+pub(crate) fn reads_only_tables(plan: &LogicalPlan) -> Result<bool> {
     let mut only = true;
     plan.apply_with_subqueries(|node| {
         if let LogicalPlan::TableScan(scan) = node {
@@ -124,7 +124,9 @@ mod tests {
         let parsed = LogicalPlanBuilder::empty(true).build().unwrap();
         let (plan, schema) = (parsed.clone(), Arc::new(Schema::empty()));
         let (routing, explain, unbound) = (Vec::new(), false, false);
-        Plan { parsed, ready: Ready { plan, schema, routing, explain, unbound, asks_the_time } }
+        let repeats = !asks_the_time;
+        let ready = Ready { plan, schema, routing, explain, unbound, asks_the_time, repeats };
+        Plan { parsed, ready }
     }
 
     #[test]

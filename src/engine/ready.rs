@@ -18,4 +18,7 @@ pub(crate) struct Ready {
     pub(crate) unbound: bool,
     /// Whether the answer depends on when it is asked (`now()`, `current_date` ...).
     pub(crate) asks_the_time: bool,
+    /// Whether the answer is the same whenever it is asked of the release: it comes from stored
+    /// tables alone, by functions that always give the same.
+    pub(crate) repeats: bool,
 }

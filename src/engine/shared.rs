@@ -1,5 +1,6 @@
 //! The engine: what all sessions share.
 
+use super::answers::Answers;
 use super::catalog::{self, CubeTables, ReleaseCatalog};
 use super::erased::{Erased, erased};
 use super::streamed::Streamed;
@@ -27,6 +28,8 @@ struct Shared {
     policy: Policy,
     clock: Arc<dyn Clock>,
     template: Arc<dyn Erased<SessionState>>,
+    /// How many bytes of answers a release keeps.
+    answers_bytes: usize,
     /// The newest catalog asked for: most sessions are on it.
     recent: Mutex<Option<Arc<ReleaseCatalog>>>,
     /// Held for its queries: they spill there.
@@ -66,8 +69,18 @@ impl Engine {
         let cubes = Arc::new(catalog::cube_tables(&model)?);
         let lattice = Arc::new(Lattice::of(&model)?);
         let recent = Mutex::new(None);
-        let shared =
-            Shared { warehouse, model, cubes, lattice, policy, clock, template, recent, spill };
+        let shared = Shared {
+            warehouse,
+            model,
+            cubes,
+            lattice,
+            policy,
+            clock,
+            template,
+            answers_bytes: settings.result_cache_bytes,
+            recent,
+            spill,
+        };
         Ok(Self(Arc::new(shared)))
     }
 
@@ -128,7 +141,8 @@ impl Engine {
             lattice: Arc::clone(lattice),
             release: Arc::clone(release),
         };
-        Arc::new(ReleaseCatalog::new(source, cubes, staged, streamed))
+        let answers = Answers::new(self.0.answers_bytes, self.reserve("answers"));
+        Arc::new(ReleaseCatalog::new(source, cubes, answers, staged, streamed))
     }
 
     /// Memory out of that of all queries, for work beside them; none yet.

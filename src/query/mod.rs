@@ -19,6 +19,8 @@
 //! Aggregates: which answer for what in `lattice.rs`, what they keep in `state.rs` and `sketch.rs`, how they are
 //! computed in `cuboid.rs`.
 //!
+//! Hand-written star SQL on stored tables becomes an Ask in `star_sql.rs`, where an aggregate answers it.
+//!
 //! SQL over a cube comes through `sql.rs`, `AT` through `at.rs`; what SQL must not do is in `safe.rs`.
 //!
 //! Where a verb lives: slice and dice in `slice.rs`, roll up (totals) in `roll_up.rs`, pivot in
@@ -58,6 +60,7 @@ mod sketch;
 mod slice;
 mod sql;
 mod star;
+mod star_sql;
 mod state;
 mod subquery;
 mod top;

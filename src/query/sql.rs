@@ -8,6 +8,7 @@ use super::ask::{Ask, group_name, measure_name, total_name};
 use super::at::Modifier;
 use super::context::Change;
 use super::measure::Asked;
+use super::star_sql::resolve_star;
 use super::{CubeTable, PlanContext, Planned, defect, marker, preview, roll_up, safe, subquery};
 use crate::error::{Error, Result};
 use crate::model::{Cube, MeasureKind, Model};
@@ -32,7 +33,16 @@ pub fn resolve_cubes(plan: LogicalPlan, context: &PlanContext<'_>) -> Result<Pla
         .transform_down_with_subqueries(|node| {
             let replaced = match &node {
                 LogicalPlan::Aggregate(aggregate) => {
-                    resolve_aggregate(aggregate, context, &mut routing).map_err(outward)?
+                    match resolve_aggregate(aggregate, context, &mut routing).map_err(outward)? {
+                        Some(plan) => Some(plan),
+                        None => {
+                            let star = resolve_star(aggregate, context).map_err(outward)?;
+                            star.map(|(plan, reasons)| {
+                                routing.extend(reasons);
+                                plan
+                            })
+                        }
+                    }
                 }
                 LogicalPlan::TableScan(scan) => {
                     resolve_scan(scan, &mentioned, context, &mut routing).map_err(outward)?

@@ -43,8 +43,21 @@ impl TempWarehouse {
 
     /// An engine with small batches, so that answers come in several.
     pub(crate) fn engine(&self, model: &Arc<Model>, threads: usize) -> Engine {
-        let settings =
-            EngineSettings { batch_size: 16, ..engine_settings(256 << 20, threads, self.spill()) };
+        self.remembering_engine(model, threads, 0)
+    }
+
+    /// The same, which keeps answers of so many bytes together.
+    pub(crate) fn remembering_engine(
+        &self,
+        model: &Arc<Model>,
+        threads: usize,
+        result_cache_bytes: usize,
+    ) -> Engine {
+        let settings = EngineSettings {
+            batch_size: 16,
+            result_cache_bytes,
+            ..engine_settings(256 << 20, threads, self.spill())
+        };
         Engine::new(self.warehouse.clone(), Arc::clone(model), settings, clock()).unwrap()
     }
 }

@@ -11,6 +11,11 @@ mod refresh;
 mod shares;
 mod sql;
 mod sql_text;
+mod star_sql;
 mod time;
 mod traps;
 mod world;
+
+pub(crate) use model::finer_model;
+pub(crate) use traps::data;
+pub(crate) use world::{change, load};

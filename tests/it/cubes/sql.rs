@@ -10,7 +10,7 @@ use starhouse::error::ErrorKind;
 use starhouse::policy::Principal;
 
 /// Lines of an answer under its heading, sorted.
-async fn lines(session: &Session, sql: &str) -> Vec<String> {
+pub(super) async fn lines(session: &Session, sql: &str) -> Vec<String> {
     let planned = session.plan_sql(sql).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
     let answered = answer(&planned).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
     let mut lines: Vec<String> = answered.to_string().lines().skip(1).map(str::to_owned).collect();
@@ -26,7 +26,7 @@ pub(super) async fn answers(sql: &str, expected: &[&str]) {
 }
 
 /// Which part of a question an aggregate answers, or why none does.
-async fn routing(session: &Session, sql: &str) -> String {
+pub(super) async fn routing(session: &Session, sql: &str) -> String {
     session.plan_sql(sql).await.unwrap().routing().join("\n")
 }
 

@@ -30,7 +30,7 @@ const ACCOUNTS: [(&str, i32, i32, Option<i32>); 6] = [
     ("2024-07-15", 2, 1, None),
 ];
 
-pub(super) fn data() -> Data {
+pub(crate) fn data() -> Data {
     let text = Value::text;
     let mut customers = nobody("customer", &["customer_id", "segment", "city"]);
     for (key, durable, years, id, segment) in [

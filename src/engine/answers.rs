@@ -1,0 +1,108 @@
+//! Answers, kept for questions that are asked again: a dashboard asks the same of a release all day.
+//!
+//! An answer belongs to an optimised plan, and so to the values of its parameters, to a principal,
+//! whose policy is a part of the plan, and to a release, with whose catalog it goes. Not kept is what
+//! may say something else the next time (see [`Ready::repeats`](super::ready::Ready)), and what is
+//! large: a reader of many rows waits for the wire, not for us. The memory is that of all queries.
+
+use super::memory::Reserved;
+use crate::policy::Principal;
+use arrow::record_batch::RecordBatch;
+use datafusion::logical_expr::LogicalPlan;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// An answer takes at most this part of what all may take.
+const LARGEST_PART: usize = 16;
+
+/// Whose question it is.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Asked {
+    pub(crate) plan: LogicalPlan,
+    pub(crate) principal: Principal,
+}
+
+/// An answer: its batches as they go over the wire.
+pub(crate) type Answer = Arc<Vec<RecordBatch>>;
+
+/// The answers of one release.
+#[derive(Debug)]
+pub(crate) struct Answers {
+    most_bytes: usize,
+    kept: Mutex<Kept>,
+}
+
+#[derive(Debug)]
+struct Kept {
+    answers: HashMap<Asked, One>,
+    bytes: usize,
+    uses: u64,
+    memory: Reserved,
+}
+
+#[derive(Debug)]
+struct One {
+    answer: Answer,
+    bytes: usize,
+    /// When it was last used.
+    used: u64,
+}
+
+impl Answers {
+    /// None yet, of so many bytes together.
+    pub(crate) fn new(most_bytes: usize, memory: Reserved) -> Self {
+        let kept = Kept { answers: HashMap::new(), bytes: 0, uses: 0, memory };
+        Self { most_bytes, kept: Mutex::new(kept) }
+    }
+
+    /// The most bytes that an answer may have to be kept; 0 where none is.
+    pub(crate) fn largest(&self) -> usize {
+        self.most_bytes / LARGEST_PART
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The answer to a question, if it is here.
+    pub(crate) fn get(&self, asked: &Asked) -> Option<Answer> {
+        let mut kept = self.kept();
+        kept.uses += 1;
+        let now = kept.uses;
+        let one = kept.answers.get_mut(asked)?;
+        one.used = now;
+        Some(Arc::clone(&one.answer))
+    }
+
+    /// Keeps an answer, in place of those that were not used for longest.
+    pub(crate) fn put(&self, asked: Asked, batches: Vec<RecordBatch>) {
+        let bytes = size(&batches);
+        let mut kept = self.kept();
+        if bytes > self.largest() || kept.answers.contains_key(&asked) {
+            return;
+        }
+        while kept.bytes + bytes > self.most_bytes && kept.forget_oldest() {}
+        if kept.memory.grow(bytes) {
+            let used = kept.uses;
+            kept.bytes += bytes;
+            kept.answers.insert(asked, One { answer: Arc::new(batches), bytes, used });
+        }
+    }
+}
+
+impl Kept {
+    fn forget_oldest(&mut self) -> bool {
+        let oldest = self.answers.iter().min_by_key(|(_, one)| one.used);
+        let Some(asked) = oldest.map(|(asked, _)| asked.clone()) else { return false };
+        if let Some(one) = self.answers.remove(&asked) {
+            self.bytes -= one.bytes;
+            self.memory.shrink(one.bytes);
+        }
+        true
+    }
+}
+
+/// The bytes of batches, some more for each so that none is free.
+pub(crate) fn size(batches: &[RecordBatch]) -> usize {
+    1024 + batches.iter().map(|batch| batch.get_array_memory_size() + 1024).sum::<usize>()
+}

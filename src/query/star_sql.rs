@@ -1,0 +1,315 @@
+//! Hand-written star SQL on stored tables, answered from aggregates where one answers.
+//!
+//! An aggregation over a fact that is joined to its dimensions by their keys is a question to any
+//! cube that has the fact: its groups and conditions are cube columns, and what it aggregates are
+//! measures. It becomes an `Ask`, as cube SQL does, if an aggregate answers that; else it stays what
+//! it is. Whatever is not exactly that shape stays, too.
+
+use super::ask::{Ask, group_name, measure_name};
+use super::atom::FACT;
+use super::measure::Asked;
+use super::{PlanContext, defect, scalar_sql};
+use crate::error::Result;
+use crate::model::{Cube, Dimension, Fact, FactRole, MeasureKind, plan_schema};
+use datafusion::catalog::default_table_source::DefaultTableSource;
+use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::common::{Column, DFSchema, JoinType, NullEquality, TableReference};
+use datafusion::logical_expr::expr::AggregateFunction;
+use datafusion::logical_expr::utils::split_conjunction;
+use datafusion::logical_expr::{
+    Aggregate, BinaryExpr, Expr, LogicalPlan, LogicalPlanBuilder, Operator, TableScan, TableSource,
+    cast, ident,
+};
+use std::sync::Arc;
+
+/// The plan that answers an aggregation of a star from an aggregate, and which does; `None` where
+/// the aggregation is of something else, or none answers.
+pub(super) fn resolve_star(
+    aggregate: &Aggregate,
+    context: &PlanContext<'_>,
+) -> Result<Option<(LogicalPlan, Vec<String>)>> {
+    let has_aggregates = context.model.cubes.iter().any(|cube| !cube.aggregates.is_empty());
+    if !context.use_aggregates || !has_aggregates {
+        return Ok(None);
+    }
+    let mut tables = Tables::default();
+    let Some(star) = tables.read(&aggregate.input).and_then(|()| tables.star(context)) else {
+        return Ok(None);
+    };
+    for cube in context.model.cubes.iter().filter(|cube| cube.facts.contains(&star.fact.name)) {
+        let Some(ask) = star.ask(cube, aggregate) else { continue };
+        let Ok(planned) = ask.plan(context) else { continue };
+        if planned.routing.iter().all(|reason| reason.ends_with(" answers")) {
+            let plan = as_asked(planned.plan, aggregate)?;
+            return Ok(Some((plan, planned.routing)));
+        }
+    }
+    Ok(None)
+}
+
+/// The answer under the names and types of the aggregation.
+fn as_asked(answer: LogicalPlan, aggregate: &Aggregate) -> Result<LogicalPlan> {
+    let groups = (0..aggregate.group_expr.len()).map(group_name);
+    let measures = (0..aggregate.aggr_expr.len()).map(measure_name);
+    let columns = groups.chain(measures).zip(aggregate.schema.iter());
+    let columns = columns.map(|(own, (relation, field))| {
+        cast(ident(own), field.data_type().clone())
+            .alias_qualified(relation.cloned(), field.name().clone())
+    });
+    LogicalPlanBuilder::from(answer)
+        .project(columns.collect::<Vec<_>>())
+        .and_then(LogicalPlanBuilder::build)
+        .map_err(defect)
+}
+
+/// Tables that are joined, under their names in the statement, and all conditions.
+#[derive(Default)]
+struct Tables<'p> {
+    scans: Vec<(TableReference, &'p TableScan)>,
+    conditions: Vec<Expr>,
+}
+
+impl<'p> Tables<'p> {
+    /// Reads what stands below an aggregation; `None` where it is anything but inner joins of
+    /// tables and conditions.
+    fn read(&mut self, plan: &'p LogicalPlan) -> Option<()> {
+        match plan {
+            LogicalPlan::TableScan(scan) => self.scan(scan.table_name.clone(), scan),
+            LogicalPlan::SubqueryAlias(alias) => match alias.input.as_ref() {
+                LogicalPlan::TableScan(scan) => self.scan(alias.alias.clone(), scan),
+                _ => None,
+            },
+            LogicalPlan::Filter(filter) => {
+                self.read(&filter.input)?;
+                self.conditions.extend(split_conjunction(&filter.predicate).into_iter().cloned());
+                Some(())
+            }
+            LogicalPlan::Join(join) => {
+                let is_plain = join.join_type == JoinType::Inner
+                    && join.null_equality == NullEquality::NullEqualsNothing;
+                if !is_plain {
+                    return None;
+                }
+                self.read(&join.left)?;
+                self.read(&join.right)?;
+                let equal = join.on.iter().map(|(left, right)| left.clone().eq(right.clone()));
+                self.conditions.extend(equal);
+                let filter = join.filter.iter().flat_map(split_conjunction);
+                self.conditions.extend(filter.cloned());
+                Some(())
+            }
+            _ => None,
+        }
+    }
+
+    fn scan(&mut self, name: TableReference, scan: &'p TableScan) -> Option<()> {
+        let whole = scan.filters.is_empty() && scan.fetch.is_none();
+        let first = self.scans.iter().all(|(known, _)| *known != name);
+        (whole && first).then(|| self.scans.push((name, scan)))
+    }
+
+    /// The star that the tables are: one fact, and each other table one of its dimensions, joined
+    /// by its key.
+    fn star<'a>(&self, context: &'a PlanContext<'_>) -> Option<Star<'a>> {
+        let catalog = self.scans.first()?.1.table_name.catalog();
+        let stored = |scan: &TableScan, table: &str| {
+            let known = context.tables.table(catalog, table);
+            scan.table_name.catalog() == catalog && known.is_some_and(|k| is_same(&k, &scan.source))
+        };
+        let model = context.model;
+        let mut facts = self.scans.iter().filter_map(|(name, scan)| {
+            let table = scan.table_name.table();
+            let fact = model.facts.iter().find(|fact| fact.table() == table)?;
+            stored(scan, table).then_some((name, fact))
+        });
+        let ((fact_name, fact), None) = (facts.next()?, facts.next()) else { return None };
+        let mut star = Star {
+            fact,
+            fact_name: fact_name.clone(),
+            catalog: catalog.map(str::to_owned),
+            roles: Vec::new(),
+            conditions: Vec::new(),
+        };
+        let mut conditions: Vec<&Expr> = self.conditions.iter().collect();
+        for (name, scan) in self.scans.iter().filter(|(name, _)| name != fact_name) {
+            let table = scan.table_name.table();
+            let dimension = model.dimensions.iter().find(|dim| dim.table() == table)?;
+            if !stored(scan, table) {
+                return None;
+            }
+            let joins = |condition: &&Expr| star.joined(condition, name, dimension);
+            let place = conditions.iter().position(|condition| joins(condition).is_some())?;
+            let role = joins(&conditions[place])?;
+            conditions.remove(place);
+            star.roles.push((name.clone(), role));
+        }
+        star.conditions = conditions.into_iter().cloned().collect();
+        Some(star)
+    }
+}
+
+/// Whether two sources are of the same table.
+fn is_same(one: &Arc<dyn TableSource>, other: &Arc<dyn TableSource>) -> bool {
+    let provider = |source: &Arc<dyn TableSource>| {
+        let source = source.as_ref() as &dyn std::any::Any;
+        let source = source.downcast_ref::<DefaultTableSource>()?;
+        Some(Arc::as_ptr(&source.table_provider).cast::<()>())
+    };
+    provider(one).is_some_and(|one| Some(one) == provider(other))
+}
+
+/// A star as a statement names it.
+struct Star<'a> {
+    fact: &'a Fact,
+    fact_name: TableReference,
+    catalog: Option<String>,
+    /// The dimensions' names in the statement, and the roles that they play.
+    roles: Vec<(TableReference, &'a FactRole)>,
+    /// What is not said of keys.
+    conditions: Vec<Expr>,
+}
+
+impl<'a> Star<'a> {
+    /// The role in which a condition joins a dimension, if that is what it does.
+    fn joined(
+        &self,
+        condition: &Expr,
+        name: &TableReference,
+        dimension: &Dimension,
+    ) -> Option<&'a FactRole> {
+        let Expr::BinaryExpr(BinaryExpr { left, op: Operator::Eq, right }) = condition else {
+            return None;
+        };
+        let (Expr::Column(left), Expr::Column(right)) = (left.as_ref(), right.as_ref()) else {
+            return None;
+        };
+        let is_of = |column: &Column, of: &TableReference| column.relation.as_ref() == Some(of);
+        let (own, key) = match (is_of(left, &self.fact_name), is_of(right, &self.fact_name)) {
+            (true, false) => (left, right),
+            (false, true) => (right, left),
+            _ => return None,
+        };
+        if !is_of(key, name) || key.name != dimension.key_column() {
+            return None;
+        }
+        let mut roles = self.fact.roles.iter();
+        roles.find(|role| role.dimension == dimension.name && role.key_column() == own.name)
+    }
+
+    /// The question to a cube that an aggregation is; `None` where it is none to this cube.
+    fn ask<'c>(&self, cube: &'c Cube, aggregate: &Aggregate) -> Option<Ask<'c>> {
+        let over = |expr: &Expr| self.over_cube(expr, cube);
+        let groups: Option<Vec<Expr>> = aggregate.group_expr.iter().map(over).collect();
+        let predicates: Option<Vec<Expr>> = self.conditions.iter().map(over).collect();
+        let measures = aggregate.aggr_expr.iter().map(|expr| self.measure(expr, cube));
+        let measures: Option<Vec<Asked>> = measures.collect();
+        let (groups, predicates, measures) = (groups?, predicates?, measures?);
+        let catalog = self.catalog.clone();
+        (!measures.is_empty()).then_some(Ask {
+            cube,
+            catalog,
+            groups,
+            grouping_sets: None,
+            predicates,
+            measures,
+        })
+    }
+
+    /// An expression over cube columns; `None` where it has columns that the cube does not.
+    fn over_cube(&self, expr: &Expr, cube: &Cube) -> Option<Expr> {
+        let mut all = true;
+        let over = expr.clone().transform(|part| {
+            Ok(match &part {
+                Expr::Column(column) => match self.cube_column(column, cube) {
+                    Some(name) => Transformed::yes(ident(name)),
+                    None => {
+                        all = false;
+                        Transformed::no(part)
+                    }
+                },
+                Expr::ScalarSubquery(_)
+                | Expr::InSubquery(_)
+                | Expr::Exists(_)
+                | Expr::SetComparison(_)
+                | Expr::OuterReferenceColumn(..)
+                | Expr::GroupingSet(_) => {
+                    all = false;
+                    Transformed::no(part)
+                }
+                _ => Transformed::no(part),
+            })
+        });
+        over.ok().filter(|_| all && !expr.is_volatile()).map(|over| over.data.unalias())
+    }
+
+    fn cube_column<'c>(&self, column: &Column, cube: &'c Cube) -> Option<&'c str> {
+        let relation = column.relation.as_ref()?;
+        let found = match *relation == self.fact_name {
+            true => {
+                let degenerate = self.fact.degenerate.iter().any(|own| own.name == column.name);
+                cube.columns
+                    .iter()
+                    .find(|c| degenerate && c.dimension.is_none() && c.column.name == column.name)
+            }
+            false => {
+                let (_, role) = self.roles.iter().find(|(name, _)| name == relation)?;
+                cube.role_column(&role.role, &column.name)
+            }
+        };
+        found.map(|found| found.name.as_str())
+    }
+
+    /// The measure that an aggregation is.
+    fn measure(&self, expr: &Expr, cube: &Cube) -> Option<Asked> {
+        let Expr::AggregateFunction(call) = expr.clone().unalias() else { return None };
+        let AggregateFunction { func, params } = call;
+        let is_plain = params.filter.is_none() && params.order_by.is_empty();
+        let [input] = params.args.as_slice() else { return None };
+        if !is_plain || params.null_treatment.is_some() {
+            return None;
+        }
+        let own = &self.fact.name;
+        let same = |sql: &str| self.is_input(input, sql);
+        let measures = cube.measures.iter();
+        let mut found = measures.filter(|measure| match (&measure.kind, func.name()) {
+            (MeasureKind::Sum { fact, sql, filter: None }, "sum")
+            | (MeasureKind::Min { fact, sql, filter: None }, "min")
+            | (MeasureKind::Max { fact, sql, filter: None }, "max") => {
+                fact == own && (!params.distinct || func.name() != "sum") && same(sql)
+            }
+            (MeasureKind::Count { fact, filter: None }, "count") => {
+                let counts_rows = matches!(input, Expr::Literal(value, _) if !value.is_null());
+                fact == own && !params.distinct && counts_rows
+            }
+            (MeasureKind::CountDistinct { fact, sql, filter: None }, "count") => {
+                // Of a role are counted members, not keys.
+                let is_role = self.fact.role(sql).is_some();
+                fact == own && params.distinct && !is_role && same(sql)
+            }
+            _ => false,
+        });
+        found.next().map(|measure| Asked::here(&measure.name))
+    }
+
+    /// Whether what is aggregated is the measure's expression over the fact's columns.
+    fn is_input(&self, input: &Expr, sql: &str) -> bool {
+        let schema = plan_schema(&self.fact.table_columns());
+        let Ok(schema) = DFSchema::try_from_qualified_schema(FACT, &schema) else { return false };
+        let Ok(declared) = scalar_sql::parse(sql, &schema) else { return false };
+        let plain = |expr: Expr, of: &TableReference| {
+            let mut only = true;
+            let bare = expr.transform(|part| {
+                Ok(match part {
+                    Expr::Column(column) => {
+                        only &= column.relation.as_ref() == Some(of);
+                        Transformed::yes(ident(column.name))
+                    }
+                    other => Transformed::no(other),
+                })
+            });
+            bare.ok().filter(|_| only).map(|bare| bare.data)
+        };
+        let declared = plain(declared, &TableReference::bare(FACT));
+        declared.is_some() && declared == plain(input.clone(), &self.fact_name)
+    }
+}
