@@ -7,8 +7,9 @@
 use super::atom::{Atom, Function, atom_name};
 use super::context::Context;
 use super::ends::Aggregated;
+use super::linked::Linked;
 use super::measure::{Asked, Expansion};
-use super::route::{Part, route};
+use super::route::{Part, Route, route};
 use super::star::{Star, relates, scan};
 use super::{PlanContext, Planned, defect};
 use crate::error::{Error, Result};
@@ -36,6 +37,8 @@ pub(super) struct Ask<'a> {
     pub(super) predicates: Vec<Expr>,
     /// Measures, each where it is asked.
     pub(super) measures: Vec<Asked>,
+    /// What is asked of links, once that is taken apart (see `linked.rs`).
+    pub(super) links: Vec<Linked>,
 }
 
 /// The name of a group's column in an [`Ask`]'s answer.
@@ -123,18 +126,22 @@ impl Ask<'_> {
     }
 
     /// One context: from an aggregate if one answers, else from the base.
-    fn plan_part(
+    pub(super) fn plan_part(
         &self,
         part: &Context,
         atoms: &[(usize, &Atom)],
         context: &PlanContext<'_>,
         routing: &mut Vec<String>,
     ) -> Result<LogicalPlan> {
+        if self.has_links(part) {
+            return self.plan_linked(part, atoms, context, routing);
+        }
         let fact = context.model.fact(&part.fact).ok_or_else(|| {
             Error::internal("a measure reads an unknown fact").with("fact", &part.fact)
         })?;
         let catalog = self.catalog.as_deref();
-        let star = Star { context, cube: self.cube, fact, catalog, shift: part.shift.as_ref() };
+        let (shift, links) = (part.shift.as_ref(), self.links.as_slice());
+        let star = Star { context, cube: self.cube, fact, catalog, shift, links };
         let needed = self.needed_columns()?;
         if let Some(alien) = needed.iter().find(|column| !star.relates(column)) {
             return Err(star.unrelated(&alien.role).with("measure", &atoms[0].1.measure));
@@ -142,7 +149,10 @@ impl Ask<'_> {
         let names: BTreeSet<String> = needed.iter().map(|column| column.name.clone()).collect();
         let only: Vec<&Atom> = atoms.iter().map(|(_, atom)| *atom).collect();
         let asked = Part { cube: self.cube, catalog, context: part, columns: &names, atoms: &only };
-        let chosen = route(&asked, context);
+        let chosen = match links {
+            [] => route(&asked, context),
+            _ => Route { aggregate: None, reason: self.reason_of_links(part) },
+        };
         routing.push(chosen.reason);
         if let Some(running) = &part.running {
             return self.plan_running(running, atoms, &star);
@@ -155,13 +165,15 @@ impl Ask<'_> {
                 let merge = |atom: &Atom, mut inputs: Vec<Expr>| {
                     inputs.pop().and_then(|state| atom.merge(state))
                 };
-                self.rows(kept, &needed, |column| ident(&column.name), atoms, states, merge)?
+                self.rows(kept, None, &needed, |own| ident(&own.name), atoms, states, merge)?
             }
             None => {
                 let mut roles = needed_roles(&needed, &only, context.model)?;
+                roles.extend(self.linked_roles());
                 // Which days have a later day is a matter of the calendar, asked by it or not.
                 roles.extend(part.shift.iter().map(|shift| shift.role.clone()));
                 let base = star.relation(&roles, &self.held_roles())?;
+                let all = self.all_rows(&needed, atoms, &star)?;
                 let mut inputs = Vec::new();
                 for (_, atom) in atoms {
                     inputs.push(atom.inputs(context.model)?);
@@ -169,7 +181,7 @@ impl Ask<'_> {
                 let mut inputs = inputs.into_iter();
                 let states = |_: &Atom| inputs.next().unwrap_or_default();
                 let fresh = |atom: &Atom, inputs: Vec<Expr>| Some(atom.aggregate(inputs));
-                self.rows(base, &needed, |column| star.column(column), atoms, states, fresh)?
+                self.rows(base, all, &needed, |own| star.column(own), atoms, states, fresh)?
             }
         };
         match (&part.daily, atoms) {
@@ -179,11 +191,12 @@ impl Ask<'_> {
     }
 
     /// Filtered rows of a context with its groups and inputs as columns, and the aggregations
-    /// over them.
+    /// over them; `all` are the rows before any condition, where they are others.
     #[allow(clippy::too_many_arguments)]
     fn rows(
         &self,
         source: LogicalPlanBuilder,
+        all: Option<LogicalPlanBuilder>,
         needed: &[&CubeColumn],
         column: impl Fn(&CubeColumn) -> Expr,
         atoms: &[(usize, &Atom)],
@@ -207,7 +220,7 @@ impl Ask<'_> {
             aggregated.push(Aggregated::once(value));
         }
         let mut rows = source.project(columns).map_err(defect)?;
-        let all = rows.clone();
+        let all = all.unwrap_or_else(|| rows.clone());
         if let Some(condition) = self.predicates.iter().cloned().reduce(Expr::and) {
             // A subquery in the condition may have columns of the same names.
             rows = rows.alias(ROWS).map_err(defect)?;

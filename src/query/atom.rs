@@ -1,6 +1,7 @@
 //! Atoms: one aggregation of one fact's rows in one context, what it looks at, how its states add up.
 
 use super::context::Context;
+use super::link_members::WEIGHT;
 use super::scalar_sql;
 use crate::error::{Error, Result};
 use crate::model::{Cube, Dimension, End, Fact, FactRole, MeasureKind, Model, plan_schema};
@@ -106,7 +107,8 @@ impl Atom {
         let named = per.iter().filter_map(|name| fact.role(name));
         let told_apart = named.chain(self.counted_role(fact));
         let versioned = |role: &&FactRole| is_versioned(role, model);
-        Ok(told_apart.filter(versioned).map(|role| role.role.clone()).collect())
+        let told_apart = told_apart.filter(versioned).map(|role| role.role.clone());
+        Ok(told_apart.chain(self.context.weighted.clone()).collect())
     }
 
     /// What is aggregated, as expressions over the star relation's columns (see `star.rs`): the value,
@@ -129,6 +131,7 @@ impl Atom {
             }
             None => value,
         };
+        let value = self.allocated(value)?;
         Ok(match &self.function {
             Function::SumAtEnd(at) => {
                 let entity = |name: &String| match fact.role(name) {
@@ -150,6 +153,31 @@ impl Atom {
         })
     }
 
+    /// Whether parts of rows are added up.
+    fn is_allocated(&self) -> bool {
+        let adds_up =
+            matches!(self.function, Function::Sum | Function::Count | Function::SumAtEnd(_));
+        self.context.weighted.is_some() && (adds_up || self.context.daily.is_some())
+    }
+
+    /// The part of a value that goes to the members of the row.
+    fn allocated(&self, value: Expr) -> Result<Expr> {
+        let Some(role) = self.context.weighted.as_ref().filter(|_| self.is_allocated()) else {
+            return Ok(value);
+        };
+        let part = Expr::Column(Column::new(Some(role), WEIGHT));
+        match self.function {
+            Function::Count => when(value.is_not_null(), part).end().map_err(super::defect),
+            _ => Ok(cast(value, DataType::Float64) * part),
+        }
+    }
+
+    /// The same of whole rows.
+    pub(super) fn whole(&self) -> Self {
+        let context = Context { weighted: None, ..self.context.clone() };
+        Self { context, ..self.clone() }
+    }
+
     /// The aggregation over columns that hold the inputs.
     pub(super) fn aggregate(&self, inputs: Vec<Expr>) -> Expr {
         let mut inputs = inputs.into_iter();
@@ -157,6 +185,8 @@ impl Atom {
         let value = next();
         match &self.function {
             Function::Sum => sum(value),
+            // The parts of rows.
+            Function::Count if self.is_allocated() => sum(value),
             Function::Count => count(value),
             Function::CountDistinct => count_distinct(value),
             Function::Min => min(value),
@@ -199,6 +229,9 @@ impl Atom {
     }
 
     pub(super) fn data_type(&self, model: &Model) -> Result<DataType> {
+        if self.is_allocated() {
+            return Ok(DataType::Float64);
+        }
         if self.function.counts() {
             return Ok(DataType::Int64);
         }

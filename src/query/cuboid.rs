@@ -47,7 +47,7 @@ pub fn aggregate_plan(
 ) -> Result<LogicalPlan> {
     let fact = context.model.fact(&aggregate.fact);
     let fact = fact.ok_or_else(|| unknown(cube, aggregate, &aggregate.fact))?;
-    let star = Star { context, cube, fact, catalog: None, shift: None };
+    let star = Star { context, cube, fact, catalog: None, shift: None, links: &[] };
     let mut kept = Vec::new();
     for name in &aggregate.columns {
         let column = cube.column(name).ok_or_else(|| unknown(cube, aggregate, name))?;

@@ -81,7 +81,8 @@ impl<'a> Ask<'a> {
             _ => None,
         };
         let (cube, catalog, predicates) = (self.cube, self.catalog.clone(), place.predicates);
-        let ask = Ask { cube, catalog, groups, grouping_sets, predicates, measures: Vec::new() };
+        let (measures, links) = (Vec::new(), Vec::new());
+        let ask = Ask { cube, catalog, groups, grouping_sets, predicates, measures, links };
         Ok(Frame { ask, keys, kept: place.kept })
     }
 

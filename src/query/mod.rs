@@ -14,7 +14,8 @@
 //! ```
 //!
 //! What is aggregated is in `atom.rs`, which measures are made of it in `leaf.rs` and `measure.rs`. Semi-additive
-//! measures are in `ends.rs` and `by_set.rs`, windows of days in `running.rs`.
+//! measures are in `ends.rs` and `by_set.rs`, windows of days in `running.rs`, roles of which a row has
+//! several members in `linked.rs` and `link_members.rs`.
 //!
 //! SQL over a cube comes through `sql.rs`, `AT` through `at.rs`; what SQL must not do is in `safe.rs`.
 //!
@@ -37,6 +38,8 @@ mod ends;
 mod frame;
 mod having;
 mod leaf;
+mod link_members;
+mod linked;
 mod look_up;
 mod marker;
 mod measure;

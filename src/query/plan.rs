@@ -49,6 +49,7 @@ pub fn plan_cube_query(
         grouping_sets,
         predicates: slice::predicates(query, cube, context.model)?,
         measures: wanted.asked.clone(),
+        links: Vec::new(),
     };
     let Planned { plan, routing } = ask.plan(context)?;
     let mut answer = LogicalPlanBuilder::from(plan);

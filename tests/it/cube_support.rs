@@ -44,7 +44,7 @@ impl TempWarehouse {
     /// An engine with small batches, so that answers come in several.
     pub(crate) fn engine(&self, model: &Arc<Model>, threads: usize) -> Engine {
         let settings =
-            EngineSettings { batch_size: 16, ..engine_settings(256 << 20, threads, self.spill()) };
+            EngineSettings { batch_size: 16, ..engine_settings(1 << 30, threads, self.spill()) };
         Engine::new(self.warehouse.clone(), Arc::clone(model), settings, clock()).unwrap()
     }
 }

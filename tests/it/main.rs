@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::clone_on_ref_ptr)]
 
 mod backup;
+mod bridges;
 mod clean;
 mod cli;
 mod clients;

@@ -3,6 +3,7 @@
 
 mod at;
 mod chance;
+mod links;
 mod metamorphic;
 mod model;
 mod properties;

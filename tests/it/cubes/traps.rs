@@ -41,8 +41,10 @@ pub(super) fn data() -> Data {
         let texts = [("customer_id", text(id)), ("segment", text(segment)), ("city", text("Rome"))];
         customers.push(version("customer", key, durable, years, &texts));
     }
-    let mut stores = nobody("store", &["store_id", "store_name", "city", "region", "country"]);
-    for (key, id, region, country) in [(1, "s0", text("north"), "IT"), (2, "s1", Value::Null, "NO")]
+    let mut stores = nobody("store", &STORE);
+    // Store s0 leads store s1.
+    for (key, id, region, country, led_by) in
+        [(1, "s0", text("north"), "IT", Value::Null), (2, "s1", Value::Null, "NO", text("s0"))]
     {
         let texts = [
             ("store_id", text(id)),
@@ -50,6 +52,7 @@ pub(super) fn data() -> Data {
             ("city", text("Town")),
             ("region", region),
             ("country", text(country)),
+            ("led_by", led_by),
         ];
         stores.push(version("store", key, key, (1900, 9999), &texts));
     }
@@ -78,10 +81,42 @@ pub(super) fn data() -> Data {
         ])
     });
     let named = |name: &str, rows: Vec<Row>| (name.to_owned(), rows);
-    let dimensions =
-        [named("date", calendar()), named("customer", customers), named("store", stores)];
+    let dimensions = [
+        named("date", calendar()),
+        named("customer", customers),
+        named("store", stores),
+        named("club", clubs()),
+    ];
     let facts = [named("sales", sales.collect()), named("accounts", accounts.collect())];
-    Data { dimensions: dimensions.into(), facts: facts.into() }
+    let bridges = [named("membership", memberships())].into();
+    Data { dimensions: dimensions.into(), facts: facts.into(), bridges }
+}
+
+const STORE: [&str; 6] = ["store_id", "store_name", "city", "region", "country", "led_by"];
+
+/// Chess and tennis, both sports, and a choir.
+fn clubs() -> Vec<Row> {
+    let mut clubs = nobody("club", &["club_id", "club_name", "club_kind"]);
+    for (key, name, kind) in [(1, "Chess", "sport"), (2, "Tennis", "sport"), (3, "Choir", "music")]
+    {
+        let texts = [("club_id", name), ("club_name", name), ("club_kind", kind)];
+        let texts = texts.map(|(column, text)| (column, Value::text(text)));
+        clubs.push(version("club", key, key, (1900, 9999), &texts));
+    }
+    clubs
+}
+
+/// Customer c0 is in the chess and the tennis club; customer c1 in none.
+fn memberships() -> Vec<Row> {
+    [(1, 1, 0.25), (1, 2, 0.75)]
+        .map(|(customer, club, share)| {
+            row([
+                ("customer_durable_key", Value::int(customer)),
+                ("club_durable_key", Value::int(club)),
+                ("share", Value::Float(share)),
+            ])
+        })
+        .into()
 }
 
 /// A session over the world above; the warehouse lives as long as it.

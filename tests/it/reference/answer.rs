@@ -99,7 +99,7 @@ impl Asked<'_> {
                         let rows = self.reference.rows(&fact, &shift);
                         let place = self.place(Vec::new());
                         for row in rows.iter().filter(|row| place.sees(row)) {
-                            found.insert(of.iter().map(|column| row.value(column)).collect());
+                            found.extend(row.combinations(of, &place));
                         }
                     }
                     Some((role, window)) => {
@@ -133,18 +133,20 @@ impl Asked<'_> {
             let Some(seen) = seen else { continue };
             let rows = self.reference.rows(fact, shift);
             for row in rows.iter().filter(|row| seen.sees(row)) {
-                let member = |column: &CubeColumn| {
-                    let own = place.members.iter().find(|(known, _)| known == column);
-                    own.map_or_else(|| row.value(column), |(_, member)| member.clone())
+                let own = |column: &CubeColumn| {
+                    place.members.iter().find(|(known, _)| known == column).map(|(_, m)| m.clone())
                 };
-                found.insert(of.iter().map(member).collect());
+                found.extend(row.combinations(of, &seen).into_iter().map(|values| {
+                    let cells = values.into_iter().zip(of);
+                    cells.map(|(value, column)| own(column).unwrap_or(value)).collect()
+                }));
             }
         }
     }
 
     /// A place with these members.
     fn place(&self, members: Vec<(CubeColumn, Value)>) -> Place<'_> {
-        Place { filters: &self.filters, members, shift: None, window: None }
+        Place { filters: &self.filters, members, shift: None, window: None, weighted: None }
     }
 
     /// Which names of `rows` each grouping keeps.
