@@ -205,6 +205,8 @@ pub struct LevelFields {
     pub key: Option<Text>,
     /// What one member of it is, in words; as the attribute shown where left out.
     pub description: Option<Text>,
+    /// Whether members below it may skip it.
+    pub skippable: Option<Located<bool>>,
 }
 
 /// Which members of one dimension belong to which of another.

@@ -21,7 +21,7 @@
 //!
 //! Where a verb lives: slice and dice in `slice.rs`, roll up (totals) in `roll_up.rs`, pivot in
 //! `pivot.rs`, top and order in `top.rs`, others in `others.rs`, having and paging in `having.rs`,
-//! dense answers in `dense.rs`, comparing in `wanted.rs`; drilling is asking for a finer column in
+//! skipped levels in `ragged.rs`, dense answers in `dense.rs`, comparing in `wanted.rs`; drilling is asking for a finer column in
 //! `rows`.
 
 mod ask;
@@ -48,6 +48,7 @@ mod others;
 mod pivot;
 mod plan;
 mod preview;
+mod ragged;
 mod roll_up;
 mod route;
 mod running;

@@ -416,6 +416,10 @@ fn question_over(
             }
             let knows_country = knows_country(&query);
             query.measures.retain(|measure| knows_country || measure != "share_of_country");
+            // Above towns is a level that may be skipped.
+            let mut axes = query.rows.iter().chain(&query.columns);
+            let by_city = axes.any(|name| name == "store_city");
+            query.measures.retain(|measure| !by_city || measure != "share_of_parent");
             if query.measures.iter().all(|measure| measure == "all_snapshots") {
                 query.measures.push("lines".to_owned());
             }

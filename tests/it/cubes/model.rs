@@ -33,7 +33,7 @@ attributes:
 parent_child: {parent: [led_by], description: Which store leads which.}
 hierarchies:
   - name: geography
-    levels: [country, region, city, {level: store, attribute: store_name, key: store_id}]
+    levels: [country, {level: region, skippable: true}, city, {level: store, attribute: store_name, key: store_id}]
 ",
     "
 dimension: club

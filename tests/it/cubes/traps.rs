@@ -266,6 +266,27 @@ async fn a_total_is_told_from_a_missing_member_by_its_flag() {
 }
 
 #[tokio::test]
+async fn a_level_that_is_skipped_has_no_subtotal_and_changes_none() {
+    // The Norwegian store is in no region: its town hangs from the country.
+    let query = json!({"rows": ["country", "region", "store_city"], "measures": ["revenue"],
+        "totals": "rollup", "dice": {"country": ["IT", "NO"]}});
+    let expected = [
+        "country | region | store_city | country_is_total | region_is_total | store_city_is_total | revenue",
+        "IT | north | Town | 0 | 0 | 0 | 260.00",
+        "IT | north | NULL | 0 | 0 | 1 | 260.00",
+        "IT | NULL | NULL | 0 | 1 | 1 | 260.00",
+        "NO | NULL | Town | 0 | 0 | 0 | 200.00",
+        // Not a subtotal by no region, of 200.00 once more.
+        "NO | NULL | NULL | 0 | 1 | 1 | 200.00",
+        "NULL | NULL | NULL | 1 | 1 | 1 | 460.00",
+    ];
+    asks(query, &expected).await;
+    let sql = "SELECT store_city, MEASURE(share_of_parent) FROM cubes.trade GROUP BY 1";
+    let error = refused(sql).await;
+    assert!(error.to_string().contains("may skip the level `region`"), "{error}");
+}
+
+#[tokio::test]
 async fn stores_of_one_name_stay_two() {
     let query =
         json!({"rows": ["store.store"], "measures": ["revenue"], "top": {"n": 2, "by": "revenue"}});

@@ -183,10 +183,44 @@ impl Asked<'_> {
                 let values = self.values(&columns, &there, &members, heads);
                 let mut members = members.into_iter();
                 let members = flags.iter().map(|kept| if *kept { members.next() } else { None });
-                lines.push(Line { members: members.collect(), values });
+                let line = Line { members: members.collect(), values };
+                lines.extend(Some(line).filter(|line| !self.is_placeholder(line)));
             }
         }
         lines
+    }
+
+    /// Whether a subtotal is of a level that is skipped there: no finer level is shown, a coarser is.
+    fn is_placeholder(&self, line: &Line) -> bool {
+        let columns = self.columns();
+        let roles = self
+            .cube
+            .dimensions
+            .iter()
+            .filter_map(|own| Some((&own.role, own.dimension.as_ref()?)));
+        roles.into_iter().any(|(role, dimension)| {
+            let hierarchies = &self.reference.model.dimension(dimension).unwrap().hierarchies;
+            hierarchies.iter().any(|hierarchy| {
+                let shown: Vec<(bool, &Option<Value>)> = hierarchy
+                    .levels
+                    .iter()
+                    .filter_map(|level| {
+                        let is_level =
+                            |c: &CubeColumn| c.role == *role && c.column.name == level.attribute;
+                        let place = columns.iter().position(is_level)?;
+                        Some((level.skippable, &line.members[place]))
+                    })
+                    .collect();
+                shown.iter().enumerate().any(|(depth, (skippable, member))| {
+                    let (coarser, finer) = (&shown[..depth], &shown[depth + 1..]);
+                    *skippable
+                        && **member == Some(Value::Null)
+                        && !finer.is_empty()
+                        && finer.iter().all(|(_, member)| member.is_none())
+                        && coarser.iter().any(|(_, member)| member.is_some())
+                })
+            })
+        })
     }
 
     /// A line's cells. In a pivot, a combination that no measure has a row for holds nothing:
