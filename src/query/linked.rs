@@ -125,13 +125,7 @@ impl<'a> Ask<'a> {
             cube.columns.push(computed(&cube, role, &name));
             groups.push(ident(name));
         }
-        let mut predicates = Vec::new();
-        for condition in self.predicates.iter().flat_map(split_conjunction) {
-            match self.link_about(condition)? {
-                Some(role) => asked_of(&mut links, role).predicates.push(condition.clone()),
-                None => predicates.push(condition.clone()),
-            }
-        }
+        let predicates = self.conditions_apart(&mut links)?;
         let ask = Ask {
             cube: &cube,
             catalog: self.catalog.clone(),
@@ -142,6 +136,25 @@ impl<'a> Ask<'a> {
             links,
         };
         ask.plan_part(part, atoms, context, routing)
+    }
+
+    /// The conditions that are not about links; those that are go to these.
+    fn conditions_apart(&self, links: &mut Vec<Linked>) -> Result<Vec<Expr>> {
+        let mut others = Vec::new();
+        for condition in self.predicates.iter().flat_map(split_conjunction) {
+            match self.link_about(condition)? {
+                Some(role) => asked_of(links, role).predicates.push(condition.clone()),
+                None => others.push(condition.clone()),
+            }
+        }
+        Ok(others)
+    }
+
+    /// What the conditions say of links, and the other conditions.
+    pub(super) fn apart(&self) -> Result<(Vec<Linked>, Vec<Expr>)> {
+        let mut links = Vec::new();
+        let others = self.conditions_apart(&mut links)?;
+        Ok((links, others))
     }
 
     /// Kinds of grouping sets, one below the other, with the columns of all.

@@ -22,7 +22,7 @@
 //! Where a verb lives: slice and dice in `slice.rs`, roll up (totals) in `roll_up.rs`, pivot in
 //! `pivot.rs`, top and order in `top.rs`, others in `others.rs`, having and paging in `having.rs`,
 //! skipped levels in `ragged.rs`, dense answers in `dense.rs`, comparing in `wanted.rs`; drilling is asking for a finer column in
-//! `rows`.
+//! `rows`, the fact rows behind a value are in `drill_through.rs`.
 
 mod ask;
 mod at;
@@ -34,6 +34,7 @@ mod cube_query;
 mod cube_table;
 mod cuboid;
 mod dense;
+mod drill_through;
 mod ends;
 mod frame;
 mod having;
@@ -68,6 +69,7 @@ pub use cuboid::{
     AGGREGATE_DEFINITION, Fingerprints, aggregate_columns, aggregate_fingerprint, aggregate_plan,
     aggregate_sources, fingerprints,
 };
+pub use drill_through::{FactPart, drilled_table, plan_drill_through};
 pub use marker::measure_function;
 pub use others::best_members;
 pub use pivot::{Members, pivot_members};

@@ -21,6 +21,7 @@ mod cube_support;
 mod cubes;
 mod demo;
 mod demo_project;
+mod drill_through;
 mod engine;
 mod engine_fixture;
 mod engine_operations;

@@ -12,5 +12,5 @@ mod shares;
 mod sql;
 mod sql_text;
 mod time;
-mod traps;
+pub(crate) mod traps;
 mod world;

@@ -120,7 +120,7 @@ fn memberships() -> Vec<Row> {
 }
 
 /// A session over the world above; the warehouse lives as long as it.
-pub(super) async fn world() -> (TempWarehouse, Session) {
+pub(crate) async fn world() -> (TempWarehouse, Session) {
     let (at, model) = (TempWarehouse::open().await, model());
     let release = load(&at, &model, &data()).await;
     let session = at.engine(&model, 2).session(Principal::local(), release);
@@ -128,7 +128,7 @@ pub(super) async fn world() -> (TempWarehouse, Session) {
 }
 
 /// Asks a cube query, written as JSON without its cube, and compares its lines.
-pub(super) async fn asks(mut query: serde_json::Value, expected: &[&str]) {
+pub(crate) async fn asks(mut query: serde_json::Value, expected: &[&str]) {
     let (_at, session) = world().await;
     query["cube"] = json!("trade");
     let query = serde_json::from_value(query).unwrap();
