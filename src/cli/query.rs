@@ -47,7 +47,10 @@ A query in full:
 
 And with `date.month` among the rows:
   dense: date.month                    # every month, whether anything was sold or not
-  compare: {date.year: 2024}           # the same measures there, and the change";
+  compare: {date.year: 2024}           # the same measures there, and the change
+
+The fact rows behind a value, with the run and the sources they come from, a page at a time:
+  {cube: sales, drill_through: revenue, slice: {receipt_no: T1000017}, limit: 20, offset: 0}";
 
 /// Answers.
 pub(super) async fn run(project: &Path, args: Args) -> std::result::Result<(), Failure> {

@@ -2,11 +2,12 @@
 
 use crate::model::Model;
 
-/// `dimension`, `fact`, `aggregate` or `table`, by the name's prefix.
+/// `dimension`, `fact`, `bridge`, `aggregate` or `table`, by the name's prefix.
 pub(crate) fn kind(table: &str) -> &'static str {
     match table.split_once('_') {
         Some(("dim", _)) => "dimension",
         Some(("fact", _)) => "fact",
+        Some(("bridge", _)) => "bridge",
         Some(("agg", _)) => "aggregate",
         _ => "table",
     }
@@ -19,6 +20,9 @@ pub(crate) fn table(model: &Model, table: &str) -> String {
     }
     if let Some(fact) = model.facts.iter().find(|fact| fact.table() == table) {
         return format!("{} Grain: {}.", fact.description, fact.grain.trim_end_matches('.'));
+    }
+    if let Some(bridge) = model.bridges.iter().find(|bridge| bridge.table() == table) {
+        return bridge.description.clone();
     }
     model
         .cubes

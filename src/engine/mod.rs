@@ -7,6 +7,7 @@
 //! * text to statement: `sql`; names and plans: `names`, `plan` (gives a `ready` one), `plan_cache`, `planner`; what may run: `guard`
 //! * what SQL can name: `catalog`, `system`, `table`
 //! * what DataFusion gets wrong: `grouping_sets`, `yielding`; what it takes long for: `finest`, `star`
+//! * where rows come from: `origin`
 //! * reading: `scan`, `streamed`, `statistics`, `reader`, `object_stores`; limits: `memory`
 //! * cleaning rules as SQL functions: `functions`; expressions over rows that are cleaned: `expression`
 //! * answers: `execute`, `answers` (those asked again), `wire`, `explain`, `log`, `errors`, `damage`
@@ -29,6 +30,7 @@ mod log;
 mod memory;
 mod names;
 mod object_stores;
+mod origin;
 mod plan;
 mod plan_cache;
 mod planner;

@@ -14,14 +14,14 @@ use super::plan_cache::{Form, Plan, Question, reads_only_tables};
 use super::ready::Ready;
 use super::scope::QueryScope;
 use super::sql::{self, AsOf, Versions};
-use super::{Query, Session, finest, guard, names, star, state, wire};
+use super::{Query, Session, finest, guard, names, origin, star, state, wire};
 use crate::error::{Error, Result};
 use crate::ids::ReleaseId;
 use crate::model::{Aggregate, Cube};
 use crate::policy::Access;
 use crate::query::{
     Building, CubeQuery, Members, PlanContext, Planned, aggregate_plan, best_members,
-    pivot_members, plan_cube_query, resolve_cubes,
+    drilled_table, pivot_members, plan_cube_query, plan_drill_through, resolve_cubes,
 };
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::common::{ParamValues, ScalarValue};
@@ -183,9 +183,16 @@ pub(crate) async fn cube_query(
     session.policy().authorize(session.principal(), &[wanted])?;
     let catalogs = session.catalogs(BTreeSet::new()).await?;
     let state = Arc::new(bound_state(session, &catalogs));
-    let members = members(session, &state, query, &catalogs).await?;
-    let context = context(session, &state, &catalogs)?;
-    let Planned { plan, routing } = plan_cube_query(query, &members, &context)?;
+    let Planned { plan, routing } = match drilled_table(query, session.model())? {
+        Some(table) => {
+            let parts = origin::parts(session, &table).await?;
+            plan_drill_through(query, &parts, &context(session, &state, &catalogs)?)?
+        }
+        None => {
+            let members = members(session, &state, query, &catalogs).await?;
+            plan_cube_query(query, &members, &context(session, &state, &catalogs)?)?
+        }
+    };
     guard::resolved(&plan)?;
     let ready = optimised(&state, plan.clone(), routing, false)?;
     let parsed = Parsed { state, catalogs, plan };

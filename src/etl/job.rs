@@ -230,6 +230,8 @@ pub enum LoadSpec {
     Dimension(DimensionLoad),
     /// They are a fact's rows.
     Fact(FactLoad),
+    /// They say which members of one dimension belong to which of another.
+    Bridge(BridgeLoad),
     /// They are records of persons, to be matched.
     Match(Box<MatchLoad>),
 }
@@ -309,6 +311,22 @@ pub struct FactLoad {
     pub delete_when: Option<String>,
     /// Whether no rows at all may take the place of those there (replace only). A source that
     /// holds nothing is more often broken than true.
+    #[serde(default)]
+    pub may_be_empty: bool,
+}
+
+/// How rows enter a bridge: they are all of it. The transformation yields the natural keys of both
+/// dimensions, and the shares by the name of the bridge's column.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BridgeLoad {
+    /// The bridge.
+    pub bridge: String,
+    /// Which columns of the rows hold the natural key of the member it leads from.
+    pub from: Vec<String>,
+    /// Which columns hold that of the member it leads to.
+    pub to: Vec<String>,
+    /// Whether no rows at all may take the place of those there.
     #[serde(default)]
     pub may_be_empty: bool,
 }

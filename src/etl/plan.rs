@@ -83,7 +83,7 @@ pub async fn plan(
 fn follow<'a>(job: &'a Job, model: &'a Model) -> impl Iterator<Item = String> + use<'a> {
     let dimension = match &job.load {
         LoadSpec::Dimension(load) => model.dimension(&load.dimension),
-        LoadSpec::Fact(_) | LoadSpec::Match(_) => None,
+        LoadSpec::Fact(_) | LoadSpec::Bridge(_) | LoadSpec::Match(_) => None,
     };
     let dimension = dimension.filter(|dimension| dimension.keeps_history());
     let plays = move |fact: &&Fact| {
@@ -103,6 +103,7 @@ fn mode(job: &Job) -> String {
         LoadSpec::Dimension(_) => "members with history",
         LoadSpec::Match(load) if load.missing == Missing::Close => "match, missing records gone",
         LoadSpec::Match(_) => "match",
+        LoadSpec::Bridge(_) => "replace",
         LoadSpec::Fact(load) => match load.mode {
             FactMode::Append => "append",
             FactMode::Upsert => "upsert",

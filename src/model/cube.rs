@@ -32,6 +32,8 @@ pub struct CubeDimension {
     pub dimension: Option<String>,
     /// Where the role is none of the facts': whose members it shows, and as of when.
     pub view: Option<View>,
+    /// Where a row of the facts has several members: how it comes to them.
+    pub link: Option<Link>,
 }
 
 /// The members of a role of the facts as they are, or as they were on some day, instead of as they
@@ -44,12 +46,38 @@ pub struct View {
     pub day: Option<NaiveDate>,
 }
 
+/// The way from a role of the facts to members of which one fact may have several. A fact counts once
+/// in a row of an answer if any of them is in that row, and once in a total.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Link {
+    /// The role of the facts.
+    pub of: String,
+    /// What leads from there.
+    pub by: LinkedBy,
+}
+
+/// What leads from a fact's member to several.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LinkedBy {
+    /// The bridge of that name.
+    Bridge(String),
+    /// The member's ancestors, itself included.
+    Ancestors,
+}
+
+impl Link {
+    /// The column of an ancestor's steps from its root, beside those of its dimension.
+    pub const DEPTH: &str = "depth";
+    /// The column of the steps from the fact's member up to an ancestor.
+    pub const DISTANCE: &str = "distance";
+}
+
 /// A column that a cube offers for grouping and filtering: an attribute or natural-key column of
 /// a dimension in a role, or a degenerate dimension.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CubeColumn {
     /// Its name in SQL: the attribute's, prefixed `<role>_` unless that name is unique in the cube;
-    /// a view's always has the prefix, and takes no plain name from others.
+    /// a view's and an ancestor's always have the prefix, and take no plain name from others.
     pub name: String,
     /// The role it belongs to; for a degenerate dimension the column's own name.
     pub role: String,
@@ -99,9 +127,15 @@ impl Cube {
         self.dimensions.iter().find(|offered| offered.role == role)?.view.as_ref()
     }
 
-    /// The role of the facts that a role of the cube stands on: itself, unless it is a view.
+    /// The link that a role of the cube is, if it is one.
+    pub fn link(&self, role: &str) -> Option<&Link> {
+        self.dimensions.iter().find(|offered| offered.role == role)?.link.as_ref()
+    }
+
+    /// The role of the facts that a role of the cube stands on: itself, unless it is a view or link.
     pub fn fact_role<'a>(&'a self, role: &'a str) -> &'a str {
-        self.view(role).map_or(role, |view| &view.of)
+        let of_view = self.view(role).map(|view| view.of.as_str());
+        of_view.or_else(|| self.link(role).map(|link| link.of.as_str())).unwrap_or(role)
     }
 
     /// The table of a declared aggregate.

@@ -1,6 +1,6 @@
 //! The data dictionary: what every table, column and measure means, as Markdown.
 
-use super::{Column, Cube, Dimension, DimensionKind, Fact, FactKind, History, Model};
+use super::{Bridge, Column, Cube, Dimension, DimensionKind, Fact, FactKind, History, Model};
 use std::fmt::Write;
 
 /// The dictionary of a model; of the tables and cubes with a word in their name, where one is
@@ -11,6 +11,9 @@ pub fn markdown(model: &Model, about: Option<&str>) -> String {
     for dimension in model.dimensions.iter().filter(|d| wanted(&d.table())) {
         of_dimension(dimension, &mut text);
         expectations(model, &dimension.table(), &mut text);
+    }
+    for bridge in model.bridges.iter().filter(|bridge| wanted(&bridge.table())) {
+        of_bridge(bridge, &mut text);
     }
     for fact in model.facts.iter().filter(|fact| wanted(&fact.table())) {
         of_fact(fact, &mut text);
@@ -70,6 +73,19 @@ fn of_dimension(dimension: &Dimension, text: &mut String) {
             parents.description
         );
     }
+}
+
+fn of_bridge(bridge: &Bridge, text: &mut String) {
+    heading(text, &bridge.table(), "bridge", &bridge.description);
+    let _ = writeln!(text, "From `dim_{}` to `dim_{}`.\n", bridge.from, bridge.to);
+    table(
+        text,
+        ["column", "type", "meaning"],
+        bridge
+            .table_columns()
+            .iter()
+            .map(|column| [name(column), column.ty.to_string(), column.description.clone()]),
+    );
 }
 
 fn of_fact(fact: &Fact, text: &mut String) {

@@ -119,12 +119,15 @@ pub struct Level {
     pub key: Option<String>,
     /// What one member of it is, in words, where the shown attribute does not say it.
     pub description: Option<String>,
+    /// Whether members below it may skip it: they have NULL there, and hang from the level above.
+    pub skippable: bool,
 }
 
 impl Level {
     /// The level that shows the attribute of its own name.
     pub fn of_attribute(name: &str) -> Self {
-        Self { name: name.to_owned(), attribute: name.to_owned(), key: None, description: None }
+        let (name, attribute) = (name.to_owned(), name.to_owned());
+        Self { name, attribute, key: None, description: None, skippable: false }
     }
 
     /// The column that tells its members apart.

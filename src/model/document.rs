@@ -9,7 +9,8 @@ mod measure;
 pub use expect::{AcceptedFields, ExpectFields, FreshFields, OnFailWord, SumDriftFields};
 pub use measure::{
     BeforeFields, CorrelationFields, CumulativeFields, MeasureFields, PercentileFields,
-    RatioFields, RollingFields, ShareFields, ToDateFields, UnrelatedWord, YearsBeforeFields,
+    RatioFields, RollingFields, ShareFields, ToDateFields, UnrelatedWord, WeightedFields,
+    YearsBeforeFields,
 };
 
 use crate::yaml::{Document, Fault, Faults, Located, NameOr};
@@ -23,6 +24,8 @@ pub type Text = Located<String>;
 pub enum SchemaDocument {
     /// `dimension: ...`
     Dimension(DimensionDocument),
+    /// `bridge: ...`
+    Bridge(BridgeDocument),
     /// `fact: ...`
     Fact(FactDocument),
     /// `cube: ...`
@@ -30,7 +33,7 @@ pub enum SchemaDocument {
 }
 
 /// The first keys that say what a document is.
-pub(super) const KINDS: [&str; 3] = ["dimension", "fact", "cube"];
+pub(super) const KINDS: [&str; 4] = ["dimension", "bridge", "fact", "cube"];
 
 impl SchemaDocument {
     /// Reads a document by what its kind key says it is.
@@ -40,6 +43,7 @@ impl SchemaDocument {
     pub fn read(document: &Document) -> Result<Self, Faults> {
         match kind_of(document) {
             Some("dimension") => document.parse().map(Self::Dimension),
+            Some("bridge") => document.parse().map(Self::Bridge),
             Some("fact") => document.parse().map(Self::Fact),
             Some("cube") => document.parse().map(Self::Cube),
             _ => Err(unknown_kind(document).into()),
@@ -54,7 +58,7 @@ pub(super) fn kind_of(document: &Document) -> Option<&'static str> {
 }
 
 fn unknown_kind(document: &Document) -> Fault {
-    let expected = "expected the first key to be dimension, fact or cube";
+    let expected = "expected the first key to be dimension, bridge, fact or cube";
     match document.keys().next() {
         Some((key, _)) => {
             let message = format!("unknown kind of document `{}`, {expected}", key.value);
@@ -201,6 +205,32 @@ pub struct LevelFields {
     pub key: Option<Text>,
     /// What one member of it is, in words; as the attribute shown where left out.
     pub description: Option<Text>,
+    /// Whether members below it may skip it.
+    pub skippable: Option<Located<bool>>,
+}
+
+/// Which members of one dimension belong to which of another.
+#[derive(Debug, Clone, Deserialize)]
+pub struct BridgeDocument {
+    /// Its name.
+    pub bridge: Text,
+    /// What it means.
+    pub description: Option<Text>,
+    /// The dimension that facts point to.
+    pub from: Text,
+    /// The dimension that it leads to.
+    pub to: Text,
+    /// The column of shares.
+    pub weight: Option<WeightFields>,
+}
+
+/// `weight: {name, description}`
+#[derive(Debug, Clone, Deserialize)]
+pub struct WeightFields {
+    /// The column.
+    pub name: Text,
+    /// What it means.
+    pub description: Option<Text>,
 }
 
 /// A fact.
@@ -292,6 +322,9 @@ pub struct CubeDocument {
     /// Roles whose members are shown as they are now, or were on some day.
     #[serde(default)]
     pub views: Vec<ViewFields>,
+    /// Roles of which a row of the facts may have several members.
+    #[serde(default)]
+    pub links: Vec<LinkFields>,
     /// The measures.
     pub measures: Vec<MeasureFields>,
     /// The cuboids kept ready.
@@ -308,6 +341,19 @@ pub struct ViewFields {
     pub of: Text,
     /// The day at whose beginning members are seen; as they are now where left out.
     pub day: Option<Text>,
+}
+
+/// The way from a role of the facts to several members: exactly one of `bridge` and `ancestors`.
+#[derive(Debug, Clone, Deserialize)]
+pub struct LinkFields {
+    /// The name of the link, a role of the cube.
+    pub role: Text,
+    /// The role of the facts.
+    pub of: Text,
+    /// The bridge that leads there.
+    pub bridge: Option<Text>,
+    /// Whether it is the members above the role's own, itself included.
+    pub ancestors: Option<Located<bool>>,
 }
 
 /// A declared cuboid.

@@ -170,6 +170,14 @@ pub enum MeasureKind {
         /// The larger part.
         of: Whole,
     },
+    /// Another measure, each row's part allocated to the members of a link by the bridge's weights,
+    /// so that members add up to the total. In double precision.
+    Weighted {
+        /// The other measure.
+        measure: String,
+        /// The role of the link.
+        role: String,
+    },
     /// Another measure's value over its value for all members shown together (in a cube query or
     /// SQL: with every grouping removed, filters kept).
     ShareOfTotal {
@@ -333,6 +341,7 @@ impl MeasureKind {
             | Self::Before { .. }
             | Self::Running { .. }
             | Self::Share { .. }
+            | Self::Weighted { .. }
             | Self::ShareOfTotal { .. } => None,
         }
     }
@@ -345,6 +354,7 @@ impl MeasureKind {
             Self::Before { measure, .. }
             | Self::Running { measure, .. }
             | Self::Share { measure, .. }
+            | Self::Weighted { measure, .. }
             | Self::ShareOfTotal { measure } => vec![measure],
             _ => Vec::new(),
         }

@@ -8,6 +8,7 @@
 //! and the OLAP literature's (cube, hierarchy, level, measure, aggregate).
 
 mod arrow_types;
+mod bridge;
 mod calendar;
 mod column;
 mod cube;
@@ -21,9 +22,10 @@ mod measure;
 mod time_of_day;
 
 pub use arrow_types::{arrow_schema, plan_schema};
+pub use bridge::Bridge;
 pub use calendar::{CalendarDay, RetailDay, RetailYear, YearEnd};
 pub use column::{Column, ColumnType};
-pub use cube::{Aggregate, Cube, CubeColumn, CubeDimension, View};
+pub use cube::{Aggregate, Cube, CubeColumn, CubeDimension, Link, LinkedBy, View};
 pub use dictionary::markdown as dictionary;
 pub use dimension::{
     Attribute, Calendar, Dimension, DimensionKind, Hierarchy, History, Level, ParentChild,
@@ -44,6 +46,8 @@ use std::collections::BTreeMap;
 pub struct Model {
     /// Conformed dimensions, by name.
     pub dimensions: Vec<Dimension>,
+    /// Bridges between dimensions, by name.
+    pub bridges: Vec<Bridge>,
     /// Facts, by name.
     pub facts: Vec<Fact>,
     /// Cubes, by name.
@@ -56,6 +60,11 @@ impl Model {
     /// The dimension of that name.
     pub fn dimension(&self, name: &str) -> Option<&Dimension> {
         self.dimensions.iter().find(|dimension| dimension.name == name)
+    }
+
+    /// The bridge of that name.
+    pub fn bridge(&self, name: &str) -> Option<&Bridge> {
+        self.bridges.iter().find(|bridge| bridge.name == name)
     }
 
     /// The fact of that name.

@@ -7,8 +7,9 @@
 use super::atom::{Atom, Function, atom_name};
 use super::context::Context;
 use super::ends::Aggregated;
+use super::linked::Linked;
 use super::measure::{Asked, Expansion};
-use super::route::{Part, route};
+use super::route::{Part, Route, route};
 use super::star::{Star, relates};
 use super::{PlanContext, Planned, defect};
 use crate::error::{Error, Result};
@@ -36,6 +37,8 @@ pub(super) struct Ask<'a> {
     pub(super) predicates: Vec<Expr>,
     /// Measures, each where it is asked.
     pub(super) measures: Vec<Asked>,
+    /// What is asked of links, once that is taken apart (see `linked.rs`).
+    pub(super) links: Vec<Linked>,
 }
 
 /// The name of a group's column in an [`Ask`]'s answer.
@@ -123,19 +126,22 @@ impl Ask<'_> {
     }
 
     /// One context: from an aggregate if one answers, else from the base.
-    fn plan_part(
+    pub(super) fn plan_part(
         &self,
         part: &Context,
         atoms: &[(usize, &Atom)],
         context: &PlanContext<'_>,
         routing: &mut Vec<String>,
     ) -> Result<LogicalPlan> {
+        if self.has_links(part) {
+            return self.plan_linked(part, atoms, context, routing);
+        }
         let fact = context.model.fact(&part.fact).ok_or_else(|| {
             Error::internal("a measure reads an unknown fact").with("fact", &part.fact)
         })?;
         let catalog = self.catalog.as_deref();
-        let shift = part.shift.as_ref();
-        let base = Star { context, cube: self.cube, fact, catalog, shift, kept: None };
+        let (shift, links) = (part.shift.as_ref(), self.links.as_slice());
+        let base = Star { context, cube: self.cube, fact, catalog, shift, links, kept: None };
         let needed = self.needed_columns()?;
         if let Some(alien) = needed.iter().find(|column| !base.relates(column)) {
             return Err(base.unrelated(&alien.role).with("measure", &atoms[0].1.measure));
@@ -143,16 +149,21 @@ impl Ask<'_> {
         let names: BTreeSet<String> = needed.iter().map(|column| column.name.clone()).collect();
         let only: Vec<&Atom> = atoms.iter().map(|(_, atom)| *atom).collect();
         let asked = Part { cube: self.cube, catalog, context: part, columns: &names, atoms: &only };
-        let chosen = route(&asked, context);
+        let chosen = match links {
+            [] => route(&asked, context),
+            _ => Route { cuboid: None, reason: self.reason_of_links(part) },
+        };
         routing.push(chosen.reason);
         let star = Star { kept: chosen.cuboid, ..base };
         if let Some(running) = &part.running {
             return self.plan_running(running, atoms, &star);
         }
         let mut roles = star.roles(&needed, &only)?;
+        roles.extend(self.linked_roles());
         // Which days have a later day is a matter of the calendar, asked by it or not.
         roles.extend(part.shift.iter().map(|shift| shift.role.clone()));
-        let (rows, aggregated) = self.rows(&star, &roles, &needed, atoms)?;
+        let all = self.all_rows(&needed, atoms, &star)?;
+        let (rows, aggregated) = self.rows(&star, &roles, all, &needed, atoms)?;
         match (&part.daily, atoms) {
             (Some(_), [(index, _), ..]) => self.plan_daily(rows, &format!("__x{index}_1"), atoms),
             _ => self.aggregate(rows, aggregated, atoms),
@@ -160,11 +171,12 @@ impl Ask<'_> {
     }
 
     /// Filtered rows of a context with its groups and inputs as columns, and the aggregations
-    /// over them.
+    /// over them; `all` are the rows before any condition, where they are others.
     fn rows(
         &self,
         star: &Star<'_>,
         roles: &BTreeSet<String>,
+        all: Option<LogicalPlanBuilder>,
         needed: &[&CubeColumn],
         atoms: &[(usize, &Atom)],
     ) -> Result<(LogicalPlanBuilder, Vec<Aggregated>)> {
@@ -184,7 +196,7 @@ impl Ask<'_> {
             aggregated.push(Aggregated::once(star.aggregation(atom, inputs)));
         }
         let mut rows = source.project(columns).map_err(defect)?;
-        let all = rows.clone();
+        let all = all.unwrap_or_else(|| rows.clone());
         if let Some(condition) = self.predicates.iter().cloned().reduce(Expr::and) {
             // A subquery in the condition may have columns of the same names.
             rows = rows.alias(ROWS).map_err(defect)?;

@@ -1,6 +1,7 @@
 //! Atoms: one aggregation of one fact's rows in one context, what it looks at, how its states add up.
 
 use super::context::Context;
+use super::link_members::WEIGHT;
 use super::scalar_sql;
 use super::sketch::HYPERLOGLOG;
 use crate::error::{Error, Result};
@@ -110,7 +111,7 @@ impl Atom {
         let fact = self.fact(model)?;
         let named = at.per.iter().filter_map(|name| fact.role(name));
         let versioned = named.filter(|role| is_versioned(role, model));
-        Ok(versioned.map(|role| role.role.clone()).collect())
+        Ok(versioned.map(|role| role.role.clone()).chain(self.context.weighted.clone()).collect())
     }
 
     /// What is aggregated, as expressions over the star relation's columns (see `star.rs`): the value,
@@ -141,12 +142,13 @@ impl Atom {
             }
             (Some(sql), None) => scalar_sql::parse(sql, &schema)?,
         };
-        match &self.filter {
+        let value = match &self.filter {
             Some(filter) => {
-                when(scalar_sql::parse(filter, &schema)?, value).end().map_err(super::defect)
+                when(scalar_sql::parse(filter, &schema)?, value).end().map_err(super::defect)?
             }
-            None => Ok(value),
-        }
+            None => value,
+        };
+        self.allocated(value)
     }
 
     /// What is looked at beside the value: on which day it is, and whose it is.
@@ -165,6 +167,31 @@ impl Atom {
         })
     }
 
+    /// Whether parts of rows are added up.
+    fn is_allocated(&self) -> bool {
+        let adds_up =
+            matches!(self.function, Function::Sum | Function::Count | Function::SumAtEnd(_));
+        self.context.weighted.is_some() && (adds_up || self.context.daily.is_some())
+    }
+
+    /// The part of a value that goes to the members of the row.
+    fn allocated(&self, value: Expr) -> Result<Expr> {
+        let Some(role) = self.context.weighted.as_ref().filter(|_| self.is_allocated()) else {
+            return Ok(value);
+        };
+        let part = Expr::Column(Column::new(Some(role), WEIGHT));
+        match self.function {
+            Function::Count => when(value.is_not_null(), part).end().map_err(super::defect),
+            _ => Ok(cast(value, DataType::Float64) * part),
+        }
+    }
+
+    /// The same of whole rows.
+    pub(super) fn whole(&self) -> Self {
+        let context = Context { weighted: None, ..self.context.clone() };
+        Self { context, ..self.clone() }
+    }
+
     /// The aggregation over columns that hold the inputs.
     pub(super) fn aggregate(&self, inputs: Vec<Expr>) -> Expr {
         let mut inputs = inputs.into_iter();
@@ -172,6 +199,8 @@ impl Atom {
         let value = next();
         match &self.function {
             Function::Sum => sum(value),
+            // The parts of rows.
+            Function::Count if self.is_allocated() => sum(value),
             Function::Count => count(value),
             Function::CountDistinct => count_distinct(value),
             Function::Min => min(value),
@@ -201,6 +230,9 @@ impl Atom {
     }
 
     pub(super) fn data_type(&self, model: &Model) -> Result<DataType> {
+        if self.is_allocated() {
+            return Ok(DataType::Float64);
+        }
         if self.function.counts() {
             return Ok(DataType::Int64);
         }

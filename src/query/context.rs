@@ -20,6 +20,8 @@ pub(super) struct Context {
     pub(super) running: Option<Running>,
     /// A calendar role by whose days rows are summed before anything else.
     pub(super) daily: Option<String>,
+    /// A link by whose weights rows are allocated.
+    pub(super) weighted: Option<String>,
     /// How the place differs from the row's own, in order.
     pub(super) place: Vec<Change>,
 }
@@ -62,7 +64,7 @@ impl Context {
     /// The row's own context over a fact.
     pub(super) fn of(fact: &str) -> Self {
         let fact = fact.to_owned();
-        Self { fact, shift: None, running: None, daily: None, place: Vec::new() }
+        Self { fact, shift: None, running: None, daily: None, weighted: None, place: Vec::new() }
     }
 
     /// The same rows where the row of the answer is.
@@ -97,6 +99,9 @@ impl Context {
         }
         if let Some(role) = &self.daily {
             words.push_str(&format!(", day by day of {role}"));
+        }
+        if let Some(role) = &self.weighted {
+            words.push_str(&format!(", allocated to {role}"));
         }
         for change in &self.place {
             words.push_str(&match change {

@@ -32,7 +32,13 @@ pub struct CubeQuery {
     #[serde(default)]
     pub columns: Vec<String>,
     /// Measures.
+    #[serde(default)]
     pub measures: Vec<String>,
+    /// The fact rows behind this measure, in place of values: `rows` are shown first, then what tells
+    /// a row apart, the fact's own columns, and the run and sources they come from. A page has 100 rows
+    /// where `limit` does not say, and 10,000 at most.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drill_through: Option<String>,
     /// One member a column.
     #[serde(default)]
     pub slice: BTreeMap<String, serde_json::Value>,

@@ -112,7 +112,7 @@ pub fn aggregate_plan(
         }
         None => None,
     };
-    let star = Star { context, cube, fact, catalog: None, shift: None, kept };
+    let star = Star { context, cube, fact, catalog: None, shift: None, links: &[], kept };
     let fresh = cuboid.computed(&star, building)?;
     let columns = aggregate_columns(cube, aggregate, context.lattice)?;
     let rows = match building.kept {

@@ -108,7 +108,8 @@ impl Ask<'_> {
         let (mut not_after, mut not_before, mut members) = (None, None, None);
         for fact in facts {
             let catalog = self.catalog.as_deref();
-            let star = Star { context, cube: self.cube, fact, catalog, shift: None, kept: None };
+            let (cube, links) = (self.cube, &[]);
+            let star = Star { context, cube, fact, catalog, shift: None, links, kept: None };
             let Some(played) = fact.role(role) else { continue };
             let calendar = star.dimension(&played.dimension)?;
             if calendar.is_versioned() {

@@ -8,11 +8,12 @@
 //! account is to have a last day of its own, that is the last key of each period and account.
 
 use super::ask::{Ask, ROWS, group_name, of_rows};
-use super::atom::{AtEnd, Atom};
+use super::atom::{AtEnd, Atom, Function};
 use super::context::is_mixed;
 use super::defect;
+use super::star::Star;
 use crate::error::{Error, Result};
-use crate::model::End;
+use crate::model::{CubeColumn, End};
 use datafusion::common::{JoinType, NullEquality};
 use datafusion::functions_aggregate::expr_fn::{max, min, sum};
 use datafusion::logical_expr::utils::split_conjunction;
@@ -104,6 +105,35 @@ impl Ask<'_> {
             values.push(sum(ident(name)));
         }
         Ok((rows, Aggregated { values, periods, calendar }))
+    }
+
+    /// Rows of the fact before any condition, in which the ends of periods are looked for. With links
+    /// they are a relation of their own: a period's last day is everybody's, whoever is asked for.
+    pub(super) fn all_rows(
+        &self,
+        needed: &[&CubeColumn],
+        atoms: &[(usize, &Atom)],
+        star: &Star<'_>,
+    ) -> Result<Option<LogicalPlanBuilder>> {
+        let at_end =
+            atoms.iter().filter(|(_, atom)| matches!(atom.function, Function::SumAtEnd(_)));
+        let at_end: Vec<(usize, Atom)> =
+            at_end.map(|(index, atom)| (*index, atom.whole())).collect();
+        if self.links.is_empty() || at_end.is_empty() {
+            return Ok(None);
+        }
+        let own = needed.iter().copied().filter(|own| self.cube.link(&own.role).is_none());
+        let own: Vec<&CubeColumn> = own.collect();
+        let atoms: Vec<&Atom> = at_end.iter().map(|(_, atom)| atom).collect();
+        let roles = star.roles(&own, &atoms)?;
+        let mut columns: Vec<Expr> =
+            own.iter().map(|own| star.column(own).alias(&own.name)).collect();
+        for (index, atom) in &at_end {
+            let inputs = star.inputs(atom)?.into_iter().enumerate();
+            columns.extend(inputs.map(|(place, input)| input.alias(format!("__x{index}_{place}"))));
+        }
+        let rows = star.relation(&roles, &self.held_roles())?;
+        rows.project(columns).map(Some).map_err(defect)
     }
 
     /// Refuses what makes no period: a condition or group that looks at the calendar and at

@@ -8,6 +8,7 @@ use super::PlanContext;
 use super::ask::Ask;
 use super::at::Modifier;
 use super::context::{Change, Context, is_mixed};
+use super::ragged::skippable_above;
 use super::star::relates;
 use crate::error::{Error, Result};
 use crate::model::{Dimension, Hierarchy, Level};
@@ -81,7 +82,8 @@ impl<'a> Ask<'a> {
             _ => None,
         };
         let (cube, catalog, predicates) = (self.cube, self.catalog.clone(), place.predicates);
-        let ask = Ask { cube, catalog, groups, grouping_sets, predicates, measures: Vec::new() };
+        let (measures, links) = (Vec::new(), Vec::new());
+        let ask = Ask { cube, catalog, groups, grouping_sets, predicates, measures, links };
         Ok(Frame { ask, keys, kept: place.kept })
     }
 
@@ -235,6 +237,15 @@ impl<'a> Ask<'a> {
             };
         };
         let finest = by_levels.iter().flatten().max().copied();
+        let own = of_role.iter().zip(&by_levels).find(|(_, depth)| **depth == finest);
+        let attribute = own.and_then(|(group, _)| self.attribute(*group, role));
+        if let Some(level) = attribute.and_then(|name| skippable_above(dimension, name)) {
+            return Err(Error::unsupported(format!(
+                "members of `{role}` may skip the level `{}`, so that not all have a parent there",
+                level.name
+            ))
+            .hint("a share of a level that none skips: `of: <level>`"));
+        }
         let gone = |group: &usize| {
             let place = of_role.iter().position(|own| own == group);
             place.is_some_and(|place| by_levels[place].is_none() || by_levels[place] == finest)

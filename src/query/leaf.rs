@@ -17,6 +17,7 @@ impl Expander<'_> {
             Context {
                 shift: at.shift.clone(),
                 running: at.running.clone(),
+                weighted: at.weighted.clone(),
                 place: at.place.iter().cloned().chain(repeated).collect(),
                 ..Context::of(fact)
             }
@@ -110,6 +111,7 @@ impl Expander<'_> {
                 let valued = format!("CASE WHEN ({sql}) IS NOT NULL THEN {over}_key END");
                 let mut days = atom(Function::CountDistinct, on_a_day(&valued));
                 days.context.place.push(Change::Only(over.to_owned()));
+                days.context.weighted = None;
                 let days = self.atom(days)?;
                 divide(total, days)
             }

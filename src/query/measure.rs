@@ -103,6 +103,7 @@ pub(super) struct Expander<'a> {
 pub(super) struct At {
     pub(super) shift: Option<Shift>,
     pub(super) running: Option<Running>,
+    pub(super) weighted: Option<String>,
     pub(super) place: Vec<Change>,
 }
 
@@ -152,6 +153,10 @@ impl Expander<'_> {
                 }
                 let running = Some(Running { role: over.clone(), window: window.clone() });
                 self.expand(of, &At { running, ..at.clone() }, depth + 1)
+            }
+            MeasureKind::Weighted { measure: of, role } => {
+                let weighted = Some(role.clone());
+                self.expand(of, &At { weighted, ..at.clone() }, depth + 1)
             }
             MeasureKind::ShareOfTotal { measure: of } => self.share(of, at, Change::Total, depth),
             MeasureKind::Share { measure: of, role, of: whole } => {

@@ -14,7 +14,8 @@
 //! ```
 //!
 //! What is aggregated is in `atom.rs`, which measures are made of it in `leaf.rs` and `measure.rs`. Semi-additive
-//! measures are in `ends.rs` and `by_set.rs`, windows of days in `running.rs`.
+//! measures are in `ends.rs` and `by_set.rs`, windows of days in `running.rs`, roles of which a row has
+//! several members in `linked.rs` and `link_members.rs`.
 //!
 //! Aggregates: which answer for what in `lattice.rs`, what they keep in `state.rs` and `sketch.rs`, how they are
 //! computed in `cuboid.rs`.
@@ -25,8 +26,8 @@
 //!
 //! Where a verb lives: slice and dice in `slice.rs`, roll up (totals) in `roll_up.rs`, pivot in
 //! `pivot.rs`, top and order in `top.rs`, others in `others.rs`, having and paging in `having.rs`,
-//! dense answers in `dense.rs`, comparing in `wanted.rs`; drilling is asking for a finer column in
-//! `rows`.
+//! skipped levels in `ragged.rs`, dense answers in `dense.rs`, comparing in `wanted.rs`; drilling is asking for a finer column in
+//! `rows`, the fact rows behind a value are in `drill_through.rs`.
 
 mod ask;
 mod at;
@@ -38,11 +39,14 @@ mod cube_query;
 mod cube_table;
 mod cuboid;
 mod dense;
+mod drill_through;
 mod ends;
 mod frame;
 mod having;
 mod lattice;
 mod leaf;
+mod link_members;
+mod linked;
 mod look_up;
 mod marker;
 mod measure;
@@ -51,6 +55,7 @@ mod others;
 mod pivot;
 mod plan;
 mod preview;
+mod ragged;
 mod roll_up;
 mod route;
 mod running;
@@ -73,6 +78,7 @@ pub use cuboid::{
     AGGREGATE_DEFINITION, Building, aggregate_columns, aggregate_order, aggregate_plan,
     aggregate_sources, looked_into, parents,
 };
+pub use drill_through::{FactPart, drilled_table, plan_drill_through};
 pub use lattice::Lattice;
 pub use marker::measure_function;
 pub use others::best_members;

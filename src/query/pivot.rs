@@ -58,6 +58,7 @@ pub fn pivot_members(query: &CubeQuery, context: &PlanContext<'_>) -> Result<Opt
         grouping_sets: None,
         predicates: slice::predicates(query, cube, context.model)?,
         measures,
+        links: Vec::new(),
     };
     let Planned { plan, routing } = ask.plan(context)?;
     let members: Vec<Expr> = (0..across).map(|index| ident(group_name(index))).collect();

@@ -1,6 +1,7 @@
 //! From a cube query to a plan: slice and dice, group, total, pivot, rank, order.
 
 use super::ask::{Ask, group_name, total_name};
+use super::ragged::{RowLevel, without_skipped};
 use super::top::Shape;
 use super::wanted::Wanted;
 use super::{CubeQuery, Members, PlanContext, Planned, defect, names, pivot};
@@ -49,11 +50,15 @@ pub fn plan_cube_query(
         grouping_sets,
         predicates: slice::predicates(query, cube, context.model)?,
         measures: wanted.asked.clone(),
+        links: Vec::new(),
     };
     let Planned { plan, routing } = ask.plan(context)?;
     let mut answer = LogicalPlanBuilder::from(plan);
     if let Some(name) = &query.dense {
         answer = ask.dense(answer, axes.row_named(name)?, context)?;
+    }
+    if with_totals {
+        answer = without_skipped(answer, &axes.row_levels(), cube, context.model)?;
     }
     let rows: Vec<usize> = row_groups.concat();
     let mut measures = wanted.shown.clone();
@@ -173,6 +178,16 @@ impl Axes {
         self.row(name)
             .map(|row| row.groups.as_slice())
             .ok_or_else(|| Error::user(format!("`dense` names `{name}`, which is not in `rows`")))
+    }
+
+    /// What is shown of each row, with the flag of its totals.
+    fn row_levels(&self) -> Vec<RowLevel> {
+        let level = |group: usize| RowLevel {
+            name: self.names[group].clone(),
+            column: group_name(group),
+            total: total_name(group),
+        };
+        self.members().map(level).collect()
     }
 
     /// The cube columns of each row.

@@ -49,14 +49,16 @@ fn fact_rows(
     mentioned: &HashSet<String>,
     context: &PlanContext<'_>,
 ) -> Result<LogicalPlan> {
-    let star = Star { context, cube, fact, catalog, shift: None, kept: None };
+    let star = Star { context, cube, fact, catalog, shift: None, links: &[], kept: None };
     let asked: Vec<Asked> = cube.measures.iter().map(|m| Asked::here(&m.name)).collect();
     let expansion = Expansion::new(cube, context.model, &asked)?;
     let read = |name: &str| mentioned.contains(name);
     let mut roles = BTreeSet::new();
     let mut columns = Vec::new();
     for column in &cube.columns {
-        let value = if star.relates(column) && read(&column.name) {
+        // Of a link a row has several members, and so no one value.
+        let has_one = star.relates(column) && cube.link(&column.role).is_none();
+        let value = if has_one && read(&column.name) {
             if column.dimension.is_some() {
                 roles.insert(column.role.clone());
             }

@@ -115,6 +115,7 @@ impl Ask<'_> {
         let only: Vec<&Atom> = atoms.iter().map(|(_, atom)| *atom).collect();
         let mut roles = star.roles(&needed, &only)?;
         roles.insert(role.to_owned());
+        roles.extend(self.linked_roles());
         let held = self.held_roles().into_iter().filter(|held| held != role);
         let base = star.relation(&roles, &held.collect::<BTreeSet<_>>())?;
         let calendar = self.calendar(role, star)?;

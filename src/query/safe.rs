@@ -2,8 +2,9 @@
 //!
 //! A cube without MEASURE is its rows at the fact's grain (`preview.rs`). Over those rows `SUM` of
 //! an additive measure is the measure. It is not where the measure does not add up, nor where a
-//! join has repeated rows in between; whatever expression, subquery or sort hides the measure. So
-//! each column is followed from the scan of its cube to the aggregation that takes it.
+//! join has repeated rows in between; whatever expression, subquery or sort hides the measure. A column
+//! of a link has no value in such rows, and nothing may depend on it. So each column is followed from
+//! the scan of its cube to what takes it.
 
 use super::PlanContext;
 use super::marker;
@@ -16,14 +17,16 @@ use datafusion::logical_expr::{
     Aggregate, BinaryExpr, Expr, FetchType, Join, LogicalPlan, Operator, Window,
 };
 
-/// What a column carries of a cube's measure.
+/// What a column carries of a cube's measure or link.
 #[derive(Debug, Clone)]
 struct Carried {
-    measure: String,
+    name: String,
     /// Whether it adds up over the fact's rows.
     additive: bool,
     /// Whether a join may have repeated its rows.
     joined: bool,
+    /// Whether it is no measure but a column of a link.
+    linked: bool,
 }
 
 /// A plan's columns in order, each with what it carries.
@@ -36,6 +39,7 @@ type Columns = Vec<Option<Carried>>;
 pub(super) fn check_aggregate(aggregate: &Aggregate, context: &PlanContext<'_>) -> Result<()> {
     let input = columns(&aggregate.input, context);
     let schema = aggregate.input.schema();
+    check_used(&aggregate.group_expr, &input, schema)?;
     aggregate.aggr_expr.iter().try_for_each(|expr| check_calls(expr, &input, schema))
 }
 
@@ -46,19 +50,64 @@ pub(super) fn check_window(window: &Window, context: &PlanContext<'_>) -> Result
     window.window_expr.iter().try_for_each(|expr| check_calls(expr, &input, schema))
 }
 
+/// Refuses conditions, joins and distinct rows that look at a column of a link in rows of a cube.
+///
+/// # Errors
+/// User: names the column and what to write instead.
+pub(super) fn check_node(node: &LogicalPlan, context: &PlanContext<'_>) -> Result<()> {
+    match node {
+        LogicalPlan::Filter(filter) => {
+            let predicate = std::slice::from_ref(&filter.predicate);
+            check_used(predicate, &columns(&filter.input, context), filter.input.schema())
+        }
+        LogicalPlan::Join(join) => {
+            let sides = [&join.left, &join.right];
+            let on = join.on.iter().flat_map(|(left, right)| [left, right]).chain(&join.filter);
+            let on: Vec<Expr> = on.cloned().collect();
+            sides
+                .iter()
+                .try_for_each(|side| check_used(&on, &columns(side, context), side.schema()))
+        }
+        LogicalPlan::Distinct(distinct) => {
+            columns(distinct.input(), context).iter().flatten().try_for_each(only_listed)
+        }
+        _ => Ok(()),
+    }
+}
+
+fn check_used(exprs: &[Expr], input: &Columns, schema: &DFSchema) -> Result<()> {
+    exprs
+        .iter()
+        .filter_map(|expr| carried(expr, input, schema))
+        .try_for_each(|carried| only_listed(&carried))
+}
+
+/// A column of a link may be listed, with no value; nothing more.
+fn only_listed(carried: &Carried) -> Result<()> {
+    if !carried.linked {
+        return Ok(());
+    }
+    Err(Error::user(format!(
+        "a row of the cube may have several members of the link that `{}` is of, and so has no one \
+         value of it",
+        carried.name
+    ))
+    .hint("group and filter by it with MEASURE, or ask the members' own table"))
+}
+
 fn check_calls(expr: &Expr, input: &Columns, schema: &DFSchema) -> Result<()> {
     let (name, arguments) = match expr.clone().unalias() {
         Expr::AggregateFunction(call) => (call.func.name().to_owned(), call.params.args),
         Expr::WindowFunction(call) => (call.fun.name().to_owned(), call.params.args),
         _ => return Ok(()),
     };
-    if picks_a_row(&name) {
-        return Ok(());
-    }
-    arguments
-        .iter()
-        .filter_map(|argument| carried(argument, input, schema))
-        .try_for_each(|carried| refusal(&name, &carried))
+    let picks = picks_a_row(&name);
+    arguments.iter().filter_map(|argument| carried(argument, input, schema)).try_for_each(
+        |carried| match picks {
+            true => only_listed(&carried),
+            false => refusal(&name, &carried),
+        },
+    )
 }
 
 /// Functions whose value is that of one row or a list of rows: no measure, and not taken for one.
@@ -78,7 +127,8 @@ fn picks_a_row(name: &str) -> bool {
 }
 
 fn refusal(function: &str, carried: &Carried) -> Result<()> {
-    let Carried { measure, additive, joined } = carried;
+    only_listed(carried)?;
+    let Carried { name: measure, additive, joined, .. } = carried;
     let call = match function {
         marker::NAME => "MEASURE".to_owned(),
         other => other.to_uppercase(),
@@ -110,7 +160,7 @@ fn carried(expr: &Expr, input: &Columns, schema: &DFSchema) -> Option<Carried> {
 
 /// The most dangerous of several.
 fn worst(carried: impl Iterator<Item = Carried>) -> Option<Carried> {
-    carried.max_by_key(|carried| (!carried.additive, carried.joined))
+    carried.max_by_key(|carried| (carried.linked, !carried.additive, carried.joined))
 }
 
 /// What each column of a plan carries.
@@ -121,9 +171,14 @@ fn columns(plan: &LogicalPlan, context: &PlanContext<'_>) -> Columns {
             let names = scan.projected_schema.fields().iter().map(|field| field.name());
             names
                 .map(|name| {
-                    let measure = cube?.measure(name)?;
-                    let additive = measure.kind.is_additive();
-                    Some(Carried { measure: name.clone(), additive, joined: false })
+                    let cube = cube?;
+                    let role = cube.column(name).map(|column| column.role.as_str());
+                    let linked = role.is_some_and(|role| cube.link(role).is_some());
+                    let measure = cube.measure(name);
+                    let additive = measure.is_none_or(|measure| measure.kind.is_additive());
+                    let carries = linked || measure.is_some();
+                    let (name, joined) = (name.clone(), false);
+                    carries.then_some(Carried { name, additive, joined, linked })
                 })
                 .collect()
         }

@@ -53,7 +53,7 @@ pub fn resolve_cubes(plan: LogicalPlan, context: &PlanContext<'_>) -> Result<Pla
                 match &node {
                     LogicalPlan::Aggregate(rows) => safe::check_aggregate(rows, context),
                     LogicalPlan::Window(rows) => safe::check_window(rows, context),
-                    _ => Ok(()),
+                    other => safe::check_node(other, context),
                 }
                 .map_err(outward)?;
             }
@@ -266,6 +266,7 @@ fn resolve_aggregate(
         grouping_sets: roll_up::grouping_sets_of(&aggregate.group_expr, &grouped),
         predicates,
         measures,
+        links: Vec::new(),
     };
     let Planned { plan, routing: reasons } = ask.plan(context)?;
     routing.extend(reasons);

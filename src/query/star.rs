@@ -1,11 +1,13 @@
 //! The star relation: a fact joined to the dimensions it needs, in their roles.
 //!
 //! Joins are inner: loading gives every fact row a member of every role (the unknown one where it
-//! must), so no row is dropped, and one at most, so none is repeated.
+//! must), so no row is dropped, and one at most, so none is repeated; for links see `linked.rs`.
 
 use super::atom::{Atom, FACT, fact_column};
 use super::context::Shift;
 use super::lattice::{Computed, Cuboid};
+use super::link_members::KEY;
+use super::linked::Linked;
 use super::state::Kept;
 use super::{PlanContext, defect};
 use crate::error::{Error, Result};
@@ -29,6 +31,8 @@ pub(super) struct Star<'a> {
     pub(super) shift: Option<&'a Shift>,
     /// The aggregate whose rows stand for the fact's.
     pub(super) kept: Option<&'a Cuboid>,
+    /// What is asked of links.
+    pub(super) links: &'a [Linked],
 }
 
 impl Star<'_> {
@@ -46,6 +50,12 @@ impl Star<'_> {
         first.into_iter().chain(then).try_fold(LogicalPlanBuilder::from(fact), |joined, name| {
             let role = self.fact.role(self.cube.fact_role(name));
             let role = role.ok_or_else(|| self.unrelated(name))?;
+            if let Some(link) = self.cube.link(name) {
+                let key = Expr::Column(Column::new(Some(name), KEY));
+                let on = fact_column(&role.key_column()).eq(key);
+                let members = self.linked(name, link)?;
+                return joined.join_on(members, JoinType::Inner, [on]).map_err(defect);
+            }
             let dimension = self.dimension(&role.dimension)?;
             let members = match (self.shift, self.cube.view(name)) {
                 (Some(shift), _) if shift.role == *name => self.shifted(role, dimension, shift)?,

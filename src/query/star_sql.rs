@@ -212,6 +212,7 @@ impl<'a> Star<'a> {
             grouping_sets: None,
             predicates,
             measures,
+            links: Vec::new(),
         })
     }
 

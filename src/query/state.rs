@@ -102,6 +102,9 @@ impl Atom {
     /// The state from which the atom can be computed; `None` where only all values will do. Values at
     /// the end of a period, or added up by day, are sums of what lies on one day.
     pub(super) fn state(&self) -> Option<State> {
+        if self.context.weighted.is_some() {
+            return None;
+        }
         let kind = match &self.function {
             Function::Sum | Function::SumAtEnd(_) => Kind::Sum,
             Function::Min | Function::Max if self.context.daily.is_some() => Kind::Sum,

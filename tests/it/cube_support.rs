@@ -56,7 +56,7 @@ impl TempWarehouse {
         let settings = EngineSettings {
             batch_size: 16,
             result_cache_bytes,
-            ..engine_settings(256 << 20, threads, self.spill())
+            ..engine_settings(1 << 30, threads, self.spill())
         };
         Engine::new(self.warehouse.clone(), Arc::clone(model), settings, clock()).unwrap()
     }

@@ -5,6 +5,7 @@
 
 mod answers;
 mod backup;
+mod bridges;
 mod clean;
 mod cli;
 mod clients;
@@ -21,6 +22,7 @@ mod cube_support;
 mod cubes;
 mod demo;
 mod demo_project;
+mod drill_through;
 mod engine;
 mod engine_fixture;
 mod engine_operations;

@@ -91,6 +91,7 @@ fn kind(kind: &MeasureKind) -> &'static str {
         MeasureKind::Running { window: Window::Rolling { .. }, .. } => "rolling",
         MeasureKind::ShareOfTotal { .. } => "share_of_total",
         MeasureKind::Share { .. } => "share",
+        MeasureKind::Weighted { .. } => "weighted",
     }
 }
 
@@ -165,6 +166,7 @@ fn definition(kind: &MeasureKind) -> String {
                 format!("{measure}, {periods} of {over}'s {period} {end}")
             }
         },
+        MeasureKind::Weighted { measure, role } => format!("{measure}, allocated to {role}"),
         MeasureKind::ShareOfTotal { measure } => format!("{measure} / its total"),
         MeasureKind::Share { measure, role, of } => match of {
             Whole::Parent => format!("{measure} / that of the parent in {role}"),

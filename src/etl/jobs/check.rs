@@ -1,12 +1,13 @@
 //! What must hold of jobs before any of them runs: every name resolves, every key has its columns.
 
+use super::bridge::bridge;
 use super::columns::check_columns;
 use super::matching::matching;
 use super::references::check_expression;
 use super::{Written, references};
 use crate::etl::extract::{self, Part};
 use crate::etl::job::{DimensionLoad, FactLoad, FactMode, LoadSpec, Missing, OnDelete, Strategy};
-use crate::model::{Dimension, DimensionKind, Fact, Model};
+use crate::model::{Bridge, Dimension, DimensionKind, Fact, Model};
 use crate::yaml::{Fault, Faults};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -21,6 +22,7 @@ pub(super) fn check(written: &Written, model: &Model, matched: &[String]) -> Fau
     match &written.job.load {
         LoadSpec::Dimension(load) => dimension(written, load, model, &mut faults),
         LoadSpec::Fact(load) => fact(written, load, model, &mut faults),
+        LoadSpec::Bridge(load) => bridge(written, load, model, &mut faults),
         LoadSpec::Match(load) => matching(written, load, &mut faults),
     }
     faults
@@ -53,6 +55,7 @@ pub(super) fn together(written: &[Written]) -> Faults {
             LoadSpec::Dimension(load) if load.missing == Missing::Close => "missing: close",
             LoadSpec::Dimension(load) if load.missing == Missing::Hard => "missing: hard",
             LoadSpec::Fact(load) if load.mode == FactMode::Replace => "mode: replace",
+            LoadSpec::Bridge(_) => "bridge",
             _ => continue,
         };
         let message = format!(
@@ -103,6 +106,7 @@ fn strategies(written: &Written, faults: &mut Faults) {
     for (index, source) in written.job.sources.iter().enumerate() {
         let (mode, missing) = match &written.job.load {
             LoadSpec::Fact(load) => (Some(load.mode), None),
+            LoadSpec::Bridge(_) => (Some(FactMode::Replace), None),
             LoadSpec::Dimension(load) => (None, Some(load.missing)),
             LoadSpec::Match(load) => (None, Some(load.missing)),
         };
@@ -145,7 +149,8 @@ fn transform(written: &Written, model: &Model, matched: &[String], faults: &mut 
         Err(error) => return faults.push(written.fault(&["transform"], error.to_string())),
     };
     let facts = model.facts.iter().map(Fact::table);
-    let tables = model.dimensions.iter().map(Dimension::table).chain(facts);
+    let bridges = model.bridges.iter().map(Bridge::table);
+    let tables = model.dimensions.iter().map(Dimension::table).chain(bridges).chain(facts);
     let tables: Vec<String> = tables.chain(matched.iter().cloned()).collect();
     for source in found.sources.iter().filter(|name| !sources.contains(&name.as_str())) {
         let fault = written
@@ -315,6 +320,6 @@ fn keys(written: &Written, load: &FactLoad, fact: &Fact, model: &Model, faults: 
     }
 }
 
-fn counted(count: usize, thing: &str) -> String {
+pub(super) fn counted(count: usize, thing: &str) -> String {
     if count == 1 { format!("1 {thing}") } else { format!("{count} {thing}s") }
 }

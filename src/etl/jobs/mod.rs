@@ -1,5 +1,6 @@
 //! The jobs of a project: read, checked against the model, put in order.
 
+mod bridge;
 mod check;
 mod columns;
 mod matching;
@@ -46,7 +47,7 @@ impl Written {
         }
     }
 
-    /// The fact or dimension table it loads.
+    /// The table it loads.
     fn target(&self) -> String {
         target_table(&self.job)
     }
@@ -124,6 +125,7 @@ pub(crate) fn target_table(job: &Job) -> String {
     match &job.load {
         LoadSpec::Dimension(load) => format!("dim_{}", load.dimension),
         LoadSpec::Fact(load) => format!("fact_{}", load.fact),
+        LoadSpec::Bridge(load) => format!("bridge_{}", load.bridge),
         LoadSpec::Match(load) => load.table(),
     }
 }
@@ -132,7 +134,9 @@ pub(crate) fn target_table(job: &Job) -> String {
 pub(crate) fn target_tables(job: &Job) -> Vec<String> {
     match &job.load {
         LoadSpec::Match(load) => load.tables().into(),
-        LoadSpec::Dimension(_) | LoadSpec::Fact(_) => vec![target_table(job)],
+        LoadSpec::Dimension(_) | LoadSpec::Fact(_) | LoadSpec::Bridge(_) => {
+            vec![target_table(job)]
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Running order: a job comes after those that load the tables it uses.
 
-use super::{Written, references, target_tables};
+use super::{Written, bridge, references, target_tables};
 use crate::etl::job::{Job, LoadSpec};
 use crate::model::Model;
 use crate::yaml::Faults;
@@ -33,7 +33,7 @@ fn rank(job: &Job) -> (bool, String) {
 }
 
 /// The tables that a job uses: those its transformation reads, and the dimensions in which a
-/// fact's rows look their keys up.
+/// fact's or a bridge's rows look their keys up.
 pub(crate) fn tables_used(job: &Job, model: &Model) -> BTreeSet<String> {
     let sql = job.transform.as_deref().map(references);
     let mut tables = sql.and_then(|found| found.ok()).unwrap_or_default().warehouse;
@@ -41,6 +41,9 @@ pub(crate) fn tables_used(job: &Job, model: &Model) -> BTreeSet<String> {
         && let Some(fact) = model.fact(&load.fact)
     {
         tables.extend(fact.roles.iter().map(|role| format!("dim_{}", role.dimension)));
+    }
+    if let LoadSpec::Bridge(load) = &job.load {
+        tables.extend(model.bridge(&load.bridge).into_iter().flat_map(bridge::tables_used));
     }
     tables
 }

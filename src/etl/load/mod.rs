@@ -1,8 +1,9 @@
-//! Loading rows into dimensions and facts, and matching records.
+//! Loading rows into dimensions, bridges and facts, and matching records.
 //!
 //! Each loader writes files, checks what it wrote, and says to the [`Load`] what becomes of the
 //! table; nobody sees any of it before the run publishes.
 
+mod bridge;
 mod calendar;
 mod closure;
 pub(crate) mod clustered;
@@ -105,6 +106,7 @@ pub(crate) async fn load(mut loading: Loading<'_>) -> Result<Loaded> {
     let loaded = match &job.load {
         LoadSpec::Dimension(spec) => dimension::load(&mut loading, spec).await,
         LoadSpec::Fact(spec) => fact::load(&mut loading, spec).await,
+        LoadSpec::Bridge(spec) => bridge::load(&mut loading, spec).await,
         LoadSpec::Match(spec) => matching::load(&mut loading, spec).await,
     };
     loaded.map_err(|error| match error.context("job") {

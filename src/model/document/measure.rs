@@ -72,6 +72,8 @@ pub struct MeasureFields {
     pub share_of_total: Option<Text>,
     /// Another measure's share of a larger part of a dimension.
     pub share: Option<Located<ShareFields>>,
+    /// Another measure, allocated by the weights of a bridge.
+    pub weighted: Option<Located<WeightedFields>>,
 }
 
 /// What a measure does along dimensions that its fact does not have.
@@ -179,4 +181,13 @@ pub struct ShareFields {
     pub over: Text,
     /// `parent`, `all`, or a level of the dimension.
     pub of: Text,
+}
+
+/// `weighted: {measure, over}`
+#[derive(Debug, Clone, Deserialize)]
+pub struct WeightedFields {
+    /// The other measure.
+    pub measure: Text,
+    /// The role of the link.
+    pub over: Text,
 }

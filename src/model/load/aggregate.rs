@@ -123,7 +123,11 @@ fn column<'a>(
         sheet.unknown("column of the cube", written, &all);
         return None;
     };
-    if !belongs(column, cube, fact) {
+    if cube.link(&column.role).is_some() {
+        let message = format!("a row may have several members of `{}`", column.role);
+        let hint = "leave it out: parts cannot tell which rows two members share";
+        sheet.fault_with_hint(written.place, message, hint);
+    } else if !belongs(column, cube, fact) {
         let message = format!("`{}` is not a dimension of fact `{}`", column.role, fact.name);
         sheet.fault(written.place, message);
     }

@@ -1,9 +1,11 @@
 //! Cubes: the facts' roles as dimensions, their columns in SQL, measures and aggregates.
 
 use super::super::document::{CubeDocument, Text};
-use super::super::{Column, Cube, CubeColumn, CubeDimension, Dimension, Fact, View};
+use super::super::{
+    Column, ColumnType, Cube, CubeColumn, CubeDimension, Dimension, Fact, Link, LinkedBy, View,
+};
 use super::sheet::Sheet;
-use super::{Known, aggregate, measure};
+use super::{Known, aggregate, link, measure};
 
 /// What a cube's measures and aggregates may refer to.
 pub(super) struct Scope<'a> {
@@ -37,6 +39,8 @@ pub(super) fn resolve(
     scope.dimensions = dimensions(document, &scope.facts, sheet);
     let views = views(document, &scope, sheet);
     scope.dimensions.extend(views);
+    let links = link::links(document, &scope, sheet);
+    scope.dimensions.extend(links);
     let measures = measure::resolve(&document.measures, &scope, sheet);
     let names: Vec<&str> = document.measures.iter().map(|m| m.name.as_str()).collect();
     let columns = columns(document, &names, &scope, sheet);
@@ -63,11 +67,13 @@ fn dimensions(
         role: role.role.clone(),
         dimension: Some(role.dimension.clone()),
         view: None,
+        link: None,
     });
     let degenerate = facts.iter().flat_map(|fact| &fact.degenerate).map(|column| CubeDimension {
         role: column.name.clone(),
         dimension: None,
         view: None,
+        link: None,
     });
     let mut all: Vec<CubeDimension> = Vec::new();
     for dimension in roles.chain(degenerate) {
@@ -133,7 +139,8 @@ fn views(document: &CubeDocument, scope: &Scope<'_>, sheet: &mut Sheet<'_>) -> V
         });
         let (role, of) = (fields.role.value.clone(), fields.of.value.clone());
         let view = Some(View { of, day });
-        views.push(CubeDimension { role, dimension: seen.dimension.clone(), view });
+        let dimension = seen.dimension.clone();
+        views.push(CubeDimension { role, dimension, view, link: None });
     }
     views
 }
@@ -157,14 +164,16 @@ fn columns(
             });
         }
     }
-    let is_view = |role: &str| {
-        scope.dimensions.iter().any(|offered| offered.role == role && offered.view.is_some())
+    // What shows the dimension of another role takes no plain name from it.
+    let is_second = |role: &str| {
+        let second = |offered: &CubeDimension| offered.view.is_some() || is_ancestry(offered);
+        scope.dimensions.iter().any(|offered| offered.role == role && second(offered))
     };
-    let own = columns.iter().filter(|column| !is_view(&column.role));
+    let own = columns.iter().filter(|column| !is_second(&column.role));
     let plain: Vec<String> = own.map(|column| column.name.clone()).collect();
     for column in &mut columns {
         let bearers = plain.iter().filter(|name| **name == column.name).count();
-        if is_view(&column.role) || bearers > 1 || measures.contains(&column.name.as_str()) {
+        if is_second(&column.role) || bearers > 1 || measures.contains(&column.name.as_str()) {
             column.name = format!("{}_{}", column.role, column.column.name);
         }
     }
@@ -176,13 +185,28 @@ fn columns_of(offered: &CubeDimension, scope: &Scope<'_>) -> Vec<Column> {
     match &offered.dimension {
         Some(name) => {
             let dimension = scope.known.sound_dimension(name);
-            dimension.map(|d| d.described_columns().cloned().collect()).unwrap_or_default()
+            let own = dimension.into_iter().flat_map(Dimension::described_columns).cloned();
+            let steps = is_ancestry(offered).then(steps);
+            own.chain(steps.into_iter().flatten()).collect()
         }
         None => {
             let mut all = scope.facts.iter().flat_map(|fact| &fact.degenerate);
             all.find(|column| column.name == offered.role).cloned().into_iter().collect()
         }
     }
+}
+
+fn is_ancestry(offered: &CubeDimension) -> bool {
+    offered.link.as_ref().is_some_and(|link| link.by == LinkedBy::Ancestors)
+}
+
+/// Where an ancestor stands.
+fn steps() -> [Column; 2] {
+    let meanings = [
+        (Link::DEPTH, "Steps from the ancestor up to its root, 0 at the root."),
+        (Link::DISTANCE, "Steps from the fact's member up to the ancestor, 0 for itself."),
+    ];
+    meanings.map(|(name, meaning)| Column::new(name, ColumnType::Int32, true).described(meaning))
 }
 
 fn clashes(

@@ -1,7 +1,9 @@
 //! Measures computed from other measures.
 
-use super::super::document::{BeforeFields, ShareFields, Text};
-use super::super::{Compared, Dimension, FactRole, MeasureKind, Period, Whole, Window};
+use super::super::document::{BeforeFields, ShareFields, Text, WeightedFields};
+use super::super::{
+    Compared, CubeDimension, Dimension, FactRole, LinkedBy, MeasureKind, Period, Whole, Window,
+};
 use super::fact::is_calendar;
 use super::measure::Resolver;
 use super::sheet::Sheet;
@@ -62,6 +64,8 @@ impl Resolver<'_> {
             Some(MeasureKind::ShareOfTotal { measure: self.measure(measure, sheet) })
         } else if let Some(share) = &fields.share {
             self.share(share, sheet)
+        } else if let Some(weighted) = &fields.weighted {
+            self.weighted(weighted, sheet)
         } else {
             return Derived::Other;
         };
@@ -130,6 +134,28 @@ impl Resolver<'_> {
             }
         };
         Some(MeasureKind::Share { measure, role: fields.over.value.clone(), of })
+    }
+
+    fn weighted(&mut self, fields: &WeightedFields, sheet: &mut Sheet<'_>) -> Option<MeasureKind> {
+        let measure = self.measure(&fields.measure, sheet);
+        let weighs = |offered: &&CubeDimension| {
+            let by = offered.link.as_ref().map(|link| &link.by);
+            let Some(LinkedBy::Bridge(name)) = by else { return false };
+            let mut bridges = self.scope.known.bridges.iter().map(|checked| &checked.value);
+            bridges.any(|bridge| bridge.name == *name && bridge.weight.is_some())
+        };
+        let known: Vec<&str> = self
+            .scope
+            .dimensions
+            .iter()
+            .filter(weighs)
+            .map(|offered| offered.role.as_str())
+            .collect();
+        if !known.contains(&fields.over.as_str()) {
+            sheet.unknown("link by a bridge with weights", &fields.over, &known);
+            return None;
+        }
+        Some(MeasureKind::Weighted { measure, role: fields.over.value.clone() })
     }
 
     /// A calendar role of any of the cube's facts.

@@ -222,6 +222,16 @@ fn hierarchy(fields: &HierarchyFields, dimension: &Dimension, sheet: &mut Sheet<
         }
         levels.push(level);
     }
+    for (written, level) in [fields.levels.first(), fields.levels.last()]
+        .into_iter()
+        .zip([levels.first(), levels.last()])
+    {
+        if let (Some(written), Some(level)) = (written, level.filter(|level| level.skippable)) {
+            let message = format!("level `{}` cannot be skipped", level.name);
+            let hint = "those that can have a level above and one below";
+            sheet.fault_with_hint(written.place, message, hint);
+        }
+    }
     Hierarchy { name: fields.name.value.clone(), levels }
 }
 
@@ -250,6 +260,7 @@ fn level(
                 attribute: check(fields.attribute.as_ref().unwrap_or(&fields.level)),
                 key: fields.key.as_ref().map(&mut check),
                 description: fields.description.as_ref().map(|text| text.value.clone()),
+                skippable: fields.skippable.is_some_and(|skippable| skippable.value),
             };
             sheet.name("level", &fields.level);
             level

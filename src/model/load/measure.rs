@@ -13,10 +13,10 @@ use crate::yaml::{Located, Place};
 /// The ways a measure can be computed, as keys.
 const WAYS: &str = "sum, count, count_distinct, approximate_distinct, min, max, average, first, \
                     last, median, percentile, correlation, ratio, calculated, years_before, \
-                    before, change, growth, to_date, rolling, cumulative, share_of_total, share";
+                    before, change, growth, to_date, rolling, cumulative, share_of_total, share, weighted";
 
 /// Those computed from other measures.
-const DERIVED: [&str; 11] = [
+const DERIVED: [&str; 12] = [
     "ratio",
     "calculated",
     "years_before",
@@ -28,6 +28,7 @@ const DERIVED: [&str; 11] = [
     "cumulative",
     "share_of_total",
     "share",
+    "weighted",
 ];
 
 /// Checks what can be checked without knowing the facts.
@@ -79,6 +80,7 @@ fn ways(fields: &MeasureFields) -> Vec<(&'static str, Place)> {
         ("cumulative", place(&fields.cumulative)),
         ("share_of_total", text(&fields.share_of_total)),
         ("share", place(&fields.share)),
+        ("weighted", place(&fields.weighted)),
     ]
     .into_iter()
     .filter_map(|(way, place)| place.map(|place| (way, place)))

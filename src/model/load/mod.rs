@@ -1,10 +1,11 @@
 //! From documents to the model, with every fault found.
 //!
-//! Dimensions first, then facts, then cubes, since each builds on the one before. What builds on
+//! Dimensions first, then bridges, then facts, then cubes, since each builds on the one before. What builds on
 //! something faulty is not judged where the fault would only echo: a fact's misspelt type does
 //! not make every measure over the fact wrong.
 
 mod aggregate;
+mod bridge;
 mod columns;
 mod cube;
 mod derived;
@@ -12,13 +13,14 @@ mod dimension;
 mod expectation;
 mod fact;
 mod generated;
+mod link;
 mod measure;
 mod sheet;
 mod sql;
 mod uses;
 
 use super::document::{SchemaDocument, Text, kind_of};
-use super::{Cube, Dimension, Expectation, Fact, Model};
+use super::{Bridge, Cube, Dimension, Expectation, Fact, Model};
 use crate::yaml::{Document, Fault, Faults};
 use sheet::Sheet;
 use std::collections::BTreeMap;
@@ -56,6 +58,13 @@ pub fn load<F: AsRef<str>, T: AsRef<str>>(files: &[(F, T)]) -> Result<Model, Fau
         }
     }
     for (file, document) in &documents {
+        if let SchemaDocument::Bridge(document) = document {
+            let mut sheet = Sheet::new(file, &mut faults);
+            let value = bridge::resolve(document, &known, &mut sheet);
+            known.bridges.push(Checked { sound: sheet.sound, value });
+        }
+    }
+    for (file, document) in &documents {
         if let SchemaDocument::Fact(document) = document {
             let mut sheet = Sheet::new(file, &mut faults);
             let value = fact::resolve(document, &known, &mut sheet);
@@ -79,6 +88,7 @@ fn duplicates(documents: &[(&str, SchemaDocument)], faults: &mut Faults) {
     for (file, document) in documents {
         let (kind, name) = match document {
             SchemaDocument::Dimension(document) => ("dimension", &document.dimension),
+            SchemaDocument::Bridge(document) => ("bridge", &document.bridge),
             SchemaDocument::Fact(document) => ("fact", &document.fact),
             SchemaDocument::Cube(document) => ("cube", &document.cube),
         };
@@ -125,6 +135,7 @@ struct Checked<T> {
 #[derive(Default)]
 struct Known {
     dimensions: Vec<Checked<Dimension>>,
+    bridges: Vec<Checked<Bridge>>,
     facts: Vec<Checked<Fact>>,
     /// What is expected of tables.
     expectations: BTreeMap<String, Vec<Expectation>>,
@@ -172,6 +183,16 @@ impl Known {
         self.dimensions.iter().find(sound).map(|checked| &checked.value)
     }
 
+    /// The bridge of that name, as [`Self::dimension`].
+    fn bridge(&self, name: &Text, sheet: &mut Sheet<'_>) -> Option<&Bridge> {
+        let found = self.bridges.iter().find(|checked| checked.value.name == name.value);
+        if found.is_none() && !self.is_broken("bridge", name) {
+            let names: Vec<&str> = self.bridges.iter().map(|b| b.value.name.as_str()).collect();
+            sheet.unknown("bridge", name, &names);
+        }
+        found.filter(|checked| checked.sound).map(|checked| &checked.value)
+    }
+
     /// The fact of that name, as [`Self::dimension`].
     fn fact(&self, name: &Text, sheet: &mut Sheet<'_>) -> Option<&Fact> {
         let found = self.facts.iter().find(|checked| checked.value.name == name.value);
@@ -188,7 +209,9 @@ impl Known {
         let mut facts: Vec<_> = self.facts.into_iter().map(|f| f.value).collect();
         dimensions.sort_by(|a, b| a.name.cmp(&b.name));
         facts.sort_by(|a, b| a.name.cmp(&b.name));
+        let mut bridges: Vec<_> = self.bridges.into_iter().map(|b| b.value).collect();
+        bridges.sort_by(|a, b| a.name.cmp(&b.name));
         cubes.sort_by(|a, b| a.name.cmp(&b.name));
-        Model { dimensions, facts, cubes, expectations: self.expectations }
+        Model { dimensions, bridges, facts, cubes, expectations: self.expectations }
     }
 }

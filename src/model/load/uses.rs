@@ -79,6 +79,18 @@ fn below<'a>(kind: &MeasureKind, measures: &'a [Measure]) -> Vec<&'a Measure> {
 fn misfit(outer: &MeasureKind, inner: &Measure) -> Option<String> {
     let name = &inner.name;
     match (outer, &inner.kind) {
+        (
+            MeasureKind::Weighted { .. },
+            MeasureKind::CountDistinct { .. }
+            | MeasureKind::ApproximateDistinct { .. }
+            | MeasureKind::Min { .. }
+            | MeasureKind::Max { .. }
+            | MeasureKind::Percentile { .. }
+            | MeasureKind::Correlation { .. },
+        ) => Some(format!("allocates `{name}`, which is no sum: a part of a row is nothing of it")),
+        (MeasureKind::Weighted { .. }, MeasureKind::Weighted { .. }) => {
+            Some(format!("allocates `{name}`, which is allocated already"))
+        }
         (MeasureKind::Running { .. }, MeasureKind::SemiAdditive { .. }) => {
             Some(format!("runs over `{name}`, which is not additive over time"))
         }

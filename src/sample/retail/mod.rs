@@ -1,7 +1,8 @@
 //! A retail group with stores, a web shop, a service centre and a credit card.
 //!
 //! In reading order: [`world`] says what is true; one file a subject makes it up from a seed
-//! (`places`, `products`, `people`, `campaigns`, `sales`, `loans`, `tickets`, `balances`, `staff`);
+//! (`places`, `products`, `themes`, `people`, `campaigns`, `sales`, `loans`, `tickets`, `balances`,
+//! `staff`);
 //! `second_day` lets a day pass; [`write`](mod@write) turns the truth into source systems with
 //! dirt it knows about.
 //!
@@ -19,7 +20,8 @@ mod products;
 
 mod sales;
 mod second_day;
-mod staff;
+pub mod staff;
+pub mod themes;
 mod tickets;
 pub mod world;
 pub mod write;

@@ -1,9 +1,9 @@
-//! Who works where and for whom, and what the stores are to sell.
+//! Who works where and for whom, for how much, and what the stores are to sell.
 
 use super::places::PLACES;
 use super::world::{Employee, Store, StoreTarget};
 use super::{Dice, date};
-use chrono::Months;
+use chrono::{Datelike, Days, Months, NaiveDate};
 
 const FIRST_NAMES: [&str; 7] = ["Ada", "Jean", "Maria", "Tom", "Lin", "Sofia", "Karl"];
 const LAST_NAMES: [&str; 11] = [
@@ -55,6 +55,23 @@ impl Staff {
         });
         number
     }
+}
+
+/// The ends of the months that were paid: those of 2024 and 2025 that are over on the first day.
+pub fn months_paid() -> impl Iterator<Item = NaiveDate> {
+    (1..24).map(|month| date(2024, 1, 1) + Months::new(month) - Days::new(1))
+}
+
+/// What somebody gets for a month, in whole euro; a little more each year.
+#[must_use]
+pub fn monthly_pay(employee: &Employee, month_end: NaiveDate) -> i32 {
+    let usual = match employee.title {
+        "Head of the group" => 14_500,
+        "Regional manager" => 7_200,
+        "Store manager" => 4_300,
+        _ => 2_600,
+    };
+    usual + (month_end.year() - 2024) * 80
 }
 
 /// What each store is to sell each month, in whole hundreds of euro.

@@ -8,7 +8,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 use starhouse::query::{CubeQuery, Except, MemberRange, OrderBy, Slice, Top, Totals};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Days that lie around month, quarter and year ends and the leap day; `None` is the unknown day.
 const DAYS: [Option<(i32, u32, u32)>; 14] = [
@@ -65,17 +65,61 @@ fn customers() -> impl Strategy<Value = Vec<Row>> {
     })
 }
 
+/// Clubs, of which two may have the same name.
+fn clubs() -> impl Strategy<Value = Vec<Row>> {
+    let names = [&["Chess", "Choir"][..], &["sport", "music"]];
+    let [name, kind] = names.map(|words| maybe(word(words)));
+    vec((name, kind), 1..4).prop_map(|clubs| {
+        let columns = ["club_id", "club_name", "club_kind"];
+        let mut rows = nobody("club", &columns);
+        for (index, (name, kind)) in clubs.into_iter().enumerate() {
+            let key = i32::try_from(index).unwrap() + 1;
+            let id = Value::text(format!("k{index}"));
+            let texts: Vec<_> = columns.into_iter().zip([id, name, kind]).collect();
+            rows.push(version("club", key, key, (1900, 9999), &texts));
+        }
+        rows
+    })
+}
+
+/// Which clubs each customer is in, by bits: some in none, some in all; with equal or unequal shares.
+fn memberships(customers: &[Row], clubs: &[Row], bits: &[(u8, bool)]) -> Vec<Row> {
+    let durable = |row: &Row, of: &str| row[&format!("{of}_durable_key")].clone();
+    let known = |key: &Value| *key > Value::int(0);
+    let people: BTreeSet<Value> = customers.iter().map(|row| durable(row, "customer")).collect();
+    let clubs: Vec<Value> = clubs.iter().map(|row| durable(row, "club")).filter(known).collect();
+    let mut rows = Vec::new();
+    for (person, (bits, equal)) in people.into_iter().filter(known).zip(bits.iter().cycle()) {
+        let joined = clubs.iter().enumerate().filter(|(index, _)| bits >> index & 1 == 1);
+        let joined: Vec<&Value> = joined.map(|(_, club)| club).collect();
+        let parts = |index: usize| if *equal { 1.0 } else { index as f64 + 1.0 };
+        let all: f64 = (0..joined.len()).map(parts).sum();
+        rows.extend(joined.into_iter().enumerate().map(|(index, club)| {
+            row([
+                ("customer_durable_key", person.clone()),
+                ("club_durable_key", club.clone()),
+                ("share", Value::Float(parts(index) / all)),
+            ])
+        }));
+    }
+    rows
+}
+
+/// Stores; each may be led by one before it, or by one that nobody knows.
 fn stores() -> impl Strategy<Value = Vec<Row>> {
     let names = [&["Centre", "Harbour"][..], &["Rome", "Oslo"], &["north", "south"], &["IT", "NO"]];
     let [name, city, region, country] = names.map(|words| maybe(word(words)));
-    vec((name, city, region, country), 1..5).prop_map(|stores| {
-        let columns = ["store_id", "store_name", "city", "region", "country"];
+    let leader = proptest::option::of(0..6_usize);
+    vec((name, city, region, country, leader), 1..6).prop_map(|stores| {
+        let columns = ["store_id", "store_name", "city", "region", "country", "led_by"];
         let mut rows = nobody("store", &columns);
-        for (index, (name, city, region, country)) in stores.into_iter().enumerate() {
+        for (index, (name, city, region, country, leader)) in stores.into_iter().enumerate() {
             let key = i32::try_from(index).unwrap() + 1;
             let id = Value::text(format!("s{index}"));
+            let leader = leader.filter(|leader| *leader < index || *leader == 5);
+            let leader = leader.map_or(Value::Null, |l| Value::text(format!("s{l}")));
             let texts: Vec<_> =
-                columns.into_iter().zip([id, name, city, region, country]).collect();
+                columns.into_iter().zip([id, name, city, region, country, leader]).collect();
             rows.push(version("store", key, key, (1900, 9999), &texts));
         }
         rows
@@ -131,7 +175,11 @@ fn accounts() -> impl Strategy<Value = Vec<(Row, usize, usize)>> {
 
 /// The base rows of a world.
 pub(crate) fn data() -> impl Strategy<Value = Data> {
-    (customers(), stores(), sales(), accounts()).prop_map(|(customers, stores, sales, accounts)| {
+    let memberships_by = vec((0..8_u8, any::<bool>()), 4);
+    let people = (customers(), stores(), clubs(), memberships_by);
+    (people, sales(), accounts()).prop_map(|(people, sales, accounts)| {
+        let (customers, stores, clubs, bits) = people;
+        let memberships = memberships(&customers, &clubs, &bits);
         let facts = [("sales", sales), ("accounts", accounts)].map(|(name, rows)| {
             let rows = rows.into_iter().map(|(mut row, customer, store)| {
                 let customer = key_in(&customers, "customer_key", customer);
@@ -141,16 +189,18 @@ pub(crate) fn data() -> impl Strategy<Value = Data> {
             });
             (name.to_owned(), rows.collect())
         });
-        let dimensions = [("date", calendar()), ("customer", customers), ("store", stores)];
+        let dimensions =
+            [("date", calendar()), ("customer", customers), ("store", stores), ("club", clubs)];
         Data {
             dimensions: dimensions.map(|(name, rows)| (name.to_owned(), rows)).into(),
             facts: facts.into(),
+            bridges: [("membership".to_owned(), memberships)].into(),
         }
     })
 }
 
 /// Columns that both facts have, as SQL names, as `role.attribute` or as levels.
-const SHARED: [&str; 14] = [
+const SHARED: [&str; 20] = [
     "date_year",
     "date_quarter",
     "date.month",
@@ -165,11 +215,17 @@ const SHARED: [&str; 14] = [
     "region",
     "store.country",
     "store.store",
+    "club_name",
+    "club.club_kind",
+    "club_id",
+    "leader.store_id",
+    "leader_depth",
+    "leader_region",
 ];
 
 const OF_SALES: [&str; 3] = ["receipt_no", "delivered.year", "delivered_month"];
 
-const SALES: [&str; 45] = [
+const SALES: [&str; 52] = [
     "revenue",
     "expense",
     "pieces",
@@ -215,9 +271,16 @@ const SALES: [&str; 45] = [
     "share_of_stores",
     "all_snapshots",
     "share_ytd",
+    "revenue_of_clubs",
+    "lines_of_clubs",
+    "average_of_clubs",
+    "margin_rate_of_clubs",
+    "revenue_ytd_of_clubs",
+    "lines_last_year_of_clubs",
+    "club_share",
 ];
 
-const OF_ACCOUNTS: [&str; 15] = [
+const OF_ACCOUNTS: [&str; 18] = [
     "balance",
     "snapshots",
     "holders",
@@ -233,6 +296,9 @@ const OF_ACCOUNTS: [&str; 15] = [
     "holders_so_far",
     "average_balance_last_year",
     "most_owed_share",
+    "balance_of_clubs",
+    "average_balance_of_clubs",
+    "most_owed_of_clubs",
 ];
 
 /// Measures whose values are exact, by which an order is the same everywhere.
@@ -268,7 +334,14 @@ fn members(column: &str) -> Vec<serde_json::Value> {
         }
         "customer_id" => vec![json!("c0"), json!("c1"), json!("Unknown")],
         "customer.city" | "store_city" => vec![json!("Rome"), json!("Oslo"), json!(null)],
-        "region" => vec![json!("north"), json!("south"), json!("Unknown"), json!(null)],
+        "club_name" => vec![json!("Chess"), json!("Not applicable"), json!("Unknown"), json!(null)],
+        "club.club_kind" => vec![json!("sport"), json!("music"), json!(null)],
+        "club_id" => vec![json!("k0"), json!("k1"), json!("k9")],
+        "leader.store_id" => vec![json!("s0"), json!("s1"), json!("Unknown")],
+        "leader_depth" => vec![json!(0), json!(1), json!(2)],
+        "region" | "leader_region" => {
+            vec![json!("north"), json!("south"), json!("Unknown"), json!(null)]
+        }
         "store.country" => vec![json!("IT"), json!("NO"), json!(null)],
         "store.store" => vec![json!("Centre"), json!("Harbour"), json!("it's")],
         _ => vec![json!("r0"), json!("r1"), json!("r2")],
@@ -343,6 +416,10 @@ fn question_over(
             }
             let knows_country = knows_country(&query);
             query.measures.retain(|measure| knows_country || measure != "share_of_country");
+            // Above towns is a level that may be skipped.
+            let mut axes = query.rows.iter().chain(&query.columns);
+            let by_city = axes.any(|name| name == "store_city");
+            query.measures.retain(|measure| !by_city || measure != "share_of_parent");
             if query.measures.iter().all(|measure| measure == "all_snapshots") {
                 query.measures.push("lines".to_owned());
             }

@@ -3,6 +3,7 @@
 
 mod at;
 mod chance;
+mod links;
 mod metamorphic;
 mod model;
 mod properties;
@@ -13,7 +14,7 @@ mod sql;
 mod sql_text;
 mod star_sql;
 mod time;
-mod traps;
+pub(crate) mod traps;
 mod world;
 
 pub(crate) use model::finer_model;

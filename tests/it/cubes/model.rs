@@ -1,10 +1,10 @@
 //! The model that cube questions are tested on: two facts that share a calendar, customers with
-//! history and a store geography.
+//! history who belong to clubs, and stores in a geography that lead each other.
 
 use starhouse::model::{Model, load};
 use std::sync::Arc;
 
-const DIMENSIONS: [&str; 3] = [
+const DIMENSIONS: [&str; 5] = [
     "
 dimension: date
 description: A day.
@@ -29,9 +29,27 @@ attributes:
   - {name: city, type: text, description: Its town.}
   - {name: region, type: text, description: Its region.}
   - {name: country, type: text, description: Its country.}
+  - {name: led_by, type: text, description: The store that leads it.}
+parent_child: {parent: [led_by], description: Which store leads which.}
 hierarchies:
   - name: geography
-    levels: [country, region, city, {level: store, attribute: store_name, key: store_id}]
+    levels: [country, {level: region, skippable: true}, city, {level: store, attribute: store_name, key: store_id}]
+",
+    "
+dimension: club
+description: A club that customers are in.
+natural_key:
+  - {name: club_id, type: text, description: Its number.}
+attributes:
+  - {name: club_name, type: text, description: Its name; clubs may share one.}
+  - {name: club_kind, type: text, description: What it is for.}
+",
+    "
+bridge: membership
+description: Who is in which club.
+from: customer
+to: club
+weight: {name: share, description: The part of a customer that goes to the club.}
 ",
 ];
 
@@ -77,6 +95,9 @@ facts: [sales, accounts]
 views:
   - {role: customer_now, of: customer}
   - {role: customer_then, of: customer, day: 2024-06-30}
+links:
+  - {role: club, of: customer, bridge: membership}
+  - {role: leader, of: store, ancestors: true}
 measures:
   - {name: revenue, fact: sales, sum: net_amount, unit: EUR, description: Sold.}
   - {name: expense, fact: sales, sum: cost, unit: EUR, description: Its cost.}
@@ -140,6 +161,16 @@ measures:
   - {name: average_balance_last_year, years_before: {measure: average_balance, over: date}, unit: EUR, description: A year before.}
   - {name: most_owed_share, share_of_total: most_owed, description: Part of all shown.}
   - {name: balance_share, share_of_total: balance, description: Part of all shown.}
+  - {name: revenue_of_clubs, weighted: {measure: revenue, over: club}, unit: EUR, description: Allocated.}
+  - {name: lines_of_clubs, weighted: {measure: lines, over: club}, description: Allocated.}
+  - {name: average_of_clubs, weighted: {measure: average_line, over: club}, description: Allocated.}
+  - {name: margin_rate_of_clubs, weighted: {measure: margin_rate, over: club}, description: Allocated.}
+  - {name: balance_of_clubs, weighted: {measure: balance, over: club}, unit: EUR, description: Allocated.}
+  - {name: average_balance_of_clubs, weighted: {measure: average_balance, over: club}, unit: EUR, description: Allocated.}
+  - {name: most_owed_of_clubs, weighted: {measure: most_owed, over: club}, unit: EUR, description: Allocated.}
+  - {name: revenue_ytd_of_clubs, weighted: {measure: revenue_ytd, over: club}, unit: EUR, description: Allocated.}
+  - {name: lines_last_year_of_clubs, weighted: {measure: lines_last_year, over: club}, description: Allocated.}
+  - {name: club_share, share_of_total: revenue_of_clubs, description: Part of all shown.}
 aggregates:
   - {name: by_month_store, fact: sales, columns: [date_year, date_quarter, date_month, country, region, store_id, store_name], measures: [revenue, expense, pieces, lines, big_lines, dearest, cheapest, average_line], description: The monthly report.}
   - {name: by_year_segment, fact: sales, columns: [date_year, segment], measures: [revenue, lines, big_revenue, average_weight], description: Segments.}

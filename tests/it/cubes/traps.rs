@@ -41,8 +41,10 @@ pub(crate) fn data() -> Data {
         let texts = [("customer_id", text(id)), ("segment", text(segment)), ("city", text("Rome"))];
         customers.push(version("customer", key, durable, years, &texts));
     }
-    let mut stores = nobody("store", &["store_id", "store_name", "city", "region", "country"]);
-    for (key, id, region, country) in [(1, "s0", text("north"), "IT"), (2, "s1", Value::Null, "NO")]
+    let mut stores = nobody("store", &STORE);
+    // Store s0 leads store s1.
+    for (key, id, region, country, led_by) in
+        [(1, "s0", text("north"), "IT", Value::Null), (2, "s1", Value::Null, "NO", text("s0"))]
     {
         let texts = [
             ("store_id", text(id)),
@@ -50,6 +52,7 @@ pub(crate) fn data() -> Data {
             ("city", text("Town")),
             ("region", region),
             ("country", text(country)),
+            ("led_by", led_by),
         ];
         stores.push(version("store", key, key, (1900, 9999), &texts));
     }
@@ -78,14 +81,46 @@ pub(crate) fn data() -> Data {
         ])
     });
     let named = |name: &str, rows: Vec<Row>| (name.to_owned(), rows);
-    let dimensions =
-        [named("date", calendar()), named("customer", customers), named("store", stores)];
+    let dimensions = [
+        named("date", calendar()),
+        named("customer", customers),
+        named("store", stores),
+        named("club", clubs()),
+    ];
     let facts = [named("sales", sales.collect()), named("accounts", accounts.collect())];
-    Data { dimensions: dimensions.into(), facts: facts.into() }
+    let bridges = [named("membership", memberships())].into();
+    Data { dimensions: dimensions.into(), facts: facts.into(), bridges }
+}
+
+const STORE: [&str; 6] = ["store_id", "store_name", "city", "region", "country", "led_by"];
+
+/// Chess and tennis, both sports, and a choir.
+fn clubs() -> Vec<Row> {
+    let mut clubs = nobody("club", &["club_id", "club_name", "club_kind"]);
+    for (key, name, kind) in [(1, "Chess", "sport"), (2, "Tennis", "sport"), (3, "Choir", "music")]
+    {
+        let texts = [("club_id", name), ("club_name", name), ("club_kind", kind)];
+        let texts = texts.map(|(column, text)| (column, Value::text(text)));
+        clubs.push(version("club", key, key, (1900, 9999), &texts));
+    }
+    clubs
+}
+
+/// Customer c0 is in the chess and the tennis club; customer c1 in none.
+fn memberships() -> Vec<Row> {
+    [(1, 1, 0.25), (1, 2, 0.75)]
+        .map(|(customer, club, share)| {
+            row([
+                ("customer_durable_key", Value::int(customer)),
+                ("club_durable_key", Value::int(club)),
+                ("share", Value::Float(share)),
+            ])
+        })
+        .into()
 }
 
 /// A session over the world above; the warehouse lives as long as it.
-pub(super) async fn world() -> (TempWarehouse, Session) {
+pub(crate) async fn world() -> (TempWarehouse, Session) {
     let (at, model) = (TempWarehouse::open().await, model());
     let release = load(&at, &model, &data()).await;
     let session = at.engine(&model, 2).session(Principal::local(), release);
@@ -93,7 +128,7 @@ pub(super) async fn world() -> (TempWarehouse, Session) {
 }
 
 /// Asks a cube query, written as JSON without its cube, and compares its lines.
-pub(super) async fn asks(mut query: serde_json::Value, expected: &[&str]) {
+pub(crate) async fn asks(mut query: serde_json::Value, expected: &[&str]) {
     let (_at, session) = world().await;
     query["cube"] = json!("trade");
     let query = serde_json::from_value(query).unwrap();
@@ -228,6 +263,27 @@ async fn a_total_is_told_from_a_missing_member_by_its_flag() {
         "NULL | 1 | 500.00",
     ];
     asks(query, &expected).await;
+}
+
+#[tokio::test]
+async fn a_level_that_is_skipped_has_no_subtotal_and_changes_none() {
+    // The Norwegian store is in no region: its town hangs from the country.
+    let query = json!({"rows": ["country", "region", "store_city"], "measures": ["revenue"],
+        "totals": "rollup", "dice": {"country": ["IT", "NO"]}});
+    let expected = [
+        "country | region | store_city | country_is_total | region_is_total | store_city_is_total | revenue",
+        "IT | north | Town | 0 | 0 | 0 | 260.00",
+        "IT | north | NULL | 0 | 0 | 1 | 260.00",
+        "IT | NULL | NULL | 0 | 1 | 1 | 260.00",
+        "NO | NULL | Town | 0 | 0 | 0 | 200.00",
+        // Not a subtotal by no region, of 200.00 once more.
+        "NO | NULL | NULL | 0 | 1 | 1 | 200.00",
+        "NULL | NULL | NULL | 1 | 1 | 1 | 460.00",
+    ];
+    asks(query, &expected).await;
+    let sql = "SELECT store_city, MEASURE(share_of_parent) FROM cubes.trade GROUP BY 1";
+    let error = refused(sql).await;
+    assert!(error.to_string().contains("may skip the level `region`"), "{error}");
 }
 
 #[tokio::test]

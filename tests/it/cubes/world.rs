@@ -110,6 +110,7 @@ pub(crate) async fn change(
         };
         write(&mut load, spec, &[rows]).await;
     }
+    related(&mut load, model, data).await;
     for fact in &model.facts {
         let months = |data: &Data| by_month(fact, data.facts.get(&fact.name));
         let (was, is) = (months(before), months(after));
@@ -168,6 +169,45 @@ async fn halves(load: &Load, spec: &TableSpec, mut rows: Vec<Row>) -> Vec<DataFi
         files.extend(written(load, spec, &part).await);
     }
     files
+}
+
+/// Bridges, and who is above whom.
+async fn related(load: &mut Load, model: &Model, data: &Data) {
+    for bridge in &model.bridges {
+        let spec = TableSpec {
+            name: bridge.table(),
+            description: bridge.description.clone(),
+            columns: bridge.table_columns(),
+            partition_by: None,
+            sort_by: vec![bridge.from_column(), bridge.to_column()],
+        };
+        write(load, spec, &[data.bridges[&bridge.name].clone()]).await;
+    }
+    for dimension in model.dimensions.iter().filter(|d| d.parent_child.is_some()) {
+        let (key, members) = (dimension.key_column(), &data.dimensions[&dimension.name]);
+        let pairs = members.iter().flat_map(|member| {
+            let line = data.line(dimension, member);
+            let last = line.len() - 1;
+            let above = line.into_iter().enumerate();
+            above.map(move |(distance, ancestor)| (ancestor, member, distance, last - distance))
+        });
+        let rows = pairs.map(|(ancestor, member, distance, depth)| {
+            row([
+                ("ancestor_key", ancestor[&dimension.key_column()].clone()),
+                ("descendant_key", member[&key].clone()),
+                ("distance", Value::int(distance as i128)),
+                ("ancestor_depth", Value::int(depth as i128)),
+            ])
+        });
+        let spec = TableSpec {
+            name: dimension.closure_table(),
+            description: "who is above whom".to_owned(),
+            columns: dimension.closure_columns(),
+            partition_by: None,
+            sort_by: Vec::new(),
+        };
+        write(load, spec, &[rows.collect()]).await;
+    }
 }
 
 fn month_of(key: &Value) -> Value {

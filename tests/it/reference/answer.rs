@@ -103,7 +103,7 @@ impl Asked<'_> {
                         let rows = self.reference.rows(&fact, &shift);
                         let place = self.place(Vec::new());
                         for row in rows.iter().filter(|row| place.sees(row)) {
-                            found.insert(of.iter().map(|column| row.value(column)).collect());
+                            found.extend(row.combinations(of, &place));
                         }
                     }
                     Some((role, window)) => {
@@ -137,18 +137,20 @@ impl Asked<'_> {
             let Some(seen) = seen else { continue };
             let rows = self.reference.rows(fact, shift);
             for row in rows.iter().filter(|row| seen.sees(row)) {
-                let member = |column: &CubeColumn| {
-                    let own = place.members.iter().find(|(known, _)| known == column);
-                    own.map_or_else(|| row.value(column), |(_, member)| member.clone())
+                let own = |column: &CubeColumn| {
+                    place.members.iter().find(|(known, _)| known == column).map(|(_, m)| m.clone())
                 };
-                found.insert(of.iter().map(member).collect());
+                found.extend(row.combinations(of, &seen).into_iter().map(|values| {
+                    let cells = values.into_iter().zip(of);
+                    cells.map(|(value, column)| own(column).unwrap_or(value)).collect()
+                }));
             }
         }
     }
 
     /// A place with these members.
     fn place(&self, members: Vec<(CubeColumn, Value)>) -> Place<'_> {
-        Place { filters: &self.filters, members, shift: None, window: None }
+        Place { filters: &self.filters, members, shift: None, window: None, weighted: None }
     }
 
     /// Which names of `rows` each grouping keeps.
@@ -185,10 +187,44 @@ impl Asked<'_> {
                 let values = self.values(&columns, &there, &members, heads);
                 let mut members = members.into_iter();
                 let members = flags.iter().map(|kept| if *kept { members.next() } else { None });
-                lines.push(Line { members: members.collect(), values });
+                let line = Line { members: members.collect(), values };
+                lines.extend(Some(line).filter(|line| !self.is_placeholder(line)));
             }
         }
         lines
+    }
+
+    /// Whether a subtotal is of a level that is skipped there: no finer level is shown, a coarser is.
+    fn is_placeholder(&self, line: &Line) -> bool {
+        let columns = self.columns();
+        let roles = self
+            .cube
+            .dimensions
+            .iter()
+            .filter_map(|own| Some((&own.role, own.dimension.as_ref()?)));
+        roles.into_iter().any(|(role, dimension)| {
+            let hierarchies = &self.reference.model.dimension(dimension).unwrap().hierarchies;
+            hierarchies.iter().any(|hierarchy| {
+                let shown: Vec<(bool, &Option<Value>)> = hierarchy
+                    .levels
+                    .iter()
+                    .filter_map(|level| {
+                        let is_level =
+                            |c: &CubeColumn| c.role == *role && c.column.name == level.attribute;
+                        let place = columns.iter().position(is_level)?;
+                        Some((level.skippable, &line.members[place]))
+                    })
+                    .collect();
+                shown.iter().enumerate().any(|(depth, (skippable, member))| {
+                    let (coarser, finer) = (&shown[..depth], &shown[depth + 1..]);
+                    *skippable
+                        && **member == Some(Value::Null)
+                        && !finer.is_empty()
+                        && finer.iter().all(|(_, member)| member.is_none())
+                        && coarser.iter().any(|(_, member)| member.is_some())
+                })
+            })
+        })
     }
 
     /// A line's cells. In a pivot, a combination that no measure has a row for holds nothing:

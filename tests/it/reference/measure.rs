@@ -30,7 +30,14 @@ impl Reference<'_> {
                 sum(self.inputs(fact, sql, filter, place).into_iter().map(|(_, value)| value))
             }
             MeasureKind::Count { fact, filter } => {
-                count(self.inputs(fact, "1", filter, place).len(), place)
+                let rows = self.inputs(fact, "1", filter, place).into_iter();
+                match place.weighted {
+                    None => count(rows.len(), place),
+                    Some(_) => match sum(rows.map(|(_, part)| part)) {
+                        Value::Null => count(0, place),
+                        parts => parts,
+                    },
+                }
             }
             MeasureKind::CountDistinct { fact, sql, filter } => {
                 count(self.different(fact, sql, filter, place), place)
@@ -45,7 +52,15 @@ impl Reference<'_> {
             }
             MeasureKind::Average { fact, sql, filter } => {
                 let values = self.inputs(fact, sql, filter, place);
-                let rows = Value::int(values.len() as i128);
+                let rows = match place.weighted {
+                    None => Value::int(values.len() as i128),
+                    Some(_) => {
+                        let filter = filter.as_deref().unwrap_or("true");
+                        let valued = Some(format!("({filter}) AND ({sql}) IS NOT NULL"));
+                        let rows = self.inputs(fact, "1", &valued, place).into_iter();
+                        sum(rows.map(|(_, part)| part))
+                    }
+                };
                 sum(values.into_iter().map(|(_, value)| value)).over(&rows)
             }
             MeasureKind::SemiAdditive { fact, sql, over, rule, filter } => {
@@ -95,6 +110,10 @@ impl Reference<'_> {
                         self.value(cube, measure, &nowhere)
                     }
                 }
+            }
+            MeasureKind::Weighted { measure, role } => {
+                let weighted = Some(role.clone());
+                self.value(cube, measure, &Place { weighted, ..place.clone() })
             }
             MeasureKind::ShareOfTotal { measure } => {
                 let all = Place { members: Vec::new(), ..place.clone() };
@@ -165,7 +184,8 @@ impl Reference<'_> {
         let filters: Vec<Filter> = filters.cloned().collect();
         let members = place.members.iter().filter(|(column, _)| column.role == *over);
         let members = members.cloned().collect();
-        let period = Place { filters: &filters, members, shift: place.shift.clone(), window: None };
+        let shift = place.shift.clone();
+        let period = Place { filters: &filters, members, shift, window: None, weighted: None };
         let all = self.inputs(fact, sql, filter, &period);
         let values = self.inputs(fact, sql, filter, place).into_iter();
         match rule {
@@ -221,7 +241,7 @@ impl Reference<'_> {
     }
 
     /// The non-NULL values of an expression over the rows that a place and a filter let through,
-    /// each with its row.
+    /// each with its row; of allocated rows their parts.
     fn inputs(
         &self,
         fact: &str,
@@ -237,7 +257,11 @@ impl Reference<'_> {
             place.sees(row) && filter.as_ref().is_none_or(|sql| value_of(sql, row).is_true())
         };
         let rows = self.rows(fact, &place.shift);
-        let valued = rows.iter().filter(passes).map(|row| (row.own.clone(), value_of(sql, row)));
+        let valued = rows.iter().filter(passes).map(|row| {
+            let value = value_of(sql, row);
+            let value = place.part(row).map_or_else(|| value.clone(), |part| part.times(&value));
+            (row.own.clone(), value)
+        });
         valued.filter(|(_, value)| !value.is_null()).collect()
     }
 

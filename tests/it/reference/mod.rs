@@ -4,11 +4,13 @@
 //! maps, and it shares no planning or execution with the engine. Slow and obvious on purpose:
 //! every cell of an answer looks at every row of its fact again.
 //!
-//! In reading order: [`value`], [`place`] (which rows a cell sees), [`time`] (windows of days),
+//! In reading order: [`value`], [`place`] (which rows a cell sees), [`link`] (roles with several members
+//! a row), [`time`] (windows of days),
 //! [`measure`] (a cell), then [`answer`] (the table: groups, totals, pivot, top, order).
 
 mod answer;
 mod expression;
+mod link;
 mod measure;
 mod place;
 mod time;

@@ -11,11 +11,12 @@ use std::rc::Rc;
 /// A row: values by column.
 pub(crate) type Row = BTreeMap<String, Value>;
 
-/// Base rows: dimensions (keys included) and facts by name.
+/// Base rows: dimensions (keys included), facts and bridges by name.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Data {
     pub(crate) dimensions: BTreeMap<String, Vec<Row>>,
     pub(crate) facts: BTreeMap<String, Vec<Row>>,
+    pub(crate) bridges: BTreeMap<String, Vec<Row>>,
 }
 
 /// A fact row as a cube shows it.
@@ -25,6 +26,8 @@ pub(crate) struct Seen {
     pub(crate) own: Row,
     /// The members it points to, by role.
     pub(crate) members: BTreeMap<String, Row>,
+    /// The members that links lead to, by role.
+    pub(crate) linked: BTreeMap<String, Vec<Row>>,
 }
 
 impl Seen {
@@ -47,6 +50,8 @@ pub(crate) struct Place<'q> {
     pub(crate) shift: Shift,
     /// A calendar role of which only days from the one to the other count.
     pub(crate) window: Option<(String, NaiveDate, NaiveDate)>,
+    /// A link by whose weights rows are allocated.
+    pub(crate) weighted: Option<String>,
 }
 
 /// A calendar role, and by how many months and days it is moved.
@@ -87,8 +92,12 @@ impl Filter {
 impl Place<'_> {
     /// Whether the place sees a row, shifted already.
     pub(crate) fn sees(&self, row: &Seen) -> bool {
-        self.filters.iter().all(|filter| filter.admits(row))
-            && self.members.iter().all(|(column, member)| row.value(column) == *member)
+        let is_own = |column: &CubeColumn| !row.linked.contains_key(&column.role);
+        let filters = self.filters.iter().filter(|filter| is_own(filter.column()));
+        let members = self.members.iter().filter(|(column, _)| is_own(column));
+        filters.into_iter().all(|filter| filter.admits(row))
+            && members.into_iter().all(|(column, member)| row.value(column) == *member)
+            && row.linked.keys().all(|role| !self.says(role) || !self.meets(row, role).is_empty())
             && self.window.as_ref().is_none_or(|(role, from, until)| {
                 matches!(row.members[role]["date"], Value::Date(day) if day >= *from && day <= *until)
             })
@@ -112,6 +121,7 @@ impl Reference<'_> {
 
     fn joined(&self, fact: &str, row: &Row, shift: &Shift) -> Option<Seen> {
         let mut members = BTreeMap::new();
+        let mut linked = BTreeMap::new();
         for role in &self.model.fact(fact).unwrap().roles {
             let key_column = &format!("{}_key", role.role);
             let key = &row[key_column];
@@ -130,9 +140,12 @@ impl Reference<'_> {
             for (view, seen) in self.views_of(&role.role) {
                 members.insert(view, self.seen(&role.dimension, member, seen.day));
             }
+            for (name, link) in self.links_of(&role.role) {
+                linked.insert(name, self.led_to(&role.dimension, member, link));
+            }
             members.insert(role.role.clone(), member.clone());
         }
-        Some(Seen { own: row.clone(), members })
+        Some(Seen { own: row.clone(), members, linked })
     }
 
     /// The views that cubes have of a role.

@@ -31,7 +31,8 @@ impl Reference<'_> {
         let (from, until) = self.bounds(fact, role, window, last)?;
         let members = place.members.iter().filter(|(column, _)| !own(column)).cloned().collect();
         let (shift, window) = (place.shift.clone(), Some((role.to_owned(), from, until)));
-        Some(Place { filters: others, members, shift, window })
+        let weighted = place.weighted.clone();
+        Some(Place { filters: others, members, shift, window, weighted })
     }
 
     /// The first and the last day of the window that ends with a day.

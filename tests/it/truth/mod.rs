@@ -34,6 +34,7 @@ async fn the_warehouse_tells_the_truth() {
     tables_are_the_truth(&built, built.after_day_one, &first_day, &known_then).await;
     let latest = built.latest().await;
     tables_are_the_truth(&built, latest, &retail, &known).await;
+    links_are_the_truth(&built, &retail, &known).await;
     answers_are_the_truth(&built, &retail, &known).await;
 }
 
@@ -64,7 +65,7 @@ fn a_seed_gives_the_same_bytes() {
         retail.write_day_two(folder).unwrap();
     }
     let (a, b) = (compare::files_in(a.path()), compare::files_in(b.path()));
-    assert_eq!(a.len(), 21, "{:?}", a.keys());
+    assert_eq!(a.len(), 24, "{:?}", a.keys());
     assert!(a == b, "the same seed gave other bytes");
 }
 
@@ -85,6 +86,14 @@ async fn tables_are_the_truth(
         let found = built.rows_at(release, &table.sql).await;
         let found = found.iter().map(|row| row.join("|")).collect();
         compare::same_rows(&format!("{} in release {release}", table.name), table.expected, found);
+    }
+}
+
+async fn links_are_the_truth(built: &Built, retail: &Retail, known: &Knowledge) {
+    for table in tables::links(retail, known) {
+        let found = built.rows(&table.sql).await;
+        let found = found.iter().map(|row| row.join("|")).collect();
+        compare::same_rows(table.name, table.expected, found);
     }
 }
 

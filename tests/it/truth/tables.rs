@@ -2,6 +2,7 @@
 
 mod dimensions;
 mod facts;
+mod links;
 
 use super::behaviour::years;
 use super::knowledge::Knowledge;
@@ -25,6 +26,11 @@ pub(crate) fn all(retail: &Retail, known: &Knowledge, closed_us: i64) -> Vec<Tab
     tables.extend(facts::all(world, known));
     tables.push(facts::customer_years(&years(world, known)));
     tables
+}
+
+/// What cubes say along links.
+pub(crate) fn links(retail: &Retail, known: &Knowledge) -> Vec<Table> {
+    links::all(retail, known)
 }
 
 /// A value as the warehouse shows it.

@@ -53,6 +53,7 @@ fn dimension() -> Dimension {
         attribute: name.to_owned(),
         key: None,
         description: None,
+        skippable: false,
     };
     Dimension {
         name: "customer".to_owned(),

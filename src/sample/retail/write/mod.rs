@@ -13,6 +13,7 @@ mod operations;
 mod report;
 mod staff;
 mod text;
+mod themes;
 mod tickets;
 mod web_orders;
 
@@ -56,7 +57,9 @@ impl Retail {
         let mut reports = finance::write_rates(&day)?;
         reports.extend(finance::write_channels(&day)?);
         reports.extend(staff::write_employees(&day)?);
+        reports.extend(staff::write_payroll(&day)?);
         reports.extend(staff::write_targets(&day)?);
+        reports.extend(themes::write(&day)?);
         reports.extend(write_daily(&day)?);
         Ok(reports)
     }

@@ -1,11 +1,13 @@
-//! The staff list and the stores' targets, as they were planned.
+//! The staff list, the payroll and the stores' targets, as they were planned.
 
 use super::Day;
 use super::report::SourceReport;
 use super::text::{TextFile, utf8};
 use crate::error::Result;
+use crate::sample::retail::staff::{monthly_pay, months_paid};
 
 const EMPLOYEES: &str = "sources/reference/employees.csv";
+const PAYROLL: &str = "sources/finance/payroll.csv";
 const TARGETS: &str = "sources/finance/store_targets.csv";
 
 /// Writes the staff list.
@@ -20,6 +22,18 @@ pub(crate) fn write_employees(day: &Day<'_>) -> Result<Vec<SourceReport>> {
             employee.reports_to.clone().unwrap_or_default(),
             employee.store.clone().unwrap_or_default(),
         ]);
+    }
+    Ok(vec![text.finish(day, utf8)?])
+}
+
+/// Writes the payroll.
+pub(crate) fn write_payroll(day: &Day<'_>) -> Result<Vec<SourceReport>> {
+    let mut text = TextFile::new("pay", PAYROLL, ',', &["number", "month_end", "salary"]);
+    for month_end in months_paid() {
+        for employee in &day.now.employees {
+            let salary = format!("{}.00", monthly_pay(employee, month_end));
+            text.row(&[employee.number.clone(), month_end.to_string(), salary]);
+        }
     }
     Ok(vec![text.finish(day, utf8)?])
 }
