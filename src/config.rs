@@ -25,12 +25,16 @@ pub struct Config {
     pub hot_columns_bytes: Option<usize>,
     /// Whether joins in star form go to the star scan.
     pub star_scan: bool,
+    /// How many jobs a run has at work at once, where they leave each other alone.
+    pub parallel_jobs: usize,
     /// Where operators spill; relative to the project.
     pub spill_dir: PathBuf,
     /// Where tables and releases live; relative to the project.
     pub warehouse_dir: PathBuf,
     /// Where the server listens for Flight SQL.
     pub flight_address: SocketAddr,
+    /// Where the server tells what there is to watch; nowhere where nothing is said.
+    pub metrics_address: Option<SocketAddr>,
     /// Queries that the server runs at once; four a thread where nothing is said.
     pub max_queries: Option<usize>,
     /// Queries that wait for their turn at the server before more are refused.
@@ -68,7 +72,7 @@ pub struct Setting {
 }
 
 /// All settings.
-pub const SETTINGS: [Setting; 14] = [
+pub const SETTINGS: [Setting; 16] = [
     Setting {
         key: "memory_limit",
         default: "half of the machine's memory, or 4 GiB where that is unknown",
@@ -116,6 +120,17 @@ pub const SETTINGS: [Setting; 14] = [
         read: |config, text| on_off(text).map(|on| config.star_scan = on),
     },
     Setting {
+        key: "parallel_jobs",
+        default: "4",
+        example: "4",
+        doc: "how many jobs a run has at work at once, where none changes what another reads; they \
+              share `memory_limit`",
+        read: |config, text| {
+            config.parallel_jobs = number(text)?;
+            at_least(config.parallel_jobs, 1, "1")
+        },
+    },
+    Setting {
         key: "spill_dir",
         default: ".spill",
         example: ".spill",
@@ -135,6 +150,13 @@ pub const SETTINGS: [Setting; 14] = [
         example: "127.0.0.1:31337",
         doc: "address and port on which `serve` listens for Flight SQL; port 0 takes a free one",
         read: |config, text| address(text).map(|address| config.flight_address = address),
+    },
+    Setting {
+        key: "metrics_address",
+        default: "none: nothing is told",
+        example: "127.0.0.1:9464",
+        doc: "address and port on which `serve` answers Prometheus: `GET /metrics`, `GET /health`",
+        read: |config, text| address(text).map(|at| config.metrics_address = Some(at)),
     },
     Setting {
         key: "max_queries",
@@ -200,9 +222,11 @@ impl Config {
             batch_size: 8192,
             hot_columns_bytes: None,
             star_scan: true,
+            parallel_jobs: 4,
             spill_dir: PathBuf::from(".spill"),
             warehouse_dir: PathBuf::from("warehouse"),
             flight_address: SocketAddr::from(([127, 0, 0, 1], 31337)),
+            metrics_address: None,
             max_queries: None,
             max_waiting_queries: 1000,
             tls_certificate: None,
