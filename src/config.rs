@@ -27,12 +27,16 @@ pub struct Config {
     pub result_cache_bytes: usize,
     /// Whether joins in star form go to the star scan.
     pub star_scan: bool,
+    /// How many jobs a run has at work at once, where they leave each other alone.
+    pub parallel_jobs: usize,
     /// Where operators spill; relative to the project.
     pub spill_dir: PathBuf,
     /// Where tables and releases live; relative to the project.
     pub warehouse_dir: PathBuf,
     /// Where the server listens for Flight SQL.
     pub flight_address: SocketAddr,
+    /// Where the server tells what there is to watch; nowhere where nothing is said.
+    pub metrics_address: Option<SocketAddr>,
     /// Queries that the server runs at once; four a thread where nothing is said.
     pub max_queries: Option<usize>,
     /// Queries that wait for their turn at the server before more are refused.
@@ -70,7 +74,7 @@ pub struct Setting {
 }
 
 /// All settings.
-pub const SETTINGS: [Setting; 15] = [
+pub const SETTINGS: [Setting; 17] = [
     Setting {
         key: "memory_limit",
         default: "half of the machine's memory, or 4 GiB where that is unknown",
@@ -126,6 +130,17 @@ pub const SETTINGS: [Setting; 15] = [
         read: |config, text| on_off(text).map(|on| config.star_scan = on),
     },
     Setting {
+        key: "parallel_jobs",
+        default: "4",
+        example: "4",
+        doc: "how many jobs a run has at work at once, where none changes what another reads; they \
+              share `memory_limit`",
+        read: |config, text| {
+            config.parallel_jobs = number(text)?;
+            at_least(config.parallel_jobs, 1, "1")
+        },
+    },
+    Setting {
         key: "spill_dir",
         default: ".spill",
         example: ".spill",
@@ -145,6 +160,13 @@ pub const SETTINGS: [Setting; 15] = [
         example: "127.0.0.1:31337",
         doc: "address and port on which `serve` listens for Flight SQL; port 0 takes a free one",
         read: |config, text| address(text).map(|address| config.flight_address = address),
+    },
+    Setting {
+        key: "metrics_address",
+        default: "none: nothing is told",
+        example: "127.0.0.1:9464",
+        doc: "address and port on which `serve` answers Prometheus: `GET /metrics`, `GET /health`",
+        read: |config, text| address(text).map(|at| config.metrics_address = Some(at)),
     },
     Setting {
         key: "max_queries",
@@ -211,9 +233,11 @@ impl Config {
             hot_columns_bytes: None,
             result_cache_bytes: 64 << 20,
             star_scan: true,
+            parallel_jobs: 4,
             spill_dir: PathBuf::from(".spill"),
             warehouse_dir: PathBuf::from("warehouse"),
             flight_address: SocketAddr::from(([127, 0, 0, 1], 31337)),
+            metrics_address: None,
             max_queries: None,
             max_waiting_queries: 1000,
             tls_certificate: None,

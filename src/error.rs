@@ -138,6 +138,16 @@ impl Error {
         pair.map(|(_, value)| value.as_str())
     }
 
+    /// All context pairs, in the order they were added.
+    pub fn contexts(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.context.iter().map(|(key, value)| (*key, value.as_str()))
+    }
+
+    /// What the reader can do, if that is said.
+    pub fn what_to_do(&self) -> Option<&str> {
+        self.0.hint.as_deref()
+    }
+
     /// Whether trying again may help.
     pub fn is_retryable(&self) -> bool {
         self.0.retryable

@@ -97,11 +97,13 @@
 //!   looked at; what was found is `system.quality`.
 //! * *history*: the kernel is `etl/load/scd/`, pure; facts follow late changes in
 //!   `etl/load/repoint.rs`.
+//! * *jobs at once, tried again, resumed*: `etl/run/together.rs` and what it names.
+//! * *a person erased from all releases*: [`etl::erase`].
 //! * *runs by the clock*: [`etl::schedule`]; *tests of a project's jobs*: [`etl::fixtures`].
 //! * *a system table*: a file in `engine/system/`.
 //! * *a command*: a file in `cli/` and a variant of its `Command`.
 //! * *the moment of commit*: [`store::Load::publish`]; the steps at which tests kill it:
-//!   [`store::failpoint`].
+//!   [`store::failpoint`]; what a power loss leaves: `store/journal.rs`.
 //! * *a benchmark*: a folder in `benches/`, with its peers.
 
 pub mod aggregate;

@@ -2,23 +2,24 @@
 
 pub(super) mod bars;
 mod fixtures;
+mod json;
 mod replay;
+mod words;
+
+pub(super) use words::in_words;
 
 use super::failure::Failure;
 use super::project::{Declared, Project, jobs};
-use super::table::{self, headed, number};
 use crate::error::{Error, Result};
-use crate::etl::extract::Counts;
 use crate::etl::jobs::Jobs;
-use crate::etl::plan::{JobPlan, plan};
+use crate::etl::plan::plan;
 use crate::etl::progress::{Progress, Quiet};
-use crate::etl::quarantine::{RejectSummary, summarise};
-use crate::etl::run::{Request, RunSummary, Window, backfill, run as run_jobs};
+use crate::etl::quarantine::summarise;
+use crate::etl::run::{Request, Window, backfill, resume as resume_jobs, run as run_jobs, trial};
 use crate::ids::RunId;
 use crate::store::Reject;
 use bars::Bars;
 use chrono::{DateTime, Utc};
-use comfy_table::Cell;
 use replay::Again;
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
@@ -35,7 +36,10 @@ pub(super) struct Args {
 const EXAMPLES: &str = "\
 Examples:
   starhouse etl plan
+  starhouse etl plan --rows --samples 3
   starhouse etl run
+  starhouse etl run --resume
+  starhouse etl run --json | jq .release
   starhouse etl run customers sales
   starhouse etl run --as-of 2025-03-31
   starhouse etl backfill sales --from 2025-01-01 --to 2025-04-01
@@ -47,20 +51,45 @@ Examples:
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
-    /// What a run would do; reads no rows and writes nothing
+    /// What a run would do; publishes nothing
+    ///
+    /// Says which jobs would run and why, what they would read, and how tables would change their
+    /// form, and reads no rows for it. With --rows it loads everything aside, and says how many
+    /// rows of which partitions would be added, changed or removed, with samples.
     Plan {
         /// The jobs; all where none is named
         jobs: Vec<String>,
+        /// Load everything aside to see which rows would be others
+        #[arg(long)]
+        rows: bool,
+        /// How many rows of each table and kind of change are shown
+        #[arg(long, value_name = "N", default_value_t = 5, requires = "rows")]
+        samples: usize,
+        /// The business time of the run, as for `etl run`
+        #[arg(long, value_name = "TIME", value_parser = super::project::moment, requires = "rows")]
+        as_of: Option<DateTime<Utc>>,
+        /// As one JSON document, for programs
+        #[arg(long)]
+        json: bool,
     },
     /// Run jobs and publish what they load as one release
     ///
-    /// A run on inputs that were read before changes nothing.
+    /// A run on inputs that were read before changes nothing. Jobs run at once where they leave
+    /// each other alone (`parallel_jobs` in starhouse.yaml says how many), and a job that fails for
+    /// something that may pass is tried again (`retries` in the job).
     Run {
         /// The jobs; all where none is named
         jobs: Vec<String>,
         /// The business time of the run: since when changes hold where rows do not say so
         #[arg(long, value_name = "TIME", value_parser = super::project::moment)]
         as_of: Option<DateTime<Utc>>,
+        /// Go on where the last run left off that failed or was killed, with its jobs and as of its
+        /// time: what it has done is not done again
+        #[arg(long, conflicts_with_all = ["jobs", "as_of"])]
+        resume: bool,
+        /// As one JSON document, for programs
+        #[arg(long)]
+        json: bool,
     },
     /// Load rows of a span of event time anew, as one release
     ///
@@ -129,14 +158,34 @@ pub(super) async fn run(folder: &Path, args: Args) -> std::result::Result<(), Fa
             let summary = backfill(&request, Window { from, to }).await?;
             write!(io::stdout(), "{}", in_words(&summary))?;
         }
-        Command::Plan { jobs: only } => {
+        Command::Plan { jobs: only, rows, samples, as_of, json } => {
             let planned = plan(&project.declared.root, &project.engine, &all, &only).await?;
-            write!(io::stdout(), "{}", planned_in_words(&planned))?;
+            let trial = match rows {
+                true => Some(trial(&request(&project, &all, &only, as_of), samples).await?),
+                false => None,
+            };
+            let told = match json {
+                true => format!("{:#}\n", json::plan(&planned, trial.as_ref())),
+                false => {
+                    let tried = trial.as_ref().map(words::tried_in_words).unwrap_or_default();
+                    words::planned_in_words(&planned) + &tried
+                }
+            };
+            write!(io::stdout(), "{told}")?;
         }
-        Command::Run { jobs: only, as_of } => {
+        Command::Run { jobs: only, as_of, resume, json } => {
             let request = request(&project, &all, &only, as_of);
-            let summary = run_jobs(&request).await?;
-            write!(io::stdout(), "{}", in_words(&summary))?;
+            let outcome = match resume {
+                true => resume_jobs(&request).await,
+                false => run_jobs(&request).await,
+            };
+            match (&outcome, json) {
+                (Ok(summary), false) => write!(io::stdout(), "{}", in_words(summary))?,
+                (Ok(summary), true) => writeln!(io::stdout(), "{:#}", json::run(summary))?,
+                (Err(error), true) => writeln!(io::stdout(), "{:#}", json::failure(error))?,
+                (Err(_), false) => {}
+            }
+            outcome?;
         }
         Command::Replay { job, file, run, source } => {
             let again = Again { job, file, run: run.map(RunId), source };
@@ -166,15 +215,13 @@ fn request<'a>(
         true => Arc::new(Bars::default()),
         false => Arc::new(Quiet),
     };
+    let (root, clock) = (&project.declared.root, Arc::clone(&project.clock));
     Request {
-        project: &project.declared.root,
-        engine: &project.engine,
-        jobs,
         only,
         as_of: as_of.unwrap_or_else(|| project.clock.now()),
-        replay: None,
-        clock: Arc::clone(&project.clock),
+        at_once: project.declared.config.parallel_jobs,
         progress,
+        ..Request::new(root, &project.engine, jobs, clock)
     }
 }
 
@@ -191,121 +238,8 @@ async fn rejects(project: &Project, only: &[String], run: Option<String>) -> Res
     let rejects = project.warehouse.rejects(run.as_ref()).await?;
     let of_jobs = |reject: &&Reject| only.is_empty() || only.contains(&reject.job);
     let summary = summarise(rejects.iter().filter(of_jobs));
-    Ok(match rejects_in_words(summary.iter()) {
+    Ok(match words::rejects_in_words(summary.iter()) {
         nothing if nothing.is_empty() => "nothing was rejected\n".to_owned(),
         list => list,
     })
-}
-
-fn planned_in_words(planned: &[JobPlan]) -> String {
-    let mut list = headed(["job", "loads", "how", "to read", "size", "why"]);
-    for job in planned {
-        let inputs = || job.sources.iter().flat_map(|source| &source.to_read);
-        let size: u64 = inputs().map(|input| input.size_bytes).sum();
-        let why = match job.reasons.as_slice() {
-            [] => "nothing new: would be skipped".to_owned(),
-            reasons => reasons.join("; "),
-        };
-        list.add_row([
-            Cell::new(&job.job),
-            Cell::new(&job.table),
-            Cell::new(&job.mode),
-            number(inputs().count()),
-            number(table::bytes(size)),
-            Cell::new(why),
-        ]);
-    }
-    format!("{list}\n")
-}
-
-/// What a run did, for people.
-pub(crate) fn in_words(summary: &RunSummary) -> String {
-    let mut list =
-        headed(["job", "table", "read", "doubled", "rejected", "written", "deleted", "seconds"]);
-    for job in &summary.jobs {
-        let sum = |of: fn(&Counts) -> u64| job.sources.iter().map(|s| of(&s.counts)).sum();
-        let (read, doubled): (u64, u64) = (sum(|c| c.read), sum(|c| c.duplicates));
-        let rejected: u64 = sum(|c| c.rejected);
-        let written = match &job.skipped {
-            Some(why) => Cell::new(why),
-            None => number(table::count(job.rows_written)),
-        };
-        list.add_row([
-            Cell::new(&job.job),
-            Cell::new(&job.table),
-            number(table::count(read)),
-            number(table::count(doubled)),
-            number(table::count(rejected)),
-            written,
-            number(table::count(job.rows_deleted)),
-            number(table::seconds(job.elapsed_ms)),
-        ]);
-    }
-    for fact in &summary.repointed {
-        list.add_row([
-            Cell::new("late changes"),
-            Cell::new(&fact.table),
-            Cell::new(""),
-            Cell::new(""),
-            Cell::new(""),
-            number(table::count(fact.rows_written)),
-            Cell::new(""),
-            number(table::seconds(fact.elapsed_ms)),
-        ]);
-    }
-    for aggregate in &summary.aggregates {
-        list.add_row([
-            Cell::new(format!("cube {}", aggregate.cube)),
-            Cell::new(&aggregate.table),
-            Cell::new(""),
-            Cell::new(""),
-            Cell::new(""),
-            number(table::count(aggregate.rows)),
-            Cell::new(""),
-            number(table::seconds(aggregate.elapsed_ms)),
-        ]);
-    }
-    let outcome = match summary.release {
-        Some(release) => format!("published release {release}"),
-        None => "nothing new; nothing published".to_owned(),
-    };
-    let rejects = summary.jobs.iter().flat_map(|job| &job.sources).flat_map(|s| &s.rejects);
-    let (rejects, notes) = (rejects_in_words(rejects), notes_in_words(summary));
-    format!(
-        "{list}\n{rejects}{notes}{outcome} in {} s (run {})\n",
-        table::seconds(summary.elapsed_ms),
-        summary.run
-    )
-}
-
-fn rejects_in_words<'a>(rejects: impl Iterator<Item = &'a RejectSummary>) -> String {
-    let mut list = headed(["rejected", "source", "column", "rule", "first of them"]);
-    for reject in rejects {
-        let example = &reject.example;
-        list.add_row([
-            number(table::count(reject.rows)),
-            Cell::new(format!("{}.{}", reject.job, reject.source)),
-            Cell::new(reject.column.as_deref().unwrap_or_default()),
-            Cell::new(&reject.rule),
-            Cell::new(format!("{}:{}: {}", example.file, example.line, example.reason)),
-        ]);
-    }
-    if list.is_empty() { String::new() } else { format!("{list}\n") }
-}
-
-fn notes_in_words(summary: &RunSummary) -> String {
-    let mut notes = String::new();
-    for job in &summary.jobs {
-        for source in &job.sources {
-            for ((column, rule), values) in &source.counts.nulled {
-                let values = table::count(*values);
-                let of = format!("{}.{}", job.job, source.source);
-                notes += &format!("{of}: {values} values of `{column}` became NULL ({rule})\n");
-            }
-        }
-        notes.extend(job.notes.iter().map(|note| format!("{}: {note}\n", job.job)));
-    }
-    notes.extend(summary.repointed.iter().map(|fact| format!("{}\n", fact.in_words())));
-    notes.extend(summary.notes.iter().map(|note| format!("{note}\n")));
-    notes
 }

@@ -9,6 +9,7 @@ mod check;
 mod compact;
 mod demo;
 mod dictionary;
+mod erase;
 mod etl;
 mod failure;
 mod files;
@@ -76,6 +77,7 @@ enum Command {
     Compact(compact::Args),
     Test(test::Args),
     Vacuum(vacuum::Args),
+    Erase(erase::Args),
     Backup(backup::Args),
     Restore(backup::RestoreArgs),
     Schedules(schedules::Args),
@@ -116,6 +118,7 @@ impl Command {
             Self::Compact(args) => compact::run(&project, &args).await,
             Self::Test(args) => test::run(&project, args).await,
             Self::Vacuum(args) => vacuum::run(&project, &args).await,
+            Self::Erase(args) => erase::run(&project, args).await,
             Self::Backup(args) => backup::run(&project, args).await,
             Self::Restore(args) => backup::restore(&project, args).await,
             Self::Schedules(_) => schedules::run(&project).await,

@@ -7,9 +7,10 @@ use super::table::seconds;
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::etl::run::RunSummary;
+use crate::etl::schedule::Schedule;
 use crate::etl::schedule::due::Due;
 use crate::etl::schedule::run::{Hears, Scheduler, run as run_schedules};
-use crate::server::{Password, Server, ServerOptions, TlsFiles};
+use crate::server::{Metrics, Password, Server, ServerOptions, TlsFiles};
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::path::Path;
@@ -75,11 +76,19 @@ pub(super) async fn run(folder: &Path, args: Args) -> std::result::Result<(), Fa
     let mut out = io::stdout();
     writeln!(out, "serving Flight SQL on {}; Ctrl-C stops", server.uri())?;
     out.flush()?;
-    if schedules.is_empty() {
-        server.run(asked_to_stop()).await?;
-        return Ok(());
+    let metrics = metrics(&project, &schedules).await?;
+    if let Some(address) = metrics.as_ref().and_then(Metrics::address) {
+        writeln!(out, "serving metrics on http://{address}/metrics")?;
     }
-    writeln!(out, "running {} schedules", schedules.len())?;
+    let watched = async {
+        match metrics {
+            Some(metrics) => metrics.run(asked_to_stop()).await,
+            None => Ok(()),
+        }
+    };
+    if !schedules.is_empty() {
+        writeln!(out, "running {} schedules", schedules.len())?;
+    }
     out.flush()?;
     let scheduler = Scheduler {
         project: &project.declared.root,
@@ -87,14 +96,23 @@ pub(super) async fn run(folder: &Path, args: Args) -> std::result::Result<(), Fa
         jobs: &jobs,
         schedules: &schedules,
         clock: Arc::clone(&project.clock),
+        at_once: config.parallel_jobs,
         grace,
     };
+    let scheduled = async {
+        match schedules.is_empty() {
+            true => Ok(()),
+            false => run_schedules(&scheduler, &OnStderr, asked_to_stop()).await,
+        }
+    };
     // Schedules that cannot be run any more end the server: nobody would notice otherwise.
-    tokio::try_join!(
-        server.run(asked_to_stop()),
-        run_schedules(&scheduler, &OnStderr, asked_to_stop())
-    )?;
+    tokio::try_join!(server.run(asked_to_stop()), scheduled, watched)?;
     Ok(())
+}
+
+async fn metrics(project: &Project, schedules: &[Schedule]) -> Result<Option<Metrics>> {
+    let Some(address) = project.declared.config.metrics_address else { return Ok(None) };
+    Metrics::bind(project.engine.clone(), schedules.to_vec(), address).await.map(Some)
 }
 
 fn tls(config: &Config, folder: &Path) -> Result<Option<TlsFiles>> {

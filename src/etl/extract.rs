@@ -286,7 +286,8 @@ pub(crate) fn begin(
         None
     };
     let ended = futures::stream::once(ended).filter_map(std::future::ready);
-    let rows = rows(receiver, warehouse.clone(), load.run().clone()).chain(ended).boxed();
+    let log = (!load.is_trial()).then(|| warehouse.clone());
+    let rows = rows(receiver, log, load.run().clone()).chain(ended).boxed();
     let columns = spec.yields().map(|(name, ty)| Column::new(name, ty, true)).collect();
     Ok(Extracting { columns, rows, outcome: pending })
 }
@@ -325,20 +326,22 @@ impl Pending {
     }
 }
 
-/// The good rows; on their way, the bad ones go to the log.
+/// The good rows; on their way, the bad ones go to the log, if there is one.
 fn rows(
     receiver: mpsc::Receiver<(RecordBatch, Vec<Reject>)>,
-    warehouse: Warehouse,
+    log: Option<Warehouse>,
     run: crate::ids::RunId,
 ) -> Rows {
     let batches = futures::stream::unfold(receiver, |mut receiver| async {
         receiver.recv().await.map(|message| (message, receiver))
     });
     let recorded = batches.then(move |(batch, rejects)| {
-        let (warehouse, run) = (warehouse.clone(), run.clone());
+        let (log, run) = (log.clone(), run.clone());
         async move {
-            for some in rejects.chunks(REJECTS_A_WRITE) {
-                warehouse.record_rejects(&run, some).await?;
+            if let Some(warehouse) = log {
+                for some in rejects.chunks(REJECTS_A_WRITE) {
+                    warehouse.record_rejects(&run, some).await?;
+                }
             }
             Ok(batch)
         }

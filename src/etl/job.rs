@@ -1,6 +1,7 @@
 //! A job as people write it: where rows come from, how they are cleaned, what becomes of them.
 
 mod allowance;
+mod attempts;
 pub mod matching;
 mod place;
 mod rules;
@@ -8,6 +9,7 @@ mod secret;
 mod strategy;
 
 pub use allowance::Allowance;
+pub use attempts::Attempts;
 pub use matching::MatchLoad;
 pub use place::{
     CsvPlace, ExcelPlace, FilePlace, From, JsonPlace, MysqlPlace, PostgresqlPlace, SqlitePlace, Tls,
@@ -48,6 +50,16 @@ pub struct Job {
     /// run fails and publishes nothing; any number where left out.
     #[serde(default)]
     pub reject_at_most: Option<Allowance>,
+    /// How often it is tried again when it failed for something that may pass: a database that
+    /// does not answer, a disk that is busy. Twice where left out.
+    #[serde(default)]
+    pub retries: Option<u32>,
+    /// Seconds until then, one where left out; twice as long after each further failure.
+    #[serde(default)]
+    pub retry_after_seconds: Option<u32>,
+    /// Seconds that one attempt may take; as long as it takes where left out.
+    #[serde(default)]
+    pub timeout_seconds: Option<u32>,
     /// What becomes of the rows.
     pub load: LoadSpec,
 }

@@ -5,6 +5,7 @@
 //! * tests of jobs, as people write them: [`fixtures`]
 //! * runs by themselves, by the clock: [`schedule`]
 //! * what is expected of tables before they are published: `quality`
+//! * a person erased: [`erase`]
 //! * files put in order again: [`compact`]; empty files for people to fill in: [`template`]
 //! * its steps: [`extract`] (with [`quarantine`]), `transform`, `load`
 //! * which records are of one person: [`matching`]; refused rows mended: [`replay`]
@@ -14,6 +15,7 @@ mod clean;
 mod columns;
 pub mod compact;
 mod deduplicate;
+pub mod erase;
 pub mod extract;
 mod fit;
 pub mod fixtures;

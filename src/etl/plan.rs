@@ -1,17 +1,28 @@
-//! What a run would do: looks at sources and the latest release, loads no rows, writes nothing.
+//! What a run would do.
+//!
+//! [`plan`] looks at sources, the model and the latest release, loads no rows and writes nothing:
+//! which jobs would run and why, what they would read, how tables would change their form.
+//! [`super::run::trial`] loads everything aside and publishes nothing: which rows would be others.
+
+pub(crate) mod diff;
+mod schema;
+
+pub use diff::{Cell, RowChange, RowDiff, TableDiff};
+pub use schema::{SchemaChange, SchemaPart};
 
 use super::job::{FactMode, Job, LoadSpec, Missing};
 use super::jobs::{Jobs, tables_used, target_table};
-use super::run::{plans, reasons};
+use super::run::{Effects, plans, reasons};
 use crate::engine::Engine;
 use crate::error::Result;
 use crate::model::{Fact, Model};
 use crate::store::Input;
+use serde::Serialize;
 use std::collections::BTreeSet;
 use std::path::Path;
 
 /// What a run would do with a job.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct JobPlan {
     /// The job.
     pub job: String,
@@ -23,10 +34,14 @@ pub struct JobPlan {
     pub reasons: Vec<String>,
     /// Its sources.
     pub sources: Vec<SourcePlan>,
+    /// How its table would change its form.
+    pub schema: Vec<SchemaChange>,
+    /// The jobs before it that it waits for.
+    pub after: Vec<String>,
 }
 
 /// What a run would read of a source.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct SourcePlan {
     /// The source.
     pub source: String,
@@ -51,7 +66,8 @@ pub async fn plan(
     let mut planned = Vec::new();
     // Tables that jobs before would load; whether rows change is known only when they have run.
     let mut loaded: BTreeSet<String> = BTreeSet::new();
-    for job in jobs.select(only)? {
+    let selected = jobs.select(only)?;
+    for (index, job) in selected.iter().copied().enumerate() {
         let sources = plans(project, job, model, &release, None).await?;
         let mut reasons = reasons(&sources, job, model, &release);
         if super::upstream::follows_upstream(job) {
@@ -74,9 +90,20 @@ pub async fn plan(
             mode: mode(job),
             reasons,
             sources: sources.collect(),
+            schema: schema::changes(job, model, &release),
+            after: after(&selected, index, model),
         });
     }
     Ok(planned)
+}
+
+/// The jobs that one waits for; those that they wait for in turn left out.
+fn after(jobs: &[&Job], index: usize, model: &Model) -> Vec<String> {
+    let effects: Vec<Effects> = jobs.iter().map(|job| Effects::of(job, model)).collect();
+    let waits = |of: usize, before: usize| before < of && effects[before].disturb(&effects[of]);
+    let direct: Vec<usize> = (0..index).filter(|before| waits(index, *before)).collect();
+    let is_last = |job: &&usize| !direct.iter().any(|other| waits(*other, **job));
+    direct.iter().filter(is_last).map(|job| jobs[*job].job.clone()).collect()
 }
 
 /// The facts whose rows follow if members of the job's dimension change late.

@@ -2,7 +2,9 @@
 
 use super::extract;
 use super::run::summary::JobSummary;
+use crate::error::Error;
 use std::fmt::Debug;
+use std::time::Duration;
 
 /// Hears how a run goes on. Every method may be left out.
 pub trait Progress: Debug + Send + Sync {
@@ -14,6 +16,11 @@ pub trait Progress: Debug + Send + Sync {
 
     /// The job's rows are being transformed and loaded into a table.
     fn loading(&self, _job: &str, _table: &str) {}
+
+    /// A job has failed for something that may pass, and is tried again after a while.
+    fn trying_again(&self, job: &str, error: &Error, wait: Duration) {
+        tracing::warn!(job, %error, wait_ms = wait.as_millis(), "the job is tried again");
+    }
 
     /// A job has ended, or was skipped.
     fn job_finished(&self, _summary: &JobSummary) {}

@@ -4,32 +4,39 @@
 //! begin on the latest release
 //!   -> generated dimensions
 //!   -> what there is to read, of all jobs
-//!   -> each job: skip | extract and clean -> transform -> load
+//!   -> each job, several at once: skip | extract and clean -> transform -> load
 //!   -> facts follow late changes of their dimensions (before others read them, too)
 //!   -> what is expected of the tables that changed
 //!   -> the aggregates of what changed
 //!   -> publish once, or nothing where nothing changed
 //! ```
 //!
-//! A failure abandons everything and says why in the operational log. A run that lost against
-//! another begins again on what the other published.
+//! A job that fails for something that may pass is tried again. A failure publishes nothing and
+//! says why in the operational log; what was done by then is kept aside, and [`resume`] goes on
+//! from there. A run that lost against another begins again on what the other published.
 
+mod effects;
 mod job;
 mod late;
+mod memory;
 mod record;
 mod rejected;
 pub(crate) mod summary;
+mod together;
+mod trial;
+mod tries;
 
 pub use super::load::Window;
+pub(crate) use effects::Effects;
 pub(crate) use job::{plans, reasons};
 pub use late::RepointSummary;
 pub(crate) use record::{Record, since};
 pub use summary::{AggregateSummary, JobSummary, RunSummary, SourceSummary};
+pub use trial::{Trial, trial};
 
-use super::extract::Plan;
 use super::job::{FactMode, Job, LoadSpec};
 use super::jobs::Jobs;
-use super::progress::Progress;
+use super::progress::{Progress, Quiet};
 use super::quality;
 use super::replay::Replay;
 use crate::aggregate::{self, Refreshed, Stale};
@@ -37,11 +44,15 @@ use crate::clock::Clock;
 use crate::engine::Engine;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ids::{ReleaseId, RunId};
-use crate::store::{Load, PUBLISHED_RELEASE, QualityOutcome, QualityRecord};
+use crate::store::{Load, PUBLISHED_RELEASE, QualityOutcome, QualityRecord, Savepoint};
 use chrono::{DateTime, Utc};
-use late::Late;
+use late::Followed;
+use memory::Memory;
 use std::path::Path;
 use std::sync::Arc;
+
+/// How many jobs run at once where nothing is said.
+pub const AT_ONCE: usize = 4;
 
 /// How often a run begins again where another was first.
 const ATTEMPTS: usize = 4;
@@ -61,10 +72,34 @@ pub struct Request<'a> {
     pub as_of: DateTime<Utc>,
     /// Mended rows that one source reads in place of its own.
     pub replay: Option<Replay>,
+    /// How many jobs run at once, where they leave each other alone.
+    pub at_once: usize,
     /// Dates the run.
     pub clock: Arc<dyn Clock>,
     /// Hears how it goes on.
     pub progress: Arc<dyn Progress>,
+}
+
+impl<'a> Request<'a> {
+    /// All jobs, now, without a word.
+    pub fn new(
+        project: &'a Path,
+        engine: &'a Engine,
+        jobs: &'a Jobs,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self {
+            project,
+            engine,
+            jobs,
+            only: &[],
+            as_of: clock.now(),
+            replay: None,
+            at_once: AT_ONCE,
+            clock,
+            progress: Arc::new(Quiet),
+        }
+    }
 }
 
 /// Runs jobs and publishes what they load as one release.
@@ -73,7 +108,38 @@ pub struct Request<'a> {
 /// Whatever stopped it: nothing is published then, and the operational log says why.
 pub async fn run(request: &Request<'_>) -> Result<RunSummary> {
     request.jobs.select(request.only)?;
-    retried(|| attempt(request, None)).await
+    retried(|| attempt(request, None, None)).await
+}
+
+/// Goes on where the last run left off that did not end well: with its jobs, as of its time. What
+/// it has done is not done again.
+///
+/// # Errors
+/// Not found where there is no such run, or others have published since; user errors where
+/// something that it has done would be done otherwise now; as [`run`].
+pub async fn resume(request: &Request<'_>) -> Result<RunSummary> {
+    let savepoint = memory::last(request.engine.warehouse()).await?;
+    let memory = Memory::of(&savepoint)?;
+    let request = &Request { only: &memory.only, as_of: memory.as_of, ..request.clone() };
+    attempt(request, None, Some((&savepoint, memory.clone()))).await
+}
+
+/// Goes on where the last run of the same jobs left off, if there is one and it can; else runs them
+/// anew.
+///
+/// # Errors
+/// As [`run`].
+pub async fn resume_or_run(request: &Request<'_>) -> Result<RunSummary> {
+    let savepoint = memory::last(request.engine.warehouse()).await;
+    let memory = savepoint.as_ref().ok().and_then(|savepoint| Memory::of(savepoint).ok());
+    if memory.is_none_or(|memory| memory.only != request.only) {
+        return run(request).await;
+    }
+    match resume(request).await {
+        // What it has done would be done otherwise now.
+        Err(error) if error.kind() == ErrorKind::User => run(request).await,
+        outcome => outcome,
+    }
 }
 
 /// Loads rows of a span of event time anew: jobs read all their sources hold, read before or not,
@@ -99,7 +165,7 @@ pub async fn backfill(request: &Request<'_>, window: Window) -> Result<RunSummar
         return Err(Error::new(ErrorKind::Usage, "the span of time ends before it begins"));
     }
     let request = &Request { only: &names, ..request.clone() };
-    retried(|| attempt(request, Some(window))).await
+    retried(|| attempt(request, Some(window), None)).await
 }
 
 /// Does something again, a few times, where another run was first.
@@ -110,7 +176,11 @@ where
     let mut attempts = 1;
     loop {
         match attempt().await {
-            Err(error) if error.kind() == ErrorKind::Conflict && attempts < ATTEMPTS => {
+            Err(error)
+                if error.kind() == ErrorKind::Conflict
+                    && error.is_retryable()
+                    && attempts < ATTEMPTS =>
+            {
                 attempts += 1;
             }
             outcome => return outcome,
@@ -118,20 +188,21 @@ where
     }
 }
 
-async fn attempt(request: &Request<'_>, window: Option<Window>) -> Result<RunSummary> {
+/// One attempt, from the latest release or from another run's savepoint.
+async fn attempt(
+    request: &Request<'_>,
+    window: Option<Window>,
+    from: Option<(&Savepoint, Memory)>,
+) -> Result<RunSummary> {
     let warehouse = request.engine.warehouse();
     let mut record = Record::begin(warehouse, &request.clock, Some(request.as_of)).await?;
-    let base = warehouse.latest().await?;
-    let mut load = warehouse.begin(record.run().clone(), base);
     let mut done = Done::default();
-    let outcome = match work(request, window, &mut load, &mut done).await {
-        Ok(()) => finish(request, load, &mut done).await,
-        Err(error) => {
-            // Why the run failed is worth more than that its files could not be deleted, too.
-            let _ = load.abandon().await;
-            Err(error)
-        }
-    };
+    let savepoint = from.as_ref().map(|(savepoint, _)| *savepoint);
+    let outcome = begin_and_work(request, window, from, record.run(), &mut done).await;
+    if let (Ok(_), Some(savepoint)) = (&outcome, savepoint) {
+        // What it has kept is published: vacuum finds it, if nobody else does.
+        let _ = warehouse.forget_savepoint(&savepoint.run).await;
+    }
     let steps = record::steps(&done.jobs, &done.repointed, &done.aggregates);
     record.looked_at(std::mem::take(&mut done.quality));
     if let Err(error) = record.end(&outcome, steps).await {
@@ -159,34 +230,65 @@ struct Done {
     notes: Vec<String>,
 }
 
+impl Done {
+    fn follow(&mut self, followed: Followed) {
+        self.repointed.extend(followed.repointed);
+        self.notes.extend(followed.notes);
+    }
+}
+
+async fn begin_and_work(
+    request: &Request<'_>,
+    window: Option<Window>,
+    from: Option<(&Savepoint, Memory)>,
+    run: &RunId,
+    done: &mut Done,
+) -> Result<Option<ReleaseId>> {
+    let (warehouse, is_resumed) = (request.engine.warehouse(), from.is_some());
+    let (mut load, mut memory) = match from {
+        None => {
+            let base = warehouse.latest().await?;
+            (warehouse.begin(run.clone(), base), Memory::new(request))
+        }
+        Some((savepoint, memory)) => {
+            let load = warehouse.resume(run.clone(), savepoint).await?;
+            done.jobs = memory.taken_over(request, &load, savepoint).await?;
+            (load, memory)
+        }
+    };
+    match work(request, window, &mut load, &mut memory, done).await {
+        Ok(()) => finish(request, load, done).await,
+        Err(error) => {
+            let is_saved = !memory.done.is_empty()
+                && (load.is_saved() || is_resumed)
+                && error.kind() != ErrorKind::Conflict;
+            // Why the run failed is worth more than that its files could not be deleted, too.
+            let _ = load.abandon().await;
+            Err(match is_saved {
+                true => error.with("resume", memory.in_words(request)?),
+                false => error,
+            })
+        }
+    }
+}
+
 async fn work(
     request: &Request<'_>,
     window: Option<Window>,
     load: &mut Load,
+    memory: &mut Memory,
     done: &mut Done,
 ) -> Result<()> {
     super::load::generated::load(load, request.engine.model(), request.project).await?;
-    let jobs = request.jobs.select(request.only)?;
+    let mut jobs = request.jobs.select(request.only)?;
+    jobs.retain(|job| !memory.done.iter().any(|done| done.job() == job.job));
     // All sources are looked at before any is read: a missing file is told at once.
-    let mut plans = Vec::with_capacity(jobs.len());
-    for job in &jobs {
-        let (model, replay) = (request.engine.model(), request.replay.as_ref());
-        let mut of_job = job::plans(request.project, job, model, load.base(), replay).await?;
-        if window.is_some() {
-            of_job = of_job.into_iter().map(Plan::anew).collect();
-        }
-        plans.push(of_job);
+    let mut planned = Vec::with_capacity(jobs.len());
+    for job in jobs {
+        planned.push(together::planned(request, job, load, window).await?);
     }
-    let mut late = Late::default();
-    for (index, (job, plans)) in jobs.iter().zip(&plans).enumerate() {
-        request.progress.job_started(&job.job, index + 1, jobs.len());
-        late.before(job, request, load, done).await?;
-        let (summary, lost) = job::run(request, load, job, plans, window).await?;
-        late.note(job, &lost, request.engine.model(), load);
-        request.progress.job_finished(&summary);
-        done.jobs.push(summary);
-    }
-    late.all(request, load, done).await?;
+    let late = together::run(request, &planned, window, load, memory, done).await?;
+    done.follow(late.follow(request, load).await?);
     expectations(request, load, done).await?;
     aggregate::drop_undeclared(load, request.engine.model())?;
     let mut started = request.clock.now();

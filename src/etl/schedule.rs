@@ -6,15 +6,20 @@
 //! effects are in [`run`].
 
 pub mod due;
+pub mod news;
 pub mod run;
+pub mod webhook;
 
+use super::job::{Secret, Setting};
 use super::jobs::Jobs;
 use crate::yaml::{Document, Fault, Faults, Located};
 use chrono::Duration;
 use chrono_tz::Tz;
 use croner::Cron;
+use news::News;
 use serde::Deserialize;
 use std::str::FromStr;
+use webhook::Webhook;
 
 /// When jobs run by themselves.
 #[derive(Debug, Clone)]
@@ -35,6 +40,10 @@ pub struct Schedule {
     pub retry_after: Duration,
     /// How long a run may take.
     pub timeout: Option<Duration>,
+    /// How long ago its last success may be, before it is late.
+    pub fresh_within: Option<Duration>,
+    /// Who is told what becomes of it.
+    pub webhooks: Vec<Webhook>,
 }
 
 /// What makes a schedule due.
@@ -82,6 +91,22 @@ struct Written {
     retry_after_minutes: Option<u32>,
     /// Minutes that a run may take; as long as it takes where left out.
     timeout_minutes: Option<Located<u32>>,
+    /// Minutes since the last success after which it is late.
+    fresh_within_minutes: Option<Located<u32>>,
+    /// Who is told what becomes of it.
+    #[serde(default)]
+    webhooks: Vec<WrittenWebhook>,
+}
+
+/// A webhook as it is written.
+#[derive(Debug, Deserialize)]
+struct WrittenWebhook {
+    /// The address, or where it is kept.
+    url: Located<Setting>,
+    /// What goes into the header `Authorization`.
+    authorization: Option<Secret>,
+    /// What is told; everything where left out.
+    on: Option<Vec<News>>,
 }
 
 /// Reads the documents of `schedules/`: each a file's name and its text.
@@ -146,6 +171,9 @@ fn schedule(
     if let Some(minutes) = written.timeout_minutes.filter(|minutes| minutes.value == 0) {
         faults.push(Fault::new(file, minutes.place, "a run cannot end in no time"));
     }
+    if let Some(minutes) = written.fresh_within_minutes.filter(|minutes| minutes.value == 0) {
+        faults.push(Fault::new(file, minutes.place, "nothing is that fresh: expected 1 or more"));
+    }
     let minutes = |minutes: u32| Duration::minutes(i64::from(minutes));
     Some(Schedule {
         name: name.value.clone(),
@@ -156,7 +184,26 @@ fn schedule(
         retries: written.retries.unwrap_or(2),
         retry_after: minutes(written.retry_after_minutes.unwrap_or(1)),
         timeout: written.timeout_minutes.map(|timeout| minutes(timeout.value)),
+        fresh_within: written.fresh_within_minutes.map(|fresh| minutes(fresh.value)),
+        webhooks: written.webhooks.iter().map(|hook| webhook(file, hook, faults)).collect(),
     })
+}
+
+fn webhook(file: &str, written: &WrittenWebhook, faults: &mut Faults) -> Webhook {
+    let url = &written.url;
+    if let Setting::Here(text) = &url.value
+        && !(text.starts_with("https://") || text.starts_with("http://"))
+    {
+        // What was written may be a secret all the same: it is not repeated.
+        let fault =
+            Fault::new(file, url.place, "a webhook's `url` begins with https:// or http://");
+        faults.push(fault.hint("or say where it is kept: `url: {env: NAME}`, `url: {file: PATH}`"));
+    }
+    Webhook {
+        url: url.value.clone(),
+        authorization: written.authorization.clone(),
+        on: written.on.clone().unwrap_or_else(|| News::ALL.to_vec()),
+    }
 }
 
 fn when(file: &str, written: &Written, names: &[String], faults: &mut Faults) -> Option<When> {

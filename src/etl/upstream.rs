@@ -67,7 +67,7 @@ fn definition(job: &Job, model: &Model) -> Input {
             format!("{fact:?}{:?}", dimensions.collect::<Vec<_>>())
         }
     };
-    let text = format!("{job:?}\n{table}");
+    let text = format!("{:?}\n{table}", job.what_it_loads());
     Input {
         name: DEFINITION.to_owned(),
         size_bytes: text.len() as u64,

@@ -1,4 +1,5 @@
-//! Serving: Arrow Flight SQL over gRPC, an adapter over [`crate::engine`].
+//! Serving: Arrow Flight SQL over gRPC, an adapter over [`crate::engine`]; and, where asked for,
+//! what there is to watch ([`Metrics`]).
 //!
 //! ```text
 //! client -> sign_in (who asks) -> flight_sql (dispatch) -> engine: plan for that principal on the
@@ -16,12 +17,14 @@ mod connection;
 mod flight_sql;
 mod handles;
 mod listen;
+mod metrics;
 mod sign_in;
 mod status;
 mod threads;
 mod tls;
 
 pub use listen::Server;
+pub use metrics::Metrics;
 pub use sign_in::Password;
 pub use tls::TlsFiles;
 

@@ -71,13 +71,18 @@ pub(crate) fn copy(from: &Publisher, to: &Disk, options: CopyOptions) -> Result<
             }
         }
     }
+    to.points().hit("backup.before_logs")?;
     delta_logs(&from.disk, to, &from.releases.file(latest)?)?;
+    to.points().hit("backup.after_logs")?;
+    to.points().hit("backup.before_runs")?;
     run_log::copy(&from.disk, to)?;
+    to.points().hit("backup.after_runs")?;
     for id in &chosen {
         to.points().hit("backup.before_release")?;
         let bytes = bytes_of(from, *id)?;
         if to.put_new(&paths::release(*id), &bytes)? {
             copied.releases += 1;
+            to.points().hit("backup.after_release")?;
         } else if to.read(&paths::release(*id))? != Some(bytes) {
             return Err(another(*id));
         }
@@ -165,7 +170,7 @@ fn data_file(
         copied.files += 1;
         copied.bytes += file.size_bytes;
     }
-    Ok(())
+    to.points().hit("backup.after_file")
 }
 
 /// Bytes that passed, and their checksum.

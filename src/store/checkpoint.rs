@@ -1,5 +1,6 @@
 //! Delta checkpoints: they save outside readers from reading a log from its beginning.
 
+use super::failpoint::FailPoints;
 use super::release::{Release, TableState};
 use crate::error::{Error, Result};
 use deltalake_core::DeltaTableBuilder;
@@ -16,6 +17,7 @@ const VERSIONS: u64 = 10;
 /// only logged.
 pub(crate) async fn write_due(
     store: &Arc<dyn ObjectStore>,
+    points: &FailPoints,
     release: &Release,
     changed: &BTreeSet<String>,
 ) {
@@ -24,13 +26,19 @@ pub(crate) async fn write_due(
         if version == 0 || version % VERSIONS != 0 {
             continue;
         }
-        if let Err(error) = write(store, table, version).await {
+        if let Err(error) = write(store, points, table, version).await {
             tracing::warn!(table = name, version, %error, "no Delta checkpoint was written");
         }
     }
 }
 
-async fn write(store: &Arc<dyn ObjectStore>, table: &TableState, version: u64) -> Result<()> {
+async fn write(
+    store: &Arc<dyn ObjectStore>,
+    points: &FailPoints,
+    table: &TableState,
+    version: u64,
+) -> Result<()> {
+    points.hit("checkpoint.before_write")?;
     let failed = |error| Error::internal("cannot write a Delta checkpoint").caused_by(error);
     // Any scheme that deltalake knows a log for will do: the store is ours, and durable.
     let url = Url::parse(&format!("memory:///{}/", table.location))
@@ -42,5 +50,6 @@ async fn write(store: &Arc<dyn ObjectStore>, table: &TableState, version: u64) -
         .build()
         .map_err(failed)?;
     delta.load_version(version).await.map_err(failed)?;
-    create_checkpoint(&delta, None).await.map_err(failed)
+    create_checkpoint(&delta, None).await.map_err(failed)?;
+    points.hit("checkpoint.after_write")
 }

@@ -6,6 +6,8 @@
 //! one: the kernel may have dropped the pages, and a second sync would succeed without them.
 
 use super::failpoint::FailPoints;
+#[cfg(debug_assertions)]
+use super::journal::Effect;
 use super::locks::{self, LiveFolder};
 use super::paths;
 use crate::error::{Error, ErrorKind, Result};
@@ -50,7 +52,9 @@ impl Disk {
         let root = make_root(root)?;
         let staging = root.join(paths::staging().as_ref());
         fs::create_dir_all(&staging).map_err(|error| io_error("make", &staging, error))?;
+        points.hit("staging.before_sweep")?;
         locks::sweep(&staging)?;
+        points.hit("staging.after_sweep")?;
         let scratch = make_scratch(&root, &staging)?;
         let rooted = Mutex::new(HashSet::from([root.clone()]));
         let disk = Self { root, scratch, next_temp: AtomicU64::new(0), rooted, points };
@@ -108,11 +112,11 @@ impl Disk {
     /// Syncs a temporary file and gives it a name, if that is free.
     pub(crate) fn land(&self, mut temp: TempFile, path: &StorePath) -> Result<Landing> {
         let target = self.resolve(path);
-        self.sync_temp(&mut temp)?;
+        let is_synced = self.sync_temp(&mut temp, &target)?;
         self.make_parent(&target)?;
         self.points.hit("file.before_link")?;
         match fs::hard_link(&temp.path, &target) {
-            Ok(()) => {}
+            Ok(()) => self.note_named(&target, is_synced),
             Err(error) if error.kind() == IoKind::AlreadyExists => return Ok(Landing::Taken(temp)),
             Err(error) => return Err(io_error("link", &target, error)),
         }
@@ -124,11 +128,12 @@ impl Disk {
     /// Syncs a temporary file and gives it a name, in place of whatever has it.
     pub(crate) fn land_over(&self, mut temp: TempFile, path: &StorePath) -> Result<()> {
         let target = self.resolve(path);
-        self.sync_temp(&mut temp)?;
+        let is_synced = self.sync_temp(&mut temp, &target)?;
         self.make_parent(&target)?;
-        self.points.hit("file.before_link")?;
+        self.points.hit("file.before_rename")?;
         fs::rename(&temp.path, &target).map_err(|error| io_error("rename", &target, error))?;
-        self.points.hit("file.after_link")?;
+        self.note_named(&target, is_synced);
+        self.points.hit("file.after_rename")?;
         self.sync_parent(&target)
     }
 
@@ -168,16 +173,21 @@ impl Disk {
     /// Removes a file; `false` where there is none.
     pub(crate) fn remove(&self, path: &StorePath) -> Result<bool> {
         let path = self.resolve(path);
+        self.points.hit("file.before_remove")?;
         match fs::remove_file(&path) {
-            Ok(()) => Ok(true),
-            Err(error) if error.kind() == IoKind::NotFound => Ok(false),
-            Err(error) => Err(io_error("remove", &path, error)),
+            Ok(()) => {}
+            Err(error) if error.kind() == IoKind::NotFound => return Ok(false),
+            Err(error) => return Err(io_error("remove", &path, error)),
         }
+        #[cfg(debug_assertions)]
+        self.points.note(|| Effect::Removed(path));
+        self.points.hit("file.after_remove")?;
+        Ok(true)
     }
 
     /// Makes sure that the names in a folder outlive a crash, whoever gave them.
     pub(crate) fn sync(&self, folder: &StorePath) -> Result<()> {
-        sync_folder(&self.resolve(folder))
+        self.sync_folder(&self.resolve(folder))
     }
 
     fn written(&self, bytes: &[u8]) -> Result<TempFile> {
@@ -189,12 +199,55 @@ impl Disk {
         Ok(temp)
     }
 
-    fn sync_temp(&self, temp: &mut TempFile) -> Result<()> {
+    /// Syncs a temporary file that is to get a name; whether it is synced now. One that failed is
+    /// never synced again: whoever tries again writes the file anew.
+    fn sync_temp(&self, temp: &mut TempFile, target: &Path) -> Result<bool> {
         // A file that tries a second name is synced already.
-        let Some(file) = temp.file.take() else { return Ok(()) };
+        let Some(file) = temp.file.take() else { return Ok(true) };
         self.points.hit("file.before_sync")?;
-        file.sync_all().map_err(|error| io_error("sync", &temp.path, error))?;
-        self.points.hit("file.after_sync")
+        let is_synced = match self.asked(false, target) {
+            Some(outcome) => outcome.and_then(|()| file.sync_all()).map(|()| true),
+            None => Ok(false),
+        };
+        let is_synced = is_synced.map_err(|error| io_error("sync", &temp.path, error))?;
+        self.points.hit("file.after_sync")?;
+        Ok(is_synced)
+    }
+
+    fn sync_folder(&self, folder: &Path) -> Result<()> {
+        let Some(outcome) = self.asked(true, folder) else { return Ok(()) };
+        let synced = outcome
+            .map_err(|error| io_error("sync", folder, error))
+            .and_then(|()| sync_folder(folder));
+        #[cfg(debug_assertions)]
+        self.points.note(|| match &synced {
+            Ok(()) => Effect::FolderSynced(folder.to_owned()),
+            Err(_) => Effect::FolderSyncFailed(folder.to_owned()),
+        });
+        synced
+    }
+
+    /// What a test has in mind for a sync: `None` is to leave it out.
+    fn asked(&self, of_folders: bool, path: &Path) -> Option<std::io::Result<()>> {
+        #[cfg(debug_assertions)]
+        return self.points.sync(of_folders, path.strip_prefix(&self.root).unwrap_or(path));
+        #[cfg(not(debug_assertions))]
+        {
+            let _ = (of_folders, path);
+            Some(Ok(()))
+        }
+    }
+
+    /// Tells a test that a file has a name.
+    fn note_named(&self, target: &Path, is_synced: bool) {
+        #[cfg(debug_assertions)]
+        self.points.note(|| Effect::Named {
+            path: target.to_owned(),
+            bytes: fs::read(target).unwrap_or_default().into(),
+            is_synced,
+        });
+        #[cfg(not(debug_assertions))]
+        let _ = (target, is_synced);
     }
 
     fn make_parent(&self, target: &Path) -> Result<()> {
@@ -212,12 +265,24 @@ impl Disk {
         }
         if let Some(parent) = folder.parent().filter(|parent| parent.starts_with(&self.root)) {
             self.make_folder(parent)?;
+            self.points.hit("folder.before_make")?;
             match fs::create_dir(folder) {
-                Ok(()) => {}
+                Ok(()) => {
+                    #[cfg(debug_assertions)]
+                    self.points.note(|| Effect::FolderMade(folder.to_owned()));
+                }
                 Err(error) if error.kind() == IoKind::AlreadyExists => {}
                 Err(error) => return Err(io_error("make", folder, error)),
             }
-            sync_folder(parent)?;
+            if let Err(error) = self.sync_folder(parent) {
+                // Whoever tries again makes it anew: a second sync says nothing of the first name.
+                if fs::remove_dir(folder).is_ok() {
+                    #[cfg(debug_assertions)]
+                    self.points.note(|| Effect::Removed(folder.to_owned()));
+                }
+                return Err(error);
+            }
+            self.points.hit("folder.after_make")?;
         }
         let mut rooted = self.rooted.lock().unwrap_or_else(PoisonError::into_inner);
         rooted.insert(folder.to_owned());
@@ -227,7 +292,7 @@ impl Disk {
     fn sync_parent(&self, target: &Path) -> Result<()> {
         self.points.hit("folder.before_sync")?;
         if let Some(parent) = target.parent() {
-            sync_folder(parent)?;
+            self.sync_folder(parent)?;
         }
         self.points.hit("folder.after_sync")
     }
@@ -264,11 +329,24 @@ impl Drop for TempFile {
 
 /// An I/O failure as an error of ours: `action` as in "cannot write file".
 pub(crate) fn io_error(action: &str, path: &Path, error: std::io::Error) -> Error {
-    let kind = match error.kind() {
-        IoKind::NotFound => ErrorKind::NotFound,
-        _ => ErrorKind::Unavailable,
+    let (kind, hint) = match error.kind() {
+        IoKind::NotFound => (ErrorKind::NotFound, None),
+        IoKind::StorageFull | IoKind::QuotaExceeded => (
+            ErrorKind::Unavailable,
+            Some("make room on the disk: `starhouse vacuum` deletes old releases"),
+        ),
+        IoKind::PermissionDenied | IoKind::ReadOnlyFilesystem => {
+            (ErrorKind::Unavailable, Some("let the user that Starhouse runs as write there"))
+        }
+        _ => (ErrorKind::Unavailable, None),
     };
-    Error::new(kind, format!("cannot {action} file")).with("file", path.display()).caused_by(error)
+    let told = Error::new(kind, format!("cannot {action} file")).with("file", path.display());
+    let told = told.caused_by(error);
+    match hint {
+        // It does not pass by itself.
+        Some(hint) => told.retryable(false).hint(hint),
+        None => told,
+    }
 }
 
 /// Runs blocking work off the async threads.

@@ -39,18 +39,69 @@ pub const LOAD: &[&str] = &[
     "run_record.after_put",
 ];
 
+/// What a run of jobs hits beyond that: its folders, the rows it stages and refuses, what it keeps
+/// to be resumed.
+pub const RUN: &[&str] = &[
+    "staging.before_sweep",
+    "staging.after_sweep",
+    "staging.before_make",
+    "staging.after_make",
+    "folder.before_make",
+    "folder.after_make",
+    "file.before_rename",
+    "file.after_rename",
+    "file.before_remove",
+    "file.after_remove",
+    "staged.before_write",
+    "staged.after_write",
+    "rejects.before_put",
+    "rejects.after_put",
+    "savepoint.before_put",
+    "savepoint.after_put",
+    "savepoint.before_remove",
+    "savepoint.after_remove",
+];
+
+/// What comes now and then: the checkpoints of Delta logs.
+pub const CHECKPOINT: &[&str] = &["checkpoint.before_write", "checkpoint.after_write"];
+
+/// What a server hits that runs schedules.
+pub const SCHEDULE: &[&str] = &["schedule.before_put", "schedule.after_put"];
+
 /// The fail points of what keeps a warehouse in order: completing another's release, vacuum.
 pub const UPKEEP: &[&str] = &[
     "roll_forward.before_apply",
+    "roll_forward.after_apply",
     "vacuum.before_lock",
+    "vacuum.after_lock",
     "vacuum.before_release",
+    "vacuum.after_release",
     "vacuum.after_releases",
     "vacuum.before_file",
+    "vacuum.after_file",
     "vacuum.after_files",
 ];
 
 /// The fail points of copying a warehouse to another place.
-pub const COPY: &[&str] = &["backup.before_file", "backup.before_release"];
+pub const COPY: &[&str] = &[
+    "backup.before_file",
+    "backup.after_file",
+    "backup.before_logs",
+    "backup.after_logs",
+    "backup.before_runs",
+    "backup.after_runs",
+    "backup.before_release",
+    "backup.after_release",
+];
+
+/// The fail points of erasing a person.
+pub const ERASE: &[&str] =
+    &["erase.before_release", "erase.after_release", "erase.before_logs", "erase.after_logs"];
+
+/// All of them.
+pub fn all() -> impl Iterator<Item = &'static str> + Clone {
+    [LOAD, RUN, CHECKPOINT, SCHEDULE, UPKEEP, COPY, ERASE].into_iter().flatten().copied()
+}
 
 /// Aborts the process if the environment names this step.
 ///
@@ -71,6 +122,8 @@ pub fn hit(name: &'static str) -> Result<()> {
 pub struct FailPoints {
     #[cfg(debug_assertions)]
     state: Arc<Mutex<State>>,
+    #[cfg(debug_assertions)]
+    pub(super) journal: Arc<Mutex<super::journal::Journal>>,
 }
 
 #[cfg(debug_assertions)]
@@ -79,7 +132,8 @@ struct State {
     /// How often each step was reached since the last arming.
     hits: BTreeMap<&'static str, u64>,
     armed: Option<(String, u64)>,
-    held: Option<(String, Arc<Gate>)>,
+    /// A step that waits at a hit to come, 1 being the next.
+    held: Option<(String, u64, Arc<Gate>)>,
 }
 
 /// Where a step waits until a test lets it go on.
@@ -148,9 +202,15 @@ impl FailPoints {
 
     /// Makes the next hit of a step wait, until what is returned is dropped.
     pub fn hold(&self, name: &str) -> Held {
+        self.hold_nth(name, 1)
+    }
+
+    /// Makes the n-th hit of a step from now on (1 is the next) wait, until what is returned is
+    /// dropped.
+    pub fn hold_nth(&self, name: &str, nth: u64) -> Held {
         let gate = Arc::new(Gate::default());
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        state.held = Some((name.to_owned(), Arc::clone(&gate)));
+        state.held = Some((name.to_owned(), nth, Arc::clone(&gate)));
         Held(gate)
     }
 
@@ -169,9 +229,13 @@ impl FailPoints {
 
     fn hit_held(&self, name: &'static str) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let held = state.held.take_if(|(held, _)| held == name);
+        let held = state.held.take_if(|(held, nth, _)| {
+            let is_it = held == name && *nth == 1;
+            *nth -= u64::from(held == name && *nth > 1);
+            is_it
+        });
         drop(state);
-        if let Some((_, gate)) = held {
+        if let Some((.., gate)) = held {
             gate.pass();
         }
     }
@@ -190,6 +254,17 @@ impl FailPoints {
             _ => Ok(()),
         }
     }
+}
+
+/// Ends the process as `kill -9` does: nothing is tidied up.
+#[cfg(debug_assertions)]
+fn die() -> ! {
+    #[cfg(unix)]
+    {
+        let process = std::process::id().to_string();
+        let _ = std::process::Command::new("kill").args(["-9", &process]).status();
+    }
+    std::process::abort()
 }
 
 /// What `STARHOUSE_FAILPOINT` asks for.
@@ -213,13 +288,12 @@ fn hit_environment(name: &'static str) -> Result<()> {
     });
     let Some(asked) = asked else { return Ok(()) };
     if asked.name == name && asked.hits.fetch_add(1, Ordering::SeqCst) + 1 == asked.nth {
-        std::process::abort();
+        die();
     }
-    let mut known = LOAD.iter().chain(UPKEEP).chain(COPY).copied();
-    if !known.clone().any(|name| name == asked.name) {
+    if !all().any(|name| name == asked.name) {
         let mut error = Error::new(ErrorKind::Usage, "STARHOUSE_FAILPOINT names no fail point")
             .with("name", &asked.name);
-        if let Some(near) = did_you_mean(&asked.name, known.by_ref()) {
+        if let Some(near) = did_you_mean(&asked.name, all()) {
             error = error.hint(format!("did you mean `{near}`"));
         }
         return Err(error);

@@ -5,10 +5,11 @@ use super::{Change, TableSpec};
 use crate::error::{Error, Result};
 use crate::ids::RunId;
 use crate::model::Column;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Everything a load wants to change.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Intent {
     /// The run.
     pub(crate) run: RunId,
@@ -25,7 +26,7 @@ pub(crate) struct Intent {
 }
 
 /// What becomes of one table.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) enum TableIntent {
     /// It is this now.
     Become {
@@ -60,6 +61,14 @@ impl Intent {
         }
     }
 
+    /// Adds what another wants, on top of this.
+    pub(crate) fn join(&mut self, other: Self) {
+        self.tables.extend(other.tables);
+        self.reads.extend(other.reads);
+        self.inputs.extend(other.inputs);
+        self.cursors.extend(other.cursors);
+    }
+
     /// Adds a change to a table, on top of what was wanted of it so far.
     pub(crate) fn stage(&mut self, base: &Release, spec: &TableSpec, change: Change) -> Result<()> {
         let current = match self.tables.get(&spec.name) {
@@ -71,7 +80,7 @@ impl Intent {
             Change::Drop => TableIntent::Leave,
             change => TableIntent::Become {
                 state: changed(current, spec, change)?,
-                description: Some(spec.description.clone()),
+                description: (!spec.description.is_empty()).then(|| spec.description.clone()),
             },
         };
         self.tables.insert(spec.name.clone(), intent);

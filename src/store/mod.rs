@@ -6,7 +6,8 @@
 //! In reading order: `release` (what a release is), `warehouse` and `load` (what others call),
 //! `intent` and `next` (what is to be published and what becomes of it, pure), `delta` (the Delta
 //! actions, pure), `publish` (the effects), `writer` (rows into files), `durable` (the disk),
-//! `locks`, `releases` and `retention` (who is alive, who reads what, what may go), `backup`.
+//! `locks`, `releases` and `retention` (who is alive, who reads what, what may go), `savepoint`,
+//! `backup`, `erase`; what others call of the operational log is in `records`.
 
 mod backup;
 mod check;
@@ -15,8 +16,11 @@ mod delta;
 mod delta_stats;
 mod delta_types;
 mod durable;
+mod erase;
 pub mod failpoint;
 mod intent;
+#[cfg(debug_assertions)]
+pub mod journal;
 mod load;
 mod local;
 mod locks;
@@ -25,7 +29,9 @@ mod oplog;
 mod parquet_file;
 mod paths;
 mod publish;
+mod query_counts;
 mod query_log;
+mod records;
 mod reject_log;
 mod release;
 mod release_file;
@@ -33,14 +39,15 @@ mod releases;
 mod retention;
 mod run_log;
 mod runs;
+mod savepoint;
 mod schedule_log;
-
 mod statistics;
 mod warehouse;
 mod writer;
 
 pub use crate::model::arrow_schema;
 pub use backup::{Copied, CopyOptions};
+pub use erase::{Masked, Replaced};
 pub use load::Load;
 pub(crate) use locks::LiveFolder;
 pub use oplog::{
@@ -48,8 +55,10 @@ pub use oplog::{
     ScheduleState, StepRecord,
 };
 pub use publish::PUBLISHED_RELEASE;
+pub use query_counts::{QUERY_BOUNDS_MS, QueryCounts};
 pub use release::{ColumnStatistics, DataFile, Input, Release, TableState};
 pub use retention::Vacuumed;
+pub use savepoint::Savepoint;
 pub use schedule_log::ScheduleLock;
 pub use warehouse::Warehouse;
 pub(crate) use writer::FILE_ROWS;
@@ -72,7 +81,7 @@ pub type Rows = BoxStream<'static, Result<RecordBatch>>;
 pub struct TableSpec {
     /// Its name (`dim_customer`, `fact_sales`, `agg_sales_by_month`).
     pub name: String,
-    /// What it holds, for the Delta metadata.
+    /// What it holds, for the Delta metadata; empty leaves what was said.
     pub description: String,
     /// All columns, the partition column last.
     pub columns: Vec<Column>,

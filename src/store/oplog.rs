@@ -113,6 +113,18 @@ pub struct ScheduleState {
     pub retry_at: Option<DateTime<Utc>>,
     /// Why it failed.
     pub error: Option<String>,
+    /// Since when it is known.
+    #[serde(default)]
+    pub known_since: Option<DateTime<Utc>>,
+    /// When it last ended well.
+    #[serde(default)]
+    pub succeeded_at: Option<DateTime<Utc>>,
+    /// Whether others were told that it failed, and not yet that it is well again.
+    #[serde(default)]
+    pub told_failure: bool,
+    /// The same of lateness.
+    #[serde(default)]
+    pub told_late: bool,
 }
 
 /// How a scheduled run ended.
@@ -143,6 +155,10 @@ impl ScheduleState {
             failures: 0,
             retry_at: None,
             error: None,
+            known_since: Some(since),
+            succeeded_at: None,
+            told_failure: false,
+            told_late: false,
         }
     }
 }

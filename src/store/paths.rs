@@ -9,9 +9,11 @@
 //! staging/<run>/<name>-1/00001.parquet                rows staged by the load
 //! staging/process-<id>/lock, /<n>                     a process's temporary files
 //! leases/00000000000000000007.lock                    held, shared, by who reads that release
+//! leases/rolled                                       the last release known to be applied
 //! leases/schedules.lock                               held by who runs the schedules
 //! log/runs/<run>.json, log/rejects/<run>/00001.jsonl, log/queries/2025-01-31.jsonl
 //! log/schedules/<name>.json                           where a schedule is
+//! log/savepoints/<run>.json                           what an unfinished run has done
 //! ```
 
 use crate::error::{Error, Result};
@@ -39,6 +41,11 @@ pub(crate) fn release_of(file_name: &str) -> Option<ReleaseId> {
 /// The folder of lease files.
 pub(crate) fn leases() -> Path {
     path("leases")
+}
+
+/// Holds the number of the last release known to be applied; whoever finds it need not look.
+pub(crate) fn rolled() -> Path {
+    path("leases/rolled")
 }
 
 /// The lock file that readers of a release hold.
@@ -91,11 +98,6 @@ pub(crate) fn run_of_data_file(file_name: &str) -> Option<&str> {
     let (run, sequence) = file_name.strip_suffix(".parquet")?.rsplit_once('-')?;
     let ours = sequence.len() >= 5 && sequence.bytes().all(|byte| byte.is_ascii_digit());
     (ours && is_run(run)).then_some(run)
-}
-
-/// A table's Delta log.
-pub(crate) fn delta_log(location: &str) -> Result<Path> {
-    self::location(&format!("{location}/_delta_log"))
 }
 
 /// A commit of a table's Delta log.
@@ -162,6 +164,16 @@ pub(crate) fn schedule(name: &str) -> Result<Path> {
 /// The lock that who runs schedules holds.
 pub(crate) fn schedule_lock() -> Path {
     path("leases/schedules.lock")
+}
+
+/// The folder of what unfinished runs have done.
+pub(crate) fn savepoints() -> Path {
+    path("log/savepoints")
+}
+
+/// What an unfinished run has done.
+pub(crate) fn savepoint(run: &RunId) -> Result<Path> {
+    Ok(path(&format!("log/savepoints/{}.json", checked_run(run)?)))
 }
 
 /// The folder of query logs.

@@ -60,9 +60,14 @@ impl Publisher {
         }
         self.disk.points().hit("roll_forward.before_apply")?;
         let file = self.releases.file(id)?;
-        // Whoever put the release may have been killed before its name was safe.
-        self.disk.sync(&paths::releases())?;
+        // Whoever put the release may have been killed before its name was safe, or have failed to
+        // sync it: it gets its name anew, for a sync says nothing of names whose sync has failed.
+        let path = paths::release(id);
+        if let Some(bytes) = self.disk.read(&path)? {
+            self.disk.replace(&path, &bytes)?;
+        }
         self.apply(&file)?;
+        self.disk.points().hit("roll_forward.after_apply")?;
         Ok(latest)
     }
 
@@ -147,7 +152,7 @@ impl Publisher {
             return Err(foreign(commit, &path));
         }
         // Whoever put it may have been killed before its name was safe.
-        self.disk.sync(&paths::delta_log(&commit.location)?)
+        self.disk.replace(&path, &bytes)
     }
 
     /// The error to give where a version about to be written is taken: no release may be put

@@ -9,20 +9,59 @@ pub(crate) fn record(disk: &Disk, run: &RunId, rejects: &[Reject]) -> Result<()>
     if rejects.is_empty() {
         return Ok(());
     }
+    let bytes = encoded(rejects)?;
+    let mut sequence = next_batch(disk, run)?;
+    disk.points().hit("rejects.before_put")?;
+    while !disk.put_new(&paths::reject_batch(run, sequence)?, &bytes)? {
+        sequence += 1;
+    }
+    disk.points().hit("rejects.after_put")
+}
+
+/// Removes a job's rejected rows of a run. A batch is of one job.
+pub(crate) fn forget(disk: &Disk, run: &RunId, job: &str) -> Result<()> {
+    let folder = paths::rejects_of(run)?;
+    for name in disk.names(&folder)? {
+        let path = folder.clone().join(name);
+        let bytes = disk.read(&path)?.unwrap_or_default();
+        if lines(&bytes, &path)?.first().is_some_and(|first| first.job == job) {
+            disk.remove(&path)?;
+        }
+    }
+    Ok(())
+}
+
+/// Keeps only some of the rejected rows of all runs; returns how many are gone.
+pub(crate) fn retain(disk: &Disk, stays: &dyn Fn(&Reject) -> bool) -> Result<u64> {
+    let mut gone = 0;
+    for run in disk.names(&paths::rejects())? {
+        let folder = paths::rejects_of(&RunId(run))?;
+        for name in disk.names(&folder)? {
+            let path = folder.clone().join(name);
+            let all = lines(&disk.read(&path)?.unwrap_or_default(), &path)?;
+            let kept: Vec<Reject> = all.iter().filter(|reject| stays(reject)).cloned().collect();
+            gone += (all.len() - kept.len()) as u64;
+            if kept.is_empty() && !all.is_empty() {
+                disk.remove(&path)?;
+            } else if kept.len() < all.len() {
+                disk.replace(&path, &encoded(&kept)?)?;
+            }
+        }
+    }
+    Ok(gone)
+}
+
+fn encoded(rejects: &[Reject]) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
     for reject in rejects {
         serde_json::to_writer(&mut bytes, reject).map_err(|error| {
             Error::internal("a rejected row cannot be written as JSON")
-                .with("run", run)
+                .with("run", &reject.run)
                 .caused_by(error)
         })?;
         bytes.push(b'\n');
     }
-    let mut sequence = next_batch(disk, run)?;
-    while !disk.put_new(&paths::reject_batch(run, sequence)?, &bytes)? {
-        sequence += 1;
-    }
-    Ok(())
+    Ok(bytes)
 }
 
 /// A number that is probably free: one more than the largest power of two that is taken, and on by

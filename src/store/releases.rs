@@ -166,12 +166,22 @@ impl Releases {
 
     /// Whether a release's Delta commits are known to be applied.
     pub(crate) fn is_rolled(&self, id: ReleaseId) -> bool {
+        if self.rolled.load(Ordering::SeqCst) < id.0 {
+            // Another process may know. What it wrote last may be cut short, and is less then.
+            let noted = std::fs::read_to_string(self.disk.resolve(&paths::rolled()));
+            let noted = noted.ok().and_then(|text| text.trim().parse().ok()).unwrap_or(0);
+            self.rolled.fetch_max(noted, Ordering::SeqCst);
+        }
         self.rolled.load(Ordering::SeqCst) >= id.0
     }
 
     /// Notes that a release's Delta commits are applied.
     pub(crate) fn note_rolled(&self, id: ReleaseId) {
-        self.rolled.fetch_max(id.0, Ordering::SeqCst);
+        if self.rolled.fetch_max(id.0, Ordering::SeqCst) < id.0 {
+            // Without it the next process looks for itself. It need not outlive the machine: then
+            // everybody must look.
+            let _ = std::fs::write(self.disk.resolve(&paths::rolled()), id.to_string());
+        }
     }
 
     /// Gives back the leases of releases that nobody in this process holds any more.

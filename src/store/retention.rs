@@ -8,6 +8,7 @@
 //! * every file that a kept release names;
 //! * every file of a load under way, in any process: a load locks its staging folder before its
 //!   first write, and a data file's name says which run wrote it;
+//! * every file of a savepoint that fits on the latest release, and can be taken over from;
 //! * files whose names are not ours, and the Delta logs.
 //!
 //! The order of looking makes that safe without stopping loads: files first, then loads, then
@@ -16,6 +17,7 @@
 
 use super::durable::io_error;
 use super::publish::Publisher;
+use super::savepoint::{self, Savepoint};
 use super::{locks, paths};
 use crate::error::Result;
 use crate::ids::ReleaseId;
@@ -61,9 +63,12 @@ pub(crate) fn vacuum(publisher: &Publisher, keep: usize) -> Result<Vacuumed> {
     let (candidates, _) = ids.split_at(surplus);
     disk.points().hit("vacuum.before_lock")?;
     let (locked, held) = lock_releases(publisher, candidates)?;
+    disk.points().hit("vacuum.after_lock")?;
     let doomed = &candidates[..locked.len()];
     // Looked at anew: a rollback names files of an older release without writing any. One that was
     // under way held its target's lease until its own release was there to be seen here.
+    // Before the releases: a savepoint goes only when one names its files.
+    let savepoints = savepoint::all(disk)?;
     let kept: Vec<ReleaseId> =
         releases.ids()?.into_iter().filter(|id| !doomed.contains(id)).collect();
 
@@ -75,10 +80,20 @@ pub(crate) fn vacuum(publisher: &Publisher, keep: usize) -> Result<Vacuumed> {
             }
         }
     }
+    let latest = kept.last().copied().unwrap_or(ReleaseId::EMPTY);
+    let fits = |savepoint: &Savepoint| savepoint.base == latest || alive.contains(&savepoint.run.0);
+    let (fitting, stale): (Vec<_>, Vec<_>) = savepoints.into_iter().partition(fits);
+    for savepoint in &fitting {
+        named.extend(savepoint.files()?);
+    }
+    for savepoint in &stale {
+        savepoint::forget(disk, &savepoint.run)?;
+    }
     // Oldest first: a crash leaves an unbroken row.
     for id in doomed {
         disk.points().hit("vacuum.before_release")?;
         disk.remove(&paths::release(*id))?;
+        disk.points().hit("vacuum.after_release")?;
     }
     disk.sync(&paths::releases())?;
     disk.points().hit("vacuum.after_releases")?;
@@ -92,6 +107,7 @@ pub(crate) fn vacuum(publisher: &Publisher, keep: usize) -> Result<Vacuumed> {
             files += 1;
             bytes += file.size_bytes;
         }
+        disk.points().hit("vacuum.after_file")?;
     }
     disk.points().hit("vacuum.after_files")?;
     for id in doomed {

@@ -58,7 +58,8 @@ pub(crate) fn all(disk: &Disk, releases: &Releases) -> Result<Vec<RunRecord>> {
     Ok(runs)
 }
 
-fn recorded(disk: &Disk) -> Result<Vec<RunRecord>> {
+/// All records as they stand, oldest first.
+pub(crate) fn recorded(disk: &Disk) -> Result<Vec<RunRecord>> {
     let folder = paths::runs();
     let mut runs = Vec::new();
     for name in disk.names(&folder)? {

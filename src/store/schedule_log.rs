@@ -15,7 +15,9 @@ pub(crate) fn record(disk: &Disk, state: &ScheduleState) -> Result<()> {
     let bytes = serde_json::to_vec_pretty(state).map_err(|error| {
         Error::internal("a schedule cannot be written as JSON").caused_by(error)
     })?;
-    disk.replace(&paths::schedule(&state.name)?, &bytes)
+    disk.points().hit("schedule.before_put")?;
+    disk.replace(&paths::schedule(&state.name)?, &bytes)?;
+    disk.points().hit("schedule.after_put")
 }
 
 /// What is remembered of all schedules, by name.

@@ -5,14 +5,15 @@ use super::failpoint::FailPoints;
 use super::intent::Intent;
 use super::local::LocalStore;
 use super::publish::{PUBLISHED_RELEASE, Proposal, Publisher, rollback_intent};
+use super::query_counts::QueryCounters;
 use super::query_log::QueryLog;
 use super::release::Release;
 use super::releases::Releases;
 use super::retention::{self, Vacuumed};
-use super::{Copied, CopyOptions, Load, backup, checkpoint, paths, reject_log, run_log};
-use super::{QueryRecord, Reject, RunRecord, RunStatus, ScheduleLock, ScheduleState, schedule_log};
+use super::savepoint::{self, Savepoint};
+use super::{Copied, CopyOptions, Load, RunRecord, RunStatus, backup, checkpoint, locks};
 use crate::clock::Clock;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::ids::{ReleaseId, RunId};
 use chrono::{DateTime, Utc};
 use object_store::ObjectStore;
@@ -24,14 +25,15 @@ use std::sync::atomic::AtomicBool;
 /// An open warehouse; clones share it.
 #[derive(Debug, Clone)]
 pub struct Warehouse {
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
 }
 
 #[derive(Debug)]
-struct Shared {
+pub(super) struct Shared {
     publisher: Publisher,
     store: Arc<LocalStore>,
-    queries: QueryLog,
+    pub(super) queries: QueryLog,
+    pub(super) query_counters: QueryCounters,
 }
 
 impl Warehouse {
@@ -62,7 +64,9 @@ impl Warehouse {
         .await?;
         let store = Arc::new(LocalStore::new(Arc::clone(&publisher.disk))?);
         let queries = QueryLog::new(Arc::clone(&publisher.disk));
-        Ok(Self { shared: Arc::new(Shared { publisher, store, queries }) })
+        let query_counters = QueryCounters::default();
+        let shared = Shared { publisher, store, queries, query_counters };
+        Ok(Self { shared: Arc::new(shared) })
     }
 
     /// The last published release; release 0 with no tables where nothing was published yet.
@@ -110,7 +114,67 @@ impl Warehouse {
     /// Where that fails (another load of the same run is under way, the disk is full), the load's
     /// first write or publish says so.
     pub fn begin(&self, run: RunId, base: Arc<Release>) -> Load {
-        Load::begin(self.clone(), run, base)
+        Load::begin(self.clone(), run, base, false)
+    }
+
+    /// Begins a load that only shows what it would do.
+    pub fn begin_trial(&self, run: RunId, base: Arc<Release>) -> Load {
+        Load::begin(self.clone(), run, base, true)
+    }
+
+    /// The runs whose loads are under way, in any process.
+    ///
+    /// # Errors
+    /// Unavailable where the disk refuses.
+    pub async fn loading(&self) -> Result<Vec<RunId>> {
+        let disk = Arc::clone(self.disk());
+        let alive = blocking(move || locks::alive(&disk.staging())).await?;
+        Ok(alive.into_iter().filter(|name| !name.starts_with("process-")).map(RunId).collect())
+    }
+
+    /// Begins a load where a run that did not end well has left off ([`Load::save`]).
+    ///
+    /// # Errors
+    /// Conflict where releases were published since: what that run has staged does not fit any
+    /// more.
+    pub async fn resume(&self, run: RunId, savepoint: &Savepoint) -> Result<Load> {
+        let latest = self.latest().await?;
+        if latest.id != savepoint.base {
+            return Err(Error::new(
+                ErrorKind::Conflict,
+                "the run cannot be resumed: others were published since",
+            )
+            .with("run", &savepoint.run)
+            .with("based on release", savepoint.base)
+            .with("latest release", latest.id)
+            .retryable(false)
+            .hint("run the jobs anew"));
+        }
+        Ok(Load::resume(self.clone(), run, latest, savepoint))
+    }
+
+    /// What runs have done that did not end well, oldest first; those still at work left out.
+    ///
+    /// # Errors
+    /// Data where a savepoint is damaged.
+    pub async fn savepoints(&self) -> Result<Vec<Savepoint>> {
+        let disk = Arc::clone(self.disk());
+        blocking(move || {
+            let alive = locks::alive(&disk.staging())?;
+            let mut savepoints = savepoint::all(&disk)?;
+            savepoints.retain(|savepoint| !alive.contains(&savepoint.run.0));
+            Ok(savepoints)
+        })
+        .await
+    }
+
+    /// Forgets what a run has done.
+    ///
+    /// # Errors
+    /// Unavailable where the disk refuses.
+    pub async fn forget_savepoint(&self, run: &RunId) -> Result<()> {
+        let (disk, run) = (Arc::clone(self.disk()), run.clone());
+        blocking(move || savepoint::forget(&disk, &run)).await
     }
 
     /// Makes a new release with the tables, inputs and cursors of an older one, and records the
@@ -211,94 +275,6 @@ impl Warehouse {
         self.disk().root()
     }
 
-    /// Records a run's present state, durably, replacing what was recorded of it.
-    ///
-    /// # Errors
-    /// Unavailable where the disk refuses.
-    pub async fn record_run(&self, run: &RunRecord) -> Result<()> {
-        let (disk, run) = (Arc::clone(self.disk()), run.clone());
-        blocking(move || run_log::record(&disk, &run)).await
-    }
-
-    /// All recorded runs, oldest first. One that was killed shows as what became of it: published
-    /// where a release names it, else interrupted.
-    ///
-    /// # Errors
-    /// Data where a record is damaged.
-    pub async fn runs(&self) -> Result<Vec<RunRecord>> {
-        let publisher = self.publisher().clone();
-        blocking(move || run_log::all(&publisher.disk, &publisher.releases)).await
-    }
-
-    /// Whether a run of that name is recorded.
-    ///
-    /// # Errors
-    /// Unavailable where the disk refuses.
-    pub async fn knows_run(&self, run: &RunId) -> Result<bool> {
-        let (disk, run) = (Arc::clone(self.disk()), run.clone());
-        blocking(move || disk.exists(&paths::run_record(&run)?)).await
-    }
-
-    /// Adds rejected rows to the log, durably.
-    ///
-    /// # Errors
-    /// Unavailable where the disk refuses.
-    pub async fn record_rejects(&self, run: &RunId, rejects: &[Reject]) -> Result<()> {
-        let (disk, run, rejects) = (Arc::clone(self.disk()), run.clone(), rejects.to_vec());
-        blocking(move || reject_log::record(&disk, &run, &rejects)).await
-    }
-
-    /// Rejected rows of one run, or of all.
-    ///
-    /// # Errors
-    /// Data where the log is damaged.
-    pub async fn rejects(&self, run: Option<&RunId>) -> Result<Vec<Reject>> {
-        let (disk, run) = (Arc::clone(self.disk()), run.cloned());
-        blocking(move || reject_log::read(&disk, run.as_ref())).await
-    }
-
-    /// What is remembered of schedules, by name.
-    ///
-    /// # Errors
-    /// Data where it is damaged.
-    pub async fn schedules(&self) -> Result<Vec<ScheduleState>> {
-        let disk = Arc::clone(self.disk());
-        blocking(move || schedule_log::all(&disk)).await
-    }
-
-    /// Remembers a schedule's state, durably.
-    ///
-    /// # Errors
-    /// Unavailable where the disk refuses.
-    pub async fn record_schedule(&self, state: &ScheduleState) -> Result<()> {
-        let (disk, state) = (Arc::clone(self.disk()), state.clone());
-        blocking(move || schedule_log::record(&disk, &state)).await
-    }
-
-    /// Takes the lock of who runs the schedules; none where another process does.
-    ///
-    /// # Errors
-    /// Unavailable where the disk refuses.
-    pub async fn lock_schedules(&self) -> Result<Option<ScheduleLock>> {
-        let disk = Arc::clone(self.disk());
-        blocking(move || schedule_log::lock(&disk)).await
-    }
-
-    /// Adds a query to the log. Never waits for the disk and never fails: a record that the log
-    /// cannot take is dropped, with a warning in the program's own log.
-    pub fn record_query(&self, query: &QueryRecord) {
-        self.shared.queries.record(query);
-    }
-
-    /// The logged queries, oldest first, those of other processes included.
-    ///
-    /// # Errors
-    /// Unavailable where the log cannot be read.
-    pub async fn queries(&self) -> Result<Vec<QueryRecord>> {
-        let shared = Arc::clone(&self.shared);
-        blocking(move || shared.queries.read()).await
-    }
-
     pub(crate) fn publisher(&self) -> &Publisher {
         &self.shared.publisher
     }
@@ -310,7 +286,8 @@ impl Warehouse {
     /// Writes the Delta checkpoints that a release makes due; a failure is only logged, for a
     /// checkpoint only saves outside readers time.
     pub(crate) async fn checkpoint(&self, release: &Release, changed: &BTreeSet<String>) {
-        checkpoint::write_due(&self.object_store(), release, changed).await;
+        let points = self.disk().points();
+        checkpoint::write_due(&self.object_store(), points, release, changed).await;
     }
 
     fn releases_handle(&self) -> Arc<Releases> {

@@ -128,7 +128,7 @@ async fn a_copy_of_another_warehouse_is_not_written_over() {
 #[tokio::test]
 async fn a_backup_killed_anywhere_holds_whole_releases_and_goes_on() {
     use std::os::unix::process::ExitStatusExt;
-    const ABORTED: i32 = 6;
+    const KILLED: i32 = 9;
     let project = TinyProject::new().await;
     project.publish_day_two().await;
     let mut struck = 0;
@@ -141,7 +141,7 @@ async fn a_backup_killed_anywhere_holds_whole_releases_and_goes_on() {
                 .env("STARHOUSE_FAILPOINT", format!("{point}:{nth}"))
                 .output()
                 .unwrap();
-            struck += i32::from(output.status.signal() == Some(ABORTED));
+            struck += i32::from(output.status.signal() == Some(KILLED));
             let whole = empty_like(&project);
             let restored =
                 starhouse_output(&["restore", text(&copy), "--project", text(whole.path())]);

@@ -5,7 +5,7 @@
 //! and in the end the tables are those of a project in which nothing was ever killed.
 
 use starhouse::store::failpoint;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
@@ -13,20 +13,20 @@ use std::process::{Command, Output, Stdio};
 /// Orders of a month: enough that a load that lands twice or in part is seen in the sum.
 const ORDERS_A_MONTH: usize = 3;
 
-fn starhouse(project: &Path, arguments: &[&str]) -> Command {
+pub(crate) fn starhouse(project: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_starhouse"));
     command.args(arguments).arg("--project").arg(project);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }
 
-fn printed(output: &Output) -> String {
+pub(crate) fn printed(output: &Output) -> String {
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{:?}: {errors}", output.status);
     String::from_utf8(output.stdout.clone()).unwrap()
 }
 
-fn new_project() -> tempfile::TempDir {
+pub(crate) fn new_project() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     let output = Command::new(env!("CARGO_BIN_EXE_starhouse"))
         .args(["init", "."])
@@ -40,7 +40,7 @@ fn new_project() -> tempfile::TempDir {
 }
 
 /// What arrives in a cycle: a file of orders, and a product more whose name is new each time.
-fn arrive(project: &Path, cycle: usize) {
+pub(crate) fn arrive(project: &Path, cycle: usize) {
     let sources = project.join("sources");
     let mut orders = String::from("order,date,product,quantity,amount\n");
     for order in 0..ORDERS_A_MONTH {
@@ -53,6 +53,8 @@ fn arrive(project: &Path, cycle: usize) {
             amount % 100
         ));
     }
+    // A row that goes to quarantine.
+    orders.push_str("bad,2025-13-01,P0,1,1.00\n");
     fs::write(sources.join(format!("orders_{cycle:03}.csv")), orders).unwrap();
     let mut products = String::from("number,name,category\n");
     for product in 0..=cycle % 7 {
@@ -66,14 +68,14 @@ fn amount_cents(cycle: usize, order: usize) -> usize {
 }
 
 /// Orders and their cents after so many cycles, as they must be.
-fn truth(cycles: usize) -> (usize, usize) {
+pub(crate) fn truth(cycles: usize) -> (usize, usize) {
     let cents =
         (0..cycles).flat_map(|cycle| (0..ORDERS_A_MONTH).map(move |o| amount_cents(cycle, o)));
     (cycles * ORDERS_A_MONTH, cents.sum())
 }
 
 /// Orders and their cents as a reader sees them, from the fact and from the aggregate alike.
-fn seen(project: &Path) -> (usize, usize) {
+pub(crate) fn seen(project: &Path) -> (usize, usize) {
     const ROWS: &str =
         "SELECT count(*), CAST(sum(amount) * 100 AS BIGINT) FROM warehouse.fact_orders";
     const CUBE: &str = "SELECT CAST(MEASURE(revenue) * 100 AS BIGINT) FROM cubes.shop";
@@ -104,12 +106,12 @@ fn tables(project: &Path) -> Vec<Vec<String>> {
 /// Kills a command at the n-th hit of a fail point; `false` where it never came so far.
 fn killed(project: &Path, command: &[&str], point: &str, nth: usize) -> bool {
     use std::os::unix::process::ExitStatusExt;
-    const ABORTED: i32 = 6;
+    const KILLED: i32 = 9;
     let output = starhouse(project, command)
         .env("STARHOUSE_FAILPOINT", format!("{point}:{nth}"))
         .output()
         .unwrap();
-    let killed = output.status.signal() == Some(ABORTED);
+    let killed = output.status.signal() == Some(KILLED);
     assert!(killed || output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     killed
 }
@@ -120,7 +122,8 @@ fn a_run_killed_at_any_fail_point_changes_nothing_or_everything() {
     let hits = if std::env::var_os("STARHOUSE_FULL").is_some() { usize::MAX } else { 2 };
     let (calm, harried) = (new_project(), new_project());
     let (mut cycles, mut struck) = (0, BTreeSet::new());
-    for point in failpoint::LOAD {
+    let run = failpoint::RUN.iter().map(|point| (point, hits.min(1)));
+    for (point, hits) in failpoint::LOAD.iter().map(|point| (point, hits)).chain(run) {
         for nth in 1..=hits {
             for project in [calm.path(), harried.path()] {
                 arrive(project, cycles);
@@ -139,7 +142,8 @@ fn a_run_killed_at_any_fail_point_changes_nothing_or_everything() {
             struck.insert(*point);
         }
     }
-    assert_eq!(struck, failpoint::LOAD.iter().copied().collect(), "every fail point was met");
+    let all = failpoint::LOAD.iter().chain(failpoint::RUN);
+    assert_eq!(struck, all.copied().collect(), "every fail point was met");
     assert!(tables(calm.path()) == tables(harried.path()), "the tables differ");
     // What the killed runs left behind is no more than a vacuum finds.
     printed(&starhouse(harried.path(), &["vacuum", "--keep", "1"]).output().unwrap());
@@ -271,4 +275,76 @@ fn late_changes_killed_at_any_fail_point_take_their_facts_with_them() {
         assert_eq!(categories(project), after, "{point}");
     }
     assert!(struck * 2 > points.count(), "most fail points were met");
+}
+
+/// Every fail point is in a list, and every one of a list is in the code; tests kill at all of them.
+#[test]
+fn there_are_forty_fail_points_or_more_and_none_is_forgotten() {
+    fn walk(folder: &Path, found: &mut BTreeMap<String, usize>) {
+        for path in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+            if path.is_dir() {
+                walk(&path, found);
+            } else {
+                let text = fs::read_to_string(&path).unwrap();
+                for (at, _) in text.match_indices("hit(\"") {
+                    let name = text[at + 5..].split('"').next().unwrap();
+                    *found.entry(name.to_owned()).or_default() += 1;
+                }
+            }
+        }
+    }
+    let mut found = BTreeMap::new();
+    walk(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut found);
+    let listed: BTreeSet<String> = failpoint::all().map(str::to_owned).collect();
+    assert_eq!(found.into_keys().collect::<BTreeSet<_>>(), listed);
+    assert_eq!(listed.len(), failpoint::all().count(), "a fail point is listed twice");
+    assert!(listed.len() >= 40, "{}", listed.len());
+}
+
+/// A checkpoint of a Delta log comes with every tenth version.
+#[test]
+fn a_run_killed_at_a_checkpoint_has_published() {
+    let project = new_project();
+    let project = project.path();
+    let mut cycles = 0;
+    for point in failpoint::CHECKPOINT {
+        let mut struck = false;
+        for _ in 0..12 {
+            arrive(project, cycles);
+            struck = killed(project, &["etl", "run"], point, 1);
+            cycles += 1;
+            assert_eq!(seen(project), truth(cycles), "{point}: the release was there before");
+            if struck {
+                break;
+            }
+        }
+        assert!(struck, "{point} was not met");
+    }
+}
+
+#[test]
+fn a_vacuum_killed_at_any_fail_point_loses_nothing() {
+    let project = new_project();
+    let project = project.path();
+    let mut cycles = 0;
+    let vacuum = ["vacuum", "--keep", "1"];
+    for point in failpoint::UPKEEP.iter().filter(|point| point.starts_with("vacuum")) {
+        for cycle in cycles..cycles + 2 {
+            arrive(project, cycle);
+            printed(&starhouse(project, &["etl", "run"]).output().unwrap());
+            printed(&starhouse(project, &["compact", "--all"]).output().unwrap());
+        }
+        cycles += 2;
+        assert!(killed(project, &vacuum, point, 1), "{point} was not met");
+        assert_eq!(seen(project), truth(cycles), "{point}");
+        printed(&starhouse(project, &vacuum).output().unwrap());
+        assert_eq!(seen(project), truth(cycles), "{point}: vacuumed again");
+    }
+    for point in failpoint::UPKEEP.iter().filter(|point| point.starts_with("roll_forward")) {
+        arrive(project, cycles);
+        assert!(killed(project, &["etl", "run"], "delta.before_commit", 1));
+        cycles += 1;
+        assert!(killed(project, &["releases", "list"], point, 1), "{point} was not met");
+        assert_eq!(seen(project), truth(cycles), "{point}");
+    }
 }

@@ -8,7 +8,6 @@ use starhouse::engine::{Engine, EngineSettings, error_of};
 use starhouse::error::Result;
 use starhouse::etl::jobs::Jobs;
 use starhouse::etl::plan::{JobPlan, plan};
-use starhouse::etl::progress::Quiet;
 use starhouse::etl::replay::Replay;
 use starhouse::etl::run::{Request, RunSummary, Window, backfill, run};
 use starhouse::policy::Principal;
@@ -224,16 +223,10 @@ impl Project {
     ) -> Result<RunSummary> {
         let now = moment(day);
         let engine = self.engine(now).await;
-        let request = Request {
-            replay,
-            project: self.dir.path(),
-            engine: &engine,
-            jobs: &self.declared(),
-            only,
-            as_of: now,
-            clock: Arc::new(FixedClock(now)),
-            progress: Arc::new(Quiet),
-        };
+        let jobs = self.declared();
+        let clock = Arc::new(FixedClock(now));
+        let request =
+            Request { replay, only, ..Request::new(self.dir.path(), &engine, &jobs, clock) };
         run(&request).await
     }
 
@@ -241,16 +234,8 @@ impl Project {
     pub(crate) async fn backfill(&self, day: &str, from: &str, to: &str) -> Result<RunSummary> {
         let now = moment(day);
         let engine = self.engine(now).await;
-        let request = Request {
-            project: self.dir.path(),
-            engine: &engine,
-            jobs: &self.declared(),
-            only: &[],
-            as_of: now,
-            replay: None,
-            clock: Arc::new(FixedClock(now)),
-            progress: Arc::new(Quiet),
-        };
+        let jobs = self.declared();
+        let request = Request::new(self.dir.path(), &engine, &jobs, Arc::new(FixedClock(now)));
         backfill(&request, Window { from: moment(from), to: moment(to) }).await
     }
 

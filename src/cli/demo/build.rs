@@ -67,15 +67,12 @@ async fn load(project: &Project, day: NaiveDate) -> Result<RunSummary> {
         true => Arc::new(Bars::default()),
         false => Arc::new(Quiet),
     };
+    let (root, jobs) = (&project.declared.root, jobs(&project.declared)?);
     run(&Request {
-        replay: None,
-        project: &project.declared.root,
-        engine: &project.engine,
-        jobs: &jobs(&project.declared)?,
-        only: &[],
         as_of: close_of(day),
-        clock: Arc::clone(&project.clock),
+        at_once: project.declared.config.parallel_jobs,
         progress,
+        ..Request::new(root, &project.engine, &jobs, Arc::clone(&project.clock))
     })
     .await
 }

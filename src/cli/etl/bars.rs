@@ -1,5 +1,6 @@
 //! Progress on a terminal: a bar a source being read, a spinner for the rest.
 
+use crate::error::Error;
 use crate::etl::extract;
 use crate::etl::progress::Progress;
 use crate::etl::run::JobSummary;
@@ -49,6 +50,10 @@ impl Progress for Bars {
 
     fn loading(&self, job: &str, table: &str) {
         self.spin(format!("{job} -> {table}"));
+    }
+
+    fn trying_again(&self, job: &str, error: &Error, wait: Duration) {
+        self.bar.println(format!("{job} is tried again in {} s: {error}", wait.as_secs_f64()));
     }
 
     fn job_finished(&self, summary: &JobSummary) {

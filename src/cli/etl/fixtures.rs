@@ -7,7 +7,6 @@ use crate::engine::{Engine, Session, error_of};
 use crate::error::{Error, Result};
 use crate::etl::fixtures::{Batch, Expected, Written, load};
 use crate::etl::jobs::Jobs;
-use crate::etl::progress::Quiet;
 use crate::etl::run::{Request, run};
 use crate::policy::Principal;
 use crate::store::Warehouse;
@@ -81,14 +80,9 @@ async fn one(declared: &Declared, jobs: &Jobs, written: &Written) -> Result<Vec<
             Arc::clone(&clock),
         )?;
         let request = Request {
-            project: folder.path(),
-            engine: &engine,
-            jobs,
             only: &only,
             as_of: now,
-            replay: None,
-            clock,
-            progress: Arc::new(Quiet),
+            ..Request::new(folder.path(), &engine, jobs, clock)
         };
         let outcome = run(&request).await.map(|_| ());
         let place = |line: u32| format!("{}:{line}", written.file);

@@ -3,7 +3,6 @@
 use crate::cli::project::Project;
 use crate::error::{Error, ErrorKind, Result};
 use crate::etl::jobs::Jobs;
-use crate::etl::progress::Quiet;
 use crate::etl::replay::{Replay, to_mend};
 use crate::etl::run::{Request, RunSummary, run as run_jobs};
 use crate::ids::RunId;
@@ -42,15 +41,12 @@ impl Again {
         let runs = project.warehouse.runs().await?;
         let record = runs.iter().find(|record| record.run == *run);
         let as_of = record.map(|record| record.as_of.unwrap_or(record.started_at));
+        let clock = Arc::clone(&project.clock);
         run_jobs(&Request {
-            project: &project.declared.root,
-            engine: &project.engine,
-            jobs: all,
             only: &only,
             as_of: as_of.unwrap_or_else(|| project.clock.now()),
             replay: Some(replay),
-            clock: Arc::clone(&project.clock),
-            progress: Arc::new(Quiet),
+            ..Request::new(&project.declared.root, &project.engine, all, clock)
         })
         .await
     }

@@ -16,6 +16,9 @@ use std::path::Path;
 pub(super) fn check(written: &Written, model: &Model, matched: &[String]) -> Faults {
     let mut faults = Faults::default();
     written.name("job", &["job"], &written.job.job, &mut faults);
+    if written.job.timeout_seconds == Some(0) {
+        faults.push(written.fault(&["timeout_seconds"], "a job cannot end in no time"));
+    }
     sources(written, &mut faults);
     strategies(written, &mut faults);
     transform(written, model, matched, &mut faults);

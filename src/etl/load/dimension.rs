@@ -19,6 +19,17 @@ use chrono::{DateTime, Utc};
 /// The name of the effective moment among the fitted columns; no attribute can have it.
 const EFFECTIVE: &str = "__effective_at";
 
+/// The table as it is to be written.
+pub(crate) fn spec(dimension: &Dimension) -> TableSpec {
+    TableSpec {
+        name: dimension.table(),
+        description: dimension.description.clone(),
+        columns: scd::stored_columns(dimension),
+        partition_by: None,
+        sort_by: vec![dimension.key_column()],
+    }
+}
+
 /// The table that keeps what sources said of a dimension's members, and since when.
 pub(crate) fn log_table(dimension: &Dimension) -> String {
     format!("changes_{}", dimension.name)
@@ -41,22 +52,32 @@ pub(super) async fn load(loading: &mut Loading<'_>, spec: &DimensionLoad) -> Res
     if !keep_log {
         check_order(loading, dimension)?;
     }
-    let loaded = scd::load(&Members {
-        dimension,
-        current: current.as_ref(),
-        log: log.as_ref(),
-        incoming: &incoming,
-        effective_us: effective_us.as_deref(),
-        deleted: deleted.as_deref(),
-        inferred: false,
-        forgets: spec.missing == Missing::Hard || spec.on_delete == OnDelete::Hard,
-        last_key: last_key(loading, dimension),
-        as_of_us: loading.as_of.timestamp_micros(),
-        missing: spec.missing,
-        refused: &refused,
-        keep_log,
-    })
-    .map_err(|error| error.with("dimension", &dimension.name))?;
+    let (owned, arrived, who) = (dimension.clone(), incoming.clone(), refused.clone());
+    let forgets = spec.missing == Missing::Hard || spec.on_delete == OnDelete::Hard;
+    let (missing, last_key) = (spec.missing, last_key(loading, dimension));
+    let as_of_us = loading.as_of.timestamp_micros();
+    // Away from the threads that wait for disks and drive other jobs.
+    let kernel = tokio::task::spawn_blocking(move || {
+        scd::load(&Members {
+            dimension: &owned,
+            current: current.as_ref(),
+            log: log.as_ref(),
+            incoming: &arrived,
+            effective_us: effective_us.as_deref(),
+            deleted: deleted.as_deref(),
+            inferred: false,
+            forgets,
+            last_key,
+            as_of_us,
+            missing,
+            refused: &who,
+            keep_log,
+        })
+    });
+    let loaded = kernel
+        .await
+        .map_err(|error| Error::internal("the kernel's thread broke down").caused_by(error))?
+        .map_err(|error| error.with("dimension", &dimension.name))?;
     check_closed(spec, dimension, &loaded)?;
     save(loading, dimension, &loaded).await?;
     let mut notes = notes(dimension, &loaded, &refused, loading);
@@ -285,14 +306,7 @@ pub(super) async fn save(
     dimension: &Dimension,
     loaded: &scd::Loaded,
 ) -> Result<()> {
-    let table = TableSpec {
-        name: dimension.table(),
-        description: dimension.description.clone(),
-        columns: scd::stored_columns(dimension),
-        partition_by: None,
-        sort_by: vec![dimension.key_column()],
-    };
-    put(loading, table, &loaded.table).await?;
+    put(loading, self::spec(dimension), &loaded.table).await?;
     if let Some(closure) = closure::closure(dimension, &loaded.table)? {
         let spec = TableSpec {
             name: dimension.closure_table(),

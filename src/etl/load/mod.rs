@@ -21,10 +21,12 @@ mod keyed;
 mod matching;
 pub(crate) mod repoint;
 mod scd;
-mod stage;
+pub(crate) mod stage;
 mod upsert;
 
+pub(crate) use dimension::spec as dimension_spec;
 pub(crate) use fact_sql::quoted;
+pub(crate) use fact_table::spec as fact_spec;
 
 use super::job::{Job, LoadSpec};
 use super::progress::Progress;

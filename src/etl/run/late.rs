@@ -3,8 +3,8 @@
 //! Facts follow before a job reads them, and at the latest when all jobs are done; so several
 //! changes of several dimensions are one pass over a fact.
 
+use super::Request;
 use super::record::since;
-use super::{Done, Request};
 use crate::error::{ErrorKind, Result};
 use crate::etl::job::{Job, LoadSpec};
 use crate::etl::jobs::tables_used;
@@ -12,11 +12,21 @@ use crate::etl::load::Lost;
 use crate::etl::load::repoint::{Moment, repoint};
 use crate::model::{Fact, Model};
 use crate::store::Load;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// The time that versions have lost, and that facts do not know of yet: by fact and dimension.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(super) struct Late(BTreeMap<String, BTreeMap<String, Vec<Lost>>>);
+
+/// What became of facts that had to follow.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Followed {
+    /// Those with rows that were given another version.
+    pub(super) repointed: Vec<RepointSummary>,
+    /// What a person should know.
+    pub(super) notes: Vec<String>,
+}
 
 /// A fact whose rows were given the versions valid at their moments.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,44 +67,39 @@ impl Late {
         }
     }
 
-    /// Lets the facts follow that a job reads.
-    pub(super) async fn before(
-        &mut self,
-        job: &Job,
-        request: &Request<'_>,
-        load: &mut Load,
-        done: &mut Done,
-    ) -> Result<()> {
+    /// Takes out what the facts that a job reads must follow before it does.
+    pub(super) fn take(&mut self, job: &Job, model: &Model) -> Self {
         if self.0.is_empty() {
-            return Ok(());
+            return Self::default();
         }
-        let tables = tables_used(job, request.engine.model());
-        self.follow(request, load, done, |fact| tables.contains(&fact.table())).await
+        let tables = tables_used(job, model);
+        let is_read = |name: &str| model.fact(name).is_some_and(|f| tables.contains(&f.table()));
+        Self(self.0.extract_if(.., |name, _| is_read(name)).collect())
     }
 
-    /// Lets all facts follow.
-    pub(super) async fn all(
-        &mut self,
-        request: &Request<'_>,
-        load: &mut Load,
-        done: &mut Done,
-    ) -> Result<()> {
-        self.follow(request, load, done, |_| true).await
-    }
-
-    async fn follow(
-        &mut self,
-        request: &Request<'_>,
-        load: &mut Load,
-        done: &mut Done,
-        which: impl Fn(&Fact) -> bool,
-    ) -> Result<()> {
-        for fact in request.engine.model().facts.iter().filter(|fact| which(fact)) {
-            if let Some(lost) = self.0.remove(&fact.name) {
-                follow(request, load, done, fact, &lost).await?;
+    /// Adds what another remembers.
+    pub(super) fn join(&mut self, other: Self) {
+        for (fact, dimensions) in other.0 {
+            let own = self.0.entry(fact).or_default();
+            for (dimension, lost) in dimensions {
+                own.entry(dimension).or_default().extend(lost);
             }
         }
-        Ok(())
+    }
+
+    /// Lets all these facts follow.
+    pub(super) async fn follow(
+        mut self,
+        request: &Request<'_>,
+        load: &mut Load,
+    ) -> Result<Followed> {
+        let mut followed = Followed::default();
+        for fact in &request.engine.model().facts {
+            if let Some(lost) = self.0.remove(&fact.name) {
+                follow(request, load, &mut followed, fact, &lost).await?;
+            }
+        }
+        Ok(followed)
     }
 }
 
@@ -102,7 +107,7 @@ impl Late {
 async fn follow(
     request: &Request<'_>,
     load: &mut Load,
-    done: &mut Done,
+    done: &mut Followed,
     fact: &Fact,
     lost: &BTreeMap<String, Vec<Lost>>,
 ) -> Result<()> {

@@ -93,6 +93,7 @@ pub fn finished(
     match outcome {
         Ok(()) => {
             state.outcome = ScheduleOutcome::Succeeded;
+            state.succeeded_at = Some(now);
             (state.failures, state.error) = (0, None);
         }
         Err((error, may_pass)) => {

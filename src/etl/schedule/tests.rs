@@ -144,3 +144,61 @@ fn faults_are_told_with_their_places() {
         assert!(faults.contains(expected), "`{expected}` is missing in\n{faults}");
     }
 }
+
+#[test]
+fn what_others_hear_is_told_once_and_taken_back() {
+    use news::{News, news, stale_by};
+    let schedule = &schedules(&[
+        "schedule: s\ndescription: d\ncron: '0 * * * *'\nretries: 0\nfresh_within_minutes: 90\n",
+    ])[0];
+    let mut states = States::new();
+    begin(std::slice::from_ref(schedule), &mut states, at("2025-01-01T00:00:00Z"));
+    let state = states.get_mut("s").unwrap();
+    let told = |state: &mut crate::store::ScheduleState, now: &str| news(schedule, state, at(now));
+    // Never run, and not late yet.
+    assert_eq!(told(state, "2025-01-01T01:30:00Z"), []);
+    started(state, at("2025-01-01T01:00:00Z"), at("2025-01-01T01:00:00Z"));
+    assert_eq!(told(state, "2025-01-01T01:31:00Z"), [News::Lateness], "while it runs");
+    assert_eq!(told(state, "2025-01-01T01:32:00Z"), []);
+    finished(state, schedule, Err(("no disk".to_owned(), true)), at("2025-01-01T01:40:00Z"));
+    assert_eq!(told(state, "2025-01-01T01:40:00Z"), [News::Failure]);
+    let body = news::body(News::Failure, schedule, state, at("2025-01-01T01:40:00Z"));
+    assert_eq!(body["text"], "schedule s failed: no disk");
+    // A restart remembers what was told.
+    let written = serde_json::to_string(state).unwrap();
+    *state = serde_json::from_str(&written).unwrap();
+    assert_eq!(told(state, "2025-01-01T01:50:00Z"), []);
+    started(state, at("2025-01-01T02:00:00Z"), at("2025-01-01T02:00:00Z"));
+    finished(state, schedule, Ok(()), at("2025-01-01T02:01:00Z"));
+    assert_eq!(told(state, "2025-01-01T02:01:00Z"), [News::Recovery]);
+    assert_eq!(told(state, "2025-01-01T02:02:00Z"), []);
+    assert_eq!(stale_by(schedule, state, at("2025-01-01T03:31:00Z")), None);
+    let over = stale_by(schedule, state, at("2025-01-01T04:01:00Z"));
+    assert_eq!(over, Some(Duration::minutes(30)));
+    assert_eq!(told(state, "2025-01-01T04:01:00Z"), [News::Lateness]);
+}
+
+#[test]
+fn a_failure_that_is_tried_again_is_not_told_yet() {
+    use news::{News, news};
+    let schedule = &schedules(&["schedule: s\ndescription: d\ncron: '0 * * * *'\nretries: 1\n"])[0];
+    let mut state = crate::store::ScheduleState::new("s", at("2025-01-01T00:00:00Z"));
+    let now = at("2025-01-01T01:00:00Z");
+    for expected in [vec![], vec![News::Failure]] {
+        started(&mut state, now, now);
+        finished(&mut state, schedule, Err(("away".to_owned(), true)), now);
+        assert_eq!(news(schedule, &mut state, now), expected);
+    }
+}
+
+#[test]
+fn a_webhook_that_cannot_be_is_told_without_its_address() {
+    let text =
+        "schedule: s\ndescription: d\ncron: '0 * * * *'\nwebhooks: [{url: 'secret.example/abc'}]\n";
+    let faults = load(&[("schedules/s.yaml", text)], &Jobs::default()).unwrap_err().to_string();
+    assert!(faults.contains("schedules/s.yaml:4:") && faults.contains("https://"), "{faults}");
+    assert!(!faults.contains("abc"), "{faults}");
+    let text = "schedule: s\ndescription: d\ncron: '0 * * * *'\nwebhooks: [{url: 'http://x', on: [failur]}]\n";
+    let faults = load(&[("schedules/s.yaml", text)], &Jobs::default()).unwrap_err().to_string();
+    assert!(faults.contains("failure"), "{faults}");
+}

@@ -10,7 +10,6 @@ use futures::TryStreamExt;
 use starhouse::clock::{Clock, FixedClock};
 use starhouse::engine::{Engine, Query};
 use starhouse::etl::jobs::Jobs;
-use starhouse::etl::progress::Quiet;
 use starhouse::etl::run::{Request, RunSummary, run};
 use starhouse::ids::ReleaseId;
 use starhouse::model;
@@ -97,15 +96,10 @@ impl Built {
     }
 
     async fn run(&self, day: NaiveDate) -> RunSummary {
+        let clock = Arc::new(FixedClock(close_of(day_two())));
         run(&Request {
-            replay: None,
-            project: self.folder.path(),
-            engine: &self.engine,
-            jobs: &self.jobs,
-            only: &[],
             as_of: close_of(day),
-            clock: Arc::new(FixedClock(close_of(day_two()))),
-            progress: Arc::new(Quiet),
+            ..Request::new(self.folder.path(), &self.engine, &self.jobs, clock)
         })
         .await
         .unwrap()

@@ -3,9 +3,10 @@
 
 use super::history::Version;
 use super::pool::Stored;
+use serde::{Deserialize, Serialize};
 
 /// A half-open span of time in which a version was valid before a load, and is not after it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Lost {
     /// The version's surrogate key.
     pub(crate) key: i32,
