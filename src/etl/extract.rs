@@ -25,7 +25,7 @@ pub use reader::{Counts, Progress};
 use crate::error::{Error, ErrorKind, Result};
 use crate::etl::job::{SourceSpec, Strategy};
 use crate::etl::quarantine::{Origin, RejectSummary, fingerprint};
-use crate::etl::source::{self, Found, Source};
+use crate::etl::source::{self, Alive, Found, Source};
 use crate::model::Column;
 use crate::store::{Input, Load, Reject, Rows, TableState, Warehouse};
 use arrow::record_batch::RecordBatch;
@@ -108,9 +108,16 @@ pub async fn plan_from(
     let cursor = cursor.map(str::to_owned);
     let (project, spec) = (project.to_owned(), spec.clone());
     let before = before.map(<[Input]>::to_vec);
-    let planned =
-        tokio::task::spawn_blocking(move || plan_blocking(&project, spec, before, cursor));
-    planned.await.map_err(stopped)?
+    // Who waits no longer drops this, and whoever looks meanwhile hears of it.
+    let waiting = Arc::new(());
+    let awaited = Arc::downgrade(&waiting);
+    let mut alive = move || awaited.upgrade().map(drop).ok_or_else(cancelled);
+    let planned = tokio::task::spawn_blocking(move || {
+        plan_blocking(&project, spec, before, cursor, &mut alive)
+    });
+    let planned = planned.await.map_err(stopped)?;
+    drop(waiting);
+    planned
 }
 
 fn plan_blocking(
@@ -118,6 +125,7 @@ fn plan_blocking(
     spec: SourceSpec,
     before: Option<Vec<Input>>,
     cursor: Option<String>,
+    alive: &mut Alive<'_>,
 ) -> Result<Plan> {
     if let Some((_, fault)) = faults(project, &spec).into_iter().next() {
         return Err(fault.with("source", &spec.name));
@@ -127,7 +135,7 @@ fn plan_blocking(
         .and_then(|source| start(source, &spec, cursor.as_deref()))
         .map_err(place)?;
     let source: Arc<dyn Source> = Arc::from(source);
-    let found = source.inputs().map_err(place)?;
+    let found = source.inputs(alive).map_err(place)?;
     if found.is_empty() && !spec.optional {
         let nothing = source.nothing_found();
         return Err(place(nothing));

@@ -1,16 +1,21 @@
 //! A job as people write it: where rows come from, how they are cleaned, what becomes of them.
 
+mod access;
 mod allowance;
+mod contract;
 pub mod matching;
 mod place;
 mod rules;
 mod secret;
 mod strategy;
 
+pub use access::{Access, AzAccess, Basic, GsAccess, HttpAccess, S3Access};
 pub use allowance::Allowance;
+pub use contract::{Contract, OnDrift};
 pub use matching::MatchLoad;
 pub use place::{
-    CsvPlace, ExcelPlace, FilePlace, From, JsonPlace, MysqlPlace, PostgresqlPlace, SqlitePlace, Tls,
+    ApiPlace, ByCursor, ByOffset, ByPage, ByUrl, CsvPlace, ExcelPlace, FilePlace, From, JsonPlace,
+    MysqlPlace, Paging, PostgresqlPlace, SqlitePlace, Tls,
 };
 pub use rules::{
     Derived, Extraction, MoneyPart, MoneyRule, PersonNameFormat, PhoneFormat, Priority,
@@ -63,6 +68,9 @@ pub struct SourceSpec {
     /// Which of the place's content is read.
     #[serde(default)]
     pub strategy: Strategy,
+    /// What the source may do that was not agreed on, and what happens then.
+    #[serde(default)]
+    pub contract: Option<Contract>,
     /// Whether a place that holds nothing yet is an error.
     #[serde(default)]
     pub optional: bool,

@@ -13,6 +13,7 @@
 mod clean;
 mod columns;
 pub mod compact;
+mod contract;
 mod deduplicate;
 pub mod extract;
 mod fit;

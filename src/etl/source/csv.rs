@@ -15,12 +15,13 @@ mod record;
 mod split;
 
 use super::files::Files;
+use super::headings::Wanted;
 use super::lines::{self, Lines};
 use super::packed::cannot_read;
 use super::text::TextFormat;
 use super::{BatchBuilder, Piece, Sink, Unreadable, headings};
 use crate::error::{Error, Result};
-use crate::etl::job::{CsvPlace, SourceColumn};
+use crate::etl::job::CsvPlace;
 use blocks::{BLOCK_BYTES, Blocks};
 use encoding_rs::{Encoding, UTF_8};
 use record::{Record, Records};
@@ -34,20 +35,16 @@ pub(super) struct Csv {
     files: Files,
     encoding: &'static Encoding,
     delimiter: char,
-    columns: Vec<SourceColumn>,
+    columns: Wanted,
 }
 
 impl Csv {
-    pub(super) fn new(
-        project: &Path,
-        place: &CsvPlace,
-        columns: Vec<SourceColumn>,
-    ) -> Result<Self> {
+    pub(super) fn new(project: &Path, place: &CsvPlace, columns: Wanted) -> Result<Self> {
         if matches!(place.delimiter, '"' | '\n' | '\r') {
             return Err(Error::user("the delimiter cannot be a quote or a line end"));
         }
         Ok(Self {
-            files: Files::new(project, &place.path)?,
+            files: Files::new(project, &place.path, place.access.as_ref())?,
             encoding: lines::encoding(&place.encoding)?,
             delimiter: place.delimiter,
             columns,
@@ -58,6 +55,10 @@ impl Csv {
 impl TextFormat for Csv {
     fn files(&self) -> &Files {
         &self.files
+    }
+
+    fn columns(&self) -> usize {
+        self.columns.len()
     }
 
     fn read_rows(&self, reader: impl BufRead, file: &str, sink: &mut Sink<'_>) -> Result<()> {
@@ -72,6 +73,7 @@ impl TextFormat for Csv {
             headings: have.len(),
             wanted: headings::positions(&have, &self.columns)?,
         };
+        sink(Piece::Headings(have))?;
         let lines = records.into_lines();
         match plain_delimiter(self.delimiter).filter(|_| lines.encoding() == UTF_8) {
             None => read_records(Records::new(lines, self.delimiter), &table, sink),
@@ -85,8 +87,8 @@ struct Table {
     file: Arc<str>,
     /// Cells a row should have.
     headings: usize,
-    /// The wanted ones among them.
-    wanted: Vec<usize>,
+    /// Where the wanted ones are among them.
+    wanted: Vec<Option<usize>>,
 }
 
 /// The delimiter as one byte. A letter, a digit or a backslash is none: it may be part of how
@@ -122,7 +124,8 @@ fn read_records<R: BufRead>(
         match fault(&record, table.headings) {
             Some(row) => batch.push_unreadable(row),
             None => {
-                let cells = table.wanted.iter().map(|at| (record.cells.get(*at), false));
+                let cells =
+                    table.wanted.iter().map(|at| (at.and_then(|at| record.cells.get(at)), false));
                 batch.push(record.position, record.raw, cells);
             }
         }

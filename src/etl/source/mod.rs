@@ -6,7 +6,8 @@
 //! for every format. Sources run on a blocking thread and push batches into a sink; a sink that
 //! refuses a batch stops the source, which is how a run is cancelled; a source that has nothing to say
 //! for a while pushes an empty batch now and then, to hear of it. What a source can leave for
-//! later, such as taking lines apart, it may push as [`Piece::Work`], which other threads do.
+//! later, such as taking lines apart, it may push as [`Piece::Work`], which other threads do. What an
+//! input has for columns it says by [`Piece::Headings`], before its rows where it has headings.
 //!
 //! # How do I add a source?
 //!
@@ -16,11 +17,14 @@
 //! 3. Add it to [`open`] below, and to the conformance suite in `tests/it/extract/conformance.rs`,
 //!    which every source passes.
 
+mod alive;
+mod api;
 mod batch;
 mod csv;
 mod excel;
 mod files;
 mod headings;
+mod http;
 mod json;
 mod json_lines;
 mod lines;
@@ -29,11 +33,13 @@ mod number;
 mod packed;
 mod parquet;
 mod postgresql;
+mod spool;
 mod sqlite;
 mod text;
 
+pub(crate) use alive::Alive;
 pub(crate) use batch::{Cells, Piece, Position, RawBatch};
-pub(crate) use files::fits;
+pub(crate) use files::lies_at;
 pub(crate) use number::{number_text, shortest_text};
 
 use crate::error::{Error, Result};
@@ -71,11 +77,12 @@ pub(crate) struct Bound {
 
 /// A place that rows are read from.
 pub(crate) trait Source: Send + Sync {
-    /// What there is to read, sorted by name; none where there is nothing.
+    /// What there is to read, sorted by name; none where there is nothing. Who looks for long tells
+    /// `alive` now and then, and stops where that is an error.
     ///
     /// # Errors
     /// Not found where the place itself cannot be; unavailable where it cannot be read.
-    fn inputs(&self) -> Result<Vec<Found>>;
+    fn inputs(&self, alive: &mut Alive<'_>) -> Result<Vec<Found>>;
 
     /// The error for a place that holds nothing: says what there is instead.
     fn nothing_found(&self) -> Error;
@@ -105,7 +112,7 @@ pub(crate) trait Source: Send + Sync {
 /// # Errors
 /// User where the place is described wrongly (an unknown encoding, a bad pattern ...).
 pub(crate) fn open(project: &Path, spec: &SourceSpec) -> Result<Box<dyn Source>> {
-    let columns = spec.columns.clone();
+    let columns = headings::Wanted::new(spec);
     Ok(match &spec.from {
         From::Csv(place) => Box::new(csv::Csv::new(project, place, columns)?),
         From::JsonLines(place) => Box::new(json_lines::JsonLines::new(project, place, columns)?),
@@ -114,6 +121,7 @@ pub(crate) fn open(project: &Path, spec: &SourceSpec) -> Result<Box<dyn Source>>
         From::Excel(place) => Box::new(excel::Excel::new(project, place, columns)?),
         From::Sqlite(place) => Box::new(sqlite::Sqlite::new(project, place, columns)?),
         From::Mysql(place) => Box::new(mysql::Mysql::new(project, place, columns)?),
+        From::Api(place) => Box::new(api::Api::new(project, place, columns)?),
         From::Postgresql(place) => Box::new(postgresql::Postgresql::new(project, place, columns)?),
     })
 }
