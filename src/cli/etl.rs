@@ -298,7 +298,7 @@ fn notes_in_words(summary: &RunSummary) -> String {
     for job in &summary.jobs {
         for source in &job.sources {
             let of = format!("{}.{}", job.job, source.source);
-            notes.extend(source.counts.drift.iter().map(|drift| format!("{of}: {drift}\n")));
+            notes.extend(source.counts.told.iter().map(|told| format!("{of}: {told}\n")));
             for ((column, rule), values) in &source.counts.nulled {
                 let values = table::count(*values);
                 notes += &format!("{of}: {values} values of `{column}` became NULL ({rule})\n");

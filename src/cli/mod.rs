@@ -22,6 +22,7 @@ mod prompt;
 mod query;
 mod releases;
 mod schedules;
+mod schema;
 mod serve;
 mod sql;
 mod statements;
@@ -79,6 +80,7 @@ enum Command {
     Backup(backup::Args),
     Restore(backup::RestoreArgs),
     Schedules(schedules::Args),
+    Schema(schema::Args),
     Serve(serve::Args),
 }
 
@@ -118,6 +120,7 @@ impl Command {
             Self::Vacuum(args) => vacuum::run(&project, &args).await,
             Self::Backup(args) => backup::run(&project, args).await,
             Self::Restore(args) => backup::restore(&project, args).await,
+            Self::Schema(_) => schema::run(),
             Self::Schedules(_) => schedules::run(&project).await,
             Self::Serve(args) => serve::run(&project, args).await,
         }

@@ -14,12 +14,12 @@ pub use allowance::Allowance;
 pub use contract::{Contract, OnDrift};
 pub use matching::MatchLoad;
 pub use place::{
-    ApiPlace, ByCursor, ByOffset, ByPage, ByUrl, CsvPlace, ExcelPlace, FilePlace, From, JsonPlace,
-    MysqlPlace, Paging, PostgresqlPlace, SqlitePlace, Tls,
+    ApiPlace, ByCursor, ByOffset, ByPage, ByUrl, CsvPlace, ExcelPlace, FilePlace, FlightSqlPlace,
+    From, JsonPlace, MysqlPlace, Paging, PostgresqlPlace, SqlitePlace, Tls,
 };
 pub use rules::{
-    Derived, Extraction, MoneyPart, MoneyRule, PersonNameFormat, PhoneFormat, Priority,
-    Replacement, RowCheck, Survivor,
+    Derived, Extraction, MoneyPart, MoneyRule, PersonNameFormat, PhoneFormat, Priority, Reference,
+    Replacement, RowCheck, Survivor, Unlisted,
 };
 pub use secret::{Secret, Setting};
 pub use strategy::{Changes, Snapshot, Strategy, Watermark};
@@ -146,6 +146,8 @@ pub enum Rule {
     NullIf(Vec<String>),
     /// Replaces codes by others (compared without case); a value not listed stays.
     Map(BTreeMap<String, String>),
+    /// Replaces codes by what a file says they stand for.
+    MapFrom(Reference),
     /// Only these values (after earlier rules) are right.
     OneOf(Vec<String>),
     /// NULL is wrong.

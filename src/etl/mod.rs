@@ -28,6 +28,7 @@ pub mod profile;
 pub mod progress;
 pub(crate) mod quality;
 pub mod quarantine;
+mod references;
 pub mod replay;
 mod rows;
 pub mod run;

@@ -75,14 +75,18 @@ fn path(from: &From) -> Option<&str> {
         From::Excel(place) => Some(&place.path),
         From::JsonLines(place) | From::Parquet(place) => Some(&place.path),
         From::Json(place) => Some(&place.path),
-        From::Sqlite(_) | From::Postgresql(_) | From::Mysql(_) | From::Api(_) => None,
+        From::Sqlite(_)
+        | From::Postgresql(_)
+        | From::Mysql(_)
+        | From::Api(_)
+        | From::FlightSql(_) => None,
     }
 }
 
 fn kind(job: &Job, from: &From) -> Result<Kind> {
     match from {
-        From::Csv(place) if place.encoding.eq_ignore_ascii_case("utf-8") => {
-            Ok(Kind::Csv { delimiter: place.delimiter })
+        From::Csv(place) if is_utf8(&place.encoding) => {
+            Ok(Kind::Csv { delimiter: place.delimiter.unwrap_or(',') })
         }
         From::Csv(place) => Err(Error::unsupported(format!(
             "the job `{}` reads the file as {}, and templates are UTF-8",
@@ -94,6 +98,10 @@ fn kind(job: &Job, from: &From) -> Result<Kind> {
         _ => Err(Error::unsupported("files of this kind are not filled in by hand")
             .hint("templates are for `csv` and `excel`")),
     }
+}
+
+fn is_utf8(encoding: &str) -> bool {
+    ["utf-8", "detect"].iter().any(|name| encoding.eq_ignore_ascii_case(name))
 }
 
 fn column(column: &SourceColumn) -> TemplateColumn {

@@ -3,13 +3,16 @@
 mod api;
 mod buckets;
 mod conformance;
+mod corners;
 mod csv;
+mod flight;
 mod formats;
 mod http;
 mod json;
 mod mysql;
 mod packed;
 mod postgresql;
+mod references;
 mod retail;
 mod servers;
 mod speed;
@@ -39,6 +42,7 @@ pub(crate) struct Project {
     mysql: OnceLock<mysql::Database>,
     web: OnceLock<web::Web>,
     s3: OnceLock<buckets::S3>,
+    flight: OnceLock<flight::Flight>,
 }
 
 /// What came of an extraction.
@@ -54,8 +58,8 @@ impl Project {
         let clock = Arc::new(FixedClock(Utc.with_ymd_and_hms(2025, 1, 1, 0, 0, 0).unwrap()));
         let warehouse = Warehouse::open(&folder.path().join("warehouse"), clock).await.unwrap();
         let (postgresql, mysql) = (OnceLock::new(), OnceLock::new());
-        let (web, s3) = (OnceLock::new(), OnceLock::new());
-        Self { folder, warehouse, postgresql, mysql, web, s3 }
+        let (web, s3, flight) = (OnceLock::new(), OnceLock::new(), OnceLock::new());
+        Self { folder, warehouse, postgresql, mysql, web, s3, flight }
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -94,6 +98,11 @@ impl Project {
     /// The project's bucket in an S3 server.
     pub(crate) fn s3(&self) -> &buckets::S3 {
         self.s3.get_or_init(buckets::S3::new)
+    }
+
+    /// A Flight SQL server of the project's own.
+    pub(crate) fn flight(&self) -> &flight::Flight {
+        self.flight.get_or_init(flight::Flight::new)
     }
 
     pub(crate) fn write(&self, name: &str, bytes: impl AsRef<[u8]>) {

@@ -20,6 +20,7 @@ mod extract;
 mod fill;
 mod fold;
 mod map;
+mod map_from;
 mod matches;
 mod money;
 mod nfkc;
@@ -80,6 +81,7 @@ fn compile(rule: &Rule) -> Result<Option<Box<dyn Clean>>> {
         Rule::Nfkc => Box::new(nfkc::Nfkc),
         Rule::NullIf(tokens) => Box::new(null_if::NullIf::new(tokens)),
         Rule::Map(codes) => Box::new(map::Map::new(codes)?),
+        Rule::MapFrom(reference) => Box::new(map_from::MapFrom::new(reference)),
         Rule::OneOf(values) => Box::new(one_of::OneOf::new(values)?),
         Rule::Required => Box::new(required::Required),
         Rule::Fill(text) => Box::new(fill::Fill(text.clone())),

@@ -40,8 +40,8 @@ pub struct Counts {
     pub duplicates: u64,
     /// Bad values made NULL (`on_error: null`), by column and rule; their rows stayed.
     pub nulled: BTreeMap<(String, String), u64>,
-    /// What is not as the source's contract says, in words.
-    pub drift: BTreeSet<String>,
+    /// What a person should know of the source: what is not as its contract says, what was detected.
+    pub told: BTreeSet<String>,
 }
 
 /// What was read.
@@ -78,7 +78,7 @@ pub(super) struct Reader {
     origin: Origin,
     on_progress: super::OnProgress,
     keep_refused: bool,
-    drift: Mutex<BTreeSet<String>>,
+    told: Mutex<BTreeSet<String>>,
 }
 
 impl Reader {
@@ -96,10 +96,10 @@ impl Reader {
         let watermark = spec.strategy.watermark();
         let marks = watermark.map(|mark| Marks::new(&mark, &spec.columns)).transpose()?;
         let (spec, inputs, keep_refused) = (spec.clone(), inputs.to_vec(), false);
-        let drift = Mutex::default();
+        let told = Mutex::default();
         Ok(Self {
             spec,
-            drift,
+            told,
             source,
             inputs,
             cleaner,
@@ -144,12 +144,12 @@ impl Reader {
         let inputs = self.each(|part| {
             let bytes = part.bytes_read;
             let (batch, rejects) = self.count(part, losers.as_mut(), &mut read)?;
-            self.tell(read.counts.read, bytes);
+            self.progress(read.counts.read, bytes);
             output(batch, rejects)
         })?;
         read.inputs = inputs;
-        read.counts.drift =
-            std::mem::take(&mut *self.drift.lock().unwrap_or_else(PoisonError::into_inner));
+        read.counts.told =
+            std::mem::take(&mut *self.told.lock().unwrap_or_else(PoisonError::into_inner));
         match expected {
             Some(expected) if expected != read.inputs => Err(changed(&self.origin.source)),
             _ => Ok(read),
@@ -185,6 +185,10 @@ impl Reader {
                             broken = self.compare(found, &have)?;
                             Ok(())
                         }
+                        Piece::Told(words) => {
+                            self.tell([words]);
+                            Ok(())
+                        }
                         piece => give((piece, before, broken.clone())),
                     })?);
                 }
@@ -201,10 +205,14 @@ impl Reader {
         )
     }
 
+    fn tell(&self, words: impl IntoIterator<Item = String>) {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner).extend(words);
+    }
+
     /// Compares an input with the contract: why its rows go to quarantine, if they do.
     fn compare(&self, found: &Found, have: &[String]) -> Result<Option<Arc<str>>> {
         let drift = contract::compare(&self.spec, &found.input.name, have)?;
-        self.drift.lock().unwrap_or_else(PoisonError::into_inner).extend(drift.told);
+        self.tell(drift.told);
         Ok(drift.broken.map(Arc::from))
     }
 
@@ -252,7 +260,7 @@ impl Reader {
         Ok((kept, rejects))
     }
 
-    fn tell(&self, rows: u64, bytes: u64) {
+    fn progress(&self, rows: u64, bytes: u64) {
         let bytes_total = self.inputs.iter().map(|found| found.input.size_bytes).sum();
         (self.on_progress)(Progress { rows, bytes, bytes_total });
     }

@@ -26,6 +26,8 @@ pub enum From {
     Postgresql(PostgresqlPlace),
     /// A table or query of a MySQL or MariaDB database.
     Mysql(MysqlPlace),
+    /// A table or query of another Flight SQL server.
+    FlightSql(FlightSqlPlace),
     /// A JSON API over HTTP.
     Api(ApiPlace),
 }
@@ -36,12 +38,13 @@ pub enum From {
 pub struct CsvPlace {
     /// Path, with `*` for several.
     pub path: String,
-    /// The encoding's name (`utf-8`, `gb18030`, `windows-1252` ...); a BOM wins.
+    /// The encoding's name (`utf-8`, `gb18030`, `windows-1252` ...), or `detect`; a BOM wins.
     #[serde(default = "utf8")]
     pub encoding: String,
-    /// The field separator.
-    #[serde(default = "comma")]
-    pub delimiter: char,
+    /// What stands between cells; the one of `,`, `;`, tab and `|` under which most of the columns are
+    /// found where left out.
+    #[serde(default)]
+    pub delimiter: Option<char>,
     /// How a path that is a URL is reached.
     #[serde(default)]
     pub access: Option<Access>,
@@ -152,6 +155,35 @@ pub struct MysqlPlace {
     pub query: Option<String>,
 }
 
+/// A table or query of a Flight SQL server, Starhouse or another.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FlightSqlPlace {
+    /// The server: `grpc://host:port`.
+    pub url: Setting,
+    /// The user, where a password is asked for.
+    #[serde(default)]
+    pub user: Option<Setting>,
+    /// The user's password.
+    #[serde(default)]
+    pub password: Option<Secret>,
+    /// A token, in place of user and password.
+    #[serde(default)]
+    pub token: Option<Secret>,
+    /// Whether the connection is encrypted; left out, it is unless the server is on this machine.
+    #[serde(default)]
+    pub tls: Option<Tls>,
+    /// The certificates (PEM) that the server's must go back to; the system's where left out.
+    #[serde(default)]
+    pub ca: Option<String>,
+    /// The table or view to read whole (`warehouse.dim_store`), or
+    #[serde(default)]
+    pub table: Option<String>,
+    /// the query to run.
+    #[serde(default)]
+    pub query: Option<String>,
+}
+
 /// An API that answers with JSON, in pages.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -251,10 +283,6 @@ impl Tls {
 
 fn utf8() -> String {
     "utf-8".to_owned()
-}
-
-fn comma() -> char {
-    ','
 }
 
 fn one() -> u32 {

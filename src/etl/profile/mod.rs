@@ -58,7 +58,7 @@ pub fn profile(project: &Path, source: &SourceSpec) -> Result<Profile> {
     let (mut rows, mut unreadable) = (0, None);
     for input in &inputs {
         opened.read(input, &mut |piece| {
-            if let Piece::Headings(_) = piece {
+            if let Piece::Headings(_) | Piece::Told(_) = piece {
                 return Ok(());
             }
             let batch = piece.batch()?;

@@ -128,7 +128,15 @@ fn csv(file: &Path, path: &str) -> Result<(From, Vec<String>)> {
         .headers()
         .map_err(|error| Error::data("the file has no headings").caused_by(error))?;
     let headings = headings.iter().map(str::to_owned).collect();
-    Ok((From::Csv(CsvPlace { path: path.to_owned(), encoding, delimiter, access: None }), headings))
+    Ok((
+        From::Csv(CsvPlace {
+            path: path.to_owned(),
+            encoding,
+            delimiter: Some(delimiter),
+            access: None,
+        }),
+        headings,
+    ))
 }
 
 fn json_lines(file: &Path, path: &str) -> Result<(From, Vec<String>)> {

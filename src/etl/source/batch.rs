@@ -34,6 +34,8 @@ pub(crate) enum Piece {
     Work(Box<dyn FnOnce() -> Result<RawBatch> + Send>),
     /// No rows, but the names of the columns that the input has.
     Headings(Vec<String>),
+    /// No rows, but what a person should know of the input.
+    Told(String),
 }
 
 impl From<RawBatch> for Piece {
@@ -51,7 +53,7 @@ impl Piece {
         match self {
             Self::Batch(batch) => Ok(batch),
             Self::Work(work) => work(),
-            Self::Headings(_) => Err(Error::internal("headings are no rows")),
+            Self::Headings(_) | Self::Told(_) => Err(Error::internal("words are no rows")),
         }
     }
 
@@ -62,7 +64,7 @@ impl Piece {
             Self::Work(work) => {
                 Self::Work(Box::new(move || Ok(RawBatch { bytes_read, ..work()? })))
             }
-            Self::Headings(names) => Self::Headings(names),
+            words => words,
         }
     }
 }

@@ -12,10 +12,14 @@
 //! # How do I add a source?
 //!
 //! 1. Add its place to [`crate::etl::job::From`].
-//! 2. Copy `json_lines.rs`, the smallest: it finds its files with [`Files`](files::Files), is a
-//!    [`TextFormat`](text::TextFormat) (what is no text is a [`Source`] by itself), turns each row into cells with a [`BatchBuilder`], and says which rows it could not read.
+//! 2. Copy `json_lines.rs`, the smallest: it finds its files with [`Files`](files::Files), wherever
+//!    they lie, is a [`TextFormat`](text::TextFormat) (what is no text is a [`Source`] by itself),
+//!    turns each row into cells with a [`BatchBuilder`], and says which rows it could not read, and
+//!    which columns there were. One that has rows come over a network keeps them in a
+//!    [`Spool`](spool::Spool) first, as `api` does, and waits with a [`Waiter`](alive::Waiter).
 //! 3. Add it to [`open`] below, and to the conformance suite in `tests/it/extract/conformance.rs`,
 //!    which every source passes.
+//! 4. `STARHOUSE_WRITE_REFERENCE=1 cargo test --test job_reference` writes what people read of it.
 
 mod alive;
 mod api;
@@ -23,6 +27,7 @@ mod batch;
 mod csv;
 mod excel;
 mod files;
+mod flight_sql;
 mod headings;
 mod http;
 mod json;
@@ -36,6 +41,7 @@ mod postgresql;
 mod spool;
 mod sqlite;
 mod text;
+mod tls;
 
 pub(crate) use alive::Alive;
 pub(crate) use batch::{Cells, Piece, Position, RawBatch};
@@ -99,7 +105,7 @@ pub(crate) trait Source: Send + Sync {
     /// # Errors
     /// User where the source cannot tell which rows those are.
     fn since(&mut self, _bound: Bound) -> Result<()> {
-        Err(Error::user("`watermark` goes with databases that have a server")
+        Err(Error::user("`watermark` goes with databases and APIs")
             .hint("files that come one after the other have `strategy: new_files`"))
     }
 
@@ -121,6 +127,7 @@ pub(crate) fn open(project: &Path, spec: &SourceSpec) -> Result<Box<dyn Source>>
         From::Excel(place) => Box::new(excel::Excel::new(project, place, columns)?),
         From::Sqlite(place) => Box::new(sqlite::Sqlite::new(project, place, columns)?),
         From::Mysql(place) => Box::new(mysql::Mysql::new(project, place, columns)?),
+        From::FlightSql(place) => Box::new(flight_sql::FlightSql::new(project, place, columns)?),
         From::Api(place) => Box::new(api::Api::new(project, place, columns)?),
         From::Postgresql(place) => Box::new(postgresql::Postgresql::new(project, place, columns)?),
     })

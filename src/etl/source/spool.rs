@@ -80,6 +80,17 @@ impl Spool {
     }
 }
 
+impl Write for Spool {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        Spool::write(self, bytes).map_err(std::io::Error::other)?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.file.flush()
+    }
+}
+
 fn full(error: std::io::Error) -> Error {
     Error::new(ErrorKind::Unavailable, "cannot keep what was fetched in a temporary file")
         .with("folder", std::env::temp_dir().display())

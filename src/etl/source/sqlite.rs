@@ -8,7 +8,7 @@
 use super::files::{Files, hexadecimal};
 use super::headings::Wanted;
 use super::{
-    Alive, BatchBuilder, Found, Piece, Position, Sink, Source, Unreadable, headings, lines,
+    Alive, BatchBuilder, Bound, Found, Piece, Position, Sink, Source, Unreadable, headings, lines,
     number_text, shortest_text,
 };
 use crate::error::{Error, ErrorKind, Result, did_you_mean};
@@ -28,6 +28,9 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 /// Rows looked at before the caller hears that all is well.
 const ROWS_A_SIGN: u64 = 8_192;
 
+/// What days and moments begin with.
+const DAY: &str = "[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]*";
+
 /// A table or query.
 pub(super) struct Sqlite {
     files: Files,
@@ -35,6 +38,7 @@ pub(super) struct Sqlite {
     name: String,
     content: Content,
     columns: Wanted,
+    since: Option<Bound>,
 }
 
 enum Content {
@@ -63,6 +67,7 @@ impl Sqlite {
             ),
             content,
             columns,
+            since: None,
         })
     }
 
@@ -86,6 +91,31 @@ impl Sqlite {
         }
     }
 
+    /// The condition that a row is new, or that nobody can tell; none where all are wanted.
+    ///
+    /// A value of SQLite has a type of its own, and days and moments are text in whatever form:
+    /// those that begin with a day like 2024-12-31 are compared, any other is read each time.
+    fn filter(&self) -> Option<String> {
+        let Some(Bound { heading, at_least: Some(value) }) = &self.since else { return None };
+        let name = format!("\"{}\"", heading.trim().replace('"', "\"\""));
+        let column = self.columns.iter().find(|column| headings::heading(column) == heading);
+        // the bound is ours: digits, signs, `T` and `Z`
+        Some(match column.map(|column| column.ty) {
+            Some(ColumnType::Date | ColumnType::Timestamp) => {
+                let moment = |of: &str| format!("strftime('%Y-%m-%d %H:%M:%f', {of})");
+                let (is, at_least) = (moment(&name), moment(&format!("'{value}'")));
+                let day = format!("substr({name}, 1, 10)");
+                format!(
+                    "{name} IS NULL OR {name} NOT GLOB '{DAY}' OR {is} IS NULL \
+                     OR date({day}) <> {day} OR {is} >= {at_least}"
+                )
+            }
+            _ => format!(
+                "{name} IS NULL OR typeof({name}) NOT IN ('integer', 'real') OR {name} >= {value}"
+            ),
+        })
+    }
+
     /// Gives the columns' names to `begin`, then every row's number and wanted cells to `each`.
     fn scan(
         &self,
@@ -94,6 +124,13 @@ impl Sqlite {
     ) -> Result<()> {
         let connection = self.connect()?;
         let sql = self.sql(&connection)?;
+        let sql = match self.filter() {
+            Some(filter) => {
+                let inner = sql.trim_end().trim_end_matches(';');
+                format!("SELECT * FROM (\n{inner}\n) WHERE {filter}")
+            }
+            None => sql,
+        };
         let mut statement = connection.prepare(&sql).map_err(query_error)?;
         if !statement.readonly() {
             return Err(Error::user("the query of a source only reads"));
@@ -147,6 +184,11 @@ impl Source for Sqlite {
             give(batch.take(checksum.size_bytes).into())?;
         }
         Ok(checksum.input(&self.name))
+    }
+
+    fn since(&mut self, bound: Bound) -> Result<()> {
+        self.since = Some(bound);
+        Ok(())
     }
 }
 

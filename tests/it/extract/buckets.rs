@@ -103,7 +103,11 @@ impl S3 {
         let url = format!("http://127.0.0.1:{}/{}/{key}", self.server.port, self.bucket);
         apart(async || {
             let client = reqwest::Client::builder().no_proxy().build().unwrap();
-            let sent = client.put(url).body(body).send().await;
+            // who overwrites must be somebody; the signature is not looked at
+            let signed = "AWS4-HMAC-SHA256 Credential=us/20250101/us-east-1/s3/aws4_request, \
+                          SignedHeaders=host, Signature=00";
+            let put = client.put(url).header("authorization", signed);
+            let sent = put.body(body).send().await;
             let answer = sent.map_err(|error| format!("{error:?}"))?;
             match answer.status().is_success() {
                 true => Ok(()),

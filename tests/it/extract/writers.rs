@@ -28,6 +28,7 @@ pub(crate) enum Format {
     /// In buckets, of a server of the test's own and of `moto`.
     GsJson,
     S3Csv,
+    FlightSql,
 }
 
 impl Format {
@@ -38,6 +39,7 @@ impl Format {
                 project.web().url(self.file())
             }
             Self::GsJson => format!("gs://bucket/{}", self.file()),
+            Self::FlightSql => project.flight().name(),
             Self::S3Csv => format!("s3://{}/{}", project.s3().bucket, self.file()),
             _ => self.file().to_owned(),
         }
@@ -61,12 +63,14 @@ impl Format {
             Self::HttpExcel => "t.xlsx",
             Self::Api => "api/t.rows",
             Self::GsJson => "t.json",
+            Self::FlightSql => "",
         }
     }
 
     /// The file of the project that it is, or that a server of the test's gives out.
     pub(crate) fn path(self, project: &Project) -> Option<PathBuf> {
-        let is_file = !matches!(self, Self::Postgresql | Self::Mysql | Self::S3Csv);
+        let is_file =
+            !matches!(self, Self::Postgresql | Self::Mysql | Self::S3Csv | Self::FlightSql);
         is_file.then(|| project.path().join(self.file()))
     }
 
@@ -102,6 +106,7 @@ impl Format {
                 let path = "gs://bucket/t.*";
                 return format!("{{json: {{path: '{path}', at: data.rows, access: {access}}}}}");
             }
+            Self::FlightSql => return project.flight().from("table: sandbox.t"),
             Self::S3Csv => {
                 let access = project.s3().access();
                 return format!("{{csv: {{path: '{}', access: {access}}}}}", self.name(project));
@@ -168,6 +173,7 @@ impl Format {
                 }
                 transaction.commit().unwrap();
             }
+            Self::FlightSql => project.flight().write(headings, rows),
             Self::Postgresql => project.postgresql().write(headings, rows),
             Self::Mysql => project.mysql().write(headings, rows),
         }
