@@ -89,6 +89,10 @@
 //!   `etl/load/closure.rs`, asked in `query/linked.rs`; `docs/many-to-many.md` is what users read of it.
 //! * *a source*: a file in `etl/source/`, which says how, and a variant of [`etl::job::From`].
 //! * *a secret*: [`etl::job::Secret`].
+//! * *a place that files are fetched from*: a file in `etl/source/files/`; who is let in there, and
+//!   how patiently: [`etl::job::Access`].
+//! * *what a source may do that was not agreed on*: [`etl::job::Contract`], compared in
+//!   `etl/contract.rs`.
 //! * *a cleaning rule*: a file in `etl/clean/` and a variant of [`etl::job::Rule`].
 //! * *tables that users write* (`CREATE TABLE sandbox.x`, ingestion): [`etl::sandbox`].
 //! * *how records of one person are found*: [`etl::matching`], which has a map of its own; a way of

@@ -23,6 +23,7 @@ mod prompt;
 mod query;
 mod releases;
 mod schedules;
+mod schema;
 mod serve;
 mod sql;
 mod statements;
@@ -81,6 +82,7 @@ enum Command {
     Backup(backup::Args),
     Restore(backup::RestoreArgs),
     Schedules(schedules::Args),
+    Schema(schema::Args),
     Serve(serve::Args),
 }
 
@@ -121,6 +123,7 @@ impl Command {
             Self::Erase(args) => erase::run(&project, args).await,
             Self::Backup(args) => backup::run(&project, args).await,
             Self::Restore(args) => backup::restore(&project, args).await,
+            Self::Schema(_) => schema::run(),
             Self::Schedules(_) => schedules::run(&project).await,
             Self::Serve(args) => serve::run(&project, args).await,
         }

@@ -25,7 +25,8 @@ pub use reader::{Counts, Progress};
 use crate::error::{Error, ErrorKind, Result};
 use crate::etl::job::{SourceSpec, Strategy};
 use crate::etl::quarantine::{Origin, RejectSummary, fingerprint};
-use crate::etl::source::{self, Found, Source};
+use crate::etl::references;
+use crate::etl::source::{self, Alive, Found, Source};
 use crate::model::Column;
 use crate::store::{Input, Load, Reject, Rows, TableState, Warehouse};
 use arrow::record_batch::RecordBatch;
@@ -53,6 +54,8 @@ pub struct Plan {
     found: Vec<Found>,
     unread: Vec<Found>,
     before: Option<Vec<Input>>,
+    /// The files that values are looked up in.
+    references: Vec<Input>,
     /// How far published runs have read.
     cursor: Option<String>,
     anew: bool,
@@ -108,26 +111,36 @@ pub async fn plan_from(
     let cursor = cursor.map(str::to_owned);
     let (project, spec) = (project.to_owned(), spec.clone());
     let before = before.map(<[Input]>::to_vec);
-    let planned =
-        tokio::task::spawn_blocking(move || plan_blocking(&project, spec, before, cursor));
-    planned.await.map_err(stopped)?
+    // Who waits no longer drops this, and whoever looks meanwhile hears of it.
+    let waiting = Arc::new(());
+    let awaited = Arc::downgrade(&waiting);
+    let mut alive = move || awaited.upgrade().map(drop).ok_or_else(cancelled);
+    let planned = tokio::task::spawn_blocking(move || {
+        plan_blocking(&project, spec, before, cursor, &mut alive)
+    });
+    let planned = planned.await.map_err(stopped)?;
+    drop(waiting);
+    planned
 }
 
 fn plan_blocking(
     project: &Path,
-    spec: SourceSpec,
+    mut spec: SourceSpec,
     before: Option<Vec<Input>>,
     cursor: Option<String>,
+    alive: &mut Alive<'_>,
 ) -> Result<Plan> {
     if let Some((_, fault)) = faults(project, &spec).into_iter().next() {
         return Err(fault.with("source", &spec.name));
     }
+    let references = references::read(project, &mut spec);
+    let references = references.map_err(|error| error.with("source", &spec.name))?;
     let place = |error: Error| error.with("source", &spec.name);
     let source = source::open(project, &spec)
         .and_then(|source| start(source, &spec, cursor.as_deref()))
         .map_err(place)?;
     let source: Arc<dyn Source> = Arc::from(source);
-    let found = source.inputs().map_err(place)?;
+    let found = source.inputs(alive).map_err(place)?;
     if found.is_empty() && !spec.optional {
         let nothing = source.nothing_found();
         return Err(place(nothing));
@@ -138,7 +151,7 @@ fn plan_blocking(
     };
     let unread = found.iter().filter(is_new).cloned().collect();
     let (anew, keep_refused) = (false, false);
-    Ok(Plan { spec, source, found, unread, before, cursor, anew, keep_refused })
+    Ok(Plan { spec, source, found, unread, before, references, cursor, anew, keep_refused })
 }
 
 impl Plan {
@@ -161,7 +174,8 @@ impl Plan {
         match self.spec.strategy {
             Strategy::NewFiles => self.unread.is_empty(),
             _ => {
-                let now: HashSet<_> = self.found.iter().map(|found| key(&found.input)).collect();
+                let found = self.found.iter().map(|found| &found.input);
+                let now: HashSet<_> = found.chain(&self.references).map(key).collect();
                 now == before.iter().map(key).collect()
             }
         }
@@ -169,8 +183,11 @@ impl Plan {
 
     /// How many inputs that are to be read anew are not there any more.
     pub fn gone(&self) -> usize {
-        let is_gone =
-            |input: &&Input| !self.found.iter().any(|found| found.input.name == input.name);
+        let is_there = |input: &Input| {
+            let found = self.found.iter().map(|found| &found.input);
+            found.chain(&self.references).any(|found| found.name == input.name)
+        };
+        let is_gone = |input: &&Input| !is_there(input);
         let before = self.before.iter().flatten();
         if self.anew && self.spec.strategy == Strategy::NewFiles {
             before.filter(is_gone).count()
@@ -195,6 +212,7 @@ impl Plan {
             Strategy::NewFiles => self.before.clone().unwrap_or_default(),
             _ => Vec::new(),
         };
+        let read: Vec<Input> = read.into_iter().chain(self.references.iter().cloned()).collect();
         // a file with new content takes the place of its old self
         inputs.retain(|input| read.iter().all(|other| other.name != input.name));
         inputs.extend(read);

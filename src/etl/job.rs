@@ -1,22 +1,27 @@
 //! A job as people write it: where rows come from, how they are cleaned, what becomes of them.
 
+mod access;
 mod allowance;
 mod attempts;
+mod contract;
 pub mod matching;
 mod place;
 mod rules;
 mod secret;
 mod strategy;
 
+pub use access::{Access, AzAccess, Basic, GsAccess, HttpAccess, S3Access};
 pub use allowance::Allowance;
 pub use attempts::Attempts;
+pub use contract::{Contract, OnDrift};
 pub use matching::MatchLoad;
 pub use place::{
-    CsvPlace, ExcelPlace, FilePlace, From, JsonPlace, MysqlPlace, PostgresqlPlace, SqlitePlace, Tls,
+    ApiPlace, ByCursor, ByOffset, ByPage, ByUrl, CsvPlace, ExcelPlace, FilePlace, FlightSqlPlace,
+    From, JsonPlace, MysqlPlace, Paging, PostgresqlPlace, SqlitePlace, Tls,
 };
 pub use rules::{
-    Derived, Extraction, MoneyPart, MoneyRule, PersonNameFormat, PhoneFormat, Priority,
-    Replacement, RowCheck, Survivor,
+    Derived, Extraction, MoneyPart, MoneyRule, PersonNameFormat, PhoneFormat, Priority, Reference,
+    Replacement, RowCheck, Survivor, Unlisted,
 };
 pub use secret::{Secret, Setting};
 pub use strategy::{Changes, Snapshot, Strategy, Watermark};
@@ -75,6 +80,9 @@ pub struct SourceSpec {
     /// Which of the place's content is read.
     #[serde(default)]
     pub strategy: Strategy,
+    /// What the source may do that was not agreed on, and what happens then.
+    #[serde(default)]
+    pub contract: Option<Contract>,
     /// Whether a place that holds nothing yet is an error.
     #[serde(default)]
     pub optional: bool,
@@ -150,6 +158,8 @@ pub enum Rule {
     NullIf(Vec<String>),
     /// Replaces codes by others (compared without case); a value not listed stays.
     Map(BTreeMap<String, String>),
+    /// Replaces codes by what a file says they stand for.
+    MapFrom(Reference),
     /// Only these values (after earlier rules) are right.
     OneOf(Vec<String>),
     /// NULL is wrong.

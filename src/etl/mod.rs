@@ -14,6 +14,7 @@
 mod clean;
 mod columns;
 pub mod compact;
+mod contract;
 mod deduplicate;
 pub mod erase;
 pub mod extract;
@@ -29,6 +30,7 @@ pub mod profile;
 pub mod progress;
 pub(crate) mod quality;
 pub mod quarantine;
+mod references;
 pub mod replay;
 mod rows;
 pub mod run;

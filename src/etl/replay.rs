@@ -61,9 +61,11 @@ impl Replay {
         }
         let mut source = found.clone();
         match &mut source.from {
-            From::Csv(place) => file.clone_into(&mut place.path),
-            From::JsonLines(place) | From::Parquet(place) => file.clone_into(&mut place.path),
-            From::Excel(place) => file.clone_into(&mut place.path),
+            From::Csv(place) => (place.path, place.access) = (file.to_owned(), None),
+            From::JsonLines(place) | From::Parquet(place) => {
+                (place.path, place.access) = (file.to_owned(), None);
+            }
+            From::Excel(place) => (place.path, place.access) = (file.to_owned(), None),
             _ => return Err(place(Error::user("only rows of files re-enter from a file"))),
         }
         Ok(Self { job: job.job.clone(), source })

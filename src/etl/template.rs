@@ -2,7 +2,7 @@
 
 use super::job::{Case, From, Job, Rule, SourceColumn};
 use super::jobs::Jobs;
-use super::source::fits;
+use super::source::lies_at;
 use crate::error::{Error, Result, did_you_mean};
 use crate::model::ColumnType;
 use chrono::NaiveDate;
@@ -56,7 +56,7 @@ pub struct TemplateColumn {
 pub fn find(jobs: &Jobs, file: &str) -> Result<Template> {
     let sources = || jobs.iter().flat_map(|job| job.sources.iter().map(move |s| (job, s)));
     let paths = || sources().filter_map(|(_, source)| path(&source.from));
-    let found = sources().find(|(_, source)| path(&source.from).is_some_and(|p| is_at(p, file)));
+    let found = sources().find(|(_, source)| path(&source.from).is_some_and(|p| lies_at(p, file)));
     let Some((job, source)) = found else {
         let near = did_you_mean(file, paths());
         let near = near.map(|near| format!("did you mean `{near}`? ")).unwrap_or_default();
@@ -75,21 +75,18 @@ fn path(from: &From) -> Option<&str> {
         From::Excel(place) => Some(&place.path),
         From::JsonLines(place) | From::Parquet(place) => Some(&place.path),
         From::Json(place) => Some(&place.path),
-        From::Sqlite(_) | From::Postgresql(_) | From::Mysql(_) => None,
+        From::Sqlite(_)
+        | From::Postgresql(_)
+        | From::Mysql(_)
+        | From::Api(_)
+        | From::FlightSql(_) => None,
     }
-}
-
-/// Whether a file lies where a path with `*` looks, part by part.
-fn is_at(pattern: &str, file: &str) -> bool {
-    let (patterns, parts) = (pattern.split('/'), file.split('/'));
-    pattern.split('/').count() == file.split('/').count()
-        && patterns.zip(parts).all(|(pattern, part)| fits(pattern, part))
 }
 
 fn kind(job: &Job, from: &From) -> Result<Kind> {
     match from {
-        From::Csv(place) if place.encoding.eq_ignore_ascii_case("utf-8") => {
-            Ok(Kind::Csv { delimiter: place.delimiter })
+        From::Csv(place) if is_utf8(&place.encoding) => {
+            Ok(Kind::Csv { delimiter: place.delimiter.unwrap_or(',') })
         }
         From::Csv(place) => Err(Error::unsupported(format!(
             "the job `{}` reads the file as {}, and templates are UTF-8",
@@ -101,6 +98,10 @@ fn kind(job: &Job, from: &From) -> Result<Kind> {
         _ => Err(Error::unsupported("files of this kind are not filled in by hand")
             .hint("templates are for `csv` and `excel`")),
     }
+}
+
+fn is_utf8(encoding: &str) -> bool {
+    ["utf-8", "detect"].iter().any(|name| encoding.eq_ignore_ascii_case(name))
 }
 
 fn column(column: &SourceColumn) -> TemplateColumn {

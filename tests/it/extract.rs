@@ -1,17 +1,24 @@
 //! Extraction and cleaning: what is read, what is refused, and that no row is lost.
 
+mod api;
+mod buckets;
 mod conformance;
+mod corners;
 mod csv;
+mod flight;
 mod formats;
+mod http;
 mod json;
 mod mysql;
 mod packed;
 mod postgresql;
+mod references;
 mod retail;
 mod servers;
 mod speed;
 mod typed;
 mod watermark;
+mod web;
 mod writers;
 
 use arrow::array::RecordBatch;
@@ -33,6 +40,9 @@ pub(crate) struct Project {
     warehouse: Warehouse,
     postgresql: OnceLock<postgresql::Database>,
     mysql: OnceLock<mysql::Database>,
+    web: OnceLock<web::Web>,
+    s3: OnceLock<buckets::S3>,
+    flight: OnceLock<flight::Flight>,
 }
 
 /// What came of an extraction.
@@ -48,7 +58,8 @@ impl Project {
         let clock = Arc::new(FixedClock(Utc.with_ymd_and_hms(2025, 1, 1, 0, 0, 0).unwrap()));
         let warehouse = Warehouse::open(&folder.path().join("warehouse"), clock).await.unwrap();
         let (postgresql, mysql) = (OnceLock::new(), OnceLock::new());
-        Self { folder, warehouse, postgresql, mysql }
+        let (web, s3, flight) = (OnceLock::new(), OnceLock::new(), OnceLock::new());
+        Self { folder, warehouse, postgresql, mysql, web, s3, flight }
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -76,6 +87,22 @@ impl Project {
     /// The project's MariaDB database.
     pub(crate) fn mysql(&self) -> mysql::Database {
         self.mysql.get_or_init(|| mysql::Database::new(self.path())).clone()
+    }
+
+    /// A web server that gives the project's files out: as they are, in a bucket `bucket`, and those
+    /// in `api/` page by page.
+    pub(crate) fn web(&self) -> &web::Web {
+        self.web.get_or_init(|| buckets::serve(self.path().to_owned()))
+    }
+
+    /// The project's bucket in an S3 server.
+    pub(crate) fn s3(&self) -> &buckets::S3 {
+        self.s3.get_or_init(buckets::S3::new)
+    }
+
+    /// A Flight SQL server of the project's own.
+    pub(crate) fn flight(&self) -> &flight::Flight {
+        self.flight.get_or_init(flight::Flight::new)
     }
 
     pub(crate) fn write(&self, name: &str, bytes: impl AsRef<[u8]>) {

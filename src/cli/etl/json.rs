@@ -83,7 +83,7 @@ fn job(job: &JobSummary) -> Value {
 }
 
 fn source(source: &SourceSummary) -> Value {
-    let Counts { read, staged, rejected, duplicates, nulled } = &source.counts;
+    let Counts { read, staged, rejected, duplicates, nulled, told } = &source.counts;
     let nulled = nulled.iter().map(
         |((column, rule), values)| json!({ "column": column, "rule": rule, "values": values }),
     );
@@ -94,6 +94,7 @@ fn source(source: &SourceSummary) -> Value {
         "rejected": rejected,
         "duplicates": duplicates,
         "nulled": nulled.collect::<Vec<_>>(),
+        "told": told,
         "rejects": source.rejects.iter().map(reject).collect::<Vec<_>>(),
         "elapsed_ms": source.elapsed_ms,
     })

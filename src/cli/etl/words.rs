@@ -190,9 +190,10 @@ fn notes_in_words(summary: &RunSummary) -> String {
     let mut notes = String::new();
     for job in &summary.jobs {
         for source in &job.sources {
+            let of = format!("{}.{}", job.job, source.source);
+            notes.extend(source.counts.told.iter().map(|told| format!("{of}: {told}\n")));
             for ((column, rule), values) in &source.counts.nulled {
                 let values = table::count(*values);
-                let of = format!("{}.{}", job.job, source.source);
                 notes += &format!("{of}: {values} values of `{column}` became NULL ({rule})\n");
             }
         }

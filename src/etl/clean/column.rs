@@ -12,7 +12,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 /// The rule a value breaks that does not fit its type.
-const TYPE: &str = "type";
+pub(crate) const TYPE: &str = "type";
 
 /// A column's compiled rules.
 pub(crate) struct ColumnCleaner {
@@ -65,6 +65,11 @@ impl ColumnCleaner {
     /// What happens to a row with a bad value.
     pub(crate) fn on_error(&self) -> OnError {
         self.on_error
+    }
+
+    /// Whether a row may do without a value here.
+    pub(crate) fn may_be_null(&self) -> bool {
+        !self.required
     }
 
     /// Cleans a column of raw cells. Faulty values are NULL in the array.

@@ -20,6 +20,7 @@ mod extract;
 mod fill;
 mod fold;
 mod map;
+mod map_from;
 mod matches;
 mod money;
 mod nfkc;
@@ -36,10 +37,11 @@ mod row;
 mod trim;
 mod values;
 
-pub(crate) use column::ColumnCleaner;
+pub(crate) use column::{ColumnCleaner, TYPE};
 
 use crate::error::{Error, Result};
-use crate::etl::job::{Derived, OnError, RowCheck, Rule, SourceColumn, SourceSpec};
+use crate::etl::contract;
+use crate::etl::job::{Derived, OnDrift, OnError, RowCheck, Rule, SourceColumn, SourceSpec};
 use crate::etl::source::{Position, RawBatch};
 use arrow::array::{ArrayRef, BooleanArray};
 use arrow::compute::filter_record_batch;
@@ -79,6 +81,7 @@ fn compile(rule: &Rule) -> Result<Option<Box<dyn Clean>>> {
         Rule::Nfkc => Box::new(nfkc::Nfkc),
         Rule::NullIf(tokens) => Box::new(null_if::NullIf::new(tokens)),
         Rule::Map(codes) => Box::new(map::Map::new(codes)?),
+        Rule::MapFrom(reference) => Box::new(map_from::MapFrom::new(reference)),
         Rule::OneOf(values) => Box::new(one_of::OneOf::new(values)?),
         Rule::Required => Box::new(required::Required),
         Rule::Fill(text) => Box::new(fill::Fill(text.clone())),
@@ -108,6 +111,8 @@ pub(crate) struct Cleaner {
     rows: RowRules,
     /// The columns with those of the audit, where it is asked for.
     audited: Option<SchemaRef>,
+    /// Whether a value that does not fit its type becomes NULL, whatever the column says.
+    types_evolve: bool,
 }
 
 /// What became of a batch.
@@ -156,6 +161,8 @@ impl Cleaner {
     /// User where a rule is wrong; the error names the column.
     pub(crate) fn new(spec: &SourceSpec) -> Result<Self> {
         let mut cleaner = Self::compile(&spec.columns, &spec.derive, &spec.checks)?;
+        let types = spec.contract.as_ref().map(|contract| contract.types);
+        cleaner.types_evolve = types == Some(OnDrift::Evolve);
         if spec.audit {
             cleaner.audited = Some(audit::with_audit(cleaner.rows.schema())?);
         }
@@ -175,7 +182,7 @@ impl Cleaner {
         let read = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
         let columns = columns.iter().map(ColumnCleaner::new).collect::<Result<_>>()?;
         let rows = RowRules::new(&read, derive, checks)?;
-        Ok(Self { columns, read, rows, audited: None })
+        Ok(Self { columns, read, rows, audited: None, types_evolve: false })
     }
 
     /// The schema of cleaned batches.
@@ -183,20 +190,28 @@ impl Cleaner {
         self.audited.as_ref().unwrap_or_else(|| self.rows.schema())
     }
 
-    /// Cleans a batch.
+    /// Cleans a batch. Where its input breaks the contract, for that reason no row is right.
     ///
     /// # Errors
     /// User where a typed column can never become the declared type.
-    pub(crate) fn clean(&self, raw: &RawBatch) -> Result<Cleaned> {
+    pub(crate) fn clean(&self, raw: &RawBatch, broken: Option<&str>) -> Result<Cleaned> {
         let mut arrays: Vec<ArrayRef> = Vec::with_capacity(self.columns.len());
-        let mut first: BTreeMap<usize, (usize, Fault)> = BTreeMap::new();
+        let all = |reason: &str| {
+            let fault = |row| Fault { row, rule: contract::RULE, reason: reason.to_owned() };
+            (0..raw.rows).map(|row| (row, (NO_COLUMN, fault(row)))).collect()
+        };
+        let mut first: BTreeMap<usize, (usize, Fault)> = broken.map(all).unwrap_or_default();
         let mut nulled = BTreeMap::new();
         for (at, (column, cells)) in self.columns.iter().zip(&raw.columns).enumerate() {
             let (array, faults) =
                 column.clean(cells).map_err(|error| error.with("file", &raw.file))?;
             arrays.push(array);
             for fault in faults {
+                let evolves = self.types_evolve && fault.rule == column::TYPE;
                 match column.on_error() {
+                    _ if evolves && column.may_be_null() => {
+                        *nulled.entry((column.name().to_owned(), fault.rule)).or_insert(0) += 1;
+                    }
                     OnError::Null => {
                         *nulled.entry((column.name().to_owned(), fault.rule)).or_insert(0) += 1;
                     }
@@ -217,6 +232,9 @@ impl Cleaner {
             Some(schema) => audit::add(&batch, raw, self.columns.len(), schema)?,
             None => batch,
         };
+        if broken.is_some() {
+            nulled.clear();
+        }
         let (batch, refused_rows) = (keep(&batch, &first, false)?, keep(&batch, &first, true)?);
         Ok(Cleaned { batch, refused: self.refused(raw, first), refused_rows, nulled })
     }

@@ -3,6 +3,7 @@
 use super::watermark::Marks;
 use crate::error::{Error, Result};
 use crate::etl::clean::Cleaner;
+use crate::etl::contract;
 use crate::etl::deduplicate::Deduplicator;
 use crate::etl::job::{SourceSpec, Strategy};
 use crate::etl::source::{self, Source};
@@ -24,6 +25,8 @@ pub enum Part {
     Deduplicate,
     /// Which of the content is read.
     Strategy,
+    /// What was agreed with the source.
+    Contract,
 }
 
 /// Faults of a source's description that can be found without reading it: its place, its rules,
@@ -40,6 +43,7 @@ pub fn faults(project: &Path, spec: &SourceSpec) -> Vec<(Part, Error)> {
         }
         Err(fault) => faults.push((Part::From, fault)),
     }
+    faults.extend(contract::check(spec).err().map(|fault| (Part::Contract, fault)));
     for (place, column) in spec.columns.iter().enumerate() {
         if !names.insert(column.name.as_str()) {
             let message = format!("the source has two columns `{}`", column.name);

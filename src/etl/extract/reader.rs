@@ -4,16 +4,17 @@
 
 use super::watermark::Marks;
 use crate::error::{Error, ErrorKind, Result};
-use crate::etl::clean::{Cleaned, Cleaner};
+use crate::etl::clean::{Cleaned, Cleaner, TYPE};
+use crate::etl::contract;
 use crate::etl::deduplicate::{Deduplicator, Losers};
-use crate::etl::job::SourceSpec;
+use crate::etl::job::{OnDrift, SourceSpec};
 use crate::etl::parallel::in_order;
 use crate::etl::quarantine::{Origin, Tally};
 use crate::etl::source::{Found, Piece, Source};
 use crate::store::{Input, Reject};
 use arrow::record_batch::RecordBatch;
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// How far an extraction is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -39,6 +40,8 @@ pub struct Counts {
     pub duplicates: u64,
     /// Bad values made NULL (`on_error: null`), by column and rule; their rows stayed.
     pub nulled: BTreeMap<(String, String), u64>,
+    /// What a person should know of the source: what is not as its contract says, what was detected.
+    pub told: BTreeSet<String>,
 }
 
 /// What was read.
@@ -66,6 +69,7 @@ pub(super) type Output<'a> = dyn FnMut(RecordBatch, Vec<Reject>) -> Result<()> +
 
 /// Reads and cleans some inputs of a source.
 pub(super) struct Reader {
+    spec: SourceSpec,
     source: Arc<dyn Source>,
     inputs: Vec<Found>,
     cleaner: Cleaner,
@@ -74,6 +78,7 @@ pub(super) struct Reader {
     origin: Origin,
     on_progress: super::OnProgress,
     keep_refused: bool,
+    told: Mutex<BTreeSet<String>>,
 }
 
 impl Reader {
@@ -90,8 +95,20 @@ impl Reader {
             deduplicator.map(|spec| Deduplicator::new(&spec, cleaner.schema())).transpose()?;
         let watermark = spec.strategy.watermark();
         let marks = watermark.map(|mark| Marks::new(&mark, &spec.columns)).transpose()?;
-        let (inputs, keep_refused) = (inputs.to_vec(), false);
-        Ok(Self { source, inputs, cleaner, deduplicator, marks, origin, on_progress, keep_refused })
+        let (spec, inputs, keep_refused) = (spec.clone(), inputs.to_vec(), false);
+        let told = Mutex::default();
+        Ok(Self {
+            spec,
+            told,
+            source,
+            inputs,
+            cleaner,
+            deduplicator,
+            marks,
+            origin,
+            on_progress,
+            keep_refused,
+        })
     }
 
     /// Whether refused rows are given back at the end.
@@ -127,10 +144,12 @@ impl Reader {
         let inputs = self.each(|part| {
             let bytes = part.bytes_read;
             let (batch, rejects) = self.count(part, losers.as_mut(), &mut read)?;
-            self.tell(read.counts.read, bytes);
+            self.progress(read.counts.read, bytes);
             output(batch, rejects)
         })?;
         read.inputs = inputs;
+        read.counts.told =
+            std::mem::take(&mut *self.told.lock().unwrap_or_else(PoisonError::into_inner));
         match expected {
             Some(expected) if expected != read.inputs => Err(changed(&self.origin.source)),
             _ => Ok(read),
@@ -160,19 +179,55 @@ impl Reader {
                 let mut read: Vec<Input> = Vec::new();
                 for found in inputs {
                     let before = read.iter().map(|input| input.size_bytes).sum();
-                    read.push(source.read(found, &mut |piece| give((piece, before)))?);
+                    let mut broken: Option<Arc<str>> = None;
+                    read.push(source.read(found, &mut |piece| match piece {
+                        Piece::Headings(have) => {
+                            broken = self.compare(found, &have)?;
+                            Ok(())
+                        }
+                        Piece::Told(words) => {
+                            self.tell([words]);
+                            Ok(())
+                        }
+                        piece => give((piece, before, broken.clone())),
+                    })?);
                 }
                 Ok(read)
             },
-            |(piece, before): (Piece, u64)| {
+            |(piece, before, broken): (Piece, u64, Option<Arc<str>>)| {
                 let raw = piece.batch()?;
-                let mut cleaned = cleaner.clean(&raw)?;
+                let mut cleaned = cleaner.clean(&raw, broken.as_deref())?;
                 let refused = std::mem::take(&mut cleaned.refused).into_iter();
                 let rejects = refused.map(|row| origin.reject(&raw.file, row)).collect();
                 Ok(Part { cleaned, rejects, bytes_read: before + raw.bytes_read })
             },
             take,
         )
+    }
+
+    fn tell(&self, words: impl IntoIterator<Item = String>) {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner).extend(words);
+    }
+
+    /// Compares an input with the contract: why its rows go to quarantine, if they do.
+    fn compare(&self, found: &Found, have: &[String]) -> Result<Option<Arc<str>>> {
+        let drift = contract::compare(&self.spec, &found.input.name, have)?;
+        self.tell(drift.told);
+        Ok(drift.broken.map(Arc::from))
+    }
+
+    /// Refuses values that do not fit their type, where they are not to be set apart.
+    fn check_types(&self, rejects: &[Reject]) -> Result<()> {
+        let contract = self.spec.contract.as_ref();
+        let is_frozen = contract.is_some_and(|contract| contract.types == OnDrift::Freeze);
+        let Some(reject) = rejects.iter().find(|reject| is_frozen && reject.rule == TYPE) else {
+            return Ok(());
+        };
+        Err(Error::data("a value does not fit its type, and the contract is frozen")
+            .with("file", &reject.file)
+            .with("line", reject.line)
+            .with("column", reject.column.as_deref().unwrap_or_default())
+            .caused_by(reject.reason.clone()))
     }
 
     /// The rows of a batch that stay, and the rejects; all are counted.
@@ -183,6 +238,7 @@ impl Reader {
         read: &mut Read,
     ) -> Result<(RecordBatch, Vec<Reject>)> {
         let Part { cleaned, rejects, .. } = part;
+        self.check_types(&rejects)?;
         let kept = match losers {
             Some(losers) => losers.drop_from(&cleaned.batch)?,
             None => cleaned.batch.clone(),
@@ -204,7 +260,7 @@ impl Reader {
         Ok((kept, rejects))
     }
 
-    fn tell(&self, rows: u64, bytes: u64) {
+    fn progress(&self, rows: u64, bytes: u64) {
         let bytes_total = self.inputs.iter().map(|found| found.input.size_bytes).sum();
         (self.on_progress)(Progress { rows, bytes, bytes_total });
     }

@@ -1,10 +1,12 @@
 //! The places that rows come from, one type a source.
 
-use super::{Secret, Setting};
+use super::{Access, HttpAccess, Secret, Setting};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-/// Where rows come from. Paths are relative to the project and may hold `*`.
+/// Where rows come from. The path of a file is relative to the project and may hold `*`, or it is a
+/// URL: `https://`, or with `*` again `s3://`, `gs://` or `az://`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum From {
@@ -24,6 +26,10 @@ pub enum From {
     Postgresql(PostgresqlPlace),
     /// A table or query of a MySQL or MariaDB database.
     Mysql(MysqlPlace),
+    /// A table or query of another Flight SQL server.
+    FlightSql(FlightSqlPlace),
+    /// A JSON API over HTTP.
+    Api(ApiPlace),
 }
 
 /// Delimited text files.
@@ -32,12 +38,16 @@ pub enum From {
 pub struct CsvPlace {
     /// Path, with `*` for several.
     pub path: String,
-    /// The encoding's name (`utf-8`, `gb18030`, `windows-1252` ...); a BOM wins.
+    /// The encoding's name (`utf-8`, `gb18030`, `windows-1252` ...), or `detect`; a BOM wins.
     #[serde(default = "utf8")]
     pub encoding: String,
-    /// The field separator.
-    #[serde(default = "comma")]
-    pub delimiter: char,
+    /// What stands between cells; the one of `,`, `;`, tab and `|` under which most of the columns are
+    /// found where left out.
+    #[serde(default)]
+    pub delimiter: Option<char>,
+    /// How a path that is a URL is reached.
+    #[serde(default)]
+    pub access: Option<Access>,
 }
 
 /// Files without options.
@@ -46,6 +56,9 @@ pub struct CsvPlace {
 pub struct FilePlace {
     /// Path, with `*` for several.
     pub path: String,
+    /// How a path that is a URL is reached.
+    #[serde(default)]
+    pub access: Option<Access>,
 }
 
 /// Documents with an array.
@@ -57,6 +70,9 @@ pub struct JsonPlace {
     /// The keys that lead to the array (`data.items`); the document is it where left out.
     #[serde(default)]
     pub at: Option<String>,
+    /// How a path that is a URL is reached.
+    #[serde(default)]
+    pub access: Option<Access>,
 }
 
 /// A sheet.
@@ -71,6 +87,9 @@ pub struct ExcelPlace {
     /// The row that holds the headings, 1 being the first.
     #[serde(default = "one")]
     pub header_row: u32,
+    /// How a path that is a URL is reached.
+    #[serde(default)]
+    pub access: Option<Access>,
 }
 
 /// A SQLite table or query.
@@ -136,6 +155,114 @@ pub struct MysqlPlace {
     pub query: Option<String>,
 }
 
+/// A table or query of a Flight SQL server, Starhouse or another.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FlightSqlPlace {
+    /// The server: `grpc://host:port`.
+    pub url: Setting,
+    /// The user, where a password is asked for.
+    #[serde(default)]
+    pub user: Option<Setting>,
+    /// The user's password.
+    #[serde(default)]
+    pub password: Option<Secret>,
+    /// A token, in place of user and password.
+    #[serde(default)]
+    pub token: Option<Secret>,
+    /// Whether the connection is encrypted; left out, it is unless the server is on this machine.
+    #[serde(default)]
+    pub tls: Option<Tls>,
+    /// The certificates (PEM) that the server's must go back to; the system's where left out.
+    #[serde(default)]
+    pub ca: Option<String>,
+    /// The table or view to read whole (`warehouse.dim_store`), or
+    #[serde(default)]
+    pub table: Option<String>,
+    /// the query to run.
+    #[serde(default)]
+    pub query: Option<String>,
+}
+
+/// An API that answers with JSON, in pages.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ApiPlace {
+    /// The URL, without a password and without parameters that are secrets.
+    pub url: Setting,
+    /// Parameters of each request, by name.
+    #[serde(default)]
+    pub query: BTreeMap<String, Setting>,
+    /// The keys that lead to the array of a page (`data.items`); the page is it where left out.
+    #[serde(default)]
+    pub at: Option<String>,
+    /// How one page leads to the next; there is one where left out.
+    #[serde(default)]
+    pub paging: Option<Paging>,
+    /// With a watermark: the parameter that takes it.
+    #[serde(default)]
+    pub since: Option<String>,
+    /// More pages than this are taken for an error.
+    #[serde(default = "ten_thousand")]
+    pub pages_at_most: u64,
+    /// How the server is asked.
+    #[serde(default)]
+    pub access: HttpAccess,
+}
+
+/// How one page of an API leads to the next.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Paging {
+    /// Pages are numbered; the first without rows is the end.
+    Page(ByPage),
+    /// A page says how many rows come before it; the first without rows is the end.
+    Offset(ByOffset),
+    /// A page holds a value that leads to the next; the last has none.
+    Cursor(ByCursor),
+    /// A page holds the URL of the next; the last has none.
+    Next(ByUrl),
+    /// A page's header `Link` has the URL of the next (`rel="next"`).
+    LinkHeader,
+}
+
+/// Numbered pages.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ByPage {
+    /// The parameter that takes the number.
+    pub parameter: String,
+    /// The number of the first page.
+    #[serde(default = "first")]
+    pub first: u64,
+}
+
+/// Pages by the rows before them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ByOffset {
+    /// The parameter that takes the number of rows.
+    pub parameter: String,
+}
+
+/// Pages by a value that the page before holds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ByCursor {
+    /// The parameter that takes the value.
+    pub parameter: String,
+    /// The keys that lead to it (`meta.next`).
+    pub at: String,
+}
+
+/// Pages by a URL that the page before holds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ByUrl {
+    /// The keys that lead to it (`links.next`).
+    pub at: String,
+}
+
 /// How a connection is encrypted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -158,10 +285,14 @@ fn utf8() -> String {
     "utf-8".to_owned()
 }
 
-fn comma() -> char {
-    ','
-}
-
 fn one() -> u32 {
     1
+}
+
+fn first() -> u64 {
+    1
+}
+
+fn ten_thousand() -> u64 {
+    10_000
 }

@@ -3,6 +3,7 @@
 use crate::model::ColumnType;
 use crate::text::{NameOrder, NamePart};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// A regular expression and what becomes of its matches.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,6 +24,41 @@ pub struct Extraction {
     /// The group to take; the only one, or the whole match, where left out.
     #[serde(default)]
     pub group: Option<usize>,
+}
+
+/// A file of codes and what they stand for, such as an export of the system that keeps them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Reference {
+    /// The file: delimited text, relative to the project.
+    pub path: String,
+    /// The heading of the codes; they are compared without case and space around them.
+    pub code: String,
+    /// The heading of what takes their place; the codes' own where it is only asked whether they
+    /// are there. Where a cell is empty, the value becomes NULL.
+    pub value: String,
+    /// What becomes of a value that the file does not list.
+    #[serde(default)]
+    pub unlisted: Unlisted,
+    /// The file's encoding.
+    #[serde(default = "utf8")]
+    pub encoding: String,
+    /// The codes, once the file is read.
+    #[serde(skip)]
+    pub(crate) codes: BTreeMap<String, String>,
+}
+
+/// What becomes of a value that a file of codes does not list.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Unlisted {
+    /// It is wrong.
+    #[default]
+    Reject,
+    /// It stays.
+    Keep,
+    /// It becomes NULL.
+    Null,
 }
 
 /// How telephone numbers are written.
@@ -122,4 +158,8 @@ pub struct Priority {
     pub column: String,
     /// Its values, the most trusted first; any other is trusted least.
     pub order: Vec<String>,
+}
+
+fn utf8() -> String {
+    "utf-8".to_owned()
 }

@@ -139,6 +139,18 @@ impl<'de> Visitor<'de> for SettingVisitor {
         Ok(Setting::Here(text.to_owned()))
     }
 
+    fn visit_bool<E: serde::de::Error>(self, value: bool) -> Result<Setting, E> {
+        Ok(Setting::Here(value.to_string()))
+    }
+
+    fn visit_i64<E: serde::de::Error>(self, value: i64) -> Result<Setting, E> {
+        Ok(Setting::Here(value.to_string()))
+    }
+
+    fn visit_u64<E: serde::de::Error>(self, value: u64) -> Result<Setting, E> {
+        Ok(Setting::Here(value.to_string()))
+    }
+
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Setting, A::Error> {
         SecretVisitor.visit_map(map).map(Setting::There)
     }

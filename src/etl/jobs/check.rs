@@ -98,6 +98,7 @@ fn sources(written: &Written, faults: &mut Faults) {
                 Part::Column(_) => &["sources", &index, "columns", &column],
                 Part::Deduplicate => &path("deduplicate"),
                 Part::Strategy => &path("strategy"),
+                Part::Contract => &path("contract"),
             };
             faults.push(written.fault(path, error.to_string()));
         }

@@ -20,7 +20,7 @@ pub use place::source_of_file;
 
 use super::clean::Cleaner;
 use super::job::{OnError, SourceColumn, SourceSpec};
-use super::source;
+use super::source::{self, Piece};
 use crate::error::Result;
 use crate::model::ColumnType;
 use arrow::array::AsArray;
@@ -49,7 +49,7 @@ pub fn profile(project: &Path, source: &SourceSpec) -> Result<Profile> {
     let raw = as_it_stands(source);
     let opened = source::open(project, &raw)?;
     let cleaner = Cleaner::of_columns(&raw.columns)?;
-    let inputs = opened.inputs()?;
+    let inputs = opened.inputs(&mut || Ok(()))?;
     if inputs.is_empty() {
         return Err(opened.nothing_found());
     }
@@ -58,12 +58,15 @@ pub fn profile(project: &Path, source: &SourceSpec) -> Result<Profile> {
     let (mut rows, mut unreadable) = (0, None);
     for input in &inputs {
         opened.read(input, &mut |piece| {
+            if let Piece::Headings(_) | Piece::Told(_) = piece {
+                return Ok(());
+            }
             let batch = piece.batch()?;
             for row in &batch.unreadable {
                 let first = || (0, format!("{}:{}: {}", batch.file, row.position.line, row.reason));
                 unreadable.get_or_insert_with(first).0 += 1;
             }
-            let cleaned = cleaner.clean(&batch)?.batch;
+            let cleaned = cleaner.clean(&batch, None)?.batch;
             rows += cleaned.num_rows() as u64;
             for (column, values) in columns.iter_mut().zip(cleaned.columns()) {
                 values.as_string::<i32>().iter().for_each(|value| column.add(value));
@@ -86,6 +89,6 @@ fn as_it_stands(source: &SourceSpec) -> SourceSpec {
     let mut raw = source.clone();
     raw.columns = source.columns.iter().map(plain).collect();
     (raw.derive, raw.checks, raw.deduplicate) = (Vec::new(), Vec::new(), None);
-    raw.audit = false;
+    (raw.audit, raw.contract) = (false, None);
     raw
 }

@@ -44,6 +44,7 @@ pub fn source_of_file(path: &str) -> Result<SourceSpec> {
         name: name(stem),
         from,
         strategy: Strategy::default(),
+        contract: None,
         optional: false,
         columns,
         derive: Vec::new(),
@@ -127,7 +128,15 @@ fn csv(file: &Path, path: &str) -> Result<(From, Vec<String>)> {
         .headers()
         .map_err(|error| Error::data("the file has no headings").caused_by(error))?;
     let headings = headings.iter().map(str::to_owned).collect();
-    Ok((From::Csv(CsvPlace { path: path.to_owned(), encoding, delimiter }), headings))
+    Ok((
+        From::Csv(CsvPlace {
+            path: path.to_owned(),
+            encoding,
+            delimiter: Some(delimiter),
+            access: None,
+        }),
+        headings,
+    ))
 }
 
 fn json_lines(file: &Path, path: &str) -> Result<(From, Vec<String>)> {
@@ -147,7 +156,7 @@ fn json_lines(file: &Path, path: &str) -> Result<(From, Vec<String>)> {
                 .extend(keys.into_iter().filter(|key| !headings.contains(key)).collect::<Vec<_>>());
         }
     }
-    Ok((From::JsonLines(FilePlace { path: path.to_owned() }), headings))
+    Ok((From::JsonLines(FilePlace { path: path.to_owned(), access: None }), headings))
 }
 
 fn parquet(file: &Path, path: &str) -> Result<(From, Vec<String>)> {
@@ -158,7 +167,7 @@ fn parquet(file: &Path, path: &str) -> Result<(From, Vec<String>)> {
     let reader = SerializedFileReader::new(opened).map_err(|error| wrong(error.into()))?;
     let fields = reader.metadata().file_metadata().schema().get_fields().iter();
     let headings = fields.map(|field| field.name().to_owned()).collect();
-    Ok((From::Parquet(FilePlace { path: path.to_owned() }), headings))
+    Ok((From::Parquet(FilePlace { path: path.to_owned(), access: None }), headings))
 }
 
 fn excel(file: &Path, path: &str) -> Result<(From, Vec<String>)> {
@@ -168,6 +177,6 @@ fn excel(file: &Path, path: &str) -> Result<(From, Vec<String>)> {
     let sheet = sheet.ok_or_else(|| Error::data("the workbook has no sheet"))?.map_err(wrong)?;
     let first = sheet.rows().next().unwrap_or_default();
     let headings = first.iter().map(ToString::to_string).collect();
-    let place = ExcelPlace { path: path.to_owned(), sheet: None, header_row: 1 };
+    let place = ExcelPlace { path: path.to_owned(), sheet: None, header_row: 1, access: None };
     Ok((From::Excel(place), headings))
 }

@@ -1,7 +1,7 @@
 //! A batch of raw rows: cells by wanted column, where each row stood, and its raw text.
 
 use super::{BATCH_BYTES, BATCH_ROWS};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use arrow::array::{Array, ArrayRef, AsArray, BooleanBufferBuilder, StringArray, StringBuilder};
 use arrow::buffer::BooleanBuffer;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
@@ -32,6 +32,10 @@ pub(crate) enum Piece {
     Batch(RawBatch),
     /// To be taken apart, by whichever thread has time.
     Work(Box<dyn FnOnce() -> Result<RawBatch> + Send>),
+    /// No rows, but the names of the columns that the input has.
+    Headings(Vec<String>),
+    /// No rows, but what a person should know of the input.
+    Told(String),
 }
 
 impl From<RawBatch> for Piece {
@@ -49,6 +53,7 @@ impl Piece {
         match self {
             Self::Batch(batch) => Ok(batch),
             Self::Work(work) => work(),
+            Self::Headings(_) | Self::Told(_) => Err(Error::internal("words are no rows")),
         }
     }
 
@@ -59,6 +64,7 @@ impl Piece {
             Self::Work(work) => {
                 Self::Work(Box::new(move || Ok(RawBatch { bytes_read, ..work()? })))
             }
+            words => words,
         }
     }
 }
@@ -152,6 +158,11 @@ pub(crate) struct Unreadable {
 }
 
 impl RawBatch {
+    /// No rows: a sign of life.
+    pub(super) fn nothing(file: &str, columns: usize) -> Self {
+        BatchBuilder::with_text(file, columns).take(0)
+    }
+
     /// Where a row stood.
     pub(crate) fn position(&self, row: usize) -> Position {
         match &self.places {

@@ -10,45 +10,50 @@
 //! others [`split`](mod@split) them, and turn to [`record`] for each row that is not [`plain`].
 
 mod blocks;
+mod dialect;
 mod plain;
 mod record;
 mod split;
 
 use super::files::Files;
+use super::headings::Wanted;
 use super::lines::{self, Lines};
 use super::packed::cannot_read;
 use super::text::TextFormat;
 use super::{BatchBuilder, Piece, Sink, Unreadable, headings};
 use crate::error::{Error, Result};
-use crate::etl::job::{CsvPlace, SourceColumn};
+use crate::etl::job::CsvPlace;
 use blocks::{BLOCK_BYTES, Blocks};
 use encoding_rs::{Encoding, UTF_8};
 use record::{Record, Records};
 use split::split;
-use std::io::BufRead;
+use std::io::{BufRead, Cursor, Read};
 use std::path::Path;
 use std::sync::Arc;
+
+/// The name for an encoding that is not known.
+const DETECT: &str = "detect";
 
 /// Delimited text files.
 pub(super) struct Csv {
     files: Files,
-    encoding: &'static Encoding,
-    delimiter: char,
-    columns: Vec<SourceColumn>,
+    /// To be detected where it is not known.
+    encoding: Option<&'static Encoding>,
+    delimiter: Option<char>,
+    columns: Wanted,
 }
 
 impl Csv {
-    pub(super) fn new(
-        project: &Path,
-        place: &CsvPlace,
-        columns: Vec<SourceColumn>,
-    ) -> Result<Self> {
-        if matches!(place.delimiter, '"' | '\n' | '\r') {
+    pub(super) fn new(project: &Path, place: &CsvPlace, columns: Wanted) -> Result<Self> {
+        if matches!(place.delimiter, Some('"' | '\n' | '\r')) {
             return Err(Error::user("the delimiter cannot be a quote or a line end"));
         }
         Ok(Self {
-            files: Files::new(project, &place.path)?,
-            encoding: lines::encoding(&place.encoding)?,
+            files: Files::new(project, &place.path, place.access.as_ref())?,
+            encoding: match place.encoding.as_str() {
+                DETECT => None,
+                name => Some(lines::encoding(name)?),
+            },
             delimiter: place.delimiter,
             columns,
         })
@@ -60,9 +65,39 @@ impl TextFormat for Csv {
         &self.files
     }
 
-    fn read_rows(&self, reader: impl BufRead, file: &str, sink: &mut Sink<'_>) -> Result<()> {
-        let lines = Lines::new(reader, self.encoding).map_err(cannot_read)?;
-        let mut records = Records::new(lines, self.delimiter);
+    fn columns(&self) -> usize {
+        self.columns.len()
+    }
+
+    fn read_rows(&self, mut reader: impl BufRead, file: &str, sink: &mut Sink<'_>) -> Result<()> {
+        if let (Some(encoding), Some(delimiter)) = (self.encoding, self.delimiter) {
+            return self.read_as(reader, encoding, delimiter, file, sink);
+        }
+        let mut head = Vec::new();
+        let looked = reader.by_ref().take(dialect::LOOKED_AT_BYTES).read_to_end(&mut head);
+        looked.map_err(cannot_read)?;
+        let encoding = self.encoding.unwrap_or_else(|| dialect::encoding(&head));
+        if self.encoding.is_none() {
+            let name = encoding.name().to_lowercase();
+            sink(Piece::Told(format!("{file} was taken for {name}, which was not declared")))?;
+        }
+        let found = || dialect::delimiter(&head, encoding, &self.columns);
+        let delimiter = self.delimiter.unwrap_or_else(found);
+        self.read_as(Cursor::new(&head).chain(reader), encoding, delimiter, file, sink)
+    }
+}
+
+impl Csv {
+    fn read_as(
+        &self,
+        reader: impl BufRead,
+        encoding: &'static Encoding,
+        delimiter: char,
+        file: &str,
+        sink: &mut Sink<'_>,
+    ) -> Result<()> {
+        let lines = Lines::new(reader, encoding).map_err(cannot_read)?;
+        let mut records = Records::new(lines, delimiter);
         let have = match records.next()? {
             Some(record) => headings_of(&record)?,
             None => return Err(Error::data("the file is empty: it has no headings")),
@@ -72,9 +107,10 @@ impl TextFormat for Csv {
             headings: have.len(),
             wanted: headings::positions(&have, &self.columns)?,
         };
+        sink(Piece::Headings(have))?;
         let lines = records.into_lines();
-        match plain_delimiter(self.delimiter).filter(|_| lines.encoding() == UTF_8) {
-            None => read_records(Records::new(lines, self.delimiter), &table, sink),
+        match plain_delimiter(delimiter).filter(|_| lines.encoding() == UTF_8) {
+            None => read_records(Records::new(lines, delimiter), &table, sink),
             Some(delimiter) => read_blocks(Blocks::new(lines, delimiter, BLOCK_BYTES), table, sink),
         }
     }
@@ -85,8 +121,8 @@ struct Table {
     file: Arc<str>,
     /// Cells a row should have.
     headings: usize,
-    /// The wanted ones among them.
-    wanted: Vec<usize>,
+    /// Where the wanted ones are among them.
+    wanted: Vec<Option<usize>>,
 }
 
 /// The delimiter as one byte. A letter, a digit or a backslash is none: it may be part of how
@@ -122,7 +158,8 @@ fn read_records<R: BufRead>(
         match fault(&record, table.headings) {
             Some(row) => batch.push_unreadable(row),
             None => {
-                let cells = table.wanted.iter().map(|at| (record.cells.get(*at), false));
+                let cells =
+                    table.wanted.iter().map(|at| (at.and_then(|at| record.cells.get(at)), false));
                 batch.push(record.position, record.raw, cells);
             }
         }

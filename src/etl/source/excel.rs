@@ -6,9 +6,13 @@
 //! a sheet holds a million rows at most.
 
 use super::files::Files;
-use super::{BatchBuilder, Found, Position, Sink, Source, headings, number_text, shortest_text};
+use super::headings::Wanted;
+use super::{
+    Alive, BatchBuilder, Found, Piece, Position, RawBatch, Sink, Source, headings, number_text,
+    shortest_text,
+};
 use crate::error::{Error, Result, did_you_mean};
-use crate::etl::job::{ExcelPlace, SourceColumn};
+use crate::etl::job::ExcelPlace;
 use crate::model::ColumnType;
 use crate::store::Input;
 use calamine::{Data, ExcelDateTime, Range, Reader, open_workbook_auto};
@@ -20,20 +24,16 @@ pub(super) struct Excel {
     files: Files,
     sheet: Option<String>,
     header_row: u32,
-    columns: Vec<SourceColumn>,
+    columns: Wanted,
 }
 
 impl Excel {
-    pub(super) fn new(
-        project: &Path,
-        place: &ExcelPlace,
-        columns: Vec<SourceColumn>,
-    ) -> Result<Self> {
+    pub(super) fn new(project: &Path, place: &ExcelPlace, columns: Wanted) -> Result<Self> {
         if place.header_row == 0 {
             return Err(Error::user("header_row counts from 1"));
         }
         Ok(Self {
-            files: Files::new(project, &place.path)?,
+            files: Files::new(project, &place.path, place.access.as_ref())?,
             sheet: place.sheet.clone(),
             header_row: place.header_row,
             columns,
@@ -58,6 +58,7 @@ impl Excel {
         let have = self.headings(sheet)?;
         let wanted = headings::positions(&have, &self.columns)?;
         let names = headings::headings(&self.columns).into();
+        sink(Piece::Headings(have))?;
         let mut batch = BatchBuilder::with_headings(&found.input.name, names);
         let first = sheet.start().map_or(0, |(row, _)| row);
         for (at, row) in sheet.rows().enumerate() {
@@ -67,8 +68,11 @@ impl Excel {
             }
             let cells: Vec<(Option<Cow<'_, str>>, bool)> = wanted
                 .iter()
-                .zip(&self.columns)
-                .map(|(at, column)| text(row.get(*at).unwrap_or(&Data::Empty), column.ty))
+                .zip(self.columns.iter())
+                .map(|(at, column)| {
+                    let cell = at.and_then(|at| row.get(at));
+                    text(cell.unwrap_or(&Data::Empty), column.ty)
+                })
                 .collect();
             let cells = cells.iter().map(|(text, native)| (text.as_deref(), *native));
             batch.push(Position { line, offset: None }, "", cells);
@@ -103,8 +107,8 @@ impl Excel {
 }
 
 impl Source for Excel {
-    fn inputs(&self) -> Result<Vec<Found>> {
-        self.files.inputs()
+    fn inputs(&self, alive: &mut Alive<'_>) -> Result<Vec<Found>> {
+        self.files.inputs(alive)
     }
 
     fn nothing_found(&self) -> Error {
@@ -112,8 +116,11 @@ impl Source for Excel {
     }
 
     fn read(&self, found: &Found, sink: &mut Sink<'_>) -> Result<Input> {
-        self.files.check_unchanged(found)?;
-        let sheet = self.load(&self.files.path(found));
+        let name = &found.input.name;
+        let path = self
+            .files
+            .local(found, &mut || sink(RawBatch::nothing(name, self.columns.len()).into()))?;
+        let sheet = self.load(&path);
         sheet
             .and_then(|sheet| self.read_rows(&sheet, found, sink))
             .map_err(|error| error.with("file", &found.input.name))?;

@@ -9,11 +9,12 @@ mod elements;
 pub(super) use elements::Elements;
 
 use super::files::Files;
+use super::headings::Wanted;
 use super::json_lines::{Scanner, push};
 use super::text::TextFormat;
 use super::{BatchBuilder, Sink, headings};
 use crate::error::Result;
-use crate::etl::job::{JsonPlace, SourceColumn};
+use crate::etl::job::JsonPlace;
 use std::io::BufRead;
 use std::path::Path;
 
@@ -21,22 +22,26 @@ use std::path::Path;
 pub(super) struct Json {
     files: Files,
     at: Option<String>,
-    columns: Vec<SourceColumn>,
+    columns: Wanted,
 }
 
 impl Json {
-    pub(super) fn new(
-        project: &Path,
-        place: &JsonPlace,
-        columns: Vec<SourceColumn>,
-    ) -> Result<Self> {
-        Ok(Self { files: Files::new(project, &place.path)?, at: place.at.clone(), columns })
+    pub(super) fn new(project: &Path, place: &JsonPlace, columns: Wanted) -> Result<Self> {
+        Ok(Self {
+            files: Files::new(project, &place.path, place.access.as_ref())?,
+            at: place.at.clone(),
+            columns,
+        })
     }
 }
 
 impl TextFormat for Json {
     fn files(&self) -> &Files {
         &self.files
+    }
+
+    fn columns(&self) -> usize {
+        self.columns.len()
     }
 
     fn read_rows(&self, reader: impl BufRead, file: &str, sink: &mut Sink<'_>) -> Result<()> {
@@ -52,10 +57,7 @@ impl TextFormat for Json {
         if !batch.is_empty() {
             sink(batch.take(elements.bytes_read()).into())?;
         }
-        match scanner.never_seen() {
-            missing if missing.is_empty() => Ok(()),
-            missing => Err(headings::missing_columns(&missing, &scanner.keys())),
-        }
+        scanner.end(&self.columns, sink)
     }
 }
 

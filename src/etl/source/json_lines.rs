@@ -10,12 +10,13 @@ mod scan;
 pub(super) use scan::Scanner;
 
 use super::files::Files;
+use super::headings::Wanted;
 use super::lines::{Line, Lines};
 use super::packed::cannot_read;
 use super::text::TextFormat;
 use super::{BatchBuilder, Position, Sink, Unreadable, headings};
 use crate::error::Result;
-use crate::etl::job::{FilePlace, SourceColumn};
+use crate::etl::job::FilePlace;
 use encoding_rs::UTF_8;
 use std::io::BufRead;
 use std::path::Path;
@@ -23,22 +24,22 @@ use std::path::Path;
 /// Files of JSON lines.
 pub(super) struct JsonLines {
     files: Files,
-    columns: Vec<SourceColumn>,
+    columns: Wanted,
 }
 
 impl JsonLines {
-    pub(super) fn new(
-        project: &Path,
-        place: &FilePlace,
-        columns: Vec<SourceColumn>,
-    ) -> Result<Self> {
-        Ok(Self { files: Files::new(project, &place.path)?, columns })
+    pub(super) fn new(project: &Path, place: &FilePlace, columns: Wanted) -> Result<Self> {
+        Ok(Self { files: Files::new(project, &place.path, place.access.as_ref())?, columns })
     }
 }
 
 impl TextFormat for JsonLines {
     fn files(&self) -> &Files {
         &self.files
+    }
+
+    fn columns(&self) -> usize {
+        self.columns.len()
     }
 
     fn read_rows(&self, reader: impl BufRead, file: &str, sink: &mut Sink<'_>) -> Result<()> {
@@ -54,10 +55,7 @@ impl TextFormat for JsonLines {
         if !batch.is_empty() {
             sink(batch.take(lines.bytes_read()).into())?;
         }
-        match scanner.never_seen() {
-            missing if missing.is_empty() => Ok(()),
-            missing => Err(headings::missing_columns(&missing, &scanner.keys())),
-        }
+        scanner.end(&self.columns, sink)
     }
 }
 

@@ -6,21 +6,30 @@
 //! for every format. Sources run on a blocking thread and push batches into a sink; a sink that
 //! refuses a batch stops the source, which is how a run is cancelled; a source that has nothing to say
 //! for a while pushes an empty batch now and then, to hear of it. What a source can leave for
-//! later, such as taking lines apart, it may push as [`Piece::Work`], which other threads do.
+//! later, such as taking lines apart, it may push as [`Piece::Work`], which other threads do. What an
+//! input has for columns it says by [`Piece::Headings`], before its rows where it has headings.
 //!
 //! # How do I add a source?
 //!
 //! 1. Add its place to [`crate::etl::job::From`].
-//! 2. Copy `json_lines.rs`, the smallest: it finds its files with [`Files`](files::Files), is a
-//!    [`TextFormat`](text::TextFormat) (what is no text is a [`Source`] by itself), turns each row into cells with a [`BatchBuilder`], and says which rows it could not read.
+//! 2. Copy `json_lines.rs`, the smallest: it finds its files with [`Files`](files::Files), wherever
+//!    they lie, is a [`TextFormat`](text::TextFormat) (what is no text is a [`Source`] by itself),
+//!    turns each row into cells with a [`BatchBuilder`], and says which rows it could not read, and
+//!    which columns there were. One that has rows come over a network keeps them in a
+//!    [`Spool`](spool::Spool) first, as `api` does, and waits with a [`Waiter`](alive::Waiter).
 //! 3. Add it to [`open`] below, and to the conformance suite in `tests/it/extract/conformance.rs`,
 //!    which every source passes.
+//! 4. `STARHOUSE_WRITE_REFERENCE=1 cargo test --test job_reference` writes what people read of it.
 
+mod alive;
+mod api;
 mod batch;
 mod csv;
 mod excel;
 mod files;
+mod flight_sql;
 mod headings;
+mod http;
 mod json;
 mod json_lines;
 mod lines;
@@ -29,11 +38,14 @@ mod number;
 mod packed;
 mod parquet;
 mod postgresql;
+mod spool;
 mod sqlite;
 mod text;
+mod tls;
 
+pub(crate) use alive::Alive;
 pub(crate) use batch::{Cells, Piece, Position, RawBatch};
-pub(crate) use files::fits;
+pub(crate) use files::lies_at;
 pub(crate) use number::{number_text, shortest_text};
 
 use crate::error::{Error, Result};
@@ -71,11 +83,12 @@ pub(crate) struct Bound {
 
 /// A place that rows are read from.
 pub(crate) trait Source: Send + Sync {
-    /// What there is to read, sorted by name; none where there is nothing.
+    /// What there is to read, sorted by name; none where there is nothing. Who looks for long tells
+    /// `alive` now and then, and stops where that is an error.
     ///
     /// # Errors
     /// Not found where the place itself cannot be; unavailable where it cannot be read.
-    fn inputs(&self) -> Result<Vec<Found>>;
+    fn inputs(&self, alive: &mut Alive<'_>) -> Result<Vec<Found>>;
 
     /// The error for a place that holds nothing: says what there is instead.
     fn nothing_found(&self) -> Error;
@@ -92,7 +105,7 @@ pub(crate) trait Source: Send + Sync {
     /// # Errors
     /// User where the source cannot tell which rows those are.
     fn since(&mut self, _bound: Bound) -> Result<()> {
-        Err(Error::user("`watermark` goes with databases that have a server")
+        Err(Error::user("`watermark` goes with databases and APIs")
             .hint("files that come one after the other have `strategy: new_files`"))
     }
 
@@ -105,7 +118,7 @@ pub(crate) trait Source: Send + Sync {
 /// # Errors
 /// User where the place is described wrongly (an unknown encoding, a bad pattern ...).
 pub(crate) fn open(project: &Path, spec: &SourceSpec) -> Result<Box<dyn Source>> {
-    let columns = spec.columns.clone();
+    let columns = headings::Wanted::new(spec);
     Ok(match &spec.from {
         From::Csv(place) => Box::new(csv::Csv::new(project, place, columns)?),
         From::JsonLines(place) => Box::new(json_lines::JsonLines::new(project, place, columns)?),
@@ -114,6 +127,8 @@ pub(crate) fn open(project: &Path, spec: &SourceSpec) -> Result<Box<dyn Source>>
         From::Excel(place) => Box::new(excel::Excel::new(project, place, columns)?),
         From::Sqlite(place) => Box::new(sqlite::Sqlite::new(project, place, columns)?),
         From::Mysql(place) => Box::new(mysql::Mysql::new(project, place, columns)?),
+        From::FlightSql(place) => Box::new(flight_sql::FlightSql::new(project, place, columns)?),
+        From::Api(place) => Box::new(api::Api::new(project, place, columns)?),
         From::Postgresql(place) => Box::new(postgresql::Postgresql::new(project, place, columns)?),
     })
 }

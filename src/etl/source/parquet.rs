@@ -5,10 +5,12 @@
 
 use super::batch::{Places, Raw};
 use super::files::Files;
-use super::{Cells, Found, RawBatch, Sink, Source, headings};
+use super::headings::Wanted;
+use super::{Alive, Cells, Found, Piece, RawBatch, Sink, Source, headings};
 use crate::error::{Error, Result};
-use crate::etl::job::{FilePlace, SourceColumn};
+use crate::etl::job::FilePlace;
 use crate::store::Input;
+use arrow::array::StringArray;
 use arrow::record_batch::RecordBatch;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
@@ -21,30 +23,30 @@ const BATCH_ROWS: usize = 65_536;
 /// Parquet files.
 pub(super) struct Parquet {
     files: Files,
-    columns: Vec<SourceColumn>,
+    columns: Wanted,
 }
 
 impl Parquet {
-    pub(super) fn new(
-        project: &Path,
-        place: &FilePlace,
-        columns: Vec<SourceColumn>,
-    ) -> Result<Self> {
-        Ok(Self { files: Files::new(project, &place.path)?, columns })
+    pub(super) fn new(project: &Path, place: &FilePlace, columns: Wanted) -> Result<Self> {
+        Ok(Self { files: Files::new(project, &place.path, place.access.as_ref())?, columns })
     }
 
     fn read_rows(&self, found: &Found, sink: &mut Sink<'_>) -> Result<()> {
-        let file = self.files.open(found)?;
+        let name = &found.input.name;
+        let file = self
+            .files
+            .open(found, &mut || sink(RawBatch::nothing(name, self.columns.len()).into()))?;
         let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(broken)?;
         let have: Vec<String> =
             builder.schema().fields().iter().map(|field| field.name().clone()).collect();
         let wanted = headings::positions(&have, &self.columns)?;
-        let mut decoded = wanted.clone();
+        let mut decoded: Vec<usize> = wanted.iter().flatten().copied().collect();
         decoded.sort_unstable();
         decoded.dedup();
         let mask = ProjectionMask::roots(builder.parquet_schema(), decoded.iter().copied());
         let total = builder.metadata().file_metadata().num_rows().max(1) as u64;
         let reader = builder.with_projection(mask).with_batch_size(BATCH_ROWS).build();
+        sink(Piece::Headings(have))?;
         let names: Arc<[String]> = headings::headings(&self.columns).into();
         let file: Arc<str> = found.input.name.as_str().into();
         let mut rows = 0;
@@ -69,8 +71,8 @@ impl Parquet {
 }
 
 impl Source for Parquet {
-    fn inputs(&self) -> Result<Vec<Found>> {
-        self.files.inputs()
+    fn inputs(&self, alive: &mut Alive<'_>) -> Result<Vec<Found>> {
+        self.files.inputs(alive)
     }
 
     fn nothing_found(&self) -> Error {
@@ -85,7 +87,10 @@ impl Source for Parquet {
 }
 
 /// The column that stood at a place in the file, of those decoded.
-fn cells(batch: &RecordBatch, decoded: &[usize], at: usize) -> Cells {
+fn cells(batch: &RecordBatch, decoded: &[usize], at: Option<usize>) -> Cells {
+    let Some(at) = at else {
+        return Cells::Text { values: StringArray::new_null(batch.num_rows()), native: None };
+    };
     let column = decoded.partition_point(|other| *other < at);
     Cells::Typed(Arc::clone(batch.column(column)))
 }

@@ -6,12 +6,13 @@
 //! rows that were loaded, taken while loading them. Other tables may change without a reload.
 
 use super::files::{Files, hexadecimal};
+use super::headings::Wanted;
 use super::{
-    BatchBuilder, Found, Position, Sink, Source, Unreadable, headings, lines, number_text,
-    shortest_text,
+    Alive, BatchBuilder, Bound, Found, Piece, Position, Sink, Source, Unreadable, headings, lines,
+    number_text, shortest_text,
 };
 use crate::error::{Error, ErrorKind, Result, did_you_mean};
-use crate::etl::job::{SourceColumn, SqlitePlace};
+use crate::etl::job::SqlitePlace;
 use crate::model::ColumnType;
 use crate::store::Input;
 use rusqlite::types::ValueRef;
@@ -24,13 +25,20 @@ use std::time::Duration;
 /// How long to wait for a writer.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// Rows looked at before the caller hears that all is well.
+const ROWS_A_SIGN: u64 = 8_192;
+
+/// What days and moments begin with.
+const DAY: &str = "[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]*";
+
 /// A table or query.
 pub(super) struct Sqlite {
     files: Files,
     path: PathBuf,
     name: String,
     content: Content,
-    columns: Vec<SourceColumn>,
+    columns: Wanted,
+    since: Option<Bound>,
 }
 
 enum Content {
@@ -39,11 +47,7 @@ enum Content {
 }
 
 impl Sqlite {
-    pub(super) fn new(
-        project: &Path,
-        place: &SqlitePlace,
-        columns: Vec<SourceColumn>,
-    ) -> Result<Self> {
+    pub(super) fn new(project: &Path, place: &SqlitePlace, columns: Wanted) -> Result<Self> {
         let content = match (&place.table, &place.query) {
             (Some(table), None) => Content::Table(table.clone()),
             (None, Some(query)) => Content::Query(query.clone()),
@@ -54,7 +58,7 @@ impl Sqlite {
         }
         let (Content::Table(what) | Content::Query(what)) = &content;
         Ok(Self {
-            files: Files::new(project, &place.path)?,
+            files: Files::new(project, &place.path, None)?,
             path: project.join(&place.path),
             name: format!(
                 "{}: {}",
@@ -63,6 +67,7 @@ impl Sqlite {
             ),
             content,
             columns,
+            since: None,
         })
     }
 
@@ -86,16 +91,53 @@ impl Sqlite {
         }
     }
 
-    /// Gives every row's number and wanted cells to `each`.
-    fn scan(&self, each: &mut dyn FnMut(u64, &[ValueRef<'_>]) -> Result<()>) -> Result<()> {
+    /// The condition that a row is new, or that nobody can tell; none where all are wanted.
+    ///
+    /// A value of SQLite has a type of its own, and days and moments are text in whatever form:
+    /// those that begin with a day like 2024-12-31 are compared, any other is read each time.
+    fn filter(&self) -> Option<String> {
+        let Some(Bound { heading, at_least: Some(value) }) = &self.since else { return None };
+        let name = format!("\"{}\"", heading.trim().replace('"', "\"\""));
+        let column = self.columns.iter().find(|column| headings::heading(column) == heading);
+        // the bound is ours: digits, signs, `T` and `Z`
+        Some(match column.map(|column| column.ty) {
+            Some(ColumnType::Date | ColumnType::Timestamp) => {
+                let moment = |of: &str| format!("strftime('%Y-%m-%d %H:%M:%f', {of})");
+                let (is, at_least) = (moment(&name), moment(&format!("'{value}'")));
+                let day = format!("substr({name}, 1, 10)");
+                format!(
+                    "{name} IS NULL OR {name} NOT GLOB '{DAY}' OR {is} IS NULL \
+                     OR date({day}) <> {day} OR {is} >= {at_least}"
+                )
+            }
+            _ => format!(
+                "{name} IS NULL OR typeof({name}) NOT IN ('integer', 'real') OR {name} >= {value}"
+            ),
+        })
+    }
+
+    /// Gives the columns' names to `begin`, then every row's number and wanted cells to `each`.
+    fn scan(
+        &self,
+        begin: impl FnOnce(Vec<String>) -> Result<()>,
+        each: &mut dyn FnMut(u64, &[ValueRef<'_>]) -> Result<()>,
+    ) -> Result<()> {
         let connection = self.connect()?;
         let sql = self.sql(&connection)?;
+        let sql = match self.filter() {
+            Some(filter) => {
+                let inner = sql.trim_end().trim_end_matches(';');
+                format!("SELECT * FROM (\n{inner}\n) WHERE {filter}")
+            }
+            None => sql,
+        };
         let mut statement = connection.prepare(&sql).map_err(query_error)?;
         if !statement.readonly() {
             return Err(Error::user("the query of a source only reads"));
         }
         let have: Vec<String> = statement.column_names().map(str::to_owned).collect();
         let wanted = headings::positions(&have, &self.columns)?;
+        begin(have)?;
         let mut rows = statement.query([]).map_err(query_error)?;
         let mut line = 0;
         while let Some(row) = rows.next().map_err(broken)? {
@@ -107,15 +149,15 @@ impl Sqlite {
 }
 
 impl Source for Sqlite {
-    fn inputs(&self) -> Result<Vec<Found>> {
+    fn inputs(&self, alive: &mut Alive<'_>) -> Result<Vec<Found>> {
         if !self.path.is_file() {
             return Ok(Vec::new());
         }
         let mut checksum = Checksum::default();
         let place = |error: Error| error.with("source", &self.name);
-        self.scan(&mut |_, cells| {
+        self.scan(|_| Ok(()), &mut |line, cells| {
             checksum.add(cells);
-            Ok(())
+            if line % ROWS_A_SIGN == 0 { alive() } else { Ok(()) }
         })
         .map_err(place)?;
         Ok(vec![Found { input: checksum.input(&self.name), modified: None }])
@@ -130,23 +172,33 @@ impl Source for Sqlite {
         let names = headings::headings(&self.columns).into();
         let mut batch = BatchBuilder::with_headings(&self.name, names);
         let place = |error: Error| error.with("source", &self.name);
-        self.scan(&mut |line, cells| {
+        let sink = std::cell::RefCell::new(sink);
+        let give = |piece| (sink.borrow_mut())(piece);
+        self.scan(|have| give(Piece::Headings(have)), &mut |line, cells| {
             checksum.add(cells);
             self.push(Position { line, offset: None }, cells, &mut batch);
-            if batch.is_full() { sink(batch.take(checksum.size_bytes).into()) } else { Ok(()) }
+            if batch.is_full() { give(batch.take(checksum.size_bytes).into()) } else { Ok(()) }
         })
         .map_err(place)?;
         if !batch.is_empty() {
-            sink(batch.take(checksum.size_bytes).into())?;
+            give(batch.take(checksum.size_bytes).into())?;
         }
         Ok(checksum.input(&self.name))
+    }
+
+    fn since(&mut self, bound: Bound) -> Result<()> {
+        self.since = Some(bound);
+        Ok(())
     }
 }
 
 impl Sqlite {
     fn push(&self, position: Position, cells: &[ValueRef<'_>], batch: &mut BatchBuilder) {
-        let texts: Vec<_> =
-            cells.iter().zip(&self.columns).map(|(cell, column)| text(cell, column.ty)).collect();
+        let texts: Vec<_> = cells
+            .iter()
+            .zip(self.columns.iter())
+            .map(|(cell, column)| text(cell, column.ty))
+            .collect();
         let undecodable = texts.iter().position(Result::is_err);
         if let Some(at) = undecodable {
             let raw = cells.iter().map(render).collect::<Vec<_>>().join(" | ");
@@ -196,8 +248,12 @@ impl Checksum {
     }
 }
 
-fn cells<'r>(row: &'r Row<'_>, wanted: &[usize]) -> Result<Vec<ValueRef<'r>>> {
-    wanted.iter().map(|at| row.get_ref(*at).map_err(broken)).collect()
+fn cells<'r>(row: &'r Row<'_>, wanted: &[Option<usize>]) -> Result<Vec<ValueRef<'r>>> {
+    let cell = |at: &Option<usize>| match at {
+        Some(at) => row.get_ref(*at).map_err(broken),
+        None => Ok(ValueRef::Null),
+    };
+    wanted.iter().map(cell).collect()
 }
 
 /// A value's text and whether it is a number; an error if it is bytes that are no text.

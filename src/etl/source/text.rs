@@ -2,7 +2,7 @@
 //! of the rows inside.
 
 use super::files::Files;
-use super::{Found, Sink, Source};
+use super::{Alive, Found, RawBatch, Sink, Source};
 use crate::error::{Error, Result};
 use crate::store::Input;
 use std::io::BufRead;
@@ -12,6 +12,9 @@ pub(super) trait TextFormat: Send + Sync {
     /// The files.
     fn files(&self) -> &Files;
 
+    /// How many columns are wanted.
+    fn columns(&self) -> usize;
+
     /// Reads the rows of a file, which is named for messages.
     ///
     /// # Errors
@@ -20,8 +23,8 @@ pub(super) trait TextFormat: Send + Sync {
 }
 
 impl<Format: TextFormat> Source for Format {
-    fn inputs(&self) -> Result<Vec<Found>> {
-        self.files().inputs()
+    fn inputs(&self, alive: &mut Alive<'_>) -> Result<Vec<Found>> {
+        self.files().inputs(alive)
     }
 
     fn nothing_found(&self) -> Error {
@@ -30,7 +33,10 @@ impl<Format: TextFormat> Source for Format {
 
     fn read(&self, found: &Found, sink: &mut Sink<'_>) -> Result<Input> {
         let name = &found.input.name;
-        let (reader, mut sink) = self.files().open_text(found)?.split(sink);
+        let text = self
+            .files()
+            .open_text(found, &mut || sink(RawBatch::nothing(name, self.columns()).into()))?;
+        let (reader, mut sink) = text.split(sink);
         self.read_rows(reader, name, &mut sink).map_err(|error| error.with("file", name))?;
         self.files().check_unchanged(found)?;
         Ok(found.input.clone())

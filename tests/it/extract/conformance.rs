@@ -19,7 +19,12 @@ const COLUMNS: &str = "
 const HEADINGS: [&str; 8] = ["unused", "at", "id", "Label text", "amount", "day", "flag", "ratio"];
 
 fn yaml(project: &Project, format: Format) -> String {
-    format!("name: t\nfrom: {}\ncolumns:{COLUMNS}", format.from(project))
+    let columns = match format {
+        // our own tables have names that SQL takes as they are
+        Format::FlightSql => COLUMNS.replace("Label text", "label_text"),
+        _ => COLUMNS.to_owned(),
+    };
+    format!("name: t\nfrom: {}\ncolumns:{columns}", format.from(project))
 }
 
 /// A written row of the table and the row it becomes.
@@ -33,20 +38,28 @@ fn good(id: u32) -> (Vec<Option<String>>, Vec<Option<String>>) {
 }
 
 async fn extract(format: Format, rows: &[Vec<Option<String>>]) -> Result<Outcome> {
-    let project = Project::new().await;
-    format.write(&project, &HEADINGS, rows);
-    project.extract(&spec(&yaml(&project, format))).await
+    extract_from(&Project::new().await, format, rows).await
+}
+
+async fn extract_from(
+    project: &Project,
+    format: Format,
+    rows: &[Vec<Option<String>>],
+) -> Result<Outcome> {
+    format.write(project, &HEADINGS, rows);
+    project.extract(&spec(&yaml(project, format))).await
 }
 
 async fn values_get_their_types_and_null_stays_null(format: Format) {
     let (written, read) = good(7);
     let nulls = row(&["~", "~", "8", "~", "~", "~", "~", "~"]);
-    let outcome = extract(format, &[written, nulls]).await.unwrap();
+    let project = Project::new().await;
+    let outcome = extract_from(&project, format, &[written, nulls]).await.unwrap();
     let nulls = row(&["8", "~", "~", "~", "~", "~", "~"]);
     assert_eq!(outcome.rows, vec![read, nulls], "{format:?}");
     let inputs = &outcome.extracted.extent.inputs;
     assert_eq!(inputs.len(), 1);
-    assert!(inputs[0].name.starts_with(format.file()), "{inputs:?}");
+    assert!(inputs[0].name.starts_with(&format.name(&project)), "{inputs:?}");
     assert_eq!(inputs[0].sha256.len(), 64);
 }
 
@@ -78,7 +91,8 @@ async fn bad_values_send_their_row_to_quarantine_with_its_place(format: Format) 
     assert_eq!(outcome.rows, vec![good(1).1, good(2).1], "{format:?}");
     // the line of the first row: text and sheets have a line of headings
     let first = match format {
-        Format::Csv | Format::CsvGzip | Format::Excel | Format::Json => 2,
+        Format::Csv | Format::CsvGzip | Format::HttpCsv | Format::S3Csv => 2,
+        Format::Excel | Format::HttpExcel | Format::Json | Format::GsJson => 2,
         _ => 1,
     };
     let columns = ["id", "amount", "amount", "day", "at", "flag", "ratio", "id"];
@@ -111,21 +125,21 @@ async fn changed_headings_are_told_and_nothing_is_read(format: Format) {
 }
 
 async fn a_file_cut_off_in_the_middle_loses_no_row_silently(format: Format) {
-    if !format.is_file() {
-        return; // a connection that is cut has a test of its own
-    }
     let project = Project::new().await;
+    let Some(path) = format.path(&project) else {
+        return; // a connection that is cut has a test of its own
+    };
     let rows: Vec<_> = (1..=3_000).map(|id| good(id).0).collect();
     format.write(&project, &HEADINGS, &rows);
-    let path = project.path().join(format.file());
     let bytes = std::fs::read(&path).unwrap();
     // 3 bytes into a row of the text formats
     let middle = bytes.len() / 2;
     let line = bytes[..middle].iter().rposition(|byte| *byte == b'\n').unwrap_or(middle);
     std::fs::write(&path, &bytes[..line + 4]).unwrap();
+    let is_of_lines = matches!(format, Format::Csv | Format::HttpCsv | Format::JsonLines);
     match project.extract(&spec(&yaml(&project, format))).await {
         Ok(outcome) => {
-            assert!(matches!(format, Format::Csv | Format::JsonLines), "{format:?}");
+            assert!(is_of_lines, "{format:?}");
             assert_eq!(outcome.rejects.len(), 1, "{format:?}");
             let last = outcome.rows.len() as u32;
             assert_eq!(outcome.rows.last(), Some(&good(last).1));
@@ -176,6 +190,84 @@ async fn duplicates_are_dropped_and_counted(format: Format) {
     assert_eq!(outcome.extracted.extent.counts.duplicates, 1);
 }
 
+/// The columns of the table, one of them under another name.
+async fn drifted(format: Format, contract: &str) -> Result<Outcome> {
+    let project = Project::new().await;
+    let headings = ["unused", "at", "id", "Label text", "amuont", "day", "flag", "ratio"];
+    format.write(&project, &headings, &[good(1).0, good(2).0]);
+    let yaml = format!("{}\ncontract: {contract}", yaml(&project, format));
+    project.extract(&spec(&yaml)).await
+}
+
+async fn drift_is_told_refused_or_set_apart_as_agreed(format: Format) {
+    let told = |outcome: &Outcome| {
+        let drift = outcome.extracted.extent.counts.told.iter().cloned();
+        drift.collect::<Vec<_>>().join("; ")
+    };
+    let outcome = drifted(format, "{missing: evolve}").await.unwrap();
+    let amounts: Vec<_> = outcome.rows.iter().map(|row| row[2].clone()).collect();
+    assert_eq!(amounts, vec![None, None], "{format:?}");
+    assert_eq!(outcome.rows[1][1], good(2).1[1], "{format:?}");
+    let drift = told(&outcome);
+    assert!(drift.contains("`amuont`,"), "{format:?}: {drift}");
+    assert!(drift.contains("`unused` are new"), "{format:?}: {drift}");
+    assert!(drift.contains("`amount` is missing"), "{format:?}: {drift}");
+    let known = "{missing: evolve, new: freeze, known: [amuont, unused, n]}";
+    assert!(!told(&drifted(format, known).await.unwrap()).contains("new"), "{format:?}");
+    for (contract, says) in [
+        ("{missing: evolve, new: freeze, known: [unused, n]}", "`amuont` is new"),
+        ("{missing: freeze}", "did you mean `amuont`"),
+    ] {
+        let error = drifted(format, contract).await.err().expect(contract);
+        assert!(matches!(error.kind(), ErrorKind::Data | ErrorKind::User), "{format:?}: {error}");
+        assert!(error.to_string().contains(says), "{format:?}: {error}");
+    }
+    for (contract, says) in [
+        ("{missing: quarantine}", "`amount` is missing"),
+        ("{missing: evolve, new: quarantine, known: [unused, n]}", "`amuont` is new"),
+    ] {
+        match drifted(format, contract).await {
+            Ok(outcome) => {
+                assert!(outcome.rows.is_empty(), "{format:?}");
+                let causes: Vec<_> = outcome.rejects.iter().map(|r| r.rule.as_str()).collect();
+                assert_eq!(causes, ["contract", "contract"], "{format:?}");
+                assert!(outcome.rejects[0].reason.contains(says), "{format:?}");
+                assert!(outcome.rejects[1].raw.contains("label 2"), "{format:?}");
+            }
+            Err(error) => {
+                assert!(format.is_of_objects(), "{format:?}: {error}");
+                assert!(error.to_string().contains("sources that have headings"), "{error}");
+            }
+        }
+    }
+}
+
+async fn values_of_another_type_are_nulled_refused_or_set_apart_as_agreed(format: Format) {
+    let mut bad = good(2).0;
+    bad[4] = Some("much".to_owned());
+    for contract in ["evolve", "freeze", "quarantine"] {
+        let project = Project::new().await;
+        format.write(&project, &HEADINGS, &[good(1).0, bad.clone()]);
+        let yaml = format!("{}\ncontract: {{types: {contract}}}", yaml(&project, format));
+        let outcome = project.extract(&spec(&yaml)).await;
+        match (contract, outcome) {
+            ("evolve", Ok(outcome)) => {
+                assert_eq!(outcome.rows[1][2], None, "{format:?}");
+                let nulled = &outcome.extracted.extent.counts.nulled;
+                assert_eq!(nulled[&("amount".to_owned(), "type".to_owned())], 1, "{format:?}");
+            }
+            ("quarantine", Ok(outcome)) => {
+                assert_eq!((outcome.rows.len(), outcome.rejects.len()), (1, 1), "{format:?}");
+            }
+            ("freeze", Err(error)) => {
+                assert_eq!(error.kind(), ErrorKind::Data, "{format:?}");
+                assert!(error.to_string().contains("column amount"), "{format:?}: {error}");
+            }
+            (_, outcome) => panic!("{format:?} {contract}: {:?}", outcome.err()),
+        }
+    }
+}
+
 /// The whole suite.
 async fn every_check(format: Format) {
     values_get_their_types_and_null_stays_null(format).await;
@@ -187,6 +279,8 @@ async fn every_check(format: Format) {
     what_was_read_before_is_known_again(format).await;
     nothing_there_is_an_error_unless_the_source_is_optional(format).await;
     duplicates_are_dropped_and_counted(format).await;
+    drift_is_told_refused_or_set_apart_as_agreed(format).await;
+    values_of_another_type_are_nulled_refused_or_set_apart_as_agreed(format).await;
 }
 
 #[tokio::test]
@@ -222,6 +316,42 @@ async fn parquet() {
 #[tokio::test]
 async fn excel() {
     every_check(Format::Excel).await;
+}
+
+#[tokio::test]
+async fn http_csv() {
+    every_check(Format::HttpCsv).await;
+}
+
+#[tokio::test]
+async fn http_parquet() {
+    every_check(Format::HttpParquet).await;
+}
+
+#[tokio::test]
+async fn http_excel() {
+    every_check(Format::HttpExcel).await;
+}
+
+#[tokio::test]
+async fn api() {
+    every_check(Format::Api).await;
+}
+
+#[tokio::test]
+async fn bucket_json() {
+    every_check(Format::GsJson).await;
+}
+
+#[tokio::test]
+#[ignore = "needs moto"]
+async fn s3_csv() {
+    every_check(Format::S3Csv).await;
+}
+
+#[tokio::test]
+async fn flight_sql() {
+    every_check(Format::FlightSql).await;
 }
 
 #[tokio::test]

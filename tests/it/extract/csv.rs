@@ -270,3 +270,50 @@ proptest! {
         });
     }
 }
+
+#[tokio::test]
+async fn the_delimiter_is_the_one_that_finds_the_columns() {
+    let project = Project::new().await;
+    for (text, from) in [
+        ("a;b\n1,5;2\n", ""),
+        ("a\tb\n1,5\t2\n", ""),
+        ("a|b|c;d,e\n1,5|2|3\n", ""),
+        ("\u{feff}\"a\";\"b\"\n\"1,5\";2\n", ""),
+        ("a,b;c\n\"1,5\",2\n", ", delimiter: ','"),
+    ] {
+        project.write("t.csv", text);
+        let yaml = TWO_TEXTS.replace("t.csv", &format!("t.csv{from}"));
+        let outcome = project.extract(&spec(&yaml)).await;
+        match from {
+            "" => assert_eq!(outcome.unwrap().rows, vec![row(&["1,5", "2"])], "{text}"),
+            // declared wins, and says what it finds
+            _ => assert!(outcome.err().unwrap().to_string().contains("no column `b`"), "{text}"),
+        }
+    }
+    // none finds any: the usual error
+    project.write("t.csv", "x;y\n1;2\n");
+    let error = project.extract(&spec(TWO_TEXTS)).await.err().unwrap().to_string();
+    assert!(error.contains("no columns `a`, `b`"), "{error}");
+}
+
+#[tokio::test]
+async fn an_encoding_that_is_detected_is_told() {
+    let project = Project::new().await;
+    let rows: String = (0..50)
+        .map(|_| "\u{5317}\u{4eac}\u{5e02}\u{671d}\u{9633}\u{533a},\u{738b}\u{5c0f}\u{660e}\n")
+        .collect();
+    let bytes = encoding_rs::GB18030.encode(&format!("a,b\n{rows}")).0.into_owned();
+    project.write("t.csv", &bytes);
+    let detect = TWO_TEXTS.replace("t.csv", "t.csv, encoding: detect");
+    let outcome = project.extract(&spec(&detect)).await.unwrap();
+    assert_eq!(outcome.rows.len(), 50);
+    assert_eq!(
+        outcome.rows[49],
+        row(&["\u{5317}\u{4eac}\u{5e02}\u{671d}\u{9633}\u{533a}", "\u{738b}\u{5c0f}\u{660e}"])
+    );
+    let told: Vec<_> = outcome.extracted.extent.counts.told.into_iter().collect();
+    assert!(told.len() == 1 && told[0].starts_with("t.csv was taken for gb"), "{told:?}");
+    // without leave to guess, what is not UTF-8 is refused
+    let strict = project.extract(&spec(TWO_TEXTS)).await.unwrap();
+    assert_eq!((strict.rows.len(), strict.rejects.len()), (0, 50));
+}

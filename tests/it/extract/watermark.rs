@@ -83,6 +83,41 @@ async fn check(project: &Project, from: &str, execute: impl Fn(&str)) {
 }
 
 #[tokio::test]
+async fn sqlite_is_asked_for_what_is_new() {
+    let project = Project::new().await;
+    let database = project.path().join("t.db");
+    let execute =
+        |sql: &str| rusqlite::Connection::open(&database).unwrap().execute_batch(sql).unwrap();
+    check(&project, "{sqlite: {path: t.db, table: orders}}", execute).await;
+    // other ways to write a moment, and what is none
+    execute(
+        "DELETE FROM orders; INSERT INTO orders VALUES (1, '2024-03-01T23:59:59+00:00'), \
+         (2, '2024-03-02T01:00:00+01:00'), (3, '2024-03-02T01:00:00+02:00'), \
+         (4, '2024-03-02 00:00:00.5'), (5, 'yesterday'), (6, 1709337600), (7, '2024-02-30')",
+    );
+    let query = "SELECT id, changed_at FROM orders ORDER BY id; ";
+    let yaml = format!(
+        "name: t\nfrom: {{sqlite: {{path: t.db, query: '{query}'}}}}\n\
+         strategy: {{watermark: {{column: changed}}}}\ncolumns: {COLUMNS}"
+    );
+    let spec = spec(&yaml);
+    let plan = extract::plan_from(project.path(), &spec, None, Some("2024-03-02T00:00:00Z")).await;
+    let load = project.load().await;
+    let progress: extract::OnProgress = Arc::new(|_| {});
+    let read = extract::extract(&plan.unwrap(), "job", &load, project.warehouse(), progress).await;
+    let extracted = read.unwrap();
+    let ids: Vec<_> =
+        project.rows(&extracted.staged).into_iter().map(|row| row[0].clone()).collect();
+    assert_eq!(ids, [Some("2".to_owned()), Some("4".to_owned())]);
+    // what nobody can compare is looked at each time, and refused
+    assert_eq!(extracted.extent.counts.rejected, 3);
+    load.abandon().await.unwrap();
+    let numbers = yaml.replace("column: changed", "column: id");
+    let plan = extract::plan_from(project.path(), &super::spec(&numbers), None, Some("6")).await;
+    assert!(plan.is_ok());
+}
+
+#[tokio::test]
 #[ignore = "needs PostgreSQL"]
 async fn postgresql_is_asked_for_what_is_new() {
     let project = Project::new().await;

@@ -4,6 +4,7 @@ use super::Project;
 use arrow::array::{ArrayRef, RecordBatch, StringArray};
 use parquet::arrow::ArrowWriter;
 use std::io::Write;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// A format of the conformance suite.
@@ -19,11 +20,33 @@ pub(crate) enum Format {
     Sqlite,
     Postgresql,
     Mysql,
+    /// By its URL, as the three below.
+    HttpCsv,
+    HttpParquet,
+    HttpExcel,
+    Api,
+    /// In buckets, of a server of the test's own and of `moto`.
+    GsJson,
+    S3Csv,
+    FlightSql,
 }
 
 impl Format {
+    /// What its name in a release begins with.
+    pub(crate) fn name(self, project: &Project) -> String {
+        match self {
+            Self::HttpCsv | Self::HttpParquet | Self::HttpExcel | Self::Api => {
+                project.web().url(self.file())
+            }
+            Self::GsJson => format!("gs://bucket/{}", self.file()),
+            Self::FlightSql => project.flight().name(),
+            Self::S3Csv => format!("s3://{}/{}", project.s3().bucket, self.file()),
+            _ => self.file().to_owned(),
+        }
+    }
+
     /// The file's name; for a server, what its name begins with.
-    pub(crate) fn file(self) -> &'static str {
+    fn file(self) -> &'static str {
         match self {
             Self::Csv => "t.csv",
             Self::CsvGzip => "t.csv.gz",
@@ -35,12 +58,26 @@ impl Format {
             Self::Sqlite => "t.db",
             Self::Postgresql => "postgresql://127.0.0.1:",
             Self::Mysql => "mysql://127.0.0.1:",
+            Self::HttpCsv | Self::S3Csv => "t.csv",
+            Self::HttpParquet => "t.parquet",
+            Self::HttpExcel => "t.xlsx",
+            Self::Api => "api/t.rows",
+            Self::GsJson => "t.json",
+            Self::FlightSql => "",
         }
     }
 
-    /// Whether it is a file of the project.
-    pub(crate) fn is_file(self) -> bool {
-        !matches!(self, Self::Postgresql | Self::Mysql)
+    /// The file of the project that it is, or that a server of the test's gives out.
+    pub(crate) fn path(self, project: &Project) -> Option<PathBuf> {
+        let is_file =
+            !matches!(self, Self::Postgresql | Self::Mysql | Self::S3Csv | Self::FlightSql);
+        is_file.then(|| project.path().join(self.file()))
+    }
+
+    /// Whether each row names its own values.
+    pub(crate) fn is_of_objects(self) -> bool {
+        use Format::{Api, GsJson, Json, JsonLines, JsonLinesZstandard};
+        matches!(self, Api | GsJson | Json | JsonLines | JsonLinesZstandard)
     }
 
     /// `from:` in a job.
@@ -56,6 +93,24 @@ impl Format {
             Self::Sqlite => "{sqlite: {path: t.db, table: t}}",
             Self::Postgresql => return project.postgresql().from("table: t"),
             Self::Mysql => return project.mysql().from("table: t"),
+            Self::HttpCsv => return format!("{{csv: {{path: '{}'}}}}", self.name(project)),
+            Self::HttpParquet => return format!("{{parquet: {{path: '{}'}}}}", self.name(project)),
+            Self::HttpExcel => return format!("{{excel: {{path: '{}'}}}}", self.name(project)),
+            Self::Api => {
+                let by = "at: rows, paging: {cursor: {parameter: after, at: meta.next}}";
+                return format!("{{api: {{url: '{}', {by}}}}}", self.name(project));
+            }
+            Self::GsJson => {
+                let access = format!("{{endpoint: '{}', anonymous: true}}", project.web().url(""));
+                let access = format!("{{gs: {}}}", access.replace("/'", "'"));
+                let path = "gs://bucket/t.*";
+                return format!("{{json: {{path: '{path}', at: data.rows, access: {access}}}}}");
+            }
+            Self::FlightSql => return project.flight().from("table: sandbox.t"),
+            Self::S3Csv => {
+                let access = project.s3().access();
+                return format!("{{csv: {{path: '{}', access: {access}}}}}", self.name(project));
+            }
         };
         from.to_owned()
     }
@@ -64,19 +119,24 @@ impl Format {
     pub(crate) fn write(self, project: &Project, headings: &[&str], rows: &[Vec<Option<String>>]) {
         let path = project.path().join(self.file());
         match self {
-            Self::Csv => std::fs::write(path, csv(headings, rows)).unwrap(),
+            Self::Csv | Self::HttpCsv => std::fs::write(path, csv(headings, rows)).unwrap(),
+            Self::S3Csv => project.s3().put(self.file(), csv(headings, rows)),
+            Self::Api => {
+                std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+                std::fs::write(path, objects(headings, rows).join("\n")).unwrap();
+            }
             Self::CsvGzip => std::fs::write(path, gzip(&csv(headings, rows))).unwrap(),
             Self::JsonLines => std::fs::write(path, objects(headings, rows).join("\n")).unwrap(),
             Self::JsonLinesZstandard => {
                 let lines = objects(headings, rows).join("\n");
                 std::fs::write(path, zstd::encode_all(lines.as_bytes(), 3).unwrap()).unwrap();
             }
-            Self::Json => {
+            Self::Json | Self::GsJson => {
                 let rows = objects(headings, rows).join(",\n");
                 let text = format!("{{\"n\": 1, \"data\": {{\"rows\":\n[{rows}], \"more\": []}}}}");
                 std::fs::write(path, text).unwrap();
             }
-            Self::Parquet => {
+            Self::Parquet | Self::HttpParquet => {
                 let column = |at: usize| -> ArrayRef {
                     Arc::new(rows.iter().map(|row| row[at].clone()).collect::<StringArray>())
                 };
@@ -85,7 +145,7 @@ impl Format {
                 let batch = RecordBatch::try_from_iter_with_nullable(columns).unwrap();
                 write_parquet(&path, &batch);
             }
-            Self::Excel => {
+            Self::Excel | Self::HttpExcel => {
                 let mut book = rust_xlsxwriter::Workbook::new();
                 let sheet = book.add_worksheet();
                 let texts = rows.iter().map(|row| row.iter().map(Option::as_deref).collect());
@@ -113,6 +173,7 @@ impl Format {
                 }
                 transaction.commit().unwrap();
             }
+            Self::FlightSql => project.flight().write(headings, rows),
             Self::Postgresql => project.postgresql().write(headings, rows),
             Self::Mysql => project.mysql().write(headings, rows),
         }

@@ -15,6 +15,9 @@ use crate::etl::source::lines::Lines;
 use encoding_rs::UTF_8;
 use std::sync::Arc;
 
+/// The cell of a column that is not there.
+const NOTHING: Span = (0, 0);
+
 /// Rows under way.
 struct Rows {
     cells: Vec<Vec<Span>>,
@@ -77,7 +80,7 @@ impl Rows {
         self.positions.push(position);
         self.raw.push(row.text);
         for (column, at) in self.cells.iter_mut().zip(&table.wanted) {
-            column.push(row.cell(*at));
+            column.push(at.map_or(NOTHING, |at| row.cell(at)));
         }
     }
 
@@ -90,7 +93,8 @@ impl Rows {
         let raw = self.copy(record.raw);
         self.raw.push(raw);
         for (column, at) in table.wanted.iter().enumerate() {
-            let span = self.copy(record.cells.get(*at).unwrap_or_default());
+            let cell = at.and_then(|at| record.cells.get(at));
+            let span = self.copy(cell.unwrap_or_default());
             self.cells[column].push(span);
         }
     }

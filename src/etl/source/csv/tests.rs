@@ -10,7 +10,7 @@ type Read = (Vec<(Position, String, Vec<Option<String>>)>, Vec<Unreadable>);
 const HEADINGS: usize = 3;
 
 fn table() -> Table {
-    Table { file: "t".into(), headings: HEADINGS, wanted: vec![2, 0, 1, 2] }
+    Table { file: "t".into(), headings: HEADINGS, wanted: [2, 0, 1, 2].map(Some).to_vec() }
 }
 
 fn lines(text: &[u8]) -> Lines<&[u8]> {

@@ -1,11 +1,14 @@
 //! The wanted values of a JSON object, numbers as they were written.
 
+use crate::error::Result as Outcome;
+use crate::etl::source::headings::{Wanted, missing_columns};
+use crate::etl::source::{Piece, Sink};
 use serde::de::IgnoredAny;
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 /// Keys remembered to say what a file has.
-const MAX_KEYS: usize = 40;
+const MAX_KEYS: usize = 10_000;
 
 /// Finds the wanted values of one object after the other.
 pub(in crate::etl::source) struct Scanner {
@@ -76,15 +79,27 @@ impl Scanner {
         Ok(row)
     }
 
+    /// Says which keys there were.
+    ///
+    /// # Errors
+    /// User where no object had a wanted path and none may be missing.
+    pub(in crate::etl::source) fn end(&self, wanted: &Wanted, sink: &mut Sink<'_>) -> Outcome<()> {
+        let missing = self.never_seen();
+        if !missing.is_empty() && !wanted.may_lack {
+            return Err(missing_columns(&missing, &self.keys()));
+        }
+        sink(Piece::Headings(self.keys.iter().cloned().collect()))
+    }
+
     /// The paths that no object had, if there was any object.
-    pub(in crate::etl::source) fn never_seen(&self) -> Vec<&str> {
+    fn never_seen(&self) -> Vec<&str> {
         let paths = self.paths.iter().zip(&self.seen);
         let missing = paths.filter(|(_, seen)| self.objects > 0 && !**seen);
         missing.map(|(path, _)| path.as_str()).collect()
     }
 
     /// Outermost keys that objects had.
-    pub(in crate::etl::source) fn keys(&self) -> Vec<&str> {
+    fn keys(&self) -> Vec<&str> {
         self.keys.iter().map(String::as_str).collect()
     }
 }

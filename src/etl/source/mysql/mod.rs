@@ -14,9 +14,13 @@ mod relation;
 mod values;
 
 use super::files::hexadecimal;
-use super::{BatchBuilder, Bound, Found, Position, Sink, Source, Unreadable, headings};
+use super::headings::Wanted;
+use super::{
+    Alive, BatchBuilder, Bound, Found, Piece, Position, RawBatch, Sink, Source, Unreadable,
+    headings,
+};
 use crate::error::{Error, Result};
-use crate::etl::job::{MysqlPlace, SourceColumn};
+use crate::etl::job::MysqlPlace;
 use crate::store::Input;
 use connect::{Connection, Server, broken};
 use mysql_async::prelude::Queryable;
@@ -36,7 +40,7 @@ pub(super) struct Mysql {
     project: PathBuf,
     place: MysqlPlace,
     content: Content,
-    columns: Vec<SourceColumn>,
+    columns: Wanted,
     since: Option<Bound>,
     reading: Mutex<Option<Reading>>,
 }
@@ -53,11 +57,7 @@ struct Reading {
 }
 
 impl Mysql {
-    pub(super) fn new(
-        project: &Path,
-        place: &MysqlPlace,
-        columns: Vec<SourceColumn>,
-    ) -> Result<Self> {
+    pub(super) fn new(project: &Path, place: &MysqlPlace, columns: Wanted) -> Result<Self> {
         let content = match (&place.table, &place.query) {
             (Some(table), None) => Content::Table(table.clone()),
             (None, Some(query)) => Content::Query(query.clone()),
@@ -100,6 +100,7 @@ impl Mysql {
             Some(input) => input.clone(),
             None => reading.look(name, &mut || sink(self.nothing(name).into()))?,
         };
+        sink(Piece::Headings(reading.relation.have.clone()))?;
         let mut rows = Rows {
             columns: &self.columns,
             batch: BatchBuilder::with_headings(name, headings::headings(&self.columns).into()),
@@ -142,8 +143,8 @@ impl Mysql {
     }
 
     /// A batch without rows: a sign of life.
-    fn nothing(&self, name: &str) -> super::RawBatch {
-        BatchBuilder::with_headings(name, headings::headings(&self.columns).into()).take(0)
+    fn nothing(&self, name: &str) -> RawBatch {
+        RawBatch::nothing(name, self.columns.len())
     }
 }
 
@@ -167,7 +168,7 @@ impl Reading {
 
 /// Rows on their way into a batch.
 struct Rows<'c> {
-    columns: &'c [SourceColumn],
+    columns: &'c Wanted,
     batch: BatchBuilder,
     hasher: Sha256,
     bytes: u64,
@@ -179,7 +180,7 @@ impl Rows<'_> {
         self.line += 1;
         let position = Position { line: self.line, offset: None };
         let value = |at: usize| row.as_ref(at).unwrap_or(&Value::NULL);
-        let cells = row.columns_ref().iter().zip(self.columns).enumerate();
+        let cells = row.columns_ref().iter().zip(self.columns.iter()).enumerate();
         let texts: Vec<_> = cells
             .map(|(at, (column, wanted))| values::text(value(at), column, wanted.ty))
             .collect();
@@ -208,13 +209,12 @@ impl Rows<'_> {
 }
 
 impl Source for Mysql {
-    fn inputs(&self) -> Result<Vec<Found>> {
+    fn inputs(&self, alive: &mut Alive<'_>) -> Result<Vec<Found>> {
         let (server, connection, relation) = self.start()?;
         let name = self.name(&server);
         let Some(relation) = relation else { return Ok(Vec::new()) };
         let mut reading = Reading { server, connection, relation, input: None, order: None };
-        let input =
-            reading.look(&name, &mut || Ok(())).map_err(|error| error.with("from", &name))?;
+        let input = reading.look(&name, alive).map_err(|error| error.with("from", &name))?;
         Ok(vec![Found { input, modified: None }])
     }
 

@@ -2,8 +2,8 @@
 
 use super::connect::is_no_such_table;
 use crate::error::{Error, Result, did_you_mean};
-use crate::etl::job::SourceColumn;
-use crate::etl::source::{Bound, headings};
+use crate::etl::source::Bound;
+use crate::etl::source::headings::{self, Wanted};
 use mysql_async::consts::ColumnType as Wire;
 use mysql_async::prelude::Queryable;
 use mysql_async::{Column, Conn};
@@ -25,6 +25,8 @@ pub(super) struct Relation {
     digest: String,
     /// The columns' names and types at the server.
     pub(super) signature: String,
+    /// The columns there are.
+    pub(super) have: Vec<String>,
     /// About how large it is; 0 where nobody knows.
     pub(super) size_bytes: u64,
 }
@@ -49,7 +51,7 @@ impl Relation {
     pub(super) async fn find(
         conn: &mut Conn,
         content: &Content,
-        wanted: &[SourceColumn],
+        wanted: &Wanted,
         since: Option<&Bound>,
     ) -> Result<Option<Self>, Failure> {
         let from = match content {
@@ -69,14 +71,19 @@ impl Relation {
         let columns = statement.columns();
         let have: Vec<String> = columns.iter().map(|c| c.name_str().into_owned()).collect();
         let places = headings::positions(&have, wanted).map_err(Failure::Other)?;
-        let columns: Vec<&Column> = places.iter().map(|place| &columns[*place]).collect();
-        let names: Vec<String> = columns.iter().map(|c| quoted_part(&c.name_str())).collect();
+        let columns: Vec<Option<&Column>> =
+            places.iter().map(|place| place.map(|place| &columns[place])).collect();
+        let name = |c: &Column| quoted_part(&c.name_str());
+        let names: Vec<String> =
+            columns.iter().map(|c| c.map_or("NULL".to_owned(), name)).collect();
         let type_of =
-            |c: &&Column| format!("{} {:?} {:?}\n", c.name_str(), c.column_type(), c.flags());
-        let hashes: Vec<String> = names.iter().zip(&columns).map(|(n, c)| hash(n, c)).collect();
+            |c: &Column| format!("{} {:?} {:?}\n", c.name_str(), c.column_type(), c.flags());
+        let hashes: Vec<String> = (names.iter().zip(&columns))
+            .map(|(name, column)| column.map_or("'-'".to_owned(), |column| hash(name, column)))
+            .collect();
         let grows = since.and_then(|since| {
             let of_column = |c: &&&Column| c.name_str().trim() == since.heading.trim();
-            Some((since, columns.iter().find(of_column)?))
+            Some((since, columns.iter().flatten().find(of_column)?))
         });
         let filter = grows.map(|(since, column)| filter(since, column)).transpose();
         let filter = filter.map_err(Failure::Other)?.unwrap_or_default();
@@ -87,7 +94,11 @@ impl Relation {
                  AS CHAR) FROM (SELECT MD5(CONCAT({})) AS h FROM {from}{filter}) AS hashes",
                 hashes.join(", ")
             ),
-            signature: columns.iter().map(type_of).collect(),
+            signature: columns
+                .iter()
+                .map(|column| column.map_or("absent\n".to_owned(), type_of))
+                .collect(),
+            have,
             size_bytes: size_bytes(conn, content).await?,
         }))
     }

@@ -28,9 +28,10 @@ mod tls;
 mod values;
 
 use super::files::hexadecimal;
-use super::{Bound, Found, Piece, Sink, Source};
+use super::headings::Wanted;
+use super::{Alive, Bound, Found, Piece, Sink, Source};
 use crate::error::{Error, Result};
-use crate::etl::job::{PostgresqlPlace, SourceColumn};
+use crate::etl::job::PostgresqlPlace;
 use crate::store::{Input, lanes};
 use connect::{Connection, Server};
 use decode::{Block, Layout};
@@ -45,7 +46,7 @@ pub(super) struct Postgresql {
     project: PathBuf,
     place: PostgresqlPlace,
     content: Content,
-    columns: Vec<SourceColumn>,
+    columns: Wanted,
     since: Option<Bound>,
     /// What was last found to be there, and when: the server's own name for the moment.
     looked: Mutex<Option<(String, Input)>>,
@@ -67,11 +68,7 @@ struct Reading {
 }
 
 impl Postgresql {
-    pub(super) fn new(
-        project: &Path,
-        place: &PostgresqlPlace,
-        columns: Vec<SourceColumn>,
-    ) -> Result<Self> {
+    pub(super) fn new(project: &Path, place: &PostgresqlPlace, columns: Wanted) -> Result<Self> {
         let content = match (&place.table, &place.query) {
             (Some(table), None) => Content::Table(table.clone()),
             (None, Some(query)) => Content::Query(query.clone()),
@@ -148,6 +145,7 @@ impl Postgresql {
     }
 
     fn read_rows(&self, reading: &mut Reading, name: &str, sink: &mut Sink<'_>) -> Result<Input> {
+        sink(Piece::Headings(reading.selection.have.clone()))?;
         let queries = reading.relation.queries(&reading.selection);
         let mut order = (!reading.relation.is_ordered(&reading.selection)).then(Sha256::new);
         let (mut rows, mut bytes) = (0, 0);
@@ -189,7 +187,7 @@ impl Postgresql {
 }
 
 impl Source for Postgresql {
-    fn inputs(&self) -> Result<Vec<Found>> {
+    fn inputs(&self, _alive: &mut Alive<'_>) -> Result<Vec<Found>> {
         let (server, connection) = self.begin()?;
         let name = self.name(&server);
         let place = |error: Error| error.with("from", &name);

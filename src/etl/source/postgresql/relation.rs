@@ -3,8 +3,8 @@
 use super::connect::Failure;
 use super::values::Wire;
 use crate::error::{Error, Result, did_you_mean};
-use crate::etl::job::SourceColumn;
-use crate::etl::source::{Bound, headings};
+use crate::etl::source::Bound;
+use crate::etl::source::headings::{self, Wanted};
 use tokio_postgres::Client;
 use tokio_postgres::types::{Kind, Type};
 
@@ -40,6 +40,8 @@ pub(super) struct Selection {
     pub(super) signature: String,
     /// A condition on the rows, where not all are wanted.
     filter: Option<String>,
+    /// The columns there are.
+    pub(super) have: Vec<String>,
 }
 
 impl Relation {
@@ -78,7 +80,7 @@ impl Relation {
     pub(super) async fn select(
         &self,
         client: &Client,
-        wanted: &[SourceColumn],
+        wanted: &Wanted,
         since: Option<&Bound>,
     ) -> Result<Selection, Failure> {
         let statement = client.prepare(&format!("SELECT * FROM {}", self.from)).await?;
@@ -89,11 +91,18 @@ impl Relation {
             wires: Vec::new(),
             signature: String::new(),
             filter: None,
+            have: have.clone(),
         };
         for (at, place) in headings::positions(&have, wanted)?.into_iter().enumerate() {
+            selection.select += if at == 0 { "" } else { ", " };
+            let Some(place) = place else {
+                selection.select += "NULL::text";
+                selection.wires.push(Wire::Text);
+                selection.signature += "absent\n";
+                continue;
+            };
             let column = &statement.columns()[place];
             let (expression, wire) = expression(&quoted(column.name()), column.type_());
-            selection.select += if at == 0 { "" } else { ", " };
             selection.select += &expression;
             selection.wires.push(wire);
             selection.signature += &format!("{} {}\n", column.name(), column.type_());
@@ -279,8 +288,13 @@ mod tests {
 
     #[test]
     fn ranges_cover_all_pages_once() {
-        let selection =
-            Selection { select: "a".into(), wires: vec![], signature: "".into(), filter: None };
+        let selection = Selection {
+            select: "a".into(),
+            wires: vec![],
+            signature: "".into(),
+            filter: None,
+            have: vec![],
+        };
         let relation = Relation {
             from: "t".into(),
             parts: vec![("t_1".into(), 0), ("t_2".into(), 2 * PAGES_A_RANGE + 1)],

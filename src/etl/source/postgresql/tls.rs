@@ -1,9 +1,9 @@
 //! Encryption of the connection, by rustls.
 
-use crate::error::{Error, ErrorKind, Result};
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, InvalidDnsNameError, ServerName};
-use rustls::{ClientConfig, RootCertStore};
+use crate::error::Result;
+use crate::etl::source::tls::client_config;
+use rustls::ClientConfig;
+use rustls::pki_types::{InvalidDnsNameError, ServerName};
 use std::future::Future;
 use std::io;
 use std::path::Path;
@@ -20,42 +20,10 @@ use tokio_rustls::TlsConnector;
 pub(super) struct Connector(Arc<ClientConfig>);
 
 impl Connector {
-    /// Certificates must go back to those of a file, or to the system's.
-    ///
     /// # Errors
-    /// User where the file holds no certificate; unavailable where the system has none.
+    /// As [`client_config`].
     pub(super) fn new(ca: Option<&Path>) -> Result<Self> {
-        let mut roots = RootCertStore::empty();
-        match ca {
-            Some(path) => {
-                let broken = |error: rustls::pki_types::pem::Error| {
-                    Error::user("cannot read the certificates of `ca`")
-                        .with("file", path.display())
-                        .caused_by(error.to_string())
-                };
-                for certificate in CertificateDer::pem_file_iter(path).map_err(broken)? {
-                    roots.add(certificate.map_err(broken)?).map_err(|error| {
-                        Error::user("`ca` holds what is no certificate")
-                            .with("file", path.display())
-                            .caused_by(error)
-                    })?;
-                }
-            }
-            None => {
-                roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-            }
-        }
-        if roots.is_empty() {
-            return Err(Error::new(ErrorKind::User, "there is no certificate to trust")
-                .hint("name a PEM file with the server's authority in `ca`"));
-        }
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let config = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .map_err(|error| Error::internal("cannot set up TLS").caused_by(error))?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        Ok(Self(Arc::new(config)))
+        Ok(Self(Arc::new(client_config(ca)?)))
     }
 }
 
