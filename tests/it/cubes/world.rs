@@ -110,7 +110,7 @@ pub(crate) async fn change(
         };
         write(&mut load, spec, &[rows]).await;
     }
-    related(&mut load, model, data).await;
+    related(&mut load, model, after).await;
     for fact in &model.facts {
         let months = |data: &Data| by_month(fact, data.facts.get(&fact.name));
         let (was, is) = (months(before), months(after));
