@@ -9,7 +9,7 @@ fn guide() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/modelling")
 }
 
-fn copy(from: &Path, to: &Path) {
+pub(crate) fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
         let target = to.join(entry.file_name());
@@ -86,7 +86,7 @@ pub(crate) fn first_warehouse(folder: &Path) {
             continue;
         };
         lines.next_if(|line| line.is_empty());
-        if !lines.next_if(|line| line.starts_with("```")).is_some() {
+        if lines.next_if(|line| line.starts_with("```")).is_none() {
             continue;
         }
         let block: Vec<&str> = lines.by_ref().take_while(|line| *line != "```").collect();

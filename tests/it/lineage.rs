@@ -1,5 +1,6 @@
 //! Lineage: from sources through jobs to measures, values, keys, filters and joins.
 
+use crate::guide::copy;
 use crate::support::{starhouse, starhouse_output};
 use std::collections::BTreeSet;
 use std::fs;
@@ -112,25 +113,17 @@ fn the_table_holds_what_the_last_run_found_and_slips_are_told() {
 fn the_sample_warehouse_has_a_lineage() {
     let folder = tempfile::tempdir().unwrap();
     let project = folder.path().to_str().unwrap();
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
     for (from, to) in [("schemas/retail", "schemas"), ("etl/retail", "etl")] {
-        let to = folder.path().join(to);
-        fs::create_dir_all(&to).unwrap();
-        copy_flat(&std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(from), &to);
+        copy(&root.join(from), &folder.path().join(to));
     }
     fs::write(folder.path().join("starhouse.yaml"), "# the sample\n").unwrap();
     let tree = starhouse(&["lineage", "sales.revenue", "--project", project]);
-    assert!(tree.contains("warehouse.fact_sales."), "{tree}");
+    // Amounts in many currencies, by the rate of their month.
+    assert!(tree.contains("value: sales_tills.sale_line.amount"), "{tree}");
+    assert!(tree.contains("value: sales_web.rate.eur_per_unit"), "{tree}");
+    assert!(tree.contains("filter: sales_tills.sale_line.voided"), "{tree}");
     let sources =
         tree.lines().filter(|line| !line.contains("warehouse.") && !line.contains("cubes."));
     assert!(sources.count() > 3, "{tree}");
-}
-
-/// Copies all files of a folder and those within into one.
-fn copy_flat(from: &std::path::Path, to: &std::path::Path) {
-    for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
-        match entry.path().is_dir() {
-            true => copy_flat(&entry.path(), to),
-            false => drop(fs::copy(entry.path(), to.join(entry.file_name())).unwrap()),
-        }
-    }
 }
