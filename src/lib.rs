@@ -103,6 +103,7 @@
 //!   `etl/load/repoint.rs`.
 //! * *jobs at once, tried again, resumed*: `etl/run/together.rs` and what it names.
 //! * *a person erased from all releases*: [`etl::erase`].
+//! * *which column comes from which*: [`etl::lineage`], read off plans by `engine/lineage.rs`.
 //! * *runs by the clock*: [`etl::schedule`]; *tests of a project's jobs*: [`etl::fixtures`].
 //! * *a system table*: a file in `engine/system/`.
 //! * *a command*: a file in `cli/` and a variant of its `Command`.

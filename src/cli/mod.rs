@@ -15,6 +15,7 @@ mod failure;
 mod files;
 mod init;
 mod interrupt;
+mod lineage;
 mod machine;
 mod output;
 mod profile;
@@ -70,6 +71,7 @@ enum Command {
     Etl(etl::Args),
     Profile(profile::Args),
     Dictionary(dictionary::Args),
+    Lineage(lineage::Args),
     Sql(sql::Args),
     Query(query::Args),
     Releases(releases::Args),
@@ -112,6 +114,7 @@ impl Command {
             Self::Etl(args) => etl::run(&project, args).await,
             Self::Profile(args) => profile::run(&project, args).await,
             Self::Dictionary(args) => dictionary::run(&project, &args),
+            Self::Lineage(args) => lineage::run(&project, args).await,
             Self::Sql(args) => sql::run(&project, args).await,
             Self::Query(args) => query::run(&project, args).await,
             Self::Releases(args) => releases::run(&project, args).await,

@@ -5,7 +5,7 @@
 //! * tests of jobs, as people write them: [`fixtures`]
 //! * runs by themselves, by the clock: [`schedule`]
 //! * what is expected of tables before they are published: `quality`
-//! * a person erased: [`erase`]
+//! * a person erased: [`erase`]; which column comes from which: [`lineage`]
 //! * files put in order again: [`compact`]; empty files for people to fill in: [`template`]
 //! * its steps: [`extract`] (with [`quarantine`]), `transform`, `load`
 //! * which records are of one person: [`matching`]; refused rows mended: [`replay`]
@@ -22,6 +22,7 @@ mod fit;
 pub mod fixtures;
 pub mod job;
 pub mod jobs;
+pub mod lineage;
 mod load;
 pub mod matching;
 mod parallel;

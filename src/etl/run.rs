@@ -36,6 +36,7 @@ pub use trial::{Trial, trial};
 
 use super::job::{FactMode, Job, LoadSpec};
 use super::jobs::Jobs;
+use super::lineage;
 use super::progress::{Progress, Quiet};
 use super::quality;
 use super::replay::Replay;
@@ -203,6 +204,11 @@ async fn attempt(
         // What it has kept is published: vacuum finds it, if nobody else does.
         let _ = warehouse.forget_savepoint(&savepoint.run).await;
     }
+    if matches!(outcome, Ok(Some(_))) {
+        let told = remember_lineage(request).await;
+        // Nothing that was loaded depends on it.
+        done.notes.extend(told.err().map(|error| format!("lineage is not known: {error}")));
+    }
     let steps = record::steps(&done.jobs, &done.repointed, &done.aggregates);
     record.looked_at(std::mem::take(&mut done.quality));
     if let Err(error) = record.end(&outcome, steps).await {
@@ -218,6 +224,11 @@ async fn attempt(
         notes: done.notes,
         elapsed_ms: record.elapsed_ms(),
     })
+}
+
+async fn remember_lineage(request: &Request<'_>) -> Result<()> {
+    let edges = lineage::edges(request.engine, request.jobs).await?;
+    request.engine.warehouse().record_lineage(edges).await
 }
 
 /// What a run has done so far.

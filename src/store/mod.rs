@@ -51,8 +51,8 @@ pub use erase::{Masked, Replaced};
 pub use load::Load;
 pub(crate) use locks::LiveFolder;
 pub use oplog::{
-    QualityOutcome, QualityRecord, QueryRecord, Reject, RunRecord, RunStatus, ScheduleOutcome,
-    ScheduleState, StepRecord,
+    LineageEdge, QualityOutcome, QualityRecord, QueryRecord, Reject, RunRecord, RunStatus,
+    ScheduleOutcome, ScheduleState, StepRecord,
 };
 pub use publish::PUBLISHED_RELEASE;
 pub use query_counts::{QUERY_BOUNDS_MS, QueryCounts};

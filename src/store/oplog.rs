@@ -163,6 +163,19 @@ impl ScheduleState {
     }
 }
 
+/// A column, and one that it comes from.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct LineageEdge {
+    /// The job, or the cube.
+    pub by: String,
+    /// Where it comes from.
+    pub from: String,
+    /// The column, the rows of a table, or the measure.
+    pub to: String,
+    /// What happens on the way.
+    pub how: String,
+}
+
 /// A row in quarantine: where it was, what it held, why it was refused.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reject {

@@ -13,6 +13,7 @@
 //! leases/schedules.lock                               held by who runs the schedules
 //! log/runs/<run>.json, log/rejects/<run>/00001.jsonl, log/queries/2025-01-31.jsonl
 //! log/schedules/<name>.json                           where a schedule is
+//! log/lineage.json                                    which column comes from which
 //! log/savepoints/<run>.json                           what an unfinished run has done
 //! ```
 
@@ -174,6 +175,11 @@ pub(crate) fn savepoints() -> Path {
 /// What an unfinished run has done.
 pub(crate) fn savepoint(run: &RunId) -> Result<Path> {
     Ok(path(&format!("log/savepoints/{}.json", checked_run(run)?)))
+}
+
+/// Which column comes from which.
+pub(crate) fn lineage() -> Path {
+    path("log/lineage.json")
 }
 
 /// The folder of query logs.

@@ -2,10 +2,10 @@
 
 use super::durable::blocking;
 use super::{
-    Masked, QueryCounts, QueryRecord, Reject, Replaced, RunRecord, ScheduleLock, ScheduleState,
-    Warehouse, erase, paths, reject_log, run_log, schedule_log,
+    LineageEdge, Masked, QueryCounts, QueryRecord, Reject, Replaced, RunRecord, ScheduleLock,
+    ScheduleState, Warehouse, erase, paths, reject_log, run_log, schedule_log,
 };
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::ids::{ReleaseId, RunId};
 use std::sync::Arc;
 
@@ -90,6 +90,41 @@ impl Warehouse {
     pub async fn lock_schedules(&self) -> Result<Option<ScheduleLock>> {
         let disk = Arc::clone(self.disk());
         blocking(move || schedule_log::lock(&disk)).await
+    }
+
+    /// Remembers which column comes from which, in place of what was remembered.
+    ///
+    /// # Errors
+    /// Unavailable where the disk refuses.
+    pub async fn record_lineage(&self, edges: Vec<LineageEdge>) -> Result<()> {
+        let disk = Arc::clone(self.disk());
+        blocking(move || {
+            let bytes = serde_json::to_vec(&edges)
+                .map_err(|error| Error::internal("lineage is no JSON").caused_by(error))?;
+            match disk.read(&paths::lineage())?.as_ref() == Some(&bytes) {
+                true => Ok(()),
+                false => disk.replace(&paths::lineage(), &bytes),
+            }
+        })
+        .await
+    }
+
+    /// Which column comes from which, as the last run that published found it.
+    ///
+    /// # Errors
+    /// Data where that is damaged.
+    pub async fn lineage(&self) -> Result<Vec<LineageEdge>> {
+        let disk = Arc::clone(self.disk());
+        blocking(move || {
+            let Some(bytes) = disk.read(&paths::lineage())? else { return Ok(Vec::new()) };
+            serde_json::from_slice(&bytes).map_err(|error| {
+                Error::data("what is remembered of lineage is damaged")
+                    .with("file", paths::lineage())
+                    .hint("delete the file: the next run writes it anew")
+                    .caused_by(error)
+            })
+        })
+        .await
     }
 
     /// Adds a query to the log. Never waits for the disk and never fails: a record that the log

@@ -9,7 +9,7 @@ fn guide() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/modelling")
 }
 
-fn copy(from: &Path, to: &Path) {
+pub(crate) fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
         let target = to.join(entry.file_name());
@@ -71,4 +71,65 @@ fn what_the_guide_shows_stands_in_its_project() {
     }
     assert_eq!(guide.matches("\nThe wrong way: ").count(), 10);
     assert!(blocks >= 10);
+}
+
+/// The files of the guide to a first warehouse: each block after a line that names its file.
+pub(crate) fn first_warehouse(folder: &Path) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/first-warehouse/README.md");
+    let text = fs::read_to_string(path).unwrap();
+    let mut lines = text.lines().peekable();
+    let mut files = 0;
+    while let Some(line) = lines.next() {
+        let name = line.strip_prefix('`').and_then(|rest| rest.split_once('`'));
+        let Some((name, _)) = name.filter(|(name, _)| name.contains('.') && !name.contains(' '))
+        else {
+            continue;
+        };
+        lines.next_if(|line| line.is_empty());
+        if lines.next_if(|line| line.starts_with("```")).is_none() {
+            continue;
+        }
+        let block: Vec<&str> = lines.by_ref().take_while(|line| *line != "```").collect();
+        let file = folder.join(name);
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::write(file, block.join("\n") + "\n").unwrap();
+        files += 1;
+    }
+    assert_eq!(files, 19);
+    let database = rusqlite::Connection::open(folder.join("sources/shop.db")).unwrap();
+    let sql = fs::read_to_string(folder.join("sources/shop.sql")).unwrap();
+    database.execute_batch(&sql).unwrap();
+}
+
+#[test]
+fn a_first_warehouse_is_what_the_guide_says() {
+    let folder = tempfile::tempdir().unwrap();
+    first_warehouse(folder.path());
+    let project = folder.path().to_str().unwrap();
+    let run = |arguments: &[&str]| starhouse(&[arguments, &["--project", project]].concat());
+    run(&["check"]);
+    assert!(run(&["etl", "plan", "--rows"]).contains("nothing was published"));
+    let told = run(&["etl", "run"]);
+    assert!(told.contains("published release 1"), "{told}");
+    assert!(told.contains("1 values of `email` became NULL"), "{told}");
+    assert!(told.contains("1 rows have an unknown customer"), "{told}");
+    assert!(run(&["etl", "run"]).contains("nothing new"));
+    let answer = |sql: &str| run(&["sql", "--format", "csv", sql]);
+    let text = fs::read_to_string(
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/first-warehouse/README.md"),
+    )
+    .unwrap();
+    let questions: Vec<&str> = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("starhouse sql \"")?.strip_suffix('"'))
+        .collect();
+    assert_eq!(answer(questions[0]), "category,revenue,buyers\nCoffee,30.00,2\nTea,19.60,1\n");
+    let rates = answer(questions[1]);
+    let rate = |campaign: &str| -> f64 {
+        let line = rates.lines().find_map(|line| line.strip_prefix(campaign)).unwrap();
+        line.trim_start_matches(',').parse().unwrap()
+    };
+    assert_eq!((rate("Spring"), rate("Summer")), (0.5, 1.0));
+    assert!(run(&["lineage", "marketing.revenue"]).contains("sales_web.orders.amount"));
+    assert!(run(&["schedules"]).contains("nightly"));
 }

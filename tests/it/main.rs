@@ -37,6 +37,7 @@ mod guide;
 mod job_tests;
 mod kinds;
 mod late_changes;
+mod lineage;
 mod matching;
 mod metrics;
 mod model;

@@ -4,6 +4,7 @@
 mod aggregates;
 mod arrays;
 mod catalog;
+mod lineage;
 mod measures;
 mod quality;
 mod queries;
@@ -61,6 +62,7 @@ pub(crate) fn all() -> Vec<Arc<dyn SystemTable>> {
     vec![
         Arc::new(aggregates::Aggregates),
         Arc::new(catalog::Catalog),
+        Arc::new(lineage::Lineage),
         Arc::new(measures::Measures),
         Arc::new(quality::Quality),
         Arc::new(queries::Queries),
