@@ -31,7 +31,7 @@ pub use dimension::{
     Attribute, Calendar, Dimension, DimensionKind, Hierarchy, History, Level, ParentChild,
 };
 pub use expectation::{Check, Expectation, OnFail};
-pub use fact::{Fact, FactKind, FactRole, Lag};
+pub use fact::{Coarse, Fact, FactKind, FactRole, Lag};
 pub use load::load;
 pub use measure::{
     Additivity, Compared, End, Measure, MeasureKind, OverTime, Period, Whole, Window,
