@@ -109,7 +109,7 @@ impl Command {
         let project = project.unwrap_or_else(|| PathBuf::from("."));
         match self {
             Self::Init(args) => init::run(&args),
-            Self::Check(_) => check::run(&project),
+            Self::Check(args) => check::run(&project, &args).await,
             Self::Demo(args) => demo::run(args).await,
             Self::Etl(args) => etl::run(&project, args).await,
             Self::Profile(args) => profile::run(&project, args).await,

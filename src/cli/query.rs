@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 pub(super) struct Args {
     /// The file with the query; `-` is stdin
     file: PathBuf,
-    /// Show which aggregate answers, or why none does
+    /// Show for each part which aggregate answers, or why none does, and what is read
     #[arg(long)]
     explain: bool,
     #[command(flatten)]
@@ -59,8 +59,8 @@ pub(super) async fn run(project: &Path, args: Args) -> std::result::Result<(), F
     let session = project.session(&args.at).await?;
     let planned = session.plan_cube_query(&query).await?;
     if args.explain {
-        for sentence in planned.routing() {
-            tell(sentence)?;
+        for sentence in planned.in_words()? {
+            tell(&sentence)?;
         }
     }
     output::answer(&planned, &args.output).await

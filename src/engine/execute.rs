@@ -106,6 +106,16 @@ impl Query {
         &self.0.ready.routing
     }
 
+    /// What it reads, in words: which aggregates answer its parts, or why none does; then the tables of
+    /// a cube query, with their files and rows.
+    ///
+    /// # Errors
+    /// Internal where its plan cannot be walked.
+    pub fn in_words(&self) -> Result<Vec<String>> {
+        let (release, plan) = (self.session().release().id, &self.parsed().plan);
+        explain::in_words(release, self.routing(), plan)
+    }
+
     /// Runs it. Dropping the stream cancels it; errors in the stream are ours
     /// ([`error_of`](super::error_of) tells).
     ///

@@ -2,13 +2,18 @@
 
 use super::errors::from_datafusion;
 use super::sql::catalog_of;
+use super::table::StoredTable;
 use crate::error::Result;
 use crate::ids::ReleaseId;
 use arrow::array::{ArrayRef, StringArray};
 use arrow::compute::cast;
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
+use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::datasource::source_as_provider;
 use datafusion::logical_expr::LogicalPlan;
+use std::any::Any;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// A plan without the `EXPLAIN` around it.
@@ -48,6 +53,41 @@ impl Explained {
             _ => question,
         }
     }
+}
+
+/// What a question's plan reads, in words: for each of its parts the aggregate taken, or why none is,
+/// and then the tables, with their files and rows.
+///
+/// # Errors
+/// Internal where a plan cannot be walked.
+pub(crate) fn in_words(
+    release: ReleaseId,
+    routing: &[String],
+    plan: &LogicalPlan,
+) -> Result<Vec<String>> {
+    let mut lines = vec![format!("release {release}")];
+    lines.extend(routing.iter().cloned());
+    let mut read: BTreeMap<String, (usize, BTreeMap<String, u64>)> = BTreeMap::new();
+    plan.apply_with_subqueries(|node| {
+        if let LogicalPlan::TableScan(scan) = node
+            && let Ok(provider) = source_as_provider(&scan.source)
+            && let Some(table) = (provider.as_ref() as &dyn Any).downcast_ref::<StoredTable>()
+        {
+            let name = format!("{}.{}", table.schema_name(), table.name());
+            let known = read.entry(name).or_default();
+            known.0 += 1;
+            known.1.extend(table.state().files.iter().map(|file| (file.path.clone(), file.rows)));
+        }
+        Ok(TreeNodeRecursion::Continue)
+    })
+    .map_err(from_datafusion)?;
+    lines.extend(read.into_iter().map(|(name, (times, files))| {
+        let (rows, files): (u64, usize) = (files.values().sum(), files.len());
+        let times = if times == 1 { String::new() } else { format!(", {times} times") };
+        let files = if files == 1 { "1 file".to_owned() } else { format!("{files} files") };
+        format!("reads {name}: {rows} rows in {files} at most{times}")
+    }));
+    Ok(lines)
 }
 
 /// The row that stands before DataFusion's plans.

@@ -34,14 +34,15 @@ impl Session {
         Self { engine, principal, catalog, default_schema, aggregates, logged }
     }
 
-    /// Bare names are staged tables, and nothing is logged.
+    /// Bare names are staged tables, and nothing is logged. No aggregate answers: those of a load's
+    /// preview are what they were before it, until they are refreshed at its end.
     pub(crate) fn for_load(
         engine: Engine,
         principal: Principal,
         catalog: Arc<ReleaseCatalog>,
     ) -> Self {
         let session = Self::new(engine, principal, catalog);
-        Self { default_schema: STAGING, logged: false, ..session }
+        Self { default_schema: STAGING, aggregates: false, logged: false, ..session }
     }
 
     /// The release.

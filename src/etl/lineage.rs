@@ -116,7 +116,7 @@ async fn of_job(
     let deletes = match &job.load {
         LoadSpec::Dimension(load) => load.delete_when.as_deref(),
         LoadSpec::Fact(load) => load.delete_when.as_deref(),
-        LoadSpec::Match(_) => None,
+        LoadSpec::Bridge(_) | LoadSpec::Match(_) => None,
     };
     let marks: Vec<(&str, &str)> = deletes.iter().map(|sql| (DELETES, *sql)).collect();
     let plan = transform::plan(session, job, &marks, None).await?.lineage()?;
@@ -168,6 +168,20 @@ async fn of_job(
                 for key in &dimension.natural_key {
                     let from = format!("warehouse.{}.{}", dimension.table(), key.name);
                     add(from, to(&role.key_column()), KEY);
+                }
+            }
+        }
+        LoadSpec::Bridge(load) => {
+            let Some(bridge) = model.bridge(&load.bridge) else { return Ok(()) };
+            load.from.iter().for_each(|from| flow(from, &bridge.from_column(), KEY));
+            load.to.iter().for_each(|from| flow(from, &bridge.to_column(), KEY));
+            bridge.weight.iter().for_each(|weight| flow(&weight.name, &weight.name, VALUE));
+            let ends = [(&bridge.from, bridge.from_column()), (&bridge.to, bridge.to_column())];
+            for (dimension, column) in ends {
+                let Some(dimension) = model.dimension(dimension) else { continue };
+                for key in &dimension.natural_key {
+                    let from = format!("warehouse.{}.{}", dimension.table(), key.name);
+                    add(from, to(&column), KEY);
                 }
             }
         }
@@ -245,6 +259,7 @@ fn expressions(kind: &MeasureKind) -> (Vec<&str>, Option<&str>) {
         | MeasureKind::Before { .. }
         | MeasureKind::Running { .. }
         | MeasureKind::Share { .. }
+        | MeasureKind::Weighted { .. }
         | MeasureKind::ShareOfTotal { .. } => (Vec::new(), &None),
     };
     (values.into_iter().map(String::as_str).collect(), filter.as_deref())

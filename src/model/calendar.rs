@@ -124,6 +124,28 @@ impl Calendar {
         .to_vec()
     }
 
+    /// The columns that a level decides: those of coarser levels, and those that name its place in them.
+    pub fn decided_by(&self, level: &str) -> Vec<String> {
+        let mut columns: Vec<String> = Vec::new();
+        for hierarchy in self.hierarchies() {
+            let names: Vec<&str> = hierarchy.levels.iter().map(|own| own.name.as_str()).collect();
+            let place = names.iter().position(|name| *name == level);
+            columns.extend(
+                place.into_iter().flat_map(|place| names[..=place].to_vec()).map(str::to_owned),
+            );
+        }
+        let places: &[&str] = match level {
+            "week" => &["week_of_year"],
+            "month" => &["month_of_year", "month_name", "quarter_of_year", "fiscal_month"],
+            "quarter" => &["quarter_of_year"],
+            _ => &[],
+        };
+        columns.extend(places.iter().map(|place| (*place).to_owned()));
+        columns.sort();
+        columns.dedup();
+        columns
+    }
+
     /// The ways days roll up.
     pub fn hierarchies(&self) -> Vec<Hierarchy> {
         let retail = ["retail_year", "retail_quarter", "retail_period", "retail_week", "date"];

@@ -306,6 +306,8 @@ pub struct RoleFields {
     pub dimension: Text,
     /// What the role means; the dimension's description where left out.
     pub description: Option<Text>,
+    /// The level that the fact knows, where it knows no day.
+    pub level: Option<Text>,
 }
 
 /// A cube.

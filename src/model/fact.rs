@@ -66,9 +66,26 @@ pub struct FactRole {
     pub dimension: String,
     /// What the role means, in words.
     pub description: String,
+    /// Where the fact does not know single members but a coarser level: a month's target has a month,
+    /// and no day.
+    pub coarse: Option<Coarse>,
+}
+
+/// The level of a role that a fact knows, and nothing finer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Coarse {
+    /// The level.
+    pub level: String,
+    /// The dimension's columns that it decides.
+    pub columns: Vec<String>,
 }
 
 impl FactRole {
+    /// Whether the fact knows a column of its dimension.
+    pub fn knows(&self, column: &str) -> bool {
+        self.coarse.as_ref().is_none_or(|coarse| coarse.columns.iter().any(|own| own == column))
+    }
+
     /// The foreign key column's name.
     pub fn key_column(&self) -> String {
         format!("{}_key", self.role)

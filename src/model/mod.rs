@@ -32,7 +32,7 @@ pub use dimension::{
 };
 pub use expectation::{Check, Expectation, OnFail};
 pub(crate) use fact::MONTH_PARTITION;
-pub use fact::{Fact, FactKind, FactRole, Lag};
+pub use fact::{Coarse, Fact, FactKind, FactRole, Lag};
 pub use load::load;
 pub use measure::{
     Additivity, Compared, End, Measure, MeasureKind, OverTime, Period, Whole, Window,

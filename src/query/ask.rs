@@ -144,7 +144,7 @@ impl Ask<'_> {
         let base = Star { context, cube: self.cube, fact, catalog, shift, links, kept: None };
         let needed = self.needed_columns()?;
         if let Some(alien) = needed.iter().find(|column| !base.relates(column)) {
-            return Err(base.unrelated(&alien.role).with("measure", &atoms[0].1.measure));
+            return Err(base.unknown_to_fact(alien).with("measure", &atoms[0].1.measure));
         }
         let names: BTreeSet<String> = needed.iter().map(|column| column.name.clone()).collect();
         let only: Vec<&Atom> = atoms.iter().map(|(_, atom)| *atom).collect();

@@ -31,7 +31,7 @@ pub struct FactPart {
     pub release: u64,
     /// The run that made it.
     pub run: String,
-    /// What that run read for the fact; `None` where the log does not tell.
+    /// What their rows can have been read from; `None` where that is not known.
     pub read: Option<String>,
 }
 
@@ -220,7 +220,7 @@ impl<'a> Drilled<'a> {
             }
         }
         if let Some(alien) = needed.iter().find(|own| !star.relates(own)) {
-            return Err(star.unrelated(&alien.role));
+            return Err(star.unknown_to_fact(alien));
         }
         let mut roles = star.roles(&needed, &[])?;
         roles.extend(links.iter().map(|linked| linked.role.clone()));
@@ -260,8 +260,10 @@ fn identities<'a>(cube: &'a Cube, fact: &Fact, model: &Model) -> Vec<&'a CubeCol
     let mut found = Vec::new();
     for role in fact.roles.iter().filter(|role| cube.link(&role.role).is_none()) {
         let Some(dimension) = model.dimension(&role.dimension) else { continue };
-        let keys = dimension.natural_key.iter();
-        found.extend(keys.filter_map(|key| cube.role_column(&role.role, &key.name)));
+        let keys = dimension.natural_key.iter().map(|key| &key.name);
+        let level = role.coarse.iter().map(|coarse| &coarse.level);
+        let told = level.chain(keys.filter(|key| role.knows(key)));
+        found.extend(told.filter_map(|name| cube.role_column(&role.role, name)));
     }
     let degenerate = fact.degenerate.iter();
     found.extend(degenerate.filter_map(|own| cube.role_column(&own.name, &own.name)));

@@ -147,6 +147,23 @@ impl Star<'_> {
         .hint("leave that column or those measures out, or ask them in two questions")
     }
 
+    /// The refusal of a question by a column that the fact does not know.
+    pub(super) fn unknown_to_fact(&self, column: &CubeColumn) -> Error {
+        let role = self.fact.role(self.cube.fact_role(&column.role));
+        let Some(coarse) = role.and_then(|role| role.coarse.as_ref()) else {
+            return self.unrelated(&column.role);
+        };
+        Error::user(format!(
+            "fact {} knows `{}` by the {}, so its measures have no value by `{}`",
+            self.fact.name, column.role, coarse.level, column.name
+        ))
+        .with("cube", &self.cube.name)
+        .hint(format!(
+            "ask by the {} or what it is part of, or declare those measures `unrelated: repeat`",
+            coarse.level
+        ))
+    }
+
     /// The days of a calendar relabelled: each day's key stands for the day so much later (29
     /// February for 28 February), so that every past day counts in exactly one present day.
     ///
@@ -246,10 +263,13 @@ impl Star<'_> {
     }
 }
 
-/// Whether a fact has what a column of a cube needs: the role, or the degenerate column.
+/// Whether a fact has what a column of a cube needs: the role, as finely, or the degenerate column.
 pub(super) fn relates(cube: &Cube, fact: &Fact, column: &CubeColumn) -> bool {
     match column.dimension {
-        Some(_) => fact.role(cube.fact_role(&column.role)).is_some(),
+        Some(_) => {
+            let role = fact.role(cube.fact_role(&column.role));
+            role.is_some_and(|role| role.knows(&column.column.name))
+        }
         None => fact.degenerate.iter().any(|own| own.name == column.column.name),
     }
 }

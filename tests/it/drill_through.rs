@@ -53,6 +53,27 @@ async fn pages_follow_each_other_in_the_order_of_the_key_and_are_bounded() {
     assert_eq!(receipts, ["r1", "r2", "r2", "r3", "r4", "r5"]);
 }
 
+/// What a question reads, in words.
+#[tokio::test]
+async fn a_question_says_what_answers_each_part_and_what_is_read() {
+    let (_at, session) = world().await;
+    let query = json!({"cube": "trade", "rows": ["country"], "measures": ["revenue", "buyers"]});
+    let query = serde_json::from_value(query).unwrap();
+    let told = session.plan_cube_query(&query).await.unwrap().in_words().unwrap();
+    assert_eq!(told[0], "release 1");
+    assert!(
+        told[1].starts_with("fact sales: base rows; by_month_store cannot add up buyers"),
+        "{told:?}"
+    );
+    let read: Vec<&str> = told[2..].iter().map(String::as_str).collect();
+    let expected = [
+        "reads warehouse.dim_customer: 5 rows in 1 file at most",
+        "reads warehouse.dim_store: 4 rows in 1 file at most",
+        "reads warehouse.fact_sales: 6 rows in 5 files at most",
+    ];
+    assert_eq!(read, expected);
+}
+
 #[tokio::test]
 async fn what_rows_cannot_have_is_told() {
     let (_at, session) = world().await;
@@ -112,4 +133,37 @@ async fn rows_tell_the_run_and_the_file_that_they_came_with() {
     assert_eq!(told("read_from"), ["sales_1.csv", "sales_2.csv"]);
     assert_eq!(told("written_by_run"), [first.run.0, second.run.0]);
     assert_eq!(told("since_release"), ["1", "2"]);
+}
+
+/// An upsert writes the rows of a month anew: they may be of either run, and both files are named.
+#[tokio::test]
+async fn rows_that_were_written_anew_tell_all_files_that_they_can_be_of() {
+    let project = Project::new(&[CUSTOMERS_DATED, &sales_job("new_files", "upsert", "")]);
+    project.write("customers.csv", &format!("{CUSTOMER_HEAD}S,1,Ada,Rome,2024-01-01\n"));
+    let rows_1 = "r1,1,2024-01-05,S,1,1,10.00,false\nr2,1,2024-02-05,S,1,1,20.00,false\n\
+                  r3,1,2024-02-07,S,1,1,40.00,false\n";
+    project.write("sales_1.csv", &format!("{SALES_HEAD}{rows_1}"));
+    project.run("2024-02-08").await.unwrap();
+    // What was sold in February changes, and its rows are written anew.
+    project.write("sales_2.csv", &format!("{SALES_HEAD}r2,1,2024-02-05,S,1,1,25.00,false\n"));
+    project.run("2024-03-01").await.unwrap();
+    let expected = [
+        "r1 | 1 | 1 | sales_1.csv",
+        "r2 | 1 | 2 | sales_1.csv, sales_2.csv",
+        "r3 | 1 | 2 | sales_1.csv, sales_2.csv",
+    ];
+    assert_eq!(rows(&project).await, expected);
+}
+
+/// Receipt, line, release and files of all sales.
+async fn rows(project: &Project) -> Vec<String> {
+    let engine = project.engine(moment("2024-03-02")).await;
+    let session = engine.session(Principal::local(), engine.warehouse().latest().await.unwrap());
+    let query = json!({"cube": "sales", "drill_through": "revenue"});
+    let planned = session.plan_cube_query(&serde_json::from_value(query).unwrap()).await.unwrap();
+    let answer = answer(&planned).await.unwrap();
+    let columns = ["receipt_no", "line_no", "since_release", "read_from"].map(|c| answer.column(c));
+    (0..answer.rows.len())
+        .map(|row| columns.iter().map(|c| c[row].to_string()).collect::<Vec<_>>().join(" | "))
+        .collect()
 }

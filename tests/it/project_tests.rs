@@ -59,3 +59,55 @@ expect: [[2025-01, 1], [2025-02, 8], [2025-03, 4]]
     let told = starhouse(&["test", "revenue", "--project", project]);
     assert!(told.contains("all right: 1 test"), "{told}");
 }
+
+#[test]
+fn the_rows_of_a_project_are_proved_and_what_is_wrong_is_shown() {
+    let folder = loaded();
+    let project = folder.path().to_str().unwrap();
+    let told = starhouse(&["check", "--data", "--project", project]);
+    for line in [
+        "all right: 2 dimensions, 1 fact",
+        "ok      dim_product: (product_no) is one member's",
+        "ok      dim_product: each product is in one category (range)",
+        "ok      dim_date: each month is in one quarter (calendar)",
+        "ok      fact_orders: each row has its product",
+        "ok      cube shop: pieces is answered",
+        "release 1 holds: ",
+    ] {
+        assert!(told.contains(line), "{line}: {told}");
+    }
+    // Told apart by name alone, two products are one, in two categories.
+    let edit = |file: &str, from: &str, to: &str| {
+        let path = folder.path().join(file);
+        let text = fs::read_to_string(&path).unwrap();
+        assert!(text.contains(from), "{file}: {text}");
+        fs::write(path, text.replace(from, to)).unwrap();
+    };
+    edit("schemas/product.yaml", ", key: product_no", "");
+    edit("sources/products.csv", "M-01,Mug,-", "M-01,Espresso,Tea");
+    starhouse(&["etl", "run", "--project", project]);
+    let output = starhouse_output(&["check", "--data", "--project", project]);
+    assert_eq!(output.status.code(), Some(0));
+    let told = String::from_utf8(output.stdout).unwrap();
+    for line in [
+        "WARNED  dim_product: each product is in one category (range)",
+        "        product_name = Espresso, one = Coffee, another = Tea",
+        "ok      dim_product: (product_no) is one member's",
+        "release 2 holds: ",
+        ", 1 warning",
+    ] {
+        assert!(told.contains(line), "{line}: {told}");
+    }
+}
+
+#[test]
+fn what_was_never_loaded_is_not_proved() {
+    let folder = TempDir::new().unwrap();
+    let project = folder.path().to_str().unwrap();
+    starhouse(&["init", project]);
+    let output = starhouse_output(&["check", "--data", "--project", project]);
+    assert_eq!(output.status.code(), Some(1));
+    let told = String::from_utf8(output.stdout).unwrap();
+    assert!(told.contains("FAILED  cube shop: pieces is answered"), "{told}");
+    assert!(String::from_utf8(output.stderr).unwrap().contains("do not hold in release 0"));
+}

@@ -140,7 +140,10 @@ fn full_name(column: &CubeColumn) -> String {
 
 fn belongs(column: &CubeColumn, cube: &Cube, fact: &Fact) -> bool {
     match column.dimension {
-        Some(_) => fact.role(cube.fact_role(&column.role)).is_some(),
+        Some(_) => {
+            let role = fact.role(cube.fact_role(&column.role));
+            role.is_some_and(|role| role.knows(&column.column.name))
+        }
         None => fact.degenerate.iter().any(|own| own.name == column.role),
     }
 }

@@ -2,7 +2,7 @@
 
 use super::super::document::{ColumnFields, FactDocument, FactKindWord, RoleFields, Text};
 use super::super::{
-    Column, ColumnType, Dimension, DimensionKind, Fact, FactKind, FactRole, Lag, fact,
+    Coarse, Column, ColumnType, Dimension, DimensionKind, Fact, FactKind, FactRole, Lag, fact,
 };
 use super::Known;
 use super::columns;
@@ -58,12 +58,13 @@ fn kind(word: FactKindWord) -> FactKind {
 
 fn role(written: &Located<NameOr<RoleFields>>, known: &Known, sheet: &mut Sheet<'_>) -> FactRole {
     let bare = |name: &String| Located { value: name.clone(), place: written.place };
-    let (role, dimension, description) = match &written.value {
-        NameOr::Name(name) => (bare(name), bare(name), None),
+    let (role, dimension, description, level) = match &written.value {
+        NameOr::Name(name) => (bare(name), bare(name), None, None),
         NameOr::Full(fields) => (
             fields.role.clone().unwrap_or_else(|| fields.dimension.clone()),
             fields.dimension.clone(),
             fields.description.clone(),
+            fields.level.as_ref(),
         ),
     };
     sheet.name("role", &role);
@@ -74,7 +75,26 @@ fn role(written: &Located<NameOr<RoleFields>>, known: &Known, sheet: &mut Sheet<
         role: role.value,
         dimension: dimension.value,
         description: described.map_or(inherited, |text| text.value),
+        coarse: level.zip(found).and_then(|(level, of)| coarse(level, of, sheet)),
     }
+}
+
+/// A level of a calendar that the fact knows, and no day.
+fn coarse(level: &Text, of: &Dimension, sheet: &mut Sheet<'_>) -> Option<Coarse> {
+    let DimensionKind::Calendar(calendar) = &of.kind else {
+        let message = format!("`level` goes with a calendar, and `{}` is none", of.name);
+        sheet.fault_with_hint(level.place, message, "leave `level` out");
+        return None;
+    };
+    let levels = of.hierarchies.iter().flat_map(|hierarchy| &hierarchy.levels);
+    let mut names: Vec<&str> = levels.map(|own| own.name.as_str()).collect();
+    names.sort_unstable();
+    names.dedup();
+    if !names.contains(&level.as_str()) {
+        sheet.unknown("level", level, &names);
+        return None;
+    }
+    Some(Coarse { level: level.value.clone(), columns: calendar.decided_by(level) })
 }
 
 /// A column may be NULL unless it is part of the key or says otherwise.

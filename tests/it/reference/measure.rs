@@ -131,7 +131,10 @@ impl Reference<'_> {
     pub(crate) fn has(&self, cube: &Cube, fact: &str, column: &CubeColumn) -> bool {
         let fact = self.model.fact(fact).unwrap();
         match column.dimension {
-            Some(_) => fact.role(cube.fact_role(&column.role)).is_some(),
+            Some(_) => {
+                let role = fact.role(cube.fact_role(&column.role));
+                role.is_some_and(|role| role.knows(&column.column.name))
+            }
             None => fact.degenerate.iter().any(|own| own.name == column.column.name),
         }
     }
