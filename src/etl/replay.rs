@@ -5,11 +5,12 @@
 //! any other that was read: replaying it twice changes nothing.
 
 use super::job::{From, Job, SourceSpec, Strategy};
+use super::source::detected_encoding;
 use crate::error::{Error, ErrorKind, Result, did_you_mean};
 use crate::store::Reject;
 use std::collections::BTreeSet;
 use std::fs::File;
-use std::io::{BufRead, BufReader};
+use std::io::Read;
 use std::path::Path;
 
 /// What is read in place of what.
@@ -108,6 +109,9 @@ pub fn to_mend(project: &Path, source: &SourceSpec, rejects: &[&Reject]) -> Resu
     Ok(text)
 }
 
+/// A file's first line is within so many bytes.
+const HEAD_BYTES: u64 = 1 << 20;
+
 /// A file's first line.
 fn heading(path: &Path, encoding: &str) -> Result<String> {
     let wrong = |error: std::io::Error| {
@@ -115,10 +119,11 @@ fn heading(path: &Path, encoding: &str) -> Result<String> {
             .with("file", path.display())
             .caused_by(error)
     };
-    let mut line = Vec::new();
+    let mut head = Vec::new();
     let file = File::open(path).map_err(wrong)?;
-    BufReader::new(file).read_until(b'\n', &mut line).map_err(wrong)?;
+    file.take(HEAD_BYTES).read_to_end(&mut head).map_err(wrong)?;
     let encoding = encoding_rs::Encoding::for_label(encoding.as_bytes());
-    let (text, _, _) = encoding.unwrap_or(encoding_rs::UTF_8).decode(&line);
+    let (text, _, _) = encoding.unwrap_or_else(|| detected_encoding(&head)).decode(&head);
+    let text = text.lines().next().unwrap_or_default();
     Ok(text.trim_end_matches(['\r', '\n']).to_owned())
 }

@@ -4,6 +4,7 @@ use crate::error::{Error, Result};
 use crate::etl::job::{
     CsvPlace, ExcelPlace, FilePlace, From, OnError, SourceColumn, SourceSpec, Strategy,
 };
+use crate::etl::source::detected_encoding;
 use crate::model::ColumnType;
 use calamine::Reader;
 use parquet::file::reader::{FileReader, SerializedFileReader};
@@ -96,23 +97,11 @@ fn beginning(file: &Path) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// The encoding that the bytes are valid in, and their text.
+/// The encoding that the bytes are most likely in, and their text.
 fn decoded(bytes: &[u8]) -> (String, String) {
-    if let Some((encoding, _)) = encoding_rs::Encoding::for_bom(bytes) {
-        let (text, _, _) = encoding.decode(bytes);
-        return (encoding.name().to_lowercase(), text.into_owned());
-    }
-    // what was looked at may end in the middle of a character
-    let cut = bytes.len() == usize::try_from(LOOKED_AT).unwrap_or(usize::MAX);
-    let bytes = if cut { &bytes[..bytes.len().saturating_sub(4)] } else { bytes };
-    for encoding in [encoding_rs::UTF_8, encoding_rs::GB18030] {
-        let (text, _, is_wrong) = encoding.decode(bytes);
-        if !is_wrong {
-            return (encoding.name().to_lowercase(), text.into_owned());
-        }
-    }
-    let (text, _, _) = encoding_rs::WINDOWS_1252.decode(bytes);
-    ("windows-1252".to_owned(), text.into_owned())
+    let encoding = detected_encoding(bytes);
+    let (text, _, _) = encoding.decode(bytes);
+    (encoding.name().to_lowercase(), text.into_owned())
 }
 
 fn csv(file: &Path, path: &str) -> Result<(From, Vec<String>)> {

@@ -24,6 +24,7 @@ use super::{BatchBuilder, Piece, Sink, Unreadable, headings};
 use crate::error::{Error, Result};
 use crate::etl::job::CsvPlace;
 use blocks::{BLOCK_BYTES, Blocks};
+pub(crate) use dialect::encoding as detected_encoding;
 use encoding_rs::{Encoding, UTF_8};
 use record::{Record, Records};
 use split::split;

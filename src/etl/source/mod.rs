@@ -45,6 +45,7 @@ mod tls;
 
 pub(crate) use alive::Alive;
 pub(crate) use batch::{Cells, Piece, Position, RawBatch};
+pub(crate) use csv::detected_encoding;
 pub(crate) use files::lies_at;
 pub(crate) use number::{number_text, shortest_text};
 

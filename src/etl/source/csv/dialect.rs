@@ -34,7 +34,7 @@ pub(super) fn delimiter(head: &[u8], encoding: &'static Encoding, columns: &Want
 }
 
 /// The encoding that the bytes are most likely in.
-pub(super) fn encoding(head: &[u8]) -> &'static Encoding {
+pub(crate) fn encoding(head: &[u8]) -> &'static Encoding {
     if let Some((encoding, _)) = Encoding::for_bom(head) {
         return encoding;
     }
