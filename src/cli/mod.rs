@@ -4,6 +4,7 @@
 //! together. Commands print answers on stdout and everything else on stderr.
 
 mod aggregates;
+mod asked;
 mod backup;
 mod check;
 mod compact;
@@ -16,11 +17,13 @@ mod init;
 mod interrupt;
 mod machine;
 mod output;
+mod pager;
 mod profile;
 mod project;
 mod prompt;
 mod query;
 mod releases;
+mod remote;
 mod schedules;
 mod serve;
 mod sql;

@@ -14,7 +14,7 @@ use super::plan_cache::{Form, Plan, Question};
 use super::ready::Ready;
 use super::scope::QueryScope;
 use super::sql::{self, AsOf, Versions};
-use super::{Query, Session, finest, guard, names, star, state, wire};
+use super::{Query, Session, finest, guard, names, size, star, state, wire, zoned};
 use crate::error::{Error, Result};
 use crate::ids::ReleaseId;
 use crate::model::{Aggregate, Cube};
@@ -57,7 +57,11 @@ pub(crate) async fn sql(session: &Session, text: &str) -> Result<(Parsed, Ready)
 /// The plan of a question asked before, in a session of its own.
 fn known(session: &Session, question: &Question) -> Option<(Parsed, Ready)> {
     let Plan { parsed, ready } = session.catalog().plans().get(question)?;
-    let catalogs = Arc::new(Catalogs::new(Arc::clone(session.catalog()), BTreeMap::new()));
+    let catalogs = Arc::new(Catalogs::new(
+        Arc::clone(session.catalog()),
+        BTreeMap::new(),
+        session.time_zone(),
+    ));
     let state = Arc::new(bound_state(session, &catalogs));
     Some((Parsed { state, catalogs, plan: parsed }, ready))
 }
@@ -82,6 +86,7 @@ pub(crate) async fn parse(session: &Session, text: &str) -> Result<Parsed> {
     session.policy().authorize(session.principal(), &named)?;
     let state = bound_state(session, &catalogs);
     let plan = state.statement_to_plan(statement).await.map_err(from_datafusion)?;
+    size::check(&plan)?;
     guard::only_questions(&plan)?;
     guard::authorise(session.policy(), &QueryScope::of(&state)?.principal, &plan)?;
     Ok(Parsed { state: Arc::new(state), catalogs, plan })
@@ -108,7 +113,8 @@ fn bound_state(session: &Session, catalogs: &Arc<Catalogs>) -> SessionState {
         aggregates: session.uses_aggregates(),
     };
     let (template, now) = (session.template(), session.now());
-    state::bound(template, scope, catalogs, session.default_schema(), now)
+    let names = (session.default_schema(), session.time_zone());
+    state::bound(template, scope, catalogs, names, now)
 }
 
 /// Resolves the cubes of a parsed question and optimises it.
@@ -150,8 +156,12 @@ fn optimised(
             .and_then(forget_order)
             .map_err(from_datafusion)?
     };
-    let schema = wire::schema(plan.schema().as_arrow());
-    Ok(Ready { plan, schema, routing, explain, unbound, asks_the_time })
+    let mut schema = wire::schema(plan.schema().as_arrow());
+    if let Some(zone) = &state.config_options().execution.time_zone {
+        schema = zoned::schema(&schema, &Arc::from(zone.as_str()));
+    }
+    let literal_bytes = size::literal_bytes(&plan)?;
+    Ok(Ready { plan, schema, routing, explain, unbound, asks_the_time, literal_bytes })
 }
 
 /// A parsed question with values for its parameters.

@@ -18,4 +18,6 @@ pub(crate) struct Ready {
     pub(crate) unbound: bool,
     /// Whether the answer depends on when it is asked (`now()`, `current_date` ...).
     pub(crate) asks_the_time: bool,
+    /// Bytes of the texts written in the plan, or made of what is written.
+    pub(crate) literal_bytes: usize,
 }

@@ -10,6 +10,7 @@
 //! release), temporary tables, Substrait.
 
 mod actions;
+mod arriving;
 mod cancel;
 mod descriptor;
 mod metadata;
