@@ -96,6 +96,10 @@
 //! * *history*: the kernel is `etl/load/scd/`, pure; facts follow late changes in
 //!   `etl/load/repoint.rs`.
 //! * *runs by the clock*: [`etl::schedule`]; *tests of a project's jobs*: [`etl::fixtures`].
+//! * *an option of a session* (`SET`, Flight's session options): an entry of
+//!   [`engine::SESSION_OPTIONS`].
+//! * *a bound on what may be asked*: `engine/sql/limits.rs` for the text, `engine/size.rs` for the
+//!   plan, `engine/bounded.rs` for functions; `tests/it/hostile/` tries to get around them.
 //! * *a system table*: a file in `engine/system/`.
 //! * *a command*: a file in `cli/` and a variant of its `Command`.
 //! * *the moment of commit*: [`store::Load::publish`]; the steps at which tests kill it:

@@ -23,7 +23,7 @@ use std::error::Error;
 use std::path::PathBuf;
 
 /// Whatever stops a benchmark.
-pub(crate) type Outcome<T> = Result<T, Box<dyn Error>>;
+pub(crate) type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
 
 /// A part of the benchmark.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

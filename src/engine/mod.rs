@@ -8,7 +8,8 @@
 //! * text to statement: `sql`; names and plans: `names`, `plan` (gives a `ready` one), `plan_cache`, `planner`; what may run: `guard`, `size`
 //! * what SQL can name: `catalog`, `system`, `table`
 //! * what DataFusion gets wrong: `grouping_sets`, `yielding`; what it takes long for: `finest`, `star`
-//! * what DataFusion does not bound: `bounded` (functions), `holding` (windows)
+//! * what DataFusion does not bound: `bounded` (functions), `concatenation`, `holding`
+//!   (windows)
 //! * reading: `scan`, `streamed`, `statistics`, `reader`, `object_stores`; limits: `memory`
 //! * cleaning rules as SQL functions: `functions`; expressions over rows that are cleaned: `expression`
 //! * answers: `execute`, `wire`, `explain`, `log`, `errors`, `damage`
@@ -16,6 +17,7 @@
 mod bounded;
 mod catalog;
 mod compact_text;
+mod concatenation;
 mod damage;
 mod describe;
 mod erased;

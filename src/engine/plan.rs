@@ -14,7 +14,7 @@ use super::plan_cache::{Form, Plan, Question};
 use super::ready::Ready;
 use super::scope::QueryScope;
 use super::sql::{self, AsOf, Versions};
-use super::{Query, Session, finest, guard, names, size, star, state, wire, zoned};
+use super::{Query, Session, concatenation, finest, guard, names, size, star, state, wire, zoned};
 use crate::error::{Error, Result};
 use crate::ids::ReleaseId;
 use crate::model::{Aggregate, Cube};
@@ -149,8 +149,8 @@ fn optimised(
     let plan = if unbound {
         plan
     } else {
-        state
-            .optimize(&plan)
+        concatenation::bound(plan)
+            .and_then(|plan| state.optimize(&plan))
             .and_then(finest::derive)
             .and_then(|plan| star::find(plan, state))
             .and_then(forget_order)

@@ -60,7 +60,8 @@ pub(super) fn incoming(
             // Small answers go out at once; where that cannot be said they merely come later.
             let _ = stream.set_nodelay(true);
             let id = ConnectionId(numbers.fetch_add(1, Ordering::Relaxed));
-            let client = Arriving { id, stream, tls: tls.clone(), handshakes: handshakes.clone() };
+            let (tls, handshakes) = (tls.clone(), Arc::clone(&handshakes));
+            let client = Arriving { id, stream, tls, handshakes };
             let ready = ready.clone();
             // Beside all others: who says nothing holds up nobody.
             tokio::spawn(async move {

@@ -38,7 +38,7 @@ pub(super) fn tokens(sql: &str) -> Result<Vec<TokenWithSpan>> {
     let tokens = Tokenizer::new(&StarhouseDialect, sql)
         .tokenize_with_location()
         .map_err(|error| Error::user(error.to_string()))?;
-    let mut counts = Counts { operators: vec![0], ..Counts::default() };
+    let mut counts = Counts { open: vec![Open::default()], ..Counts::default() };
     for token in &tokens {
         counts.count(&token.token);
     }
@@ -101,10 +101,17 @@ struct Counts {
     /// Brackets after types: `INT[]`, and `ARRAY<`, for the angle alone may mean "less than".
     of_types: usize,
     last: Last,
-    /// Operators of the expression being read, in each of the brackets that are open; and of all.
-    operators: Vec<usize>,
+    open: Vec<Open>,
+    /// Operators of the expressions being read, in all that are open.
     open_operators: usize,
     deepest_operators: usize,
+}
+
+/// A bracket, or a CASE, that is open, and the operators of the expression being read in it.
+#[derive(Default)]
+struct Open {
+    is_case: bool,
+    operators: usize,
 }
 
 /// What the token before was, where that matters.
@@ -114,6 +121,8 @@ enum Last {
     Other,
     Bracket,
     Type,
+    /// A word that follows is a name, whatever it says.
+    Operator,
 }
 
 impl Counts {
@@ -124,10 +133,10 @@ impl Counts {
         self.tokens += 1;
         let last = std::mem::take(&mut self.last);
         match token {
-            Token::LParen | Token::LBrace => self.open(),
+            Token::LParen | Token::LBrace => self.open(false),
             Token::LBracket => {
                 self.last = Last::Bracket;
-                self.open();
+                self.open(false);
             }
             Token::RParen | Token::RBrace => self.close(),
             Token::RBracket => {
@@ -135,37 +144,27 @@ impl Counts {
                 self.close();
             }
             Token::Comma | Token::SemiColon => self.ends(),
-            Token::Word(word) => self.word(word.keyword),
-            Token::Number(..) | Token::Period | Token::Placeholder(_) | Token::EOF => {}
+            Token::Word(word) => self.word(word.keyword, last == Last::Operator),
+            Token::Period => self.last = Last::Operator,
+            Token::Number(..) | Token::Placeholder(_) | Token::EOF => {}
             Token::Lt if last == Last::Type => self.of_types += 1,
             text if is_text(text) => {}
             _ => self.operator(),
         }
     }
 
-    fn word(&mut self, keyword: Keyword) {
+    fn word(&mut self, keyword: Keyword, is_name: bool) {
+        // After `SELECT *`, which looks like an operator, too.
         match keyword {
-            Keyword::CASE => self.open(),
-            Keyword::END => self.close(),
+            Keyword::UNION => self.unions += 1,
+            Keyword::INTERSECT | Keyword::EXCEPT | Keyword::MINUS => self.intersections += 1,
+            _ => {}
+        }
+        let in_case = self.open.last().is_some_and(|open| open.is_case);
+        match keyword {
+            Keyword::CASE => self.open(true),
             Keyword::ARRAY | Keyword::STRUCT | Keyword::MAP => self.last = Last::Type,
             Keyword::EXPLAIN => self.explains += 1,
-            Keyword::UNION => {
-                self.unions += 1;
-                self.ends();
-            }
-            Keyword::INTERSECT | Keyword::EXCEPT | Keyword::MINUS => {
-                self.intersections += 1;
-                self.ends();
-            }
-            Keyword::SELECT
-            | Keyword::FROM
-            | Keyword::JOIN
-            | Keyword::ON
-            | Keyword::WHERE
-            | Keyword::HAVING
-            | Keyword::WHEN
-            | Keyword::THEN
-            | Keyword::ELSE => self.ends(),
             Keyword::AND
             | Keyword::OR
             | Keyword::XOR
@@ -181,25 +180,41 @@ impl Counts {
             | Keyword::COLLATE
             | Keyword::AT
             | Keyword::DIV => self.operator(),
+            _ if is_name => {}
+            Keyword::END if in_case => self.close_one(),
+            Keyword::WHEN | Keyword::THEN | Keyword::ELSE if in_case => self.ends(),
+            Keyword::SELECT | Keyword::JOIN | Keyword::ON | Keyword::WHERE | Keyword::HAVING => {
+                self.ends();
+            }
+            Keyword::UNION | Keyword::INTERSECT | Keyword::EXCEPT | Keyword::MINUS => self.ends(),
             _ => {}
         }
     }
 
-    fn open(&mut self) {
-        self.operators.push(0);
-        self.deepest_brackets = self.deepest_brackets.max(self.operators.len() - 1);
+    fn open(&mut self, is_case: bool) {
+        self.open.push(Open { is_case, operators: 0 });
+        self.deepest_brackets = self.deepest_brackets.max(self.open.len() - 1);
     }
 
+    /// A bracket closes, and with it whatever was left open in it.
     fn close(&mut self) {
+        while self.open.last().is_some_and(|open| open.is_case) {
+            self.close_one();
+        }
+        self.close_one();
+    }
+
+    fn close_one(&mut self) {
         // What closes nothing is for the parser to tell.
-        if self.operators.len() > 1 {
-            self.open_operators -= self.operators.pop().unwrap_or_default();
+        if self.open.len() > 1 {
+            self.open_operators -= self.open.pop().map_or(0, |open| open.operators);
         }
     }
 
     fn operator(&mut self) {
-        if let Some(own) = self.operators.last_mut() {
-            *own += 1;
+        self.last = Last::Operator;
+        if let Some(open) = self.open.last_mut() {
+            open.operators += 1;
             self.open_operators += 1;
             self.deepest_operators = self.deepest_operators.max(self.open_operators);
         }
@@ -207,8 +222,8 @@ impl Counts {
 
     /// An expression ends, but not what it is within.
     fn ends(&mut self) {
-        if let Some(own) = self.operators.last_mut() {
-            self.open_operators -= std::mem::take(own);
+        if let Some(open) = self.open.last_mut() {
+            self.open_operators -= std::mem::take(&mut open.operators);
         }
     }
 
@@ -273,7 +288,14 @@ mod tests {
         for (sql, words) in [
             (format!("SELECT {}", vec!["1"; many].join("+")), "operators"),
             (format!("SELECT {}", vec![case; many / 10].join("-")), "operators"),
-            (format!("SELECT {}", vec!["f(1)"; many].join("||")), "operators"),
+            (format!("SELECT {}", vec!["f(1)"; many / 10].join("||")), "operators"),
+            (format!("SELECT {} t.from", "t.from + ".repeat(many / 10)), "operators"),
+            (
+                format!("SELECT {} end", "end + when + on + select + ".repeat(many / 10)),
+                "operators",
+            ),
+            (format!("SELECT 1{}", " IS DISTINCT FROM 1".repeat(many)), "operators"),
+            (format!("SELECT {}1", "(1 + end + ".repeat(many / 10)), "brackets"),
             (format!("SELECT 1{}", "::int".repeat(many)), "operators"),
             (format!("SELECT 1{}", " IS NULL".repeat(many)), "operators"),
             (format!("SELECT {} 1", "NOT ".repeat(many)), "operators"),
@@ -283,6 +305,7 @@ mod tests {
             (format!("SELECT CAST(1 AS INT{})", "[]".repeat(many)), "brackets"),
             (format!("SELECT CAST(1 AS {}INT", "ARRAY<".repeat(many)), "brackets"),
             (vec!["SELECT 1"; many / 10].join(" UNION ALL "), "UNIONs"),
+            (vec!["SELECT *"; many / 10].join(" UNION ALL "), "UNIONs"),
             (vec!["SELECT 1"; 200].join(" EXCEPT "), "INTERSECTs"),
             (format!("{} SELECT 1", "EXPLAIN ".repeat(many)), "EXPLAINs"),
             (format!("SELECT 1 FROM {}", vec!["t"; 5_000].join(", ")), "tables"),

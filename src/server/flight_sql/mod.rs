@@ -19,6 +19,7 @@ mod prepared;
 mod service;
 mod sessions;
 mod statement;
+pub(super) mod understand;
 mod updates;
 
 use self::cancel::Running;

@@ -201,7 +201,7 @@ async fn statements_by_design_are_answered_or_refused() {
     let project = TinyProject::new().await;
     let server = serve(&project);
     let healthy = Healthy::start(&server).await;
-    let sizes: &[usize] = if full() { &[10, 1_000, 5_000, 100_000] } else { &[1_000] };
+    let sizes: &[usize] = if full() { &[10, 30, 1_000, 5_000, 100_000] } else { &[30, 1_000] };
     let mut faults = Vec::new();
     for size in sizes {
         faults.extend(send(&server, designs(*size)).await);

@@ -14,6 +14,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 use prost::Message;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use starhouse::server::{understand_arrow_data, understand_messages};
 use std::sync::Arc;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
@@ -135,6 +136,33 @@ async fn ingestion(compression: Option<CompressionType>) -> Vec<FlightData> {
         .try_collect()
         .await
         .unwrap()
+}
+
+/// The decoders by themselves, as the fuzz targets call them: whatever the bytes, they come back.
+#[tokio::test]
+async fn no_bytes_break_the_decoders() {
+    let mut chance = ChaCha8Rng::seed_from_u64(seed());
+    let whole = ingestion(None).await;
+    let stream = |messages: &[FlightData]| -> Vec<u8> {
+        let framed = messages.iter().map(Message::encode_to_vec).flat_map(|message| {
+            let length = u32::try_from(message.len()).unwrap().to_le_bytes();
+            length.into_iter().chain(message).collect::<Vec<u8>>()
+        });
+        framed.collect()
+    };
+    assert_eq!(understand_arrow_data(&stream(&whole)), 1000);
+    let query = CommandStatementQuery { query: "SELECT 1".to_owned(), transaction_id: None };
+    let query = query.as_any().encode_to_vec();
+    let compressed = ingestion(Some(CompressionType::LZ4_FRAME)).await;
+    for _ in 0..20 * rounds() {
+        understand_messages(&mutate(&mut chance, &query));
+        let mut messages = if chance.random() { whole.clone() } else { compressed.clone() };
+        let at = chance.random_range(0..messages.len());
+        messages[at].data_header = mutate(&mut chance, &messages[at].data_header);
+        messages[at].data_body = mutate(&mut chance, &messages[at].data_body);
+        understand_arrow_data(&stream(&messages));
+        understand_arrow_data(&mutate(&mut chance, &stream(&whole)));
+    }
 }
 
 async fn put(
