@@ -105,6 +105,10 @@
 //! * *a person erased from all releases*: [`etl::erase`].
 //! * *which column comes from which*: [`etl::lineage`], read off plans by `engine/lineage.rs`.
 //! * *runs by the clock*: [`etl::schedule`]; *tests of a project's jobs*: [`etl::fixtures`].
+//! * *an option of a session* (`SET`, Flight's session options): an entry of
+//!   [`engine::SESSION_OPTIONS`].
+//! * *a bound on what may be asked*: `engine/sql/limits.rs` for the text, `engine/size.rs` for the
+//!   plan, `engine/bounded.rs` for functions; `tests/it/hostile/` tries to get around them.
 //! * *a system table*: a file in `engine/system/`.
 //! * *a command*: a file in `cli/` and a variant of its `Command`.
 //! * *the moment of commit*: [`store::Load::publish`]; the steps at which tests kill it:

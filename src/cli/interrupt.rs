@@ -12,8 +12,8 @@ use tokio::runtime::Builder;
 use tokio::sync::watch;
 use tokio::task::JoinError;
 
-/// Plans are recursive; deep ones need more than the usual stack.
-const STACK_BYTES: usize = 8 << 20;
+/// Plans are recursive, and deep ones need more than the usual stack; what is not used costs nothing.
+const STACK_BYTES: usize = 64 << 20;
 /// How long a stopped command may take to clean up.
 const GRACE: Duration = Duration::from_millis(300);
 

@@ -4,6 +4,7 @@
 //! together. Commands print answers on stdout and everything else on stderr.
 
 mod aggregates;
+mod asked;
 mod backup;
 mod check;
 mod compact;
@@ -18,11 +19,13 @@ mod interrupt;
 mod lineage;
 mod machine;
 mod output;
+mod pager;
 mod profile;
 mod project;
 mod prompt;
 mod query;
 mod releases;
+mod remote;
 mod schedules;
 mod schema;
 mod serve;

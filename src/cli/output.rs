@@ -1,17 +1,19 @@
 //! Answers on their way out: as a table to read, or in a format for programs.
 
 use super::failure::Failure;
+use super::pager::Pager;
 use super::table::AnswerTable;
 use crate::engine::Query;
 use crate::error::{Error, ErrorKind, Result};
 use arrow::csv::WriterBuilder;
+use arrow::datatypes::SchemaRef;
 use arrow::ipc::writer::StreamWriter;
 use arrow::json::ArrayWriter;
 use arrow::json::writer::{JsonArray, WriterBuilder as JsonBuilder};
 use arrow::record_batch::RecordBatch;
 use clap::ValueEnum;
 use datafusion::error::DataFusionError;
-use futures::TryStreamExt;
+use futures::stream::{BoxStream, StreamExt, TryStreamExt};
 use parquet::arrow::ArrowWriter;
 use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal, Write};
@@ -44,6 +46,9 @@ pub(super) struct OutputArgs {
     /// Show at most so many rows of a table; 0 shows all
     #[arg(long, default_value_t = 100, value_name = "N")]
     pub(super) rows: usize,
+    /// Whether tables that are longer than the screen are shown page by page.
+    #[arg(skip)]
+    pub(super) paged: bool,
 }
 
 impl OutputArgs {
@@ -53,22 +58,43 @@ impl OutputArgs {
     }
 }
 
+/// The rows of an answer on their way.
+pub(super) type Rows = BoxStream<'static, Result<RecordBatch>>;
+
 /// Runs a query and writes its answer.
 pub(super) async fn answer(query: &Query, args: &OutputArgs) -> std::result::Result<(), Failure> {
+    writable(args)?;
+    let rows = query.execute().await?.map_err(failed).boxed();
+    write(query.schema(), rows, args).await
+}
+
+/// Refuses what cannot be written before anything is asked.
+pub(super) fn writable(args: &OutputArgs) -> std::result::Result<(), Failure> {
     let binary = matches!(args.format, Format::Arrow | Format::Parquet);
     if binary && args.output.is_none() && io::stdout().is_terminal() {
         return Err(Error::new(ErrorKind::Usage, "a terminal cannot show that format")
             .hint("name a file with --output")
             .into());
     }
-    let mut stream = query.execute().await?;
+    Ok(())
+}
+
+/// Writes an answer.
+pub(super) async fn write(
+    schema: SchemaRef,
+    mut rows: Rows,
+    args: &OutputArgs,
+) -> std::result::Result<(), Failure> {
     // Planning succeeded before the file is touched; a refused query destroys nothing.
     let sink: Box<dyn Write + Send> = match &args.output {
         Some(path) => Box::new(create(path)?),
-        None => Box::new(io::stdout()),
+        None => match Pager::start(args) {
+            Some(pager) => Box::new(pager),
+            None => Box::new(io::stdout()),
+        },
     };
-    let mut writer = Writer::new(args, BufWriter::new(sink), query)?;
-    while let Some(batch) = stream.try_next().await.map_err(failed)? {
+    let mut writer = Writer::new(args, BufWriter::new(sink), schema)?;
+    while let Some(batch) = rows.try_next().await? {
         writer.write(&batch)?;
     }
     writer.finish()
@@ -98,8 +124,7 @@ enum Writer {
 }
 
 impl Writer {
-    fn new(args: &OutputArgs, sink: Sink, query: &Query) -> std::result::Result<Self, Failure> {
-        let schema = query.schema();
+    fn new(args: &OutputArgs, sink: Sink, schema: SchemaRef) -> std::result::Result<Self, Failure> {
         Ok(match args.format {
             Format::Table => Self::Table(sink, Box::new(AnswerTable::new(&schema, args.rows))),
             Format::Csv => {

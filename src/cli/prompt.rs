@@ -1,16 +1,15 @@
-//! The prompt of `starhouse sql`: one release for the whole session, until `\r`.
+//! The prompt of `starhouse sql`, here or of a server. Here it asks one release, until `\r`.
 
 mod editor;
 
+use super::asked::Asked;
 use super::failure::Failure;
 use super::interrupt::{asked_to_stop, interrupted};
 use super::output::{Format, OutputArgs};
-use super::project::{At, Project};
 use super::statements;
 use super::table::headed;
-use crate::engine::{Session, TableInfo};
+use crate::engine::{SESSION_OPTIONS, TableInfo, update_of};
 use crate::error::{Error, Result};
-use crate::etl::sandbox::Sandbox;
 use crate::ids::ReleaseId;
 use comfy_table::Cell;
 use editor::{Editor, Line};
@@ -18,39 +17,34 @@ use std::io::{self, Write};
 use std::time::Instant;
 
 const HELP: &str = "\
-Statements end with a semicolon; Ctrl-C stops one, Tab completes names.
+Statements end with a semicolon; Ctrl-C stops one, Tab completes names. SET and SHOW ALL are for
+the session's options: release, time_zone, statement_timeout ...
   \\d          the tables        \\d NAME   a table's columns
   \\r          move on to the newest release
   \\x FORMAT   write answers as table, csv or json
+  \\timing     tell how long statements take, or no more
+  \\pager      show long tables page by page, or no more
   \\q          leave";
 
 /// Runs the prompt.
-pub(super) async fn run(
-    project: Project,
-    session: Session,
-    at: At,
-    output: OutputArgs,
-) -> std::result::Result<(), Failure> {
-    let (known, held) = (session.release().id, at.is_held());
-    let sandbox = Sandbox::new(project.engine.clone());
-    Prompt { project, session, held, sandbox, output, known }.interactive().await
+pub(super) async fn run(asked: Asked, output: OutputArgs) -> std::result::Result<(), Failure> {
+    let output = OutputArgs { paged: true, ..output };
+    Prompt { asked, output, timing: true, known: None }.interactive().await
 }
 
 struct Prompt {
-    project: Project,
-    session: Session,
-    /// Whether the user has asked for a release of the past.
-    held: bool,
-    sandbox: Sandbox,
+    asked: Asked,
     output: OutputArgs,
+    timing: bool,
     /// The newest release that the user was told of.
-    known: ReleaseId,
+    known: Option<ReleaseId>,
 }
 
 impl Prompt {
     async fn interactive(mut self) -> std::result::Result<(), Failure> {
-        self.tell(&format!("release {}; \\? helps, \\q leaves", self.session.release().id))?;
-        let mut editor = Editor::new(self.names())?;
+        self.known = self.asked.releases().await?.map(|(own, _)| own);
+        self.tell(&format!("{}; \\? helps, \\q leaves", self.asked.described()))?;
+        let mut editor = Editor::new(self.names().await)?;
         loop {
             self.mention_newer().await?;
             // Ctrl-C comes as a line while one is typed; any other signal ends the prompt.
@@ -65,7 +59,7 @@ impl Prompt {
                 Line::Text(text) => match text.trim().strip_prefix('\\') {
                     Some("q") => return Ok(()),
                     Some(command) => self.command(command.trim(), &mut editor).await,
-                    None => self.statements(&text).await,
+                    None => self.statements(&text, &mut editor).await,
                 },
             };
             match outcome {
@@ -77,28 +71,42 @@ impl Prompt {
     }
 
     /// Runs statements; Ctrl-C stops the one that runs and the rest.
-    async fn statements(&mut self, text: &str) -> std::result::Result<(), Failure> {
+    async fn statements(
+        &mut self,
+        text: &str,
+        editor: &mut Editor,
+    ) -> std::result::Result<(), Failure> {
         for statement in statements::split(text) {
             let started = Instant::now();
-            let (session, output) = (self.session.clone(), self.output.clone());
-            let (sandbox, held, statement) =
-                (self.sandbox.clone(), self.held, statement.to_owned());
+            let (mut asked, output) = (self.asked.clone(), self.output.clone());
+            let running = statement.to_owned();
             // On a task of its own: an operator that is busy for long would not let Ctrl-C be seen.
             let mut answering = tokio::spawn(async move {
-                statements::run(&sandbox, &session, held, &statement, &output).await
+                let outcome = asked.run(&running, &output).await;
+                (asked, outcome)
             });
-            let changed = tokio::select! {
-                answered = &mut answering => answered
-                    .map_err(|error| Error::internal("the statement died").caused_by(error))??,
+            let outcome = tokio::select! {
+                answered = &mut answering => {
+                    let (asked, outcome) = answered.map_err(|error| {
+                        Error::internal("the statement died").caused_by(error)
+                    })?;
+                    self.asked = asked;
+                    outcome
+                }
                 () = asked_to_stop() => {
                     answering.abort();
                     return Err(interrupted().into());
                 }
             };
-            if changed {
-                self.move_on().await?;
+            outcome?;
+            if update_of(statement).is_some() {
+                // There may be other tables now, or the same of another release.
+                self.known = self.asked.releases().await?.map(|(own, _)| own);
+                editor.complete(self.names().await);
             }
-            self.tell(&format!("{:.3} s", started.elapsed().as_secs_f64()))?;
+            if self.timing {
+                self.tell(&format!("{:.3} s", started.elapsed().as_secs_f64()))?;
+            }
         }
         Ok(())
     }
@@ -111,14 +119,19 @@ impl Prompt {
         let (word, rest) = command.split_once(' ').unwrap_or((command, ""));
         match (word, rest.trim()) {
             ("?" | "h" | "help", _) => self.tell(HELP)?,
-            ("d", "") => self.tell(&list(&self.session.tables()?))?,
-            ("d", name) => self.tell(&describe(&self.session.tables()?, name)?)?,
-            ("r", _) => {
-                self.held = false;
-                self.move_on().await?;
-                editor.complete(self.names());
-                self.tell(&format!("release {}", self.known))?;
+            ("d", name) => {
+                let tables = self.asked.tables().await?;
+                let text = if name.is_empty() { list(&tables) } else { describe(&tables, name)? };
+                self.tell(&text)?;
             }
+            ("r", _) => {
+                self.asked.move_on().await?;
+                self.known = self.asked.releases().await?.map(|(own, _)| own);
+                editor.complete(self.names().await);
+                self.tell(&self.asked.described())?;
+            }
+            ("timing", "") => self.timing = self.switched("timing", self.timing)?,
+            ("pager", "") => self.output.paged = self.switched("pager", self.output.paged)?,
             ("x", format) => {
                 self.output.format = match format {
                     "csv" => Format::Csv,
@@ -139,28 +152,27 @@ impl Prompt {
         Ok(())
     }
 
-    /// Asks the newest release from now on.
-    async fn move_on(&mut self) -> Result<()> {
-        self.session = self.project.session(&At::default()).await?;
-        self.known = self.session.release().id;
-        Ok(())
+    /// Turns something on or off, and says so.
+    fn switched(&self, what: &str, on: bool) -> io::Result<bool> {
+        self.tell(&format!("{what} is {}", if on { "off" } else { "on" }))?;
+        Ok(!on)
     }
 
     async fn mention_newer(&mut self) -> std::result::Result<(), Failure> {
-        let latest = self.project.warehouse.latest().await?.id;
-        if latest > self.known {
-            self.known = latest;
-            let own = self.session.release().id;
+        let Some((own, latest)) = self.asked.releases().await? else { return Ok(()) };
+        if self.known.is_none_or(|known| latest > known) {
+            self.known = Some(latest);
             self.tell(&format!("release {latest} is out; this session asks {own}, \\r moves on"))?;
         }
         Ok(())
     }
 
-    /// Names to complete: tables, with and without schema, and columns.
-    fn names(&self) -> Vec<String> {
+    /// Names to complete: tables, with and without schema, columns and measures, and options.
+    async fn names(&mut self) -> Vec<String> {
         // Completion is a convenience; asking will tell what is wrong with the tables.
-        let tables = self.session.tables().unwrap_or_default();
-        let mut names: Vec<String> = Vec::new();
+        let tables = self.asked.tables().await.unwrap_or_default();
+        let options = SESSION_OPTIONS.iter().map(|option| option.name.to_owned());
+        let mut names: Vec<String> = options.collect();
         for table in &tables {
             names.push(table.name.clone());
             names.push(format!("{}.{}", table.schema_name, table.name));

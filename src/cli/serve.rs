@@ -126,10 +126,19 @@ fn tls(config: &Config, folder: &Path) -> Result<Option<TlsFiles>> {
     }
 }
 
-/// The password of the environment, else that of the file.
 fn password(config: &Config, folder: &Path) -> Result<Option<Password>> {
+    let Some(text) = password_text(config, folder)? else { return Ok(None) };
+    let password = Password::new(&text).map(Some);
+    password.map_err(|error| match (std::env::var_os(PASSWORD), &config.password_file) {
+        (None, Some(file)) => error.with("file", folder.join(file).display()),
+        _ => error.with("variable", PASSWORD),
+    })
+}
+
+/// The password of the environment, else that of the file.
+pub(super) fn password_text(config: &Config, folder: &Path) -> Result<Option<String>> {
     if let Ok(text) = std::env::var(PASSWORD) {
-        return Password::new(&text).map(Some).map_err(|error| error.with("variable", PASSWORD));
+        return Ok(Some(text));
     }
     let Some(file) = &config.password_file else { return Ok(None) };
     let file = folder.join(file);
@@ -138,7 +147,7 @@ fn password(config: &Config, folder: &Path) -> Result<Option<Password>> {
             .with("file", file.display())
             .caused_by(error)
     })?;
-    Password::new(&text).map(Some).map_err(|error| error.with("file", file.display()))
+    Ok(Some(text))
 }
 
 /// Tells of scheduled runs on stderr.

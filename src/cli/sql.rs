@@ -1,12 +1,13 @@
 //! `starhouse sql`: one question, or a prompt.
 
+use super::asked::Asked;
 use super::failure::Failure;
 use super::output::OutputArgs;
 use super::project::{At, Project};
 use super::prompt;
+use super::remote::ConnectArgs;
 use super::statements;
 use crate::error::{Error, ErrorKind, Result};
-use crate::etl::sandbox::Sandbox;
 use std::io::{self, IsTerminal, Read};
 use std::path::{Path, PathBuf};
 
@@ -27,6 +28,8 @@ pub(super) struct Args {
     output: OutputArgs,
     #[command(flatten)]
     at: At,
+    #[command(flatten)]
+    connect: ConnectArgs,
 }
 
 const EXAMPLES: &str = "\
@@ -37,7 +40,9 @@ Examples:
   starhouse sql --format parquet --output sales.parquet 'SELECT * FROM fact_sales'
   starhouse sql --release 1 'SELECT count(*) FROM fact_sales'
   starhouse sql 'CREATE TABLE sandbox.best AS SELECT * FROM dim_store LIMIT 3'
-  starhouse sql --as-of 2025-03-31 -f report.sql";
+  starhouse sql --as-of 2025-03-31 -f report.sql
+  starhouse sql --connect localhost:31337
+  starhouse sql --connect dwh.example.com --ca server.crt 'SHOW ALL'";
 
 impl Args {
     /// Whether it will be a prompt.
@@ -53,30 +58,26 @@ pub(super) async fn run(project: &Path, args: Args) -> std::result::Result<(), F
         (_, Some(query), _) => Some(query),
         (_, None, file) => Some(text(file.unwrap_or_else(|| PathBuf::from("-"))).await?),
     };
-    let project = Project::open(project).await?;
-    let session = project.session(&args.at).await?;
-    match query {
-        Some(text) => {
-            let statements = statements::split(&text);
-            if statements.is_empty() {
-                return Err(Error::new(ErrorKind::Usage, "there is no statement to run").into());
-            }
-            if statements.len() > 1 && !args.output.takes_several() {
-                return Err(Error::new(ErrorKind::Usage, "only one answer fits there")
-                    .hint("ask one statement, or write tables to stdout")
-                    .into());
-            }
-            let (sandbox, held) = (Sandbox::new(project.engine.clone()), args.at.is_held());
-            let mut session = session;
-            for statement in statements {
-                if statements::run(&sandbox, &session, held, statement, &args.output).await? {
-                    session = project.session(&args.at).await?;
-                }
-            }
-            Ok(())
+    let statements = query.as_deref().map(statements::split);
+    if let Some(statements) = &statements {
+        if statements.is_empty() {
+            return Err(Error::new(ErrorKind::Usage, "there is no statement to run").into());
         }
-        None => prompt::run(project, session, args.at, args.output).await,
+        if statements.len() > 1 && !args.output.takes_several() {
+            return Err(Error::new(ErrorKind::Usage, "only one answer fits there")
+                .hint("ask one statement, or write tables to stdout")
+                .into());
+        }
     }
+    let mut asked = match args.connect.server() {
+        Some(server) => Asked::There(Box::new(args.connect.connect(project, server).await?)),
+        None => Asked::here(&Project::open(project).await?, &args.at).await?,
+    };
+    let Some(statements) = statements else { return prompt::run(asked, args.output).await };
+    for statement in statements {
+        asked.run(statement, &args.output).await?;
+    }
+    Ok(())
 }
 
 /// The text of a file, or of stdin for `-`. Read on a thread of its own: whoever waits for stdin

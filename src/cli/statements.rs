@@ -1,39 +1,4 @@
-//! Statements: run one, or tell several in one text apart.
-
-use super::failure::Failure;
-use super::output::{self, OutputArgs};
-use crate::engine::Session;
-use crate::error::Error;
-use crate::etl::sandbox::{Sandbox, Statement};
-use std::io::Write;
-
-/// Runs a statement: writes the answer of a question, or says on stderr what a change did.
-/// True where it changed something: then the session's release is no longer the latest.
-///
-/// # Errors
-/// Whatever the statement fails with; user where a session that is held to a release of the past
-/// would change something.
-pub(super) async fn run(
-    sandbox: &Sandbox,
-    session: &Session,
-    held: bool,
-    statement: &str,
-    output: &OutputArgs,
-) -> std::result::Result<bool, Failure> {
-    match sandbox.plan(session, statement).await? {
-        Statement::Question(query) => output::answer(&query, output).await.map(|()| false),
-        Statement::Change(_) if held => {
-            Err(Error::user("a session on a release of its own changes nothing")
-                .hint("leave out --release and --as-of")
-                .into())
-        }
-        Statement::Change(change) => {
-            let rows = sandbox.run(&change).await?;
-            writeln!(std::io::stderr(), "{rows} {}", if rows == 1 { "row" } else { "rows" })?;
-            Ok(true)
-        }
-    }
-}
+//! Several statements in one text, told apart.
 
 /// The statements of a text, without the semicolons between them; empty ones left out.
 /// Semicolons in quotes and comments are not between statements.

@@ -20,6 +20,8 @@ const LARGEST_PART: usize = 16;
 pub(crate) struct Asked {
     pub(crate) plan: LogicalPlan,
     pub(crate) principal: Principal,
+    /// The session's time zone, where it has one of its own.
+    pub(crate) time_zone: Option<String>,
 }
 
 /// An answer: its batches as they go over the wire.

@@ -9,6 +9,7 @@ use super::streamed::{Streamed, StreamedTable};
 use super::system::{self, SystemProvider, SystemSource};
 use super::table::{Place, StoredTable};
 use super::wire;
+use super::zoned::ZonedCatalog;
 use super::{describe, statistics};
 use crate::error::Result;
 use crate::ids::ReleaseId;
@@ -254,14 +255,16 @@ impl SchemaProvider for FixedSchema {
 pub(crate) struct Catalogs {
     own: Arc<ReleaseCatalog>,
     others: BTreeMap<String, Arc<ReleaseCatalog>>,
+    zone: Option<Arc<str>>,
 }
 
 impl Catalogs {
     pub(crate) fn new(
         own: Arc<ReleaseCatalog>,
         others: BTreeMap<String, Arc<ReleaseCatalog>>,
+        zone: Option<Arc<str>>,
     ) -> Self {
-        Self { own, others }
+        Self { own, others, zone }
     }
 
     /// The catalog of that name; `None` names the session's own.
@@ -305,8 +308,11 @@ impl CatalogProviderList for Catalogs {
     }
 
     fn catalog(&self, name: &str) -> Option<Arc<dyn CatalogProvider>> {
-        let catalog = self.get(Some(name))?;
-        Some(Arc::clone(catalog) as Arc<dyn CatalogProvider>)
+        let catalog = Arc::clone(self.get(Some(name))?) as Arc<dyn CatalogProvider>;
+        Some(match &self.zone {
+            None => catalog,
+            Some(zone) => Arc::new(ZonedCatalog { catalog, zone: Arc::clone(zone) }),
+        })
     }
 }
 

@@ -6,7 +6,7 @@ use super::errors::{from_datafusion, to_datafusion};
 use super::log::LogEntry;
 use super::plan::Parsed;
 use super::ready::Ready;
-use super::{Query, Session, damage, explain, wire};
+use super::{Query, Session, damage, explain, state, wire};
 use crate::error::{Error, Result};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::record_batch::RecordBatch;
@@ -148,7 +148,12 @@ impl Query {
         let ready = self.ready();
         let keeps = ready.repeats && self.session().catalog().answers().largest() > 0;
         let principal = self.session().principal();
-        keeps.then(|| Asked { plan: ready.plan.clone(), principal: principal.clone() })
+        let time_zone = &self.parsed().state.config_options().execution.time_zone;
+        keeps.then(|| Asked {
+            plan: ready.plan.clone(),
+            principal: principal.clone(),
+            time_zone: time_zone.clone(),
+        })
     }
 
     /// An answer given before.
@@ -163,12 +168,12 @@ impl Query {
     }
 
     async fn start(&self) -> Result<(Arc<dyn ExecutionPlan>, SendableRecordBatchStream)> {
-        let Ready { plan, unbound, .. } = &self.0.ready;
+        let Ready { plan, unbound, literal_bytes, .. } = &self.0.ready;
         if *unbound {
             return Err(Error::user("the query's parameters have no values")
                 .hint("bind a value for each of them"));
         }
-        let state = &self.0.parsed.state;
+        let state = state::with_literals(&self.0.parsed.state, *literal_bytes);
         let planner = state.query_planner();
         let physical =
             planner.create_physical_plan(plan, state.as_ref()).await.map_err(from_datafusion)?;

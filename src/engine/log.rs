@@ -34,10 +34,20 @@ impl LogEntry {
             elapsed_ms: 0,
             rows: 0,
             routing: Vec::new(),
+            tag: None,
             error: None,
         };
         let (warehouse, started) = (warehouse.clone(), Instant::now());
         Self { warehouse, record: Some(record), started, planning, rows: 0 }
+    }
+
+    /// With what the session tags its questions.
+    #[must_use]
+    pub(crate) fn tagged(mut self, tag: Option<&str>) -> Self {
+        if let Some(record) = &mut self.record {
+            record.tag = tag.map(str::to_owned);
+        }
+        self
     }
 
     /// Says which aggregates answer.

@@ -4,17 +4,22 @@
 //! [`Query`]: planned and authorised once, executed once or more.
 //!
 //! * the DataFusion session, bound to a principal and a release: `state`, `scope`
-//! * text to statement: `sql`; names and plans: `names`, `plan` (gives a `ready` one), `plan_cache`, `planner`; what may run: `guard`
+//! * what a session may set: `options`, `zoned`
+//! * text to statement: `sql`; names and plans: `names`, `plan` (gives a `ready` one), `plan_cache`, `planner`; what may run: `guard`, `size`
 //! * what SQL can name: `catalog`, `system`, `table`
 //! * what DataFusion gets wrong: `grouping_sets`, `yielding`; what it takes long for: `finest`, `star`
 //! * where rows come from: `origin`
+//! * what DataFusion does not bound: `bounded` (functions), `concatenation`, `holding`
+//!   (windows)
 //! * reading: `scan`, `streamed`, `statistics`, `reader`, `object_stores`; limits: `memory`
 //! * cleaning rules as SQL functions: `functions`; expressions over rows that are cleaned: `expression`
 //! * answers: `execute`, `answers` (those asked again), `wire`, `explain`, `log`, `errors`, `damage`
 
 mod answers;
+mod bounded;
 mod catalog;
 mod compact_text;
+mod concatenation;
 mod damage;
 mod describe;
 mod erased;
@@ -26,11 +31,13 @@ mod finest;
 mod functions;
 mod grouping_sets;
 mod guard;
+mod holding;
 mod lineage;
 mod log;
 mod memory;
 mod names;
 mod object_stores;
+mod options;
 mod origin;
 mod plan;
 mod plan_cache;
@@ -41,6 +48,7 @@ mod scan;
 mod scope;
 mod session;
 mod shared;
+mod size;
 mod sql;
 mod star;
 mod state;
@@ -50,6 +58,7 @@ mod system;
 mod table;
 mod wire;
 mod yielding;
+mod zoned;
 
 #[cfg(test)]
 mod tests;
@@ -60,9 +69,11 @@ pub use errors::from_datafusion as error_of;
 pub use expression::RowExpression;
 pub use lineage::{Decides, Origin, PlanLineage};
 pub use memory::Reserved;
+pub use options::{Compression, OptionValue, SESSION_OPTIONS, SessionOption, SessionOptions};
 pub use session::Session;
 pub use shared::Engine;
 pub(crate) use sql::{Change, IfExists, Verb, quoted};
+pub use sql::{Setting, UpdateKind, update_of};
 pub use streamed::Streamed;
 
 use arrow::datatypes::SchemaRef;

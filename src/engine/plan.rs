@@ -14,7 +14,9 @@ use super::plan_cache::{Form, Plan, Question, reads_only_tables};
 use super::ready::Ready;
 use super::scope::QueryScope;
 use super::sql::{self, AsOf, Versions};
-use super::{Query, Session, finest, guard, names, origin, star, state, wire};
+use super::{
+    Query, Session, concatenation, finest, guard, names, origin, size, star, state, wire, zoned,
+};
 use crate::error::{Error, Result};
 use crate::ids::ReleaseId;
 use crate::model::{Aggregate, Cube};
@@ -57,7 +59,11 @@ pub(crate) async fn sql(session: &Session, text: &str) -> Result<(Parsed, Ready)
 /// The plan of a question asked before, in a session of its own.
 fn known(session: &Session, question: &Question) -> Option<(Parsed, Ready)> {
     let Plan { parsed, ready } = session.catalog().plans().get(question)?;
-    let catalogs = Arc::new(Catalogs::new(Arc::clone(session.catalog()), BTreeMap::new()));
+    let catalogs = Arc::new(Catalogs::new(
+        Arc::clone(session.catalog()),
+        BTreeMap::new(),
+        session.time_zone(),
+    ));
     let state = Arc::new(bound_state(session, &catalogs));
     Some((Parsed { state, catalogs, plan: parsed }, ready))
 }
@@ -82,6 +88,7 @@ pub(crate) async fn parse(session: &Session, text: &str) -> Result<Parsed> {
     session.policy().authorize(session.principal(), &named)?;
     let state = bound_state(session, &catalogs);
     let plan = state.statement_to_plan(statement).await.map_err(from_datafusion)?;
+    size::check(&plan)?;
     guard::only_questions(&plan)?;
     guard::authorise(session.policy(), &QueryScope::of(&state)?.principal, &plan)?;
     Ok(Parsed { state: Arc::new(state), catalogs, plan })
@@ -108,7 +115,8 @@ fn bound_state(session: &Session, catalogs: &Arc<Catalogs>) -> SessionState {
         aggregates: session.uses_aggregates(),
     };
     let (template, now) = (session.template(), session.now());
-    state::bound(template, scope, catalogs, session.default_schema(), now)
+    let names = (session.default_schema(), session.time_zone());
+    state::bound(template, scope, catalogs, names, now)
 }
 
 /// Resolves the cubes of a parsed question and optimises it.
@@ -146,15 +154,19 @@ fn optimised(
     let plan = if unbound {
         plan
     } else {
-        state
-            .optimize(&plan)
+        concatenation::bound(plan)
+            .and_then(|plan| state.optimize(&plan))
             .and_then(finest::derive)
             .and_then(|plan| star::find(plan, state))
             .and_then(forget_order)
             .map_err(from_datafusion)?
     };
-    let schema = wire::schema(plan.schema().as_arrow());
-    Ok(Ready { plan, schema, routing, explain, unbound, asks_the_time, repeats })
+    let mut schema = wire::schema(plan.schema().as_arrow());
+    if let Some(zone) = &state.config_options().execution.time_zone {
+        schema = zoned::schema(&schema, &Arc::from(zone.as_str()));
+    }
+    let literal_bytes = size::literal_bytes(&plan)?;
+    Ok(Ready { plan, schema, routing, explain, unbound, asks_the_time, repeats, literal_bytes })
 }
 
 /// A parsed question with values for its parameters.

@@ -10,6 +10,7 @@ use super::ready::Ready;
 use super::table::StoredTable;
 use crate::policy::Principal;
 use crate::query::CubeTable;
+use chrono_tz::Tz;
 use datafusion::common::Result;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::datasource::source_as_provider;
@@ -31,6 +32,7 @@ pub(crate) struct Question {
     pub(crate) principal: Principal,
     pub(crate) default_schema: &'static str,
     pub(crate) aggregates: bool,
+    pub(crate) time_zone: Option<Tz>,
 }
 
 /// What a question's text is.
@@ -117,15 +119,25 @@ mod tests {
     fn question(text: &str) -> Question {
         let (principal, text) = (Principal::local(), text.to_owned());
         let default_schema = "warehouse";
-        Question { form: Form::Sql, text, principal, default_schema, aggregates: true }
+        let (aggregates, time_zone) = (true, None);
+        Question { form: Form::Sql, text, principal, default_schema, aggregates, time_zone }
     }
 
     fn plan(asks_the_time: bool) -> Plan {
         let parsed = LogicalPlanBuilder::empty(true).build().unwrap();
         let (plan, schema) = (parsed.clone(), Arc::new(Schema::empty()));
         let (routing, explain, unbound) = (Vec::new(), false, false);
-        let repeats = !asks_the_time;
-        let ready = Ready { plan, schema, routing, explain, unbound, asks_the_time, repeats };
+        let (repeats, literal_bytes) = (!asks_the_time, 0);
+        let ready = Ready {
+            plan,
+            schema,
+            routing,
+            explain,
+            unbound,
+            asks_the_time,
+            repeats,
+            literal_bytes,
+        };
         Plan { parsed, ready }
     }
 
@@ -151,6 +163,7 @@ mod tests {
             Question { aggregates: false, ..question("q") },
             Question { default_schema: "staging", ..question("q") },
             Question { form: Form::CubeQuery, ..question("q") },
+            Question { time_zone: Some(Tz::Asia__Tokyo), ..question("q") },
         ] {
             assert!(plans.get(&other).is_none(), "{other:?}");
         }

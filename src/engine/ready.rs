@@ -21,4 +21,6 @@ pub(crate) struct Ready {
     /// Whether the answer is the same whenever it is asked of the release: it comes from stored
     /// tables alone, by functions that always give the same.
     pub(crate) repeats: bool,
+    /// Bytes of the texts written in the plan, or made of what is written.
+    pub(crate) literal_bytes: usize,
 }

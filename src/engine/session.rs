@@ -4,7 +4,8 @@ use super::catalog::{Catalogs, ReleaseCatalog, STAGING, WAREHOUSE};
 use super::log::LogEntry;
 use super::plan_cache::{Form, Question};
 use super::ready::Ready;
-use super::{Engine, Query, TableInfo, plan, sql};
+use super::sql::Setting;
+use super::{Engine, Query, SessionOptions, TableInfo, plan, sql};
 use crate::error::{Error, Result};
 use crate::ids::ReleaseId;
 use crate::model::{Aggregate, Cube, Model};
@@ -12,6 +13,7 @@ use crate::policy::{Access, Policy, Principal};
 use crate::query::{Building, CubeQuery, Lattice};
 use crate::store::{Release, Warehouse};
 use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
 use datafusion::execution::SessionState;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -25,13 +27,25 @@ pub struct Session {
     catalog: Arc<ReleaseCatalog>,
     default_schema: &'static str,
     aggregates: bool,
+    time_zone: Option<Tz>,
+    query_tag: Option<Arc<str>>,
     logged: bool,
 }
 
 impl Session {
     pub(crate) fn new(engine: Engine, principal: Principal, catalog: Arc<ReleaseCatalog>) -> Self {
         let (default_schema, aggregates, logged) = (WAREHOUSE, true, true);
-        Self { engine, principal, catalog, default_schema, aggregates, logged }
+        let (time_zone, query_tag) = (None, None);
+        Self {
+            engine,
+            principal,
+            catalog,
+            default_schema,
+            aggregates,
+            time_zone,
+            query_tag,
+            logged,
+        }
     }
 
     /// Bare names are staged tables, and nothing is logged. No aggregate answers: those of a load's
@@ -61,6 +75,23 @@ impl Session {
         Self { aggregates: on, ..self.clone() }
     }
 
+    /// The same session as its options want it, but for its release.
+    ///
+    /// # Errors
+    /// As [`in_schema`](Self::in_schema).
+    pub(crate) fn with_options(&self, options: &SessionOptions) -> Result<Self> {
+        let session = Self {
+            aggregates: options.aggregates,
+            time_zone: options.time_zone,
+            query_tag: options.query_tag.clone(),
+            ..self.clone()
+        };
+        match &options.schema {
+            Some(schema) => session.in_schema(schema),
+            None => Ok(session),
+        }
+    }
+
     /// The same session, where bare names are tables of that schema.
     ///
     /// # Errors
@@ -87,6 +118,14 @@ impl Session {
     /// User where it does not parse, unsupported where it has clauses that nobody plans.
     pub(crate) fn change(&self, sql: &str) -> Result<Option<sql::Change>> {
         if sql::may_change(sql) { sql::change(&sql::parse(sql)?) } else { Ok(None) }
+    }
+
+    /// What a statement that sets or shows an option asks for; none where it is another.
+    ///
+    /// # Errors
+    /// User where it does not parse, not found where there is no such option.
+    pub(crate) fn setting(&self, sql: &str) -> Result<Option<Setting>> {
+        if sql::may_set(sql) { sql::setting(&sql::parse(sql)?) } else { Ok(None) }
     }
 
     /// Plans one SQL statement.
@@ -165,9 +204,10 @@ impl Session {
 
     /// All that the plan of a text depends on in this session's release.
     pub(crate) fn question(&self, form: Form, text: &str) -> Question {
-        let Self { principal, default_schema, aggregates, .. } = self;
+        let Self { principal, default_schema, aggregates, time_zone, .. } = self;
         let (principal, text) = (principal.clone(), text.to_owned());
-        Question { form, text, principal, default_schema, aggregates: *aggregates }
+        let (aggregates, time_zone) = (*aggregates, *time_zone);
+        Question { form, text, principal, default_schema, aggregates, time_zone }
     }
 
     pub(crate) fn catalog(&self) -> &Arc<ReleaseCatalog> {
@@ -206,6 +246,11 @@ impl Session {
         self.aggregates
     }
 
+    /// The zone in which moments are shown and cut, if another than UTC.
+    pub(crate) fn time_zone(&self) -> Option<Arc<str>> {
+        self.time_zone.map(|zone| Arc::from(zone.name()))
+    }
+
     /// The catalogs of a plan that also reads other releases.
     pub(crate) async fn catalogs(&self, releases: BTreeSet<ReleaseId>) -> Result<Arc<Catalogs>> {
         let mut others = BTreeMap::new();
@@ -213,14 +258,16 @@ impl Session {
             let release = self.warehouse().release(id).await?;
             others.insert(sql::catalog_of(id), self.engine.catalog(&release));
         }
-        Ok(Arc::new(Catalogs::new(Arc::clone(&self.catalog), others)))
+        Ok(Arc::new(Catalogs::new(Arc::clone(&self.catalog), others, self.time_zone())))
     }
 
     /// A log entry for a question, where this session's questions are logged.
     pub(crate) fn log(&self, text: &str, planning: Duration) -> Option<LogEntry> {
         let (warehouse, release) = (self.warehouse(), self.release());
         self.logged.then(|| {
-            LogEntry::begin(warehouse, &self.principal, release, text, self.now(), planning)
+            let entry =
+                LogEntry::begin(warehouse, &self.principal, release, text, self.now(), planning);
+            entry.tagged(self.query_tag.as_deref())
         })
     }
 }

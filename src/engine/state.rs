@@ -6,8 +6,10 @@
 //! that knows one store.
 
 use super::EngineSettings;
+use super::bounded::bounded;
 use super::catalog::{CATALOG, Catalogs, WAREHOUSE};
 use super::compact_text::CompactText;
+use super::holding::Holding;
 use super::planner::QueryPlanner;
 use super::scope::QueryScope;
 use super::star::{FuseStars, HotColumns, StarScan};
@@ -16,6 +18,8 @@ use crate::query::{measure_function, modifier_functions};
 use chrono::{DateTime, Utc};
 use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::execution::{SessionState, SessionStateBuilder, SessionStateDefaults};
+use datafusion::logical_expr::ScalarUDF;
+use datafusion::logical_expr::registry::FunctionRegistry;
 use datafusion::prelude::SessionConfig;
 use std::sync::Arc;
 
@@ -33,6 +37,9 @@ const MERGE_SHARE: usize = 16;
 /// limits instead of letting them spill.
 const MERGE_BYTES: std::ops::RangeInclusive<usize> = 256 << 10..=10 << 20;
 
+/// Bytes that a batch may make of literals.
+const REPEATED_BYTES: usize = 64 << 20;
+
 /// What all sessions of an engine start from: functions and settings, but no tables, no principal.
 pub(crate) fn template(
     settings: &EngineSettings,
@@ -41,7 +48,7 @@ pub(crate) fn template(
 ) -> SessionState {
     let mut aggregates = SessionStateDefaults::default_aggregate_functions();
     aggregates.push(measure_function());
-    let mut scalars = SessionStateDefaults::default_scalar_functions();
+    let mut scalars = bounded(SessionStateDefaults::default_scalar_functions());
     scalars.extend(super::functions::all());
     scalars.extend(modifier_functions());
     builder()
@@ -51,6 +58,7 @@ pub(crate) fn template(
         .with_physical_optimizer_rule(Arc::new(FuseStars))
         .with_physical_optimizer_rule(Arc::new(CompactText))
         .with_physical_optimizer_rule(Arc::new(Yielding))
+        .with_physical_optimizer_rule(Arc::new(Holding))
         .with_expr_planners(SessionStateDefaults::default_expr_planners())
         .with_scalar_functions(scalars)
         .with_higher_order_functions(SessionStateDefaults::default_higher_order_functions())
@@ -62,7 +70,7 @@ pub(crate) fn template(
 
 /// Functions and nothing else: for expressions over rows that belong to no release yet.
 pub(super) fn for_rows() -> SessionState {
-    let mut scalars = SessionStateDefaults::default_scalar_functions();
+    let mut scalars = bounded(SessionStateDefaults::default_scalar_functions());
     scalars.extend(super::functions::all());
     builder()
         .with_expr_planners(SessionStateDefaults::default_expr_planners())
@@ -96,12 +104,13 @@ fn config(settings: &EngineSettings, hot: Arc<HotColumns>) -> SessionConfig {
     config
 }
 
-/// A session for one plan: bound to a scope, its catalogs, and one moment for `now()`.
+/// A session for one plan: bound to a scope, its catalogs, where bare names are and whose days are
+/// meant, and one moment for `now()`.
 pub(crate) fn bound(
     template: &SessionState,
     scope: QueryScope,
     catalogs: &Arc<Catalogs>,
-    default_schema: &str,
+    (default_schema, time_zone): (&str, Option<Arc<str>>),
     now: DateTime<Utc>,
 ) -> SessionState {
     let mut state = template.clone();
@@ -109,7 +118,23 @@ pub(crate) fn bound(
     let config = state.config_mut();
     config.set_extension(Arc::new(scope));
     default_schema.clone_into(&mut config.options_mut().catalog.default_schema);
+    if let Some(zone) = time_zone {
+        config.options_mut().execution.time_zone = Some(zone.to_string());
+        in_zone(&mut state);
+    }
     at(state, now)
+}
+
+/// Gives a session the functions that know the zone it is set to: `now()` and its like.
+fn in_zone(state: &mut SessionState) {
+    let options = Arc::clone(state.config_options());
+    let functions = state.scalar_functions().values();
+    let zoned: Vec<ScalarUDF> =
+        functions.filter_map(|function| function.inner().with_updated_config(&options)).collect();
+    for function in zoned {
+        // A registry in memory refuses nothing.
+        let _ = state.register_udf(Arc::new(function));
+    }
 }
 
 /// The session of the same plan at another moment.
@@ -120,4 +145,17 @@ pub(crate) fn at(mut state: SessionState, now: DateTime<Utc>) -> SessionState {
     props.config_options = Some(options);
     props.alias_generator = Arc::default();
     state
+}
+
+/// The session for a plan whose literals take so many bytes: a batch repeats them for each of its
+/// rows, so it has fewer.
+pub(crate) fn with_literals(state: &Arc<SessionState>, literal_bytes: usize) -> Arc<SessionState> {
+    let most = (REPEATED_BYTES / literal_bytes.max(1)).max(1);
+    if state.config().batch_size() <= most {
+        return Arc::clone(state);
+    }
+    let mut state = state.as_ref().clone();
+    let fewer = state.config().clone().with_batch_size(most);
+    *state.config_mut() = fewer;
+    Arc::new(state)
 }

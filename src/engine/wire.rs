@@ -71,6 +71,14 @@ pub(crate) fn batch(promised: &SchemaRef, batch: &RecordBatch) -> Result<RecordB
     RecordBatch::try_new_with_options(Arc::clone(promised), arrays, &options).map_err(misfit)
 }
 
+/// A batch of a schema that is as promised.
+///
+/// # Errors
+/// Internal where it is not.
+pub(crate) fn made(promised: SchemaRef, columns: Vec<ArrayRef>) -> Result<RecordBatch> {
+    RecordBatch::try_new(promised, columns).map_err(misfit)
+}
+
 fn misfit(error: arrow::error::ArrowError) -> Error {
     Error::internal("an answer does not have the schema planned for it").caused_by(error)
 }

@@ -9,13 +9,14 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::{Semaphore, mpsc};
+use tokio::time::timeout;
 use tokio_rustls::server::TlsStream;
 use tokio_stream::Stream;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::server::Connected;
 
-/// How long a client may take to agree on TLS.
+/// How long a client may take to say its first word, and to agree on TLS.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Clients agreeing on TLS at once; the next wait.
 const MAX_HANDSHAKES: usize = 256;
@@ -59,34 +60,43 @@ pub(super) fn incoming(
             // Small answers go out at once; where that cannot be said they merely come later.
             let _ = stream.set_nodelay(true);
             let id = ConnectionId(numbers.fetch_add(1, Ordering::Relaxed));
-            let Some(tls) = &tls else {
-                let transport = Transport::Plain(stream);
-                let _ = ready.send(Ok(Connection { id, transport })).await;
-                continue;
-            };
-            let Ok(permit) = Arc::clone(&handshakes).acquire_owned().await else { return };
-            tokio::spawn(agreed(id, stream, tls.clone(), permit, ready.clone()));
+            let (tls, handshakes) = (tls.clone(), Arc::clone(&handshakes));
+            let client = Arriving { id, stream, tls, handshakes };
+            let ready = ready.clone();
+            // Beside all others: who says nothing holds up nobody.
+            tokio::spawn(async move {
+                match client.ready().await {
+                    Ok(connection) => drop(ready.send(Ok(connection)).await),
+                    Err(error) => tracing::debug!(%error, "a client did not begin to speak"),
+                }
+            });
         }
     });
     ReceiverStream::new(connections)
 }
 
-/// Agrees on TLS with one client, beside all others.
-async fn agreed(
+/// A connection that was accepted; its client has said nothing yet.
+struct Arriving {
     id: ConnectionId,
     stream: TcpStream,
-    tls: Tls,
-    permit: OwnedSemaphorePermit,
-    ready: mpsc::Sender<io::Result<Connection>>,
-) {
-    match tokio::time::timeout(HANDSHAKE_TIMEOUT, tls.acceptor().accept(stream)).await {
-        Ok(Ok(stream)) => {
-            drop(permit);
-            let transport = Transport::Tls(Box::new(stream));
-            let _ = ready.send(Ok(Connection { id, transport })).await;
-        }
-        Ok(Err(error)) => tracing::debug!(%error, "a client did not agree on TLS"),
-        Err(_) => tracing::debug!("a client took too long to agree on TLS"),
+    tls: Option<Tls>,
+    handshakes: Arc<Semaphore>,
+}
+
+impl Arriving {
+    /// Waits for the client's first word and agrees on TLS, where that is spoken.
+    async fn ready(self) -> io::Result<Connection> {
+        let Self { id, stream, tls, handshakes } = self;
+        timeout(HANDSHAKE_TIMEOUT, stream.readable()).await??;
+        let transport = match tls {
+            None => Transport::Plain(stream),
+            Some(tls) => {
+                let _turn = handshakes.acquire().await.map_err(io::Error::other)?;
+                let agreed = timeout(HANDSHAKE_TIMEOUT, tls.acceptor().accept(stream)).await??;
+                Transport::Tls(Box::new(agreed))
+            }
+        };
+        Ok(Connection { id, transport })
     }
 }
 

@@ -34,6 +34,18 @@ use std::future::Future;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
+/// Reads bytes as every message that a client may send, as the server does, and forgets them: for
+/// fuzzers and tests, which see to it that no bytes break the decoders.
+pub fn understand_messages(bytes: &[u8]) {
+    flight_sql::understand::messages(bytes);
+}
+
+/// Reads bytes as a stream of Arrow data, messages of Flight each after its length in four bytes,
+/// and gives how many rows came: for fuzzers and tests.
+pub fn understand_arrow_data(bytes: &[u8]) -> usize {
+    flight_sql::understand::arrow_data(bytes)
+}
+
 /// How to serve.
 #[derive(Debug, Clone)]
 pub struct ServerOptions {

@@ -81,6 +81,13 @@ pub(super) struct Client {
     pub(super) has_cookie: bool,
 }
 
+impl Client {
+    /// What its queries wait for their turn under.
+    pub(super) fn session_key(&self) -> Bytes {
+        self.session_keys.first().cloned().unwrap_or_default()
+    }
+}
+
 /// What a client said of itself.
 #[derive(PartialEq, Eq)]
 enum Credentials {

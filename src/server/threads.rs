@@ -7,16 +7,21 @@ use futures::stream::{BoxStream, Stream, StreamExt};
 use std::future::Future;
 use std::time::Duration;
 use tokio::runtime::{Builder, Handle, Runtime};
-use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::{JoinError, JoinHandle};
 use tokio_stream::wrappers::ReceiverStream;
 
+/// Plans are recursive, and deep ones need more than the usual stack; what is not used costs nothing.
+const STACK_BYTES: usize = 64 << 20;
 /// Messages that are ready before the client takes them.
 const READY: usize = 2;
 /// After so long without its client taking anything, a query gives its place to another ...
 const SLOW: Duration = Duration::from_secs(1);
 /// ... and after so long, its memory as well: it ends in an error.
 const PATIENCE: Duration = Duration::from_secs(60 * 60);
+
+/// Threads that do not let go before their work is done.
+const BLOCKING: usize = 64;
 
 /// The threads that queries run on.
 pub(super) struct QueryThreads(Option<Runtime>);
@@ -28,6 +33,8 @@ impl QueryThreads {
         let runtime = Builder::new_multi_thread()
             .worker_threads(threads.max(1))
             .thread_name("query")
+            .max_blocking_threads(BLOCKING)
+            .thread_stack_size(STACK_BYTES)
             .enable_all()
             .build()
             .map_err(|error| {
@@ -52,8 +59,34 @@ impl QueryThreads {
         let mut task = Task(self.handle().spawn(work));
         match (&mut task.0).await {
             Ok(done) => done,
-            Err(error) => Err(Error::internal("a query broke down").caused_by(error)),
+            Err(error) => Err(broke_down(error)),
         }
+    }
+
+    /// Does work that keeps its thread until it is done: so it has one of its own, and shares the
+    /// processors with all others as the system sees fit. Dropping this stops it only where it
+    /// waits for something.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run).
+    pub(super) async fn run_apart<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = Result<T>> + Send + 'static,
+    ) -> Result<T> {
+        let (handle, (stop, stopped)) = (self.handle(), oneshot::channel::<()>());
+        let inner = handle.clone();
+        let task = handle.spawn_blocking(move || {
+            inner.block_on(async {
+                tokio::select! {
+                    biased;
+                    _ = stopped => Err(Error::new(ErrorKind::Cancelled, "nobody waits for it")),
+                    done = work => done,
+                }
+            })
+        });
+        let done = task.await;
+        drop(stop);
+        done.unwrap_or_else(|error| Err(broke_down(error)))
     }
 
     /// The same stream, made there while it has its place; dropping it stops the work.
@@ -72,10 +105,7 @@ impl QueryThreads {
             match (&mut task.0).await {
                 Ok(ended) => ended.err().map(|error| Err(E::from(error))),
                 // The work broke down, or the server did: no answer may look complete.
-                Err(error) => {
-                    let broken = Error::internal("a query broke down").caused_by(error);
-                    Some(Err(E::from(broken)))
-                }
+                Err(error) => Some(Err(E::from(broke_down(error)))),
             }
         });
         ReceiverStream::new(receiver).chain(ended.filter_map(std::future::ready)).boxed()
@@ -109,6 +139,21 @@ async fn forward<T, E>(
         }
     }
     Ok(())
+}
+
+/// What a task's end by a panic means. Arrow's builders have no other way to say that values have
+/// grown too large for their type; all else is a fault of ours.
+fn broke_down(error: JoinError) -> Error {
+    let said = error.to_string();
+    if error.is_panic() && (said.contains("overflow") || said.contains("out of range")) {
+        return Error::new(
+            ErrorKind::Limit,
+            "a value of the query grew beyond what its type holds",
+        )
+        .caused_by(error)
+        .hint("ask for smaller values, or for fewer of them at once");
+    }
+    Error::internal("a query broke down").caused_by(error)
 }
 
 fn too_slow() -> Error {
@@ -146,6 +191,12 @@ mod tests {
     #[tokio::test]
     async fn work_is_done_elsewhere_and_stopped_when_dropped() {
         let threads = QueryThreads::new(1).unwrap();
+        let overflown = threads.run(async {
+            let bytes = i32::try_from(u64::MAX).map_err(|_| ());
+            assert!(bytes.is_ok(), "byte array offset overflow");
+            Ok(())
+        });
+        assert_eq!(overflown.await.unwrap_err().kind(), ErrorKind::Limit);
         let admission = Arc::new(Admission::new(1, 0));
         let place = async || admission.admit(Bytes::new()).await.unwrap();
         let name = threads.run(async { Ok(std::thread::current().name().map(str::to_owned)) });

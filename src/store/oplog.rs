@@ -221,6 +221,9 @@ pub struct QueryRecord {
     pub rows: u64,
     /// Which aggregates answered, or why none did.
     pub routing: Vec<String>,
+    /// What the session tags its questions with, if anything.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tag: Option<String>,
     /// The error, if it was refused or failed.
     pub error: Option<String>,
 }

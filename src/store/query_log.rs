@@ -19,7 +19,7 @@ use std::thread::JoinHandle;
 /// Records that may wait for the disk.
 const QUEUED_RECORDS: usize = 4096;
 
-/// Bytes of a query's text that are kept.
+/// Bytes of a query's text, and of its error, that are kept.
 const TEXT_BYTES: usize = 64 * 1024;
 
 #[derive(Debug)]
@@ -82,9 +82,11 @@ impl QueryLog {
     fn try_record(&self, query: &QueryRecord) -> Result<()> {
         let path = paths::queries_of(query.at.date_naive());
         let mut query = query.clone();
-        if query.text.len() > TEXT_BYTES {
-            query.text.truncate(query.text.floor_char_boundary(TEXT_BYTES));
-            query.text.push('…');
+        for text in std::iter::once(&mut query.text).chain(&mut query.error) {
+            if text.len() > TEXT_BYTES {
+                text.truncate(text.floor_char_boundary(TEXT_BYTES));
+                text.push('…');
+            }
         }
         let mut line = serde_json::to_vec(&query)
             .map_err(|error| Error::internal("not writable as JSON").caused_by(error))?;

@@ -64,6 +64,22 @@ async fn python_adbc_speaks_tls() {
 }
 
 #[tokio::test]
+#[ignore = "needs Python with pandas, Polars, DuckDB and SQLAlchemy (see .ci/install/programs.sh)"]
+async fn pandas_polars_duckdb_and_sqlalchemy_get_the_same_answers() {
+    let project = TinyProject::new().await;
+    let server = ServeProcess::start(project.path());
+    let python = std::env::var("STARHOUSE_PYTHON").unwrap_or_else(|_| "python3".to_owned());
+    let output = run(
+        Command::new(python)
+            .arg(clients_folder().join("tools.py"))
+            .arg(format!("grpc://{}", server.address)),
+        "source .ci/install/programs.sh, which sets STARHOUSE_PYTHON to a Python with the packages \
+         of tests/requirements.txt",
+    );
+    assert!(output.trim_end().ends_with("tools: ok"), "{output}");
+}
+
+#[tokio::test]
 #[ignore = "needs a JDK (17 or later) and Maven, which fetches the driver (see .ci/install/programs.sh)"]
 async fn jdbc_gets_the_same_answers() {
     let project = TinyProject::new().await;

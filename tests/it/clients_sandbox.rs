@@ -121,7 +121,10 @@ struct Reason {
 }
 
 /// Sets options; gives those refused, with the reason, and the cookie to keep.
-async fn set(client: &mut Client, options: &[(&str, &str)]) -> (HashMap<String, i32>, String) {
+pub(crate) async fn set(
+    client: &mut Client,
+    options: &[(&str, &str)],
+) -> (HashMap<String, i32>, String) {
     let options = options
         .iter()
         .map(|(name, value)| ((*name).to_owned(), Text { text: (*value).to_owned() }));

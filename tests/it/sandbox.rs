@@ -30,7 +30,7 @@ impl Desk {
     async fn plan(&self, sql: &str) -> Result<Change> {
         match self.sandbox.plan(&self.session().await, sql).await? {
             Statement::Change(change) => Ok(change),
-            Statement::Question(_) => panic!("{sql} is no change"),
+            Statement::Question(_) | Statement::Setting(_) => panic!("{sql} is no change"),
         }
     }
 

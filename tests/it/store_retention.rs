@@ -146,6 +146,7 @@ fn query(number: u64) -> QueryRecord {
         elapsed_ms: number,
         rows: 1,
         routing: vec!["no aggregate".to_owned()],
+        tag: None,
         error: None,
     }
 }

@@ -1,17 +1,21 @@
-//! From text to a statement that DataFusion may plan: parse in our dialect, refuse clauses nobody
-//! plans, number `?` parameters, send `VERSION AS OF` to the catalog of its release, and
-//! `MEASURE(m) AT (...)` to planning as a call.
+//! From text to a statement that DataFusion may plan: refuse what is too much, parse in our dialect,
+//! refuse clauses nobody plans, number `?` parameters, send `VERSION AS OF` to the catalog of its
+//! release, and `MEASURE(m) AT (...)` to planning as a call.
 
 mod at;
 mod changes;
 mod dialect;
+mod limits;
 mod ordinals;
 mod parameters;
+mod settings;
 mod unplanned;
 mod versions;
 
 pub(crate) use changes::{Change, IfExists, Verb, change, quoted};
 pub(crate) use dialect::StarhouseDialect;
+pub use settings::Setting;
+pub(crate) use settings::{may_set, setting};
 pub(crate) use versions::{AsOf, Versions, catalog_of};
 
 use crate::error::{Error, Result};
@@ -24,7 +28,7 @@ const RECURSION_LIMIT: usize = 60;
 
 /// Parses one statement and refuses what nobody plans.
 pub(crate) fn parse(sql: &str) -> Result<Statement> {
-    let mut statements = DFParserBuilder::new(sql)
+    let mut statements = DFParserBuilder::new(limits::tokens(sql)?)
         .with_dialect(&StarhouseDialect)
         .with_recursion_limit(RECURSION_LIMIT)
         .build()
@@ -38,6 +42,7 @@ pub(crate) fn parse(sql: &str) -> Result<Statement> {
             .hint("send one statement at a time"));
     }
     if let Some(statement) = inner_mut(&mut statement) {
+        limits::check(statement)?;
         unplanned::check(statement)?;
         parameters::number(statement)?;
         ordinals::resolve(statement);
@@ -48,7 +53,28 @@ pub(crate) fn parse(sql: &str) -> Result<Statement> {
 /// Whether a text may be a statement that changes a table: most are not, and need not be parsed to
 /// be told.
 pub(crate) fn may_change(sql: &str) -> bool {
-    const WORDS: [&str; 6] = ["create", "insert", "update", "delete", "truncate", "drop"];
+    begins_with(sql, &["create", "insert", "update", "delete", "truncate", "drop"])
+}
+
+/// What a statement that answers nothing is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UpdateKind {
+    /// A table.
+    Table,
+    /// An option of the session.
+    Option,
+}
+
+/// What a text is about by its first word, if it may be a statement that answers nothing.
+pub fn update_of(sql: &str) -> Option<UpdateKind> {
+    if may_change(sql) {
+        return Some(UpdateKind::Table);
+    }
+    begins_with(sql, &["set", "reset"]).then_some(UpdateKind::Option)
+}
+
+/// Whether a text's first word is one of some, after any comments.
+fn begins_with(sql: &str, words: &[&str]) -> bool {
     let mut rest = sql.trim_start();
     loop {
         let after = match rest.get(..2) {
@@ -60,7 +86,7 @@ pub(crate) fn may_change(sql: &str) -> bool {
         rest = after.trim_start();
     }
     let word = rest.split(|c: char| !c.is_ascii_alphabetic()).next().unwrap_or_default();
-    WORDS.iter().any(|known| word.eq_ignore_ascii_case(known))
+    words.iter().any(|known| word.eq_ignore_ascii_case(known))
 }
 
 /// The SQL statement itself, within any `EXPLAIN`.

@@ -104,8 +104,9 @@ fn one_statement_at_a_time() {
 
 #[test]
 fn depth_is_bounded() {
-    let deep = format!("SELECT {}1{}", "(".repeat(5000), ")".repeat(5000));
-    assert_eq!(parse(&deep).unwrap_err().kind(), ErrorKind::User);
+    let deep = |depth| format!("SELECT {}1{}", "(".repeat(depth), ")".repeat(depth));
+    assert_eq!(parse(&deep(150)).unwrap_err().kind(), ErrorKind::User, "the parser gives up");
+    assert_eq!(parse(&deep(5000)).unwrap_err().kind(), ErrorKind::Limit);
 }
 
 #[test]

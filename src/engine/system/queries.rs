@@ -30,6 +30,7 @@ impl SystemTable for Queries {
             column("elapsed_ms", ColumnType::Int64, "milliseconds it took, planning included"),
             column("rows", ColumnType::Int64, "rows answered"),
             column("routing", ColumnType::Text, "which aggregates answered, or why none did"),
+            optional("tag", ColumnType::Text, "what the session tags its questions with"),
             optional("error", ColumnType::Text, "why it was refused or failed"),
         ]
     }
@@ -44,6 +45,7 @@ impl SystemTable for Queries {
             count(queries.iter().map(|q| q.elapsed_ms)),
             count(queries.iter().map(|q| q.rows)),
             text(queries.iter().map(|q| q.routing.join("\n"))),
+            optional_text(queries.iter().map(|q| q.tag.as_deref())),
             optional_text(queries.iter().map(|q| q.error.as_deref())),
         ])
     }

@@ -20,7 +20,7 @@ mod write;
 
 pub use target::{IfExists, IfMissing, Target};
 
-use crate::engine::{self, Engine, Query, Session};
+use crate::engine::{self, Engine, Query, Session, Setting};
 use crate::error::{Error, Result};
 use arrow::datatypes::{DataType, Schema};
 use datafusion::common::ScalarValue;
@@ -44,6 +44,8 @@ pub enum Statement {
     Question(Query),
     /// A change to a table of the sandbox.
     Change(Change),
+    /// An option of the session, set or shown.
+    Setting(Setting),
 }
 
 /// A planned change to a table of the sandbox.
@@ -71,6 +73,9 @@ impl Sandbox {
     /// As [`Session::plan_sql`]; denied where another table than one of the sandbox would change,
     /// user where the table or its columns do not fit.
     pub async fn plan(&self, session: &Session, sql: &str) -> Result<Statement> {
+        if let Some(setting) = session.setting(sql)? {
+            return Ok(Statement::Setting(setting));
+        }
         let Some(asked) = session.change(sql)? else {
             return session.plan_sql(sql).await.map(Statement::Question);
         };
@@ -102,6 +107,7 @@ impl Statement {
         match self {
             Self::Question(query) => query.parameters(),
             Self::Change(change) => change.parameters(),
+            Self::Setting(_) => Ok(Schema::empty()),
         }
     }
 }

@@ -56,7 +56,9 @@ impl FlightSql {
         }
         if let Some(text) = cube_query(&descriptor.cmd) {
             let query: CubeQuery = yaml::parse("the cube query", text)?;
-            let query = self.session(client).await?.plan_cube_query(&query).await?;
+            let session = self.session(client).await?;
+            let planning = async move { session.plan_cube_query(&query).await };
+            let query = self.apart(client, planning).await?;
             return Planned::new(query.schema(), vec![query]).map(Asked::Planned);
         }
         Ok(match command(&descriptor.cmd)? {

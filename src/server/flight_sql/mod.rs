@@ -10,6 +10,7 @@
 //! release), temporary tables, Substrait.
 
 mod actions;
+mod arriving;
 mod cancel;
 mod descriptor;
 mod metadata;
@@ -18,6 +19,7 @@ mod prepared;
 mod service;
 mod sessions;
 mod statement;
+pub(super) mod understand;
 mod updates;
 
 use self::cancel::Running;

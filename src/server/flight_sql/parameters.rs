@@ -1,15 +1,13 @@
 //! Values for the parameters of a prepared statement, from the Arrow data a client binds.
 
+use super::arriving::Arriving;
 use crate::error::{Error, ErrorKind, Result};
-use crate::server::status;
 use arrow::array::{ArrayRef, RecordBatch};
 use arrow::compute::{CastOptions, cast_with_options};
 use arrow::datatypes::{DataType, Field, Schema};
 use arrow_flight::FlightData;
-use arrow_flight::decode::FlightRecordBatchStream;
-use arrow_flight::error::FlightError;
 use datafusion::scalar::ScalarValue;
-use futures::stream::{Stream, StreamExt, TryStreamExt};
+use futures::stream::Stream;
 use tonic::Status;
 
 /// Rows that may be bound at once; each is a query of its own.
@@ -26,36 +24,18 @@ pub(super) async fn read(
     data: impl Stream<Item = Result<FlightData, Status>> + Send + 'static,
     parameters: &Schema,
 ) -> Result<Vec<Vec<ScalarValue>>> {
-    let mut bytes = 0;
-    let bounded = data.map_err(FlightError::from).and_then(move |message| {
-        bytes += message.data_body.len() + message.data_header.len();
-        let within = bytes <= MAX_BYTES;
-        async move { if within { Ok(message) } else { Err(too_much(MAX_BYTES, "bytes")) } }
-    });
-    let mut batches = FlightRecordBatchStream::new_from_flight_data(bounded.boxed());
+    let mut batches = Arriving::new(data, Some(MAX_BYTES));
     let mut rows = Vec::new();
-    while let Some(batch) = batches.try_next().await.map_err(refused)? {
-        if rows.len() + batch.num_rows() > MAX_ROWS {
-            return Err(refused(too_much(MAX_ROWS, "rows")));
+    while let Some(batch) = batches.next().await.transpose()? {
+        if batch.num_rows() > MAX_ROWS - rows.len() {
+            return Err(Error::new(
+                ErrorKind::Limit,
+                format!("more than {MAX_ROWS} rows of parameters"),
+            ));
         }
         rows.extend(values(&batch, parameters)?);
     }
     Ok(rows)
-}
-
-fn too_much(limit: usize, unit: &str) -> FlightError {
-    let text = format!("more than {limit} {unit} of parameters");
-    FlightError::from(Status::from(Error::new(ErrorKind::Limit, text)))
-}
-
-/// Keeps the kind of an error that is ours already.
-fn refused(error: FlightError) -> Error {
-    match error {
-        FlightError::Tonic(status) if status.code() == tonic::Code::ResourceExhausted => {
-            Error::new(ErrorKind::Limit, status.message())
-        }
-        other => status::from_client(other),
-    }
 }
 
 /// The values of each row of a batch.

@@ -52,10 +52,11 @@ impl FlightSql {
         sql: &str,
     ) -> Result<CreatePreparedStatementResult> {
         let session = self.session(client).await?;
-        let statement = self.sandbox.plan(&session, sql).await?;
+        let statement = self.plan_in(client, session.clone(), sql.to_owned()).await?;
         let (answer, is_update) = match &statement {
             Statement::Question(query) => (query.schema(), false),
             Statement::Change(_) => (Arc::new(Schema::empty()), true),
+            Statement::Setting(setting) => (setting.schema(), setting.is_change()),
         };
         let dataset_schema = schema_bytes(&answer)?;
         let parameter_schema = schema_bytes(&statement.parameters()?)?;
@@ -94,15 +95,13 @@ impl FlightSql {
         self.prepared.get(&client.principal, handle, Instant::now())
     }
 
-    /// The change that a prepared statement makes, with the values bound. It is planned anew when
-    /// it is made.
-    pub(super) fn prepared_change(&self, client: &Client, handle: &Bytes) -> Result<Change> {
+    /// A prepared statement, with the values bound. A change is planned anew when it is made.
+    pub(super) fn prepared_update(&self, client: &Client, handle: &Bytes) -> Result<Statement> {
         let prepared = self.prepared(client, handle)?;
-        match prepared.statement {
-            Statement::Question(_) => Err(Error::user("a question is no update")
-                .hint("run it as a query: execute it, or executeQuery in JDBC")),
-            Statement::Change(change) => Ok(bound(change, prepared.rows.as_deref())),
-        }
+        Ok(match prepared.statement {
+            Statement::Change(change) => Statement::Change(bound(change, prepared.rows.as_deref())),
+            other => other,
+        })
     }
 
     /// Plans one run: on the latest release, with the values bound.
@@ -114,14 +113,22 @@ impl FlightSql {
                 self.only_latest(client)?;
                 return Ok(Planned::change(bound(change.clone(), prepared.rows.as_deref())));
             }
+            Statement::Setting(setting) => return self.plan_setting(client, setting.clone()).await,
         };
         let session = self.session(client).await?;
         if session.release().id == prepared.release {
-            return planned(query, prepared.rows.as_deref());
+            let (query, rows) = (query.clone(), prepared.rows.clone());
+            return self.apart(client, async move { planned(&query, rows.as_deref()) }).await;
         }
-        let again = session.plan_sql(&prepared.sql).await?;
+        let (asking, sql, rows) =
+            (session.clone(), Arc::clone(&prepared.sql), prepared.rows.clone());
+        let planning = async move {
+            let again = asking.plan_sql(&sql).await?;
+            let planned = planned(&again, rows.as_deref());
+            Ok((again, planned))
+        };
+        let (again, planned) = self.apart(client, planning).await?;
         unchanged(&prepared, query, &again, session.release().id)?;
-        let planned = planned(&again, prepared.rows.as_deref());
         prepared.statement = Statement::Question(again);
         prepared.release = session.release().id;
         self.prepared.replace(&client.principal, handle, prepared, Instant::now())?;

@@ -5,9 +5,8 @@
 //! by its connection.
 
 use super::FlightSql;
-use crate::engine::Session;
-use crate::error::{Error, ErrorKind, Result, did_you_mean};
-use crate::ids::ReleaseId;
+use crate::engine::{self, Compression, SESSION_OPTIONS, Session, SessionOptions, Setting};
+use crate::error::{Error, ErrorKind, Result};
 use crate::server::handles::Handles;
 use crate::server::sign_in::{Client, cookie_key};
 use crate::server::status;
@@ -23,47 +22,18 @@ use uuid::Uuid;
 const MAX_SESSIONS: usize = 65_536;
 const MAX_SESSION_AGE: Duration = Duration::from_secs(60 * 60);
 
-/// The one catalog.
-const CATALOG: &str = "starhouse";
-
-/// What a client may set.
-const NAMES: [&str; 6] =
-    ["catalog", "schema", "release", "aggregates", "statement_timeout", "compression"];
-
-/// What a session wants.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Options {
-    schema: Option<String>,
-    /// A release of its own; the latest where none is asked for.
-    pub(super) release: Option<ReleaseId>,
-    aggregates: bool,
-    /// How long a statement may run.
-    pub(super) statement_timeout: Option<Duration>,
-    /// How answers are compressed.
-    compression: Option<CompressionType>,
-}
-
-impl Options {
-    /// How answers are written.
-    pub(super) fn encoding(&self) -> Result<IpcWriteOptions> {
-        IpcWriteOptions::default().try_with_compression(self.compression).map_err(status::encoding)
-    }
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self {
-            schema: None,
-            release: None,
-            aggregates: true,
-            statement_timeout: None,
-            compression: None,
-        }
-    }
+/// How answers are written.
+pub(super) fn encoding(options: &SessionOptions) -> Result<IpcWriteOptions> {
+    let compression = match options.compression {
+        Compression::None => None,
+        Compression::Lz4 => Some(CompressionType::LZ4_FRAME),
+        Compression::Zstd => Some(CompressionType::ZSTD),
+    };
+    IpcWriteOptions::default().try_with_compression(compression).map_err(status::encoding)
 }
 
 /// The sessions whose clients have set something.
-pub(super) struct Sessions(Handles<Options>);
+pub(super) struct Sessions(Handles<SessionOptions>);
 
 impl Default for Sessions {
     fn default() -> Self {
@@ -73,13 +43,13 @@ impl Default for Sessions {
 
 impl Sessions {
     /// What a client's session wants.
-    pub(super) fn of(&self, client: &Client) -> Options {
+    pub(super) fn of(&self, client: &Client) -> SessionOptions {
         let get = |key| self.0.get(&client.principal, key, Instant::now()).ok();
         client.session_keys.iter().find_map(get).unwrap_or_default()
     }
 
     /// Keeps what it wants; gives the value of the cookie to set where it has none.
-    fn keep(&self, client: &Client, options: Options) -> Option<String> {
+    pub(super) fn keep(&self, client: &Client, options: SessionOptions) -> Option<String> {
         let now = Instant::now();
         if let Some(key) = client.session_keys.first() {
             self.0.put(&client.principal, key.clone(), options.clone(), now);
@@ -104,18 +74,17 @@ impl FlightSql {
         self.session_with(client, &self.sessions.of(client)).await
     }
 
-    async fn session_with(&self, client: &Client, options: &Options) -> Result<Session> {
-        let warehouse = self.engine.warehouse();
-        let release = match options.release {
-            Some(id) => warehouse.release(id).await?,
-            None => warehouse.latest().await?,
-        };
-        let session = self.engine.session(client.principal.clone(), release);
-        let session = session.with_aggregates(options.aggregates);
-        match &options.schema {
-            Some(schema) => session.in_schema(schema),
-            None => Ok(session),
-        }
+    async fn session_with(&self, client: &Client, options: &SessionOptions) -> Result<Session> {
+        self.engine.session_with(client.principal.clone(), options).await
+    }
+
+    /// What is wanted after a statement sets an option, if that can be had.
+    pub(super) async fn set(&self, client: &Client, setting: &Setting) -> Result<()> {
+        let wanted = setting.applied(&self.sessions.of(client))?;
+        self.session_with(client, &wanted).await?;
+        // Who sets in SQL keeps no cookie for it: the token or connection is the session.
+        self.sessions.keep(client, wanted);
+        Ok(())
     }
 
     /// Sets what can be set, and says of the rest what is wrong; and the cookie to set, if any.
@@ -137,7 +106,7 @@ impl FlightSql {
                 Ok(wanted) => options = wanted,
                 Err(error) => {
                     tracing::info!(%error, name, "a session option was refused");
-                    let unknown = !NAMES.contains(&name.as_str());
+                    let unknown = SESSION_OPTIONS.iter().all(|option| option.name != name);
                     let value = if unknown { INVALID_NAME } else { INVALID_VALUE };
                     errors.insert(name, SetSessionOptionsError { value });
                 }
@@ -151,25 +120,10 @@ impl FlightSql {
     pub(super) async fn get_options(&self, client: &Client) -> Result<Vec<u8>> {
         let options = self.sessions.of(client);
         let session = self.session_with(client, &options).await?;
-        let release = i64::try_from(session.release().id.0).unwrap_or(i64::MAX);
-        let seconds = options.statement_timeout.map_or(0.0, |limit| limit.as_secs_f64());
-        let compression = match options.compression {
-            None => "none",
-            Some(CompressionType::ZSTD) => "zstd",
-            Some(_) => "lz4",
-        };
-        let values = [
-            ("catalog", OptionValue::String(CATALOG.to_owned())),
-            ("schema", OptionValue::String(session.default_schema().to_owned())),
-            ("release", OptionValue::Int64(release)),
-            ("aggregates", OptionValue::Bool(options.aggregates)),
-            ("statement_timeout", OptionValue::Double(seconds)),
-            ("compression", OptionValue::String(compression.to_owned())),
-        ];
-        let named = values.map(|(name, value)| {
-            (name.to_owned(), SessionOptionValue { option_value: Some(value) })
+        let named = options.values(&session).map(|(option, value)| {
+            (option.name.to_owned(), SessionOptionValue { option_value: Some(value.into()) })
         });
-        Ok(GetSessionOptionsResult { session_options: named.into() }.encode_to_vec())
+        Ok(GetSessionOptionsResult { session_options: named.collect() }.encode_to_vec())
     }
 
     /// Forgets a client's session.
@@ -180,53 +134,13 @@ impl FlightSql {
 }
 
 /// The options with one of them set; an empty value takes it back.
-fn with(options: &Options, name: &str, value: Option<&OptionValue>) -> Result<Options> {
-    let mut options = options.clone();
-    let text = value.map(text).transpose()?.filter(|text| !text.is_empty());
-    match (name, text) {
-        ("catalog", None) => {}
-        ("catalog", Some(catalog)) if catalog == CATALOG => {}
-        ("schema", schema) => options.schema = schema,
-        ("release", release) => {
-            let release = release.filter(|release| release != "latest");
-            options.release = release.map(|id| number(name, &id).map(ReleaseId)).transpose()?;
-        }
-        ("aggregates", None) => options.aggregates = true,
-        ("aggregates", Some(on)) => {
-            options.aggregates = match on.to_lowercase().as_str() {
-                "on" | "true" => true,
-                "off" | "false" => false,
-                _ => return Err(invalid(name, &on, "`on` or `off`")),
-            };
-        }
-        ("statement_timeout", limit) => {
-            let seconds = |text: String| match text.trim_end_matches('s').trim().parse::<f64>() {
-                Ok(seconds) if (0.0..=1e9).contains(&seconds) => Ok(seconds),
-                _ => Err(invalid(name, &text, "seconds such as `30`; 0 sets no limit")),
-            };
-            let seconds = limit.map(seconds).transpose()?.filter(|seconds| *seconds > 0.0);
-            options.statement_timeout = seconds.map(Duration::from_secs_f64);
-        }
-        ("compression", kind) => {
-            options.compression = match kind.as_deref() {
-                None | Some("none") => None,
-                Some("lz4") => Some(CompressionType::LZ4_FRAME),
-                Some("zstd") => Some(CompressionType::ZSTD),
-                Some(other) => return Err(invalid(name, other, "`none`, `lz4` or `zstd`")),
-            };
-        }
-        (name, Some(value)) if NAMES.contains(&name) => {
-            return Err(invalid(name, &value, &format!("`{CATALOG}`")));
-        }
-        (name, _) => {
-            let error = Error::not_found(format!("there is no session option `{name}`"));
-            return Err(match did_you_mean(name, NAMES) {
-                Some(near) => error.hint(format!("did you mean `{near}`?")),
-                None => error.hint(format!("there are {}", NAMES.join(", "))),
-            });
-        }
-    }
-    Ok(options)
+fn with(
+    options: &SessionOptions,
+    name: &str,
+    value: Option<&OptionValue>,
+) -> Result<SessionOptions> {
+    let text = value.map(text).transpose()?;
+    options.with(name, text.as_deref())
 }
 
 fn text(value: &OptionValue) -> Result<String> {
@@ -239,12 +153,17 @@ fn text(value: &OptionValue) -> Result<String> {
     })
 }
 
-fn number(name: &str, text: &str) -> Result<u64> {
-    text.parse().map_err(|_| invalid(name, text, "a release's number, or `latest`"))
-}
-
-fn invalid(name: &str, value: &str, expected: &str) -> Error {
-    Error::user(format!("the session option {name} cannot be `{value}`, expected {expected}"))
+impl From<engine::OptionValue> for OptionValue {
+    fn from(value: engine::OptionValue) -> Self {
+        match value {
+            engine::OptionValue::Text(text) => Self::String(text),
+            engine::OptionValue::Switch(on) => Self::Bool(on),
+            engine::OptionValue::Whole(number) => {
+                Self::Int64(i64::try_from(number).unwrap_or(i64::MAX))
+            }
+            engine::OptionValue::Number(number) => Self::Double(number),
+        }
+    }
 }
 
 fn malformed(error: prost::DecodeError) -> Error {
@@ -325,41 +244,17 @@ const NOT_CLOSEABLE: i32 = 3;
 mod tests {
     use super::*;
 
-    fn set(name: &str, value: OptionValue) -> Result<Options> {
-        with(&Options::default(), name, Some(&value))
-    }
-
     #[test]
     fn values_of_every_kind_are_understood() {
-        let text = |text: &str| OptionValue::String(text.to_owned());
-        let pinned = Options { release: Some(ReleaseId(7)), ..Options::default() };
-        assert_eq!(set("release", OptionValue::Int64(7)).unwrap(), pinned);
-        assert_eq!(set("release", text("7")).unwrap(), pinned);
-        assert_eq!(with(&pinned, "release", Some(&text("latest"))).unwrap(), Options::default());
-        assert_eq!(with(&pinned, "release", None).unwrap(), Options::default());
-        let off = Options { aggregates: false, ..Options::default() };
-        assert_eq!(set("aggregates", OptionValue::Bool(false)).unwrap(), off);
-        assert_eq!(set("aggregates", text("OFF")).unwrap(), off);
-        let limit = |seconds| set("statement_timeout", seconds).unwrap().statement_timeout;
-        assert_eq!(limit(text("1.5s")), Some(Duration::from_millis(1500)));
-        assert_eq!(limit(OptionValue::Int64(0)), None);
-        assert_eq!(set("catalog", text("starhouse")).unwrap(), Options::default());
-    }
-
-    #[test]
-    fn what_is_wrong_is_told() {
-        let text = |text: &str| OptionValue::String(text.to_owned());
-        for (name, value, words) in [
-            ("shema", text("x"), "did you mean `schema`?"),
-            ("release", text("first"), "a release's number"),
-            ("aggregates", text("maybe"), "`on` or `off`"),
-            ("statement_timeout", text("soon"), "seconds"),
-            ("catalog", text("other"), "`starhouse`"),
-            ("compression", text("gzip"), "`lz4`"),
-            ("schema", OptionValue::StringList(StringList::default()), "one value"),
-        ] {
-            let error = set(name, value).unwrap_err().to_string();
-            assert!(error.contains(words), "{error}");
-        }
+        let plain = SessionOptions::default();
+        let set = |name, value| with(&plain, name, Some(&value)).unwrap();
+        assert!(!set("aggregates", OptionValue::Bool(false)).aggregates);
+        let pinned = set("release", OptionValue::Int64(7));
+        assert_eq!(pinned.release.map(|release| release.0), Some(7));
+        assert_eq!(with(&pinned, "release", None).unwrap(), plain);
+        let limit = set("statement_timeout", OptionValue::Double(1.5)).statement_timeout;
+        assert_eq!(limit, Some(Duration::from_millis(1500)));
+        let list = OptionValue::StringList(StringList::default());
+        assert!(with(&plain, "schema", Some(&list)).unwrap_err().to_string().contains("one value"));
     }
 }

@@ -1,8 +1,9 @@
 //! Statements: planned when their schema is promised, executed when they are fetched.
 
+use super::sessions::encoding;
 use super::{Answers, FlightSql};
-use crate::engine::{Query, error_of};
-use crate::error::{Error, Result};
+use crate::engine::{Query, Session, Setting, error_of};
+use crate::error::{Error, ErrorKind, Result};
 use crate::etl::sandbox::{Change, Sandbox, Statement};
 use crate::server::sign_in::Client;
 use crate::server::status;
@@ -18,9 +19,14 @@ use arrow_flight::{
 use bytes::Bytes;
 use futures::stream::{self, Stream, StreamExt, TryStreamExt};
 use prost::Message;
+use std::future::Future;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tonic::Status;
+use uuid::Uuid;
+
+/// How long planning may take where the session sets no shorter time.
+const MAX_PLANNING: Duration = Duration::from_secs(60);
 
 /// What was promised to a client: one schema, and what gives its rows.
 #[derive(Clone)]
@@ -35,6 +41,10 @@ enum Work {
     Ask(Vec<Query>),
     /// One row says how many a change inserted, changed or deleted.
     Change(Change),
+    /// An option of the session is set, and one row says that no row was changed.
+    Set(Setting),
+    /// What is known already.
+    Known(RecordBatch),
 }
 
 impl Planned {
@@ -54,8 +64,17 @@ impl Planned {
     /// A change, made once its count is fetched. Programs that do not tell changes from questions
     /// (Python's `execute`) send both this way.
     pub(super) fn change(change: Change) -> Self {
-        let count = Field::new("rows", DataType::Int64, false);
-        Self { schema: Arc::new(Schema::new(vec![count])), work: Work::Change(change) }
+        Self { schema: counted(), work: Work::Change(change) }
+    }
+
+    /// An option, set once its answer is fetched.
+    fn set(setting: Setting) -> Self {
+        Self { schema: counted(), work: Work::Set(setting) }
+    }
+
+    /// What is known already.
+    fn known(answer: RecordBatch) -> Self {
+        Self { schema: answer.schema(), work: Work::Known(answer) }
     }
 
     /// The schema, exactly as the batches will have it.
@@ -72,11 +91,10 @@ impl Planned {
         let queries = match self.work {
             Work::Ask(queries) => queries,
             Work::Change(change) => {
-                let rows = i64::try_from(sandbox.run(&change).await?).unwrap_or(i64::MAX);
-                let rows: ArrayRef = Arc::new(Int64Array::from(vec![rows]));
-                let batch = RecordBatch::try_new(self.schema, vec![rows]);
-                return Ok(encode_batch(batch.map_err(status::encoding)?));
+                return count(sandbox.run(&change).await?);
             }
+            Work::Set(_) => return count(0),
+            Work::Known(batch) => return Ok(encode_batch(batch)),
         };
         let mut queries = queries.into_iter();
         let first = match queries.next() {
@@ -95,7 +113,48 @@ impl Planned {
 impl FlightSql {
     /// Plans a statement in a client's session.
     pub(super) async fn statement(&self, client: &Client, sql: &str) -> Result<Statement> {
-        self.sandbox.plan(&self.session(client).await?, sql).await
+        let session = self.session(client).await?;
+        self.plan_in(client, session, sql.to_owned()).await
+    }
+
+    /// Plans a statement in a session.
+    pub(super) async fn plan_in(
+        &self,
+        client: &Client,
+        session: Session,
+        sql: String,
+    ) -> Result<Statement> {
+        let sandbox = self.sandbox.clone();
+        self.apart(client, async move { sandbox.plan(&session, &sql).await }).await
+    }
+
+    /// Plans on threads of their own, for as long as the session allows: planning is work too, and
+    /// who speaks with clients must not wait for it.
+    pub(super) async fn apart<T: Send + 'static>(
+        &self,
+        client: &Client,
+        planning: impl Future<Output = Result<T>> + Send + 'static,
+    ) -> Result<T> {
+        let limit = self.sessions.of(client).statement_timeout;
+        let limit = limit.map_or(MAX_PLANNING, |limit| limit.min(MAX_PLANNING));
+        match tokio::time::timeout(limit, self.threads.run_apart(planning)).await {
+            Ok(planned) => planned,
+            Err(_) => Err(Error::new(ErrorKind::Limit, "the statement takes too long to plan")
+                .with("limit", format!("{} s", limit.as_secs_f64()))
+                .hint("ask for less in one statement")),
+        }
+    }
+
+    /// Does a change, in its session's turn and within its time.
+    pub(super) async fn run_change(&self, client: &Client, change: &Change) -> Result<u64> {
+        self.only_latest(client)?;
+        let limit = self.sessions.of(client).statement_timeout;
+        let handle = Bytes::from(Uuid::new_v4().to_string());
+        let mut watch = self.running.watch(&client.principal, handle)?.within(limit);
+        let _place = watch.unless_stopped(self.admission.admit(client.session_key())).await?;
+        let (sandbox, change) = (self.sandbox.clone(), change.clone());
+        let work = self.threads.run(async move { sandbox.run(&change).await });
+        watch.unless_stopped(work).await
     }
 
     /// Plans a statement without parameters.
@@ -106,12 +165,22 @@ impl FlightSql {
                 self.only_latest(client)?;
                 return Ok(Planned::change(change));
             }
+            Statement::Setting(setting) => return self.plan_setting(client, setting).await,
         };
         if !query.parameters()?.fields().is_empty() {
             return Err(Error::user("the statement has parameters but no values for them")
                 .hint("prepare it and bind values"));
         }
         Planned::new(query.schema(), vec![query])
+    }
+
+    /// Plans a statement about the session's options.
+    pub(super) async fn plan_setting(&self, client: &Client, setting: Setting) -> Result<Planned> {
+        if setting.is_change() {
+            return Ok(Planned::set(setting));
+        }
+        let session = self.session(client).await?;
+        setting.answer(&self.sessions.of(client), &session).map(Planned::known)
     }
 
     /// Keeps a plan until it is fetched, and gives the ticket for it.
@@ -134,12 +203,27 @@ impl FlightSql {
             .watch(&client.principal, handle.clone())?
             .within(options.statement_timeout);
         let planned = self.waiting.take(&client.principal, handle, Instant::now())?;
-        let session = client.session_keys.first().cloned().unwrap_or_default();
-        let place = watch.unless_stopped(self.admission.admit(session)).await?;
-        let work = planned.execute(self.sandbox.clone(), options.encoding()?);
-        let answers = watch.unless_stopped(self.threads.run(work)).await?;
+        if let Work::Set(setting) = &planned.work {
+            self.set(client, setting).await?;
+        }
+        let place = watch.unless_stopped(self.admission.admit(client.session_key())).await?;
+        let work = planned.execute(self.sandbox.clone(), encoding(&options)?);
+        // To begin an answer is to plan its operators: that too keeps a thread.
+        let answers = watch.unless_stopped(self.threads.run_apart(work)).await?;
         Ok(watch.over(self.threads.stream(answers, place)))
     }
+}
+
+/// The schema of how many rows were changed.
+fn counted() -> SchemaRef {
+    Arc::new(Schema::new(vec![Field::new("rows", DataType::Int64, false)]))
+}
+
+fn count(rows: u64) -> Result<Answers<FlightData>> {
+    let rows = i64::try_from(rows).unwrap_or(i64::MAX);
+    let rows: ArrayRef = Arc::new(Int64Array::from(vec![rows]));
+    let batch = RecordBatch::try_new(counted(), vec![rows]).map_err(status::encoding)?;
+    Ok(encode_batch(batch))
 }
 
 /// How to fetch an answer: one endpoint without a location, so from where it was asked.

@@ -1,19 +1,18 @@
 //! Updates and ingestion: what clients write into the sandbox.
 
+use super::arriving::Arriving;
 use super::{Answers, FlightSql};
+use crate::engine::Setting;
 use crate::error::{Error, ErrorKind, Result};
 use crate::etl::sandbox::{Change, IfExists, IfMissing, Statement, Target};
 use crate::server::sign_in::Client;
-use crate::server::status;
-use arrow_flight::decode::FlightRecordBatchStream;
-use arrow_flight::error::FlightError;
 use arrow_flight::sql::{
     CommandStatementIngest, DoPutUpdateResult, TableDefinitionOptions, TableExistsOption,
     TableNotExistOption,
 };
 use arrow_flight::{FlightData, PutResult};
 use bytes::Bytes;
-use futures::stream::{self, Stream, StreamExt, TryStreamExt};
+use futures::stream::{self, Stream, StreamExt};
 use prost::Message;
 use tonic::Status;
 
@@ -22,8 +21,8 @@ impl FlightSql {
     pub(super) async fn update(&self, client: &Client, sql: &str) -> Result<Answers<PutResult>> {
         match self.statement(client, sql).await? {
             Statement::Change(change) => self.change(client, &change).await,
-            Statement::Question(_) => Err(Error::user("a question is no update")
-                .hint("run it as a query: execute it, or executeQuery in JDBC")),
+            Statement::Setting(setting) => self.setting(client, &setting).await,
+            Statement::Question(_) => Err(no_update()),
         }
     }
 
@@ -33,13 +32,23 @@ impl FlightSql {
         client: &Client,
         handle: &Bytes,
     ) -> Result<Answers<PutResult>> {
-        let change = self.prepared_change(client, handle)?;
-        self.change(client, &change).await
+        match self.prepared_update(client, handle)? {
+            Statement::Change(change) => self.change(client, &change).await,
+            Statement::Setting(setting) => self.setting(client, &setting).await,
+            Statement::Question(_) => Err(no_update()),
+        }
+    }
+
+    async fn setting(&self, client: &Client, setting: &Setting) -> Result<Answers<PutResult>> {
+        if !setting.is_change() {
+            return Err(no_update());
+        }
+        self.set(client, setting).await?;
+        Ok(counted(0))
     }
 
     async fn change(&self, client: &Client, change: &Change) -> Result<Answers<PutResult>> {
-        self.only_latest(client)?;
-        Ok(counted(self.sandbox.run(change).await?))
+        Ok(counted(self.run_change(client, change).await?))
     }
 
     /// Takes in the rows that a client sends; all of them or none.
@@ -52,15 +61,14 @@ impl FlightSql {
         self.only_latest(client)?;
         let target = target(&command)?;
         let session = self.session(client).await?;
-        let mut batches =
-            FlightRecordBatchStream::new_from_flight_data(data.map_err(FlightError::from).boxed());
+        let mut batches = Arriving::new(data, None);
         // The schema comes before any row, and may be all that comes.
-        let first = batches.try_next().await.map_err(refused)?;
+        let first = batches.next().await.transpose()?;
         let schema =
             batches.schema().cloned().or_else(|| first.as_ref().map(|batch| batch.schema()));
         let missing = || Error::new(ErrorKind::Usage, "the rows sent have no schema");
         let schema = schema.ok_or_else(missing)?;
-        let rows = stream::iter(first.map(Ok)).chain(batches.map_err(refused)).boxed();
+        let rows = stream::iter(first.map(Ok)).chain(batches.stream()).boxed();
         self.sandbox.ingest(&session, &target, &schema, rows).await.map(counted)
     }
 
@@ -110,17 +118,13 @@ fn target(command: &CommandStatementIngest) -> Result<Target> {
     })
 }
 
+fn no_update() -> Error {
+    Error::user("a question is no update")
+        .hint("run it as a query: execute it, or executeQuery in JDBC")
+}
+
 fn counted(rows: u64) -> Answers<PutResult> {
     let record_count = i64::try_from(rows).unwrap_or(i64::MAX);
     let app_metadata = DoPutUpdateResult { record_count }.encode_to_vec().into();
     stream::iter([Ok(PutResult { app_metadata })]).boxed()
-}
-
-fn refused(error: FlightError) -> Error {
-    match error {
-        FlightError::Tonic(status) => {
-            Error::new(ErrorKind::Cancelled, "the client stopped sending").caused_by(*status)
-        }
-        other => status::from_client(other),
-    }
 }

@@ -44,6 +44,7 @@ public class JdbcCheck {
       checkTables(connection.getMetaData());
       checkKeys(connection.getMetaData());
       checkPlainQuestions(connection.getMetaData());
+      checkOtherQuestions(connection.getMetaData());
       checkParameters(connection);
       checkWideParameters(connection);
       checkCube(connection);
@@ -123,6 +124,44 @@ public class JdbcCheck {
     same(false, metadata.isReadOnly());
     same("Starhouse", metadata.getDatabaseProductName());
     same("\"", metadata.getIdentifierQuoteString());
+  }
+
+  /** Every question with arguments: asked of any table, column and type. */
+  static void checkOtherQuestions(DatabaseMetaData metadata) throws Exception {
+    Set<String> failed = new TreeSet<>();
+    Set<String> unsupported = new TreeSet<>();
+    for (Method method : DatabaseMetaData.class.getMethods()) {
+      if (method.getParameterCount() == 0 || method.getDeclaringClass() != DatabaseMetaData.class) {
+        continue;
+      }
+      Object[] given = new Object[method.getParameterCount()];
+      Class<?>[] types = method.getParameterTypes();
+      // Keys are of one table; all else may be asked of any.
+      boolean keys = method.getName().contains("Key") || method.getName().equals("getCrossReference");
+      for (int at = 0; at < given.length; at++) {
+        boolean table = keys && types[at] == String.class && at % 3 == 2;
+        given[at] =
+            table ? "fact_sales"
+            : method.getName().equals("supportsTransactionIsolationLevel")
+                ? (Object) Connection.TRANSACTION_NONE
+            : types[at] == int.class ? (Object) ResultSet.TYPE_FORWARD_ONLY
+            : types[at] == boolean.class ? (Object) false
+            : null;
+      }
+      try {
+        if (method.invoke(metadata, given) instanceof ResultSet rows) {
+          while (rows.next()) {}
+          rows.close();
+        }
+      } catch (InvocationTargetException failure) {
+        boolean known = failure.getCause() instanceof SQLException;
+        (known ? unsupported : failed).add(method.getName() + ": " + failure.getCause());
+      }
+    }
+    // The driver itself has not written these yet, whatever the server says.
+    failed.removeIf(failure -> failure.endsWith("RuntimeException: todo: implement this method"));
+    same(Set.of(), failed);
+    same(Set.of(), unsupported);
   }
 
   static void checkParameters(Connection connection) throws SQLException {
