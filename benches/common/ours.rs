@@ -123,14 +123,14 @@ async fn measure(
 /// An engine that can be asked.
 enum Opened {
     Starhouse(Session),
-    Flight(Served),
+    Flight(Box<Served>),
     DataFusion(SessionContext),
 }
 
 impl Opened {
     async fn new(engine: Engine, dir: &Path, args: &Args) -> Outcome<Self> {
         if engine == Engine::Flight {
-            return Ok(Self::Flight(Served::start(dir, args).await?));
+            return Ok(Self::Flight(Box::new(Served::start(dir, args).await?)));
         }
         let base = engine == Engine::Base;
         let warehouse = open(dir).await?;

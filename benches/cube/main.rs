@@ -38,6 +38,9 @@ fn main() -> Outcome<()> {
         ways: vec![
             way("Starhouse, cube SQL over Flight SQL", Engine::Flight, cube),
             way("Starhouse, cube SQL", Engine::Hot, cube),
+            way("Starhouse, cube query", Engine::Hot, |query| {
+                Asked::Cube(Box::new(query.cube_query()))
+            }),
             way("Starhouse, star SQL", Engine::Hot, |query| Asked::Sql(query.star())),
             way("Starhouse, cube SQL, no aggregates", Engine::Base, cube),
         ],
