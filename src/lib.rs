@@ -48,7 +48,7 @@
 //! | [`query`] | from a cube query, or SQL over a cube, to a plan over stored tables. Pure |
 //! | [`store`] | Delta tables, releases, the operational log: the only place that knows paths |
 //! | [`engine`] | sessions, SQL, scans, execution: the only place that builds a DataFusion session |
-//! | [`aggregate`] | which cuboids are kept, and building them |
+//! | [`aggregate`] | which cuboids are kept and are worth keeping, and building them |
 //! | [`etl`] | jobs: sources, cleaning rules, matching, keys, history, runs |
 //! | [`sample`] | the sample warehouse's generator, its truth and its questions |
 //! | [`server`] | Arrow Flight SQL. Adapters only |
@@ -95,6 +95,8 @@
 //!   looked at; what was found is `system.quality`.
 //! * *history*: the kernel is `etl/load/scd/`, pure; facts follow late changes in
 //!   `etl/load/repoint.rs`.
+//! * *advice on aggregates*: [`aggregate::advise`], which has a map of its own; `docs/aggregates.md` is
+//!   what users read of it.
 //! * *runs by the clock*: [`etl::schedule`]; *tests of a project's jobs*: [`etl::fixtures`].
 //! * *a system table*: a file in `engine/system/`.
 //! * *a command*: a file in `cli/` and a variant of its `Command`.

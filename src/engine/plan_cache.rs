@@ -110,6 +110,7 @@ fn reads_only_tables(plan: &LogicalPlan) -> Result<bool> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::query::Routing;
     use arrow::datatypes::Schema;
     use datafusion::logical_expr::LogicalPlanBuilder;
     use std::sync::Arc;
@@ -123,7 +124,7 @@ mod tests {
     fn plan(asks_the_time: bool) -> Plan {
         let parsed = LogicalPlanBuilder::empty(true).build().unwrap();
         let (plan, schema) = (parsed.clone(), Arc::new(Schema::empty()));
-        let (routing, explain, unbound) = (Vec::new(), false, false);
+        let (routing, explain, unbound) = (Routing::default(), false, false);
         Plan { parsed, ready: Ready { plan, schema, routing, explain, unbound, asks_the_time } }
     }
 

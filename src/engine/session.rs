@@ -60,6 +60,12 @@ impl Session {
         Self { aggregates: on, ..self.clone() }
     }
 
+    /// The same session, whose questions are not logged.
+    #[must_use]
+    pub fn unlogged(&self) -> Self {
+        Self { logged: false, ..self.clone() }
+    }
+
     /// The same session, where bare names are tables of that schema.
     ///
     /// # Errors

@@ -18,12 +18,14 @@ mod job;
 mod late;
 mod record;
 mod rejected;
+mod summarise;
 pub(crate) mod summary;
 
 pub use super::load::Window;
 pub(crate) use job::{plans, reasons};
 pub use late::RepointSummary;
 pub(crate) use record::{Record, since};
+pub use summarise::Summarising;
 pub use summary::{AggregateSummary, JobSummary, RunSummary, SourceSummary};
 
 use super::extract::Plan;
@@ -32,7 +34,7 @@ use super::jobs::Jobs;
 use super::progress::Progress;
 use super::quality;
 use super::replay::Replay;
-use crate::aggregate::{self, Refreshed, Stale};
+use crate::aggregate;
 use crate::clock::Clock;
 use crate::engine::Engine;
 use crate::error::{Error, ErrorKind, Result};
@@ -189,21 +191,8 @@ async fn work(
     late.all(request, load, done).await?;
     expectations(request, load, done).await?;
     aggregate::drop_undeclared(load, request.engine.model())?;
-    let mut started = request.clock.now();
-    let hears = |stale: &Stale<'_>, done_with: Option<&Refreshed>| match done_with {
-        None => {
-            started = request.clock.now();
-            request.progress.summarising(&stale.table());
-        }
-        Some(refreshed) => done.aggregates.push(AggregateSummary {
-            cube: refreshed.cube.clone(),
-            table: refreshed.table.clone(),
-            rows: refreshed.rows,
-            elapsed_ms: record::since(&request.clock, started),
-        }),
-    };
-    aggregate::refresh(request.engine, load, hears).await?;
-    Ok(())
+    let Request { engine, clock, progress, .. } = request;
+    Summarising { engine, clock, progress }.refresh(load, &mut done.aggregates).await
 }
 
 /// Looks at what is expected of the tables that have changed.

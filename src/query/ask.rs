@@ -8,7 +8,7 @@ use super::atom::{Atom, Function, atom_name};
 use super::context::Context;
 use super::ends::Aggregated;
 use super::measure::{Asked, Expansion};
-use super::route::{Part, route};
+use super::route::{Part, Routing, route};
 use super::star::{Star, relates};
 use super::{PlanContext, Planned, defect};
 use crate::error::{Error, Result};
@@ -75,7 +75,7 @@ impl Ask<'_> {
     pub(super) fn plan(&self, context: &PlanContext<'_>) -> Result<Planned> {
         let strangers = self.strangers(context)?;
         let expansion = Expansion::among(self.cube, context.model, &self.measures, &strangers)?;
-        let mut routing = Vec::new();
+        let mut routing = Routing::default();
         let (mut here, mut elsewhere) = (Vec::new(), Vec::new());
         for part in contexts(&expansion) {
             let atoms = atoms_of(&expansion, &part);
@@ -128,7 +128,7 @@ impl Ask<'_> {
         part: &Context,
         atoms: &[(usize, &Atom)],
         context: &PlanContext<'_>,
-        routing: &mut Vec<String>,
+        routing: &mut Routing,
     ) -> Result<LogicalPlan> {
         let fact = context.model.fact(&part.fact).ok_or_else(|| {
             Error::internal("a measure reads an unknown fact").with("fact", &part.fact)
@@ -144,8 +144,8 @@ impl Ask<'_> {
         let only: Vec<&Atom> = atoms.iter().map(|(_, atom)| *atom).collect();
         let asked = Part { cube: self.cube, catalog, context: part, columns: &names, atoms: &only };
         let chosen = route(&asked, context);
-        routing.push(chosen.reason);
         let star = Star { kept: chosen.cuboid, ..base };
+        routing.note(chosen, &asked, context);
         if let Some(running) = &part.running {
             return self.plan_running(running, atoms, &star);
         }

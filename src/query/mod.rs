@@ -17,7 +17,7 @@
 //! measures are in `ends.rs` and `by_set.rs`, windows of days in `running.rs`.
 //!
 //! Aggregates: which answer for what in `lattice.rs`, what they keep in `state.rs` and `sketch.rs`, how they are
-//! computed in `cuboid.rs`.
+//! computed in `cuboid.rs`; what a question needs of one in `demand.rs`.
 //!
 //! SQL over a cube comes through `sql.rs`, `AT` through `at.rs`; what SQL must not do is in `safe.rs`.
 //!
@@ -35,6 +35,7 @@ mod context;
 mod cube_query;
 mod cube_table;
 mod cuboid;
+mod demand;
 mod dense;
 mod ends;
 mod frame;
@@ -70,11 +71,13 @@ pub use cuboid::{
     AGGREGATE_DEFINITION, Building, aggregate_columns, aggregate_order, aggregate_plan,
     aggregate_sources, looked_into, parents,
 };
+pub use demand::Demand;
 pub use lattice::Lattice;
 pub use marker::measure_function;
 pub use others::best_members;
 pub use pivot::{Members, pivot_members};
 pub use plan::plan_cube_query;
+pub use route::Routing;
 pub use sql::resolve_cubes;
 
 use crate::error::Error;
@@ -117,8 +120,8 @@ pub struct PlanContext<'a> {
 pub struct Planned {
     /// The plan over stored tables only.
     pub plan: LogicalPlan,
-    /// Sentences for EXPLAIN and the query log.
-    pub routing: Vec<String>,
+    /// How its parts are answered, and what they need.
+    pub routing: Routing,
 }
 
 /// A plan could not be built from parts that were checked before: our defect.
