@@ -343,7 +343,7 @@ fn level(text: &str) -> Result<String, String> {
 }
 
 /// A number of bytes: `512 MiB`, `8GB`, `1.5 GiB`, `1073741824`.
-fn bytes(text: &str) -> Result<usize, String> {
+pub(crate) fn bytes(text: &str) -> Result<usize, String> {
     let unknown = || format!("expected bytes such as `512 MiB` or `8 GB`, found `{text}`");
     let split = text.find(|c: char| !c.is_ascii_digit() && c != '.' && c != '_');
     let (digits, unit) = text.split_at(split.unwrap_or(text.len()));

@@ -48,7 +48,7 @@
 //! | [`query`] | from a cube query, or SQL over a cube, to a plan over stored tables. Pure |
 //! | [`store`] | Delta tables, releases, the operational log: the only place that knows paths |
 //! | [`engine`] | sessions, SQL, scans, execution: the only place that builds a DataFusion session |
-//! | [`aggregate`] | which cuboids are kept, and building them |
+//! | [`aggregate`] | which cuboids are kept and are worth keeping, and building them |
 //! | [`etl`] | jobs: sources, cleaning rules, matching, keys, history, runs |
 //! | [`sample`] | the sample warehouse's generator, its truth and its questions |
 //! | [`server`] | Arrow Flight SQL. Adapters only |
@@ -104,6 +104,8 @@
 //! * *jobs at once, tried again, resumed*: `etl/run/together.rs` and what it names.
 //! * *a person erased from all releases*: [`etl::erase`].
 //! * *which column comes from which*: [`etl::lineage`], read off plans by `engine/lineage.rs`.
+//! * *advice on aggregates*: [`aggregate::advise`], which has a map of its own; `docs/aggregates.md` is
+//!   what users read of it.
 //! * *runs by the clock*: [`etl::schedule`]; *tests of a project's jobs*: [`etl::fixtures`].
 //! * *an option of a session* (`SET`, Flight's session options): an entry of
 //!   [`engine::SESSION_OPTIONS`].

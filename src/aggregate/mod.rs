@@ -3,7 +3,9 @@
 //!
 //! * what must be computed anew, and how much of it: `stale`
 //! * computing and staging it: `refresh`
+//! * which are worth their bytes: [`advise`]
 
+pub mod advise;
 mod refresh;
 mod stale;
 

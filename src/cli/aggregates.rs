@@ -1,21 +1,33 @@
 //! `starhouse aggregates`: the summaries kept beside the facts.
 
+mod advise;
+
+use super::etl::{bars::Bars, in_words};
 use super::failure::Failure;
 use super::project::{At, Project};
 use super::table::{self, headed, number};
+use crate::etl::progress::{Progress, Quiet};
+use crate::etl::run::Summarising;
 use comfy_table::Cell;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::path::Path;
+use std::sync::Arc;
 
-/// The summaries that cubes declare
+/// The summaries that cubes declare: list them, build them, be advised which to keep
 #[derive(Debug, clap::Args)]
-#[command(
-    after_help = "Examples:\n  starhouse aggregates list\n  starhouse aggregates list --release 1"
-)]
+#[command(after_help = EXAMPLES)]
 pub(super) struct Args {
     #[command(subcommand)]
     command: Command,
 }
+
+const EXAMPLES: &str = "\
+Examples:
+  starhouse aggregates list
+  starhouse aggregates list --release 1
+  starhouse aggregates advise
+  starhouse aggregates advise --budget 512MB --write schemas/advised.yaml
+  starhouse aggregates advise --apply && starhouse aggregates build";
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
@@ -24,13 +36,37 @@ enum Command {
         #[command(flatten)]
         at: At,
     },
+    /// Build what is declared and missing, or of another definition, as a release
+    ///
+    /// Reads no source. What is not declared any more is dropped. A load does the same by the way.
+    Build,
+    /// Say which aggregates are worth their bytes, by what was asked
+    Advise(advise::Args),
 }
 
-/// Lists.
+/// Lists, builds or advises.
 pub(super) async fn run(project: &Path, args: Args) -> Result<(), Failure> {
-    let Command::List { at } = args.command;
     let project = Project::open(project).await?;
-    let release = project.release(&at).await?;
+    match args.command {
+        Command::List { at } => list(&project, &at).await,
+        Command::Build => build(&project).await,
+        Command::Advise(args) => advise::run(&project, &args).await,
+    }
+}
+
+async fn build(project: &Project) -> Result<(), Failure> {
+    let progress: Arc<dyn Progress> = match io::stderr().is_terminal() {
+        true => Arc::new(Bars::default()),
+        false => Arc::new(Quiet),
+    };
+    let Project { engine, clock, .. } = project;
+    let summary = Summarising { engine, clock, progress: &progress }.run().await?;
+    write!(io::stdout(), "{}", in_words(&summary))?;
+    Ok(())
+}
+
+async fn list(project: &Project, at: &At) -> Result<(), Failure> {
+    let release = project.release(at).await?;
     let mut list = headed(["cube", "aggregate", "keeps", "by", "rows", "size"]);
     for cube in &project.declared.model.cubes {
         for aggregate in &cube.aggregates {
@@ -40,11 +76,12 @@ pub(super) async fn run(project: &Path, args: Args) -> Result<(), Failure> {
                 Some(table) => (table::count(table.rows()), table::bytes(table.size_bytes())),
                 None => ("not built".to_owned(), String::new()),
             };
+            let by = aggregate.roles.iter().chain(&aggregate.columns);
             list.add_row([
                 Cell::new(&cube.name),
                 Cell::new(&aggregate.name),
                 Cell::new(aggregate.measures.join(", ")),
-                Cell::new(aggregate.columns.join(", ")),
+                Cell::new(by.map(String::as_str).collect::<Vec<_>>().join(", ")),
                 number(rows),
                 number(size),
             ]);

@@ -8,6 +8,7 @@ use super::plan::Parsed;
 use super::ready::Ready;
 use super::{Query, Session, damage, explain, state, wire};
 use crate::error::{Error, Result};
+use crate::query::Demand;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::record_batch::RecordBatch;
 use datafusion::common::ScalarValue;
@@ -103,7 +104,17 @@ impl Query {
 
     /// Which aggregates answer, or why none does.
     pub fn routing(&self) -> &[String] {
-        &self.0.ready.routing
+        &self.0.ready.routing.sentences
+    }
+
+    /// What the parts of the question need of whatever answers them.
+    pub fn demands(&self) -> &[Demand] {
+        &self.0.ready.routing.demands
+    }
+
+    /// Whether the plan is shown instead of run.
+    pub fn is_explained(&self) -> bool {
+        self.0.ready.explain
     }
 
     /// What it reads, in words: which aggregates answer its parts, or why none does; then the tables of
@@ -295,7 +306,7 @@ impl Watched {
         (first && inner.ready.explain).then(|| {
             let release = inner.session.release().id;
             let others = inner.parsed.catalogs.others();
-            explain::first_row(&inner.ready.schema, release, others, &inner.ready.routing)
+            explain::first_row(&inner.ready.schema, release, others, &inner.ready.routing.sentences)
         })
     }
 

@@ -22,7 +22,7 @@ use crate::ids::ReleaseId;
 use crate::model::{Aggregate, Cube};
 use crate::policy::Access;
 use crate::query::{
-    Building, CubeQuery, Members, PlanContext, Planned, aggregate_plan, best_members,
+    Building, CubeQuery, Members, PlanContext, Planned, Routing, aggregate_plan, best_members,
     drilled_table, pivot_members, plan_cube_query, plan_drill_through, resolve_cubes,
 };
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
@@ -142,7 +142,7 @@ fn context<'a>(
 fn optimised(
     state: &SessionState,
     plan: LogicalPlan,
-    routing: Vec<String>,
+    routing: Routing,
     explain: bool,
 ) -> Result<Ready> {
     let unbound = !plan.get_parameter_names().map_err(from_datafusion)?.is_empty();
@@ -254,7 +254,7 @@ pub(crate) async fn aggregate(
     let plan = aggregate_plan(cube, aggregate, building, &context)?;
     guard::authorise(session.policy(), session.principal(), &plan)?;
     guard::resolved(&plan)?;
-    let ready = optimised(&state, plan.clone(), Vec::new(), false)?;
+    let ready = optimised(&state, plan.clone(), Routing::default(), false)?;
     Ok((Parsed { state, catalogs, plan }, ready))
 }
 

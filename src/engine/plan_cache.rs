@@ -112,6 +112,7 @@ pub(crate) fn reads_only_tables(plan: &LogicalPlan) -> Result<bool> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::query::Routing;
     use arrow::datatypes::Schema;
     use datafusion::logical_expr::LogicalPlanBuilder;
     use std::sync::Arc;
@@ -126,7 +127,7 @@ mod tests {
     fn plan(asks_the_time: bool) -> Plan {
         let parsed = LogicalPlanBuilder::empty(true).build().unwrap();
         let (plan, schema) = (parsed.clone(), Arc::new(Schema::empty()));
-        let (routing, explain, unbound) = (Vec::new(), false, false);
+        let (routing, explain, unbound) = (Routing::default(), false, false);
         let (repeats, literal_bytes) = (!asks_the_time, 0);
         let ready = Ready {
             plan,

@@ -1,5 +1,6 @@
 //! What planning yields.
 
+use crate::query::Routing;
 use arrow::datatypes::SchemaRef;
 use datafusion::logical_expr::LogicalPlan;
 
@@ -10,8 +11,8 @@ pub(crate) struct Ready {
     pub(crate) plan: LogicalPlan,
     /// The schema of the answer.
     pub(crate) schema: SchemaRef,
-    /// Which aggregates answer, or why none does.
-    pub(crate) routing: Vec<String>,
+    /// Which aggregates answer, or why none does, and what the question needs of one.
+    pub(crate) routing: Routing,
     /// Whether the plan is shown instead of run.
     pub(crate) explain: bool,
     /// Whether parameters have no values yet.

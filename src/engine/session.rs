@@ -92,6 +92,12 @@ impl Session {
         }
     }
 
+    /// The same session, whose questions are not logged.
+    #[must_use]
+    pub fn unlogged(&self) -> Self {
+        Self { logged: false, ..self.clone() }
+    }
+
     /// The same session, where bare names are tables of that schema.
     ///
     /// # Errors

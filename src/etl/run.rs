@@ -21,6 +21,7 @@ mod late;
 mod memory;
 mod record;
 mod rejected;
+mod summarise;
 pub(crate) mod summary;
 mod together;
 mod trial;
@@ -31,6 +32,7 @@ pub(crate) use effects::Effects;
 pub(crate) use job::{plans, reasons};
 pub use late::RepointSummary;
 pub(crate) use record::{Record, since};
+pub use summarise::Summarising;
 pub use summary::{AggregateSummary, JobSummary, RunSummary, SourceSummary};
 pub use trial::{Trial, trial};
 
@@ -40,7 +42,7 @@ use super::lineage;
 use super::progress::{Progress, Quiet};
 use super::quality;
 use super::replay::Replay;
-use crate::aggregate::{self, Refreshed, Stale};
+use crate::aggregate;
 use crate::clock::Clock;
 use crate::engine::Engine;
 use crate::error::{Error, ErrorKind, Result};
@@ -302,21 +304,8 @@ async fn work(
     done.follow(late.follow(request, load).await?);
     expectations(request, load, done).await?;
     aggregate::drop_undeclared(load, request.engine.model())?;
-    let mut started = request.clock.now();
-    let hears = |stale: &Stale<'_>, done_with: Option<&Refreshed>| match done_with {
-        None => {
-            started = request.clock.now();
-            request.progress.summarising(&stale.table());
-        }
-        Some(refreshed) => done.aggregates.push(AggregateSummary {
-            cube: refreshed.cube.clone(),
-            table: refreshed.table.clone(),
-            rows: refreshed.rows,
-            elapsed_ms: record::since(&request.clock, started),
-        }),
-    };
-    aggregate::refresh(request.engine, load, hears).await?;
-    Ok(())
+    let Request { engine, clock, progress, .. } = request;
+    Summarising { engine, clock, progress }.refresh(load, &mut done.aggregates).await
 }
 
 /// Looks at what is expected of the tables that have changed.

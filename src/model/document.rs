@@ -30,10 +30,12 @@ pub enum SchemaDocument {
     Fact(FactDocument),
     /// `cube: ...`
     Cube(CubeDocument),
+    /// `aggregates: ...`
+    Aggregates(AggregatesDocument),
 }
 
 /// The first keys that say what a document is.
-pub(super) const KINDS: [&str; 4] = ["dimension", "bridge", "fact", "cube"];
+pub(super) const KINDS: [&str; 5] = ["dimension", "bridge", "fact", "cube", "aggregates"];
 
 impl SchemaDocument {
     /// Reads a document by what its kind key says it is.
@@ -46,6 +48,7 @@ impl SchemaDocument {
             Some("bridge") => document.parse().map(Self::Bridge),
             Some("fact") => document.parse().map(Self::Fact),
             Some("cube") => document.parse().map(Self::Cube),
+            Some("aggregates") => document.parse().map(Self::Aggregates),
             _ => Err(unknown_kind(document).into()),
         }
     }
@@ -53,12 +56,17 @@ impl SchemaDocument {
 
 /// Which of [`KINDS`] a document is.
 pub(super) fn kind_of(document: &Document) -> Option<&'static str> {
-    let has = |kind: &&str| document.keys().any(|(key, _)| key.value == *kind);
+    // A cube has `aggregates`, too, and may have a misspelt first key.
+    let first = document.keys().next().map(|(key, _)| key.value);
+    let has = |kind: &&str| match *kind {
+        "aggregates" => first == Some("aggregates"),
+        kind => document.keys().any(|(key, _)| key.value == kind),
+    };
     KINDS.into_iter().find(has)
 }
 
 fn unknown_kind(document: &Document) -> Fault {
-    let expected = "expected the first key to be dimension, bridge, fact or cube";
+    let expected = "expected the first key to be dimension, bridge, fact, cube or aggregates";
     match document.keys().next() {
         Some((key, _)) => {
             let message = format!("unknown kind of document `{}`, {expected}", key.value);
@@ -356,6 +364,15 @@ pub struct LinkFields {
     pub bridge: Option<Text>,
     /// Whether it is the members above the role's own, itself included.
     pub ancestors: Option<Located<bool>>,
+}
+
+/// Aggregates of a cube in a file of their own.
+#[derive(Debug, Clone, Deserialize)]
+pub struct AggregatesDocument {
+    /// The cube.
+    pub aggregates: Text,
+    /// The cuboids kept ready, beside those that the cube's own document declares.
+    pub keep: Vec<AggregateFields>,
 }
 
 /// A declared cuboid.

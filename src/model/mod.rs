@@ -7,6 +7,7 @@
 //! Terms are Kimball's (dimension, fact, grain, role, surrogate and natural key, history type)
 //! and the OLAP literature's (cube, hierarchy, level, measure, aggregate).
 
+mod aggregate;
 mod arrow_types;
 mod bridge;
 mod calendar;

@@ -9,7 +9,7 @@ use super::context::Context;
 use super::ends::Aggregated;
 use super::linked::Linked;
 use super::measure::{Asked, Expansion};
-use super::route::{Part, Route, route};
+use super::route::{Part, Route, Routing, route};
 use super::star::{Star, relates};
 use super::{PlanContext, Planned, defect};
 use crate::error::{Error, Result};
@@ -78,7 +78,7 @@ impl Ask<'_> {
     pub(super) fn plan(&self, context: &PlanContext<'_>) -> Result<Planned> {
         let strangers = self.strangers(context)?;
         let expansion = Expansion::among(self.cube, context.model, &self.measures, &strangers)?;
-        let mut routing = Vec::new();
+        let mut routing = Routing::default();
         let (mut here, mut elsewhere) = (Vec::new(), Vec::new());
         for part in contexts(&expansion) {
             let atoms = atoms_of(&expansion, &part);
@@ -131,7 +131,7 @@ impl Ask<'_> {
         part: &Context,
         atoms: &[(usize, &Atom)],
         context: &PlanContext<'_>,
-        routing: &mut Vec<String>,
+        routing: &mut Routing,
     ) -> Result<LogicalPlan> {
         if self.has_links(part) {
             return self.plan_linked(part, atoms, context, routing);
@@ -153,8 +153,12 @@ impl Ask<'_> {
             [] => route(&asked, context),
             _ => Route { cuboid: None, reason: self.reason_of_links(part) },
         };
-        routing.push(chosen.reason);
         let star = Star { kept: chosen.cuboid, ..base };
+        match links {
+            [] => routing.note(chosen, &asked, context),
+            // No aggregate could answer: there is nothing to wish for.
+            _ => routing.sentences.push(chosen.reason),
+        }
         if let Some(running) = &part.running {
             return self.plan_running(running, atoms, &star);
         }

@@ -97,6 +97,15 @@ impl Atom {
         fact.role(input).filter(|_| self.function.counts_different())
     }
 
+    /// The roles and columns each of whose combinations has an end of a period of its own.
+    pub(super) fn per(&self) -> impl Iterator<Item = &str> {
+        let per = match &self.function {
+            Function::SumAtEnd(at) => at.per.as_slice(),
+            _ => &[],
+        };
+        per.iter().map(String::as_str)
+    }
+
     /// The roles that must be joined for the value alone: members are told apart by durable keys,
     /// which only their dimension knows.
     pub(super) fn counted_roles(&self, model: &Model) -> Result<Vec<String>> {

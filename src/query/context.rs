@@ -6,6 +6,7 @@
 //! another. Whatever has the same context is aggregated together.
 
 use super::at::Modifier;
+use super::atom::{Atom, Function};
 use crate::model::Window;
 use datafusion::logical_expr::Expr;
 
@@ -70,6 +71,19 @@ impl Context {
     /// The same rows where the row of the answer is.
     pub(super) fn here(&self) -> Self {
         Self { daily: None, place: Vec::new(), ..self.clone() }
+    }
+
+    /// The roles that must be known as a whole for an atom to be computed: those by which time moves,
+    /// widens or ends.
+    pub(super) fn goes_by<'a>(&'a self, atom: &'a Atom) -> Vec<&'a str> {
+        let mut roles: Vec<&str> = Vec::new();
+        roles.extend(self.shift.iter().map(|shift| shift.role.as_str()));
+        roles.extend(self.running.iter().map(|running| running.role.as_str()));
+        roles.extend(self.daily.as_deref());
+        if let Function::SumAtEnd(at) = &atom.function {
+            roles.push(&at.role);
+        }
+        roles
     }
 
     /// In an analyst's words.

@@ -8,7 +8,7 @@ use super::atom::{FACT, fact_column};
 use super::plan::find_cube;
 use super::star::Star;
 use super::{
-    CubeQuery, PlanContext, Planned, StarTables, defect, measure, names, scalar_sql, slice,
+    CubeQuery, PlanContext, Planned, Routing, StarTables, defect, measure, names, scalar_sql, slice,
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Cube, CubeColumn, Fact, Measure, MeasureKind, Model, plan_schema};
@@ -77,7 +77,8 @@ pub fn plan_drill_through(
         .and_then(LogicalPlanBuilder::build)
         .map_err(defect)?;
     let fact = &drilled.fact.name;
-    let routing = vec![format!("fact {fact}: its rows, written by {} runs", parts.len())];
+    let sentences = vec![format!("fact {fact}: its rows, written by {} runs", parts.len())];
+    let routing = Routing { sentences, ..Routing::default() };
     Ok(Planned { plan, routing })
 }
 

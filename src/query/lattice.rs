@@ -169,15 +169,9 @@ impl Cuboid {
 
     /// Roles that must be kept as a whole for an atom to be computed, beside what it is computed of.
     pub(super) fn lacks_role<'a>(&self, context: &'a Context, atom: &'a Atom) -> Option<&'a str> {
-        let mut needed: Vec<&str> = Vec::new();
-        needed.extend(context.shift.iter().map(|shift| shift.role.as_str()));
-        needed.extend(context.running.iter().map(|running| running.role.as_str()));
-        needed.extend(context.daily.as_deref());
-        if let Function::SumAtEnd(at) = &atom.function {
-            needed.push(&at.role);
-            needed.extend(at.per.iter().map(String::as_str).filter(|per| !self.holds(per)));
-        }
-        needed.into_iter().find(|role| !self.is_whole(role))
+        let per = atom.per().filter(|per| !self.holds(per));
+        let mut needed = context.goes_by(atom).into_iter().chain(per);
+        needed.find(|role| !self.is_whole(role))
     }
 
     /// How an atom is computed from the table, if it can be.

@@ -9,7 +9,7 @@
 use super::ask::{Ask, group_name, total_name};
 use super::atom::{Atom, atom_name};
 use super::context::Context;
-use super::{PlanContext, defect};
+use super::{PlanContext, Routing, defect};
 use crate::error::{Error, Result};
 use crate::model::{Column, ColumnType, Cube, CubeColumn};
 use arrow::datatypes::DataType;
@@ -77,7 +77,7 @@ impl<'a> Ask<'a> {
         part: &Context,
         atoms: &[(usize, &Atom)],
         context: &PlanContext<'_>,
-        routing: &mut Vec<String>,
+        routing: &mut Routing,
     ) -> Result<LogicalPlan> {
         let mut kinds: Vec<(Vec<usize>, Kind)> = Vec::new();
         for set in self.sets() {
@@ -92,10 +92,10 @@ impl<'a> Ask<'a> {
         }
         let mut plans = Vec::new();
         for (_, kind) in kinds {
-            let mut reasons = Vec::new();
+            let mut reasons = Routing::default();
             let plan = self.plan_kind(&kind, part, atoms, context, &mut reasons)?;
-            reasons.retain(|reason| !routing.contains(reason));
-            routing.append(&mut reasons);
+            reasons.sentences.retain(|reason| !routing.sentences.contains(reason));
+            routing.extend(reasons);
             plans.push((kind, plan));
         }
         self.beside_each_other(&plans, atoms)
@@ -108,7 +108,7 @@ impl<'a> Ask<'a> {
         part: &Context,
         atoms: &[(usize, &Atom)],
         context: &PlanContext<'_>,
-        routing: &mut Vec<String>,
+        routing: &mut Routing,
     ) -> Result<LogicalPlan> {
         let (mut cube, mut links, mut groups) = (self.cube.clone(), Vec::new(), Vec::new());
         if let Some(role) = &part.weighted {

@@ -18,7 +18,7 @@
 //! several members in `linked.rs` and `link_members.rs`.
 //!
 //! Aggregates: which answer for what in `lattice.rs`, what they keep in `state.rs` and `sketch.rs`, how they are
-//! computed in `cuboid.rs`.
+//! computed in `cuboid.rs`; what a question needs of one in `demand.rs`.
 //!
 //! Hand-written star SQL on stored tables becomes an Ask in `star_sql.rs`, where an aggregate answers it.
 //!
@@ -38,6 +38,7 @@ mod context;
 mod cube_query;
 mod cube_table;
 mod cuboid;
+mod demand;
 mod dense;
 mod drill_through;
 mod ends;
@@ -78,12 +79,14 @@ pub use cuboid::{
     AGGREGATE_DEFINITION, Building, aggregate_columns, aggregate_order, aggregate_plan,
     aggregate_sources, looked_into, parents,
 };
+pub use demand::Demand;
 pub use drill_through::{FactPart, drilled_table, plan_drill_through};
 pub use lattice::Lattice;
 pub use marker::measure_function;
 pub use others::best_members;
 pub use pivot::{Members, pivot_members};
 pub use plan::plan_cube_query;
+pub use route::Routing;
 pub use sql::resolve_cubes;
 
 use crate::error::Error;
@@ -126,8 +129,8 @@ pub struct PlanContext<'a> {
 pub struct Planned {
     /// The plan over stored tables only.
     pub plan: LogicalPlan,
-    /// Sentences for EXPLAIN and the query log.
-    pub routing: Vec<String>,
+    /// How its parts are answered, and what they need.
+    pub routing: Routing,
 }
 
 /// A plan could not be built from parts that were checked before: our defect.

@@ -8,12 +8,38 @@
 use super::PlanContext;
 use super::atom::Atom;
 use super::context::Context;
+use super::demand::Demand;
 use super::lattice::{Cuboid, Places};
 use crate::model::Cube;
 use std::collections::BTreeSet;
 
 /// So many aggregates are said why they do not answer: those that lack least.
 const EXPLAINED: usize = 3;
+
+/// How the parts of a question are answered.
+#[derive(Debug, Clone, Default)]
+pub struct Routing {
+    /// Which aggregate answers a part, or why none does: for EXPLAIN and the query log.
+    pub sentences: Vec<String>,
+    /// What each part asked of the session's own release needs.
+    pub demands: Vec<Demand>,
+}
+
+impl Routing {
+    /// Adds a part.
+    pub(super) fn note(&mut self, route: Route<'_>, part: &Part<'_>, planning: &PlanContext<'_>) {
+        self.sentences.push(route.reason);
+        if part.catalog.is_none() {
+            self.demands.push(Demand::of(part, planning));
+        }
+    }
+
+    /// Adds the parts of a question within.
+    pub(super) fn extend(&mut self, other: Self) {
+        self.sentences.extend(other.sentences);
+        self.demands.extend(other.demands);
+    }
+}
 
 /// The aggregate that answers, and the sentence that says so or why none does.
 pub(super) struct Route<'a> {

@@ -9,7 +9,9 @@ use super::at::Modifier;
 use super::context::Change;
 use super::measure::Asked;
 use super::star_sql::resolve_star;
-use super::{CubeTable, PlanContext, Planned, defect, marker, preview, roll_up, safe, subquery};
+use super::{
+    CubeTable, PlanContext, Planned, Routing, defect, marker, preview, roll_up, safe, subquery,
+};
 use crate::error::{Error, Result};
 use crate::model::{Cube, MeasureKind, Model};
 use datafusion::catalog::default_table_source::DefaultTableSource;
@@ -28,20 +30,14 @@ use std::collections::HashSet;
 /// User errors where a measure is asked in a way that has no right answer.
 pub fn resolve_cubes(plan: LogicalPlan, context: &PlanContext<'_>) -> Result<Planned> {
     let mentioned = mentioned_columns(&plan)?;
-    let mut routing = Vec::new();
+    let mut routing = Routing::default();
     let plan = plan
         .transform_down_with_subqueries(|node| {
             let replaced = match &node {
                 LogicalPlan::Aggregate(aggregate) => {
                     match resolve_aggregate(aggregate, context, &mut routing).map_err(outward)? {
                         Some(plan) => Some(plan),
-                        None => {
-                            let star = resolve_star(aggregate, context).map_err(outward)?;
-                            star.map(|(plan, reasons)| {
-                                routing.extend(reasons);
-                                plan
-                            })
-                        }
+                        None => resolve_star(aggregate, context, &mut routing).map_err(outward)?,
                     }
                 }
                 LogicalPlan::TableScan(scan) => {
@@ -113,7 +109,7 @@ fn resolve_scan(
     scan: &TableScan,
     mentioned: &HashSet<String>,
     context: &PlanContext<'_>,
-    routing: &mut Vec<String>,
+    routing: &mut Routing,
 ) -> Result<Option<LogicalPlan>> {
     let Some(cube) = cube_of(scan, context.model) else { return Ok(None) };
     let schema = scan.source.schema();
@@ -124,7 +120,7 @@ fn resolve_scan(
         .and_then(|rows| rows.alias(scan.table_name.clone()))
         .and_then(LogicalPlanBuilder::build)
         .map_err(defect)?;
-    routing.push(format!(
+    routing.sentences.push(format!(
         "cube {}: rows at the fact's grain; measures that have no value there are NULL",
         cube.name
     ));
@@ -210,7 +206,7 @@ enum Output {
 fn resolve_aggregate(
     aggregate: &Aggregate,
     context: &PlanContext<'_>,
-    routing: &mut Vec<String>,
+    routing: &mut Routing,
 ) -> Result<Option<LogicalPlan>> {
     let marked = aggregate.aggr_expr.iter().any(|expr| function_name(expr) == Some(marker::NAME));
     let Some(input) = cube_input(&aggregate.input, context.model)? else {

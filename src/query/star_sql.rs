@@ -8,7 +8,7 @@
 use super::ask::{Ask, group_name, measure_name};
 use super::atom::FACT;
 use super::measure::Asked;
-use super::{PlanContext, defect, scalar_sql};
+use super::{PlanContext, Routing, defect, scalar_sql};
 use crate::error::Result;
 use crate::model::{Cube, Dimension, Fact, FactRole, MeasureKind, plan_schema};
 use datafusion::catalog::default_table_source::DefaultTableSource;
@@ -22,28 +22,32 @@ use datafusion::logical_expr::{
 };
 use std::sync::Arc;
 
-/// The plan that answers an aggregation of a star from an aggregate, and which does; `None` where
-/// the aggregation is of something else, or none answers.
+/// The plan that answers an aggregation of a star from an aggregate; `None` where the aggregation is
+/// of something else, or none answers. What it would need of one is noted.
 pub(super) fn resolve_star(
     aggregate: &Aggregate,
     context: &PlanContext<'_>,
-) -> Result<Option<(LogicalPlan, Vec<String>)>> {
-    let has_aggregates = context.model.cubes.iter().any(|cube| !cube.aggregates.is_empty());
-    if !context.use_aggregates || !has_aggregates {
+    routing: &mut Routing,
+) -> Result<Option<LogicalPlan>> {
+    if !context.use_aggregates {
         return Ok(None);
     }
     let mut tables = Tables::default();
     let Some(star) = tables.read(&aggregate.input).and_then(|()| tables.star(context)) else {
         return Ok(None);
     };
+    let mut wished = None;
     for cube in context.model.cubes.iter().filter(|cube| cube.facts.contains(&star.fact.name)) {
         let Some(ask) = star.ask(cube, aggregate) else { continue };
         let Ok(planned) = ask.plan(context) else { continue };
-        if planned.routing.iter().all(|reason| reason.ends_with(" answers")) {
-            let plan = as_asked(planned.plan, aggregate)?;
-            return Ok(Some((plan, planned.routing)));
+        let answers = |reason: &String| reason.ends_with(" answers");
+        if planned.routing.sentences.iter().all(answers) {
+            routing.extend(planned.routing);
+            return as_asked(planned.plan, aggregate).map(Some);
         }
+        wished.get_or_insert(planned.routing.demands);
     }
+    routing.demands.extend(wished.into_iter().flatten());
     Ok(None)
 }
 

@@ -1,7 +1,7 @@
 //! Questions within the filters of a question to a cube: each is resolved on its own.
 
 use super::sql::{inward, outward, resolve_cubes};
-use super::{PlanContext, Planned};
+use super::{PlanContext, Planned, Routing};
 use crate::error::{Error, Result};
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::logical_expr::Expr;
@@ -26,7 +26,7 @@ pub(super) fn looks_outside(predicate: &Expr) -> bool {
 pub(super) fn resolved(
     predicate: &Expr,
     context: &PlanContext<'_>,
-    routing: &mut Vec<String>,
+    routing: &mut Routing,
 ) -> Result<Expr> {
     let resolved = predicate.clone().transform(|part| {
         let mut subquery = match &part {

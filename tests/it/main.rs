@@ -3,6 +3,7 @@
 // In a test, to break down is to fail: that is how its helpers report.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::clone_on_ref_ptr)]
 
+mod aggregates;
 mod answers;
 mod backup;
 mod bridges;

@@ -1,7 +1,8 @@
 //! Declared aggregates: columns and measures that the cube has and a cuboid can keep.
 
-use super::super::document::{AggregateFields, Text};
-use super::super::{Aggregate, ColumnType, Cube, CubeColumn, Fact, Level, MeasureKind, OverTime};
+use super::super::document::{AggregateFields, AggregatesDocument, CubeDocument, Text};
+use super::super::{Aggregate, Cube, CubeColumn, Fact};
+use super::Known;
 use super::cube::Scope;
 use super::sheet::Sheet;
 
@@ -21,6 +22,36 @@ pub(super) fn forms(aggregates: &[AggregateFields], sheet: &mut Sheet<'_>) {
     }
 }
 
+/// Adds the aggregates of a document of their own to those of its cube.
+pub(super) fn add(
+    document: &AggregatesDocument,
+    declared: &[&CubeDocument],
+    cubes: &mut [Cube],
+    known: &Known,
+    sheet: &mut Sheet<'_>,
+) {
+    let name = &document.aggregates;
+    forms(&document.keep, sheet);
+    if document.keep.is_empty() {
+        let message = format!("nothing is kept of cube `{}`", name.value);
+        sheet.fault_with_hint(name.place, message, "list aggregates in `keep`");
+    }
+    let Some(of) = declared.iter().find(|cube| cube.cube.value == name.value) else {
+        if !known.is_broken("cube", name) {
+            let names: Vec<&str> = declared.iter().map(|cube| cube.cube.as_str()).collect();
+            sheet.unknown("cube", name, &names);
+        }
+        return;
+    };
+    // A cube that is not there had faults of its own.
+    let Some(cube) = cubes.iter_mut().find(|cube| cube.name == name.value) else { return };
+    let facts = cube.facts.iter().filter_map(|name| known.sound_fact(name)).collect();
+    let scope = Scope { known, facts, dimensions: cube.dimensions.clone() };
+    let measures: Vec<&str> = of.measures.iter().map(|measure| measure.name.as_str()).collect();
+    let more = resolve(&document.keep, &measures, cube, &scope, sheet);
+    cube.aggregates.extend(more);
+}
+
 /// The resolved aggregates; those without a fact are left out.
 pub(super) fn resolve(
     documents: &[AggregateFields],
@@ -37,7 +68,9 @@ pub(super) fn resolve(
         let mut columns: Vec<String> = Vec::new();
         for name in &fields.columns {
             let Some(column) = column(name, cube, fact, sheet) else { continue };
-            let above = above(column, cube, scope);
+            let dimension = column.dimension.as_deref();
+            let dimension = dimension.and_then(|name| scope.known.sound_dimension(name));
+            let above = cube.with_columns_above(column, dimension);
             let new = above.into_iter().filter(|name| !columns.contains(name));
             columns.extend(new.collect::<Vec<_>>());
         }
@@ -78,29 +111,6 @@ fn role(written: &Text, cube: &Cube, fact: &Fact, sheet: &mut Sheet<'_>) -> Opti
             None
         }
     }
-}
-
-/// A column, after all that stands above it in a hierarchy and what tells its own members apart: a
-/// month answers for its year.
-fn above(column: &CubeColumn, cube: &Cube, scope: &Scope<'_>) -> Vec<String> {
-    let dimension = column.dimension.as_deref().and_then(|name| scope.known.sound_dimension(name));
-    let hierarchies =
-        dimension.map(|dimension| dimension.hierarchies.as_slice()).unwrap_or_default();
-    let mut names = Vec::new();
-    for hierarchy in hierarchies {
-        let shows = |level: &Level| {
-            level.attribute == column.column.name || level.key_column() == column.column.name
-        };
-        let Some(own) = hierarchy.levels.iter().position(shows) else { continue };
-        let columns = hierarchy.levels[..=own].iter();
-        for attribute in columns.flat_map(|level| [level.key_column(), &level.attribute]) {
-            let kept = cube.role_column(&column.role, attribute);
-            names.extend(kept.map(|kept| kept.name.clone()).filter(|name| !names.contains(name)));
-        }
-    }
-    names.retain(|name| *name != column.name);
-    names.push(column.name.clone());
-    names
 }
 
 /// The cube column written by its SQL name or as `role.attribute`.
@@ -163,51 +173,7 @@ fn measure(
         }
         return;
     };
-    let name = &written.value;
-    if let MeasureKind::SemiAdditive { fact: own, over, rule, .. } = &found.kind
-        && *own == fact.name
-    {
-        let per = match rule {
-            OverTime::At { per, .. } => per.as_slice(),
-            _ => &[],
-        };
-        let mut needed = [over].into_iter().chain(per);
-        if let Some(role) = needed.find(|needed| !kept.contains(needed)) {
-            let message = format!("`{name}` goes by `{role}`, which the aggregate does not keep");
-            let hint = format!("add `{role}` to its `dimensions`, or leave `{name}` out");
-            sheet.fault_with_hint(written.place, message, hint);
-        }
-        return;
+    if let Some((message, hint)) = cube.cannot_keep(found, fact, kept) {
+        sheet.fault_with_hint(written.place, message, hint);
     }
-    let (message, hint) = match &found.kind {
-        MeasureKind::CountDistinct { sql, .. } if !can_be_remembered(sql, fact) => (
-            format!("`{name}` counts different values of a kind that no aggregate remembers"),
-            "leave it out, or count approximately: `approximate_distinct`",
-        ),
-        MeasureKind::Percentile { .. } | MeasureKind::Correlation { .. } => {
-            (format!("`{name}` needs all values, which parts do not keep"), "leave it out")
-        }
-        kind => match kind.fact() {
-            Some(own) if own == fact.name => return,
-            Some(own) => (
-                format!("`{name}` is of fact `{own}`, the aggregate of `{}`", fact.name),
-                "leave it out",
-            ),
-            None => (
-                format!("`{name}` is computed from other measures"),
-                "keep those it is computed from",
-            ),
-        },
-    };
-    sheet.fault_with_hint(written.place, message, hint);
-}
-
-/// Whether different values of an expression can be remembered exactly: members of a dimension,
-/// whole numbers and days can; what an expression gives shows when it is planned.
-fn can_be_remembered(sql: &str, fact: &Fact) -> bool {
-    let columns = fact.degenerate.iter().chain(&fact.columns);
-    let is_whole = |ty| {
-        matches!(ty, ColumnType::Int16 | ColumnType::Int32 | ColumnType::Int64 | ColumnType::Date)
-    };
-    columns.into_iter().find(|column| column.name == sql).is_none_or(|column| is_whole(column.ty))
 }

@@ -1,6 +1,7 @@
 //! From documents to the model, with every fault found.
 //!
-//! Dimensions first, then bridges, then facts, then cubes, since each builds on the one before. What builds on
+//! Dimensions first, then bridges, then facts, then cubes and what is kept of them, since each builds
+//! on the one before. What builds on
 //! something faulty is not judged where the fault would only echo: a fact's misspelt type does
 //! not make every measure over the fact wrong.
 
@@ -19,7 +20,7 @@ mod sheet;
 mod sql;
 mod uses;
 
-use super::document::{SchemaDocument, Text, kind_of};
+use super::document::{CubeDocument, SchemaDocument, Text, kind_of};
 use super::{Bridge, Cube, Dimension, Expectation, Fact, Model};
 use crate::yaml::{Document, Fault, Faults};
 use sheet::Sheet;
@@ -79,6 +80,19 @@ pub fn load<F: AsRef<str>, T: AsRef<str>>(files: &[(F, T)]) -> Result<Model, Fau
             cubes.extend(cube::resolve(document, &known, &mut Sheet::new(file, &mut faults)));
         }
     }
+    let declared: Vec<&CubeDocument> = documents
+        .iter()
+        .filter_map(|(_, document)| match document {
+            SchemaDocument::Cube(document) => Some(document),
+            _ => None,
+        })
+        .collect();
+    for (file, document) in &documents {
+        if let SchemaDocument::Aggregates(document) = document {
+            let mut sheet = Sheet::new(file, &mut faults);
+            aggregate::add(document, &declared, &mut cubes, &known, &mut sheet);
+        }
+    }
     faults.or(known.into_model(cubes))
 }
 
@@ -91,6 +105,8 @@ fn duplicates(documents: &[(&str, SchemaDocument)], faults: &mut Faults) {
             SchemaDocument::Bridge(document) => ("bridge", &document.bridge),
             SchemaDocument::Fact(document) => ("fact", &document.fact),
             SchemaDocument::Cube(document) => ("cube", &document.cube),
+            // A cube's aggregates may stand in several files.
+            SchemaDocument::Aggregates(_) => continue,
         };
         let same = |(_, other, earlier): &&(&str, &str, &Text)| {
             *other == kind && earlier.value == name.value
@@ -104,23 +120,32 @@ fn duplicates(documents: &[(&str, SchemaDocument)], faults: &mut Faults) {
     same_tables(documents, faults);
 }
 
-/// Aggregates of different cubes do not share a table: `a_b` and `c` join to the same name as `a`
-/// and `b_c`.
+/// Aggregates do not share a table: not those of different cubes (`a_b` and `c` join to the same name
+/// as `a` and `b_c`), nor those of one cube in different files.
 fn same_tables(documents: &[(&str, SchemaDocument)], faults: &mut Faults) {
-    let mut seen: BTreeMap<String, (&Text, &Text)> = BTreeMap::new();
+    let mut seen: BTreeMap<String, (&str, &Text, &Text)> = BTreeMap::new();
     for (file, document) in documents {
-        let SchemaDocument::Cube(cube) = document else { continue };
-        for aggregate in &cube.aggregates {
-            let table = Cube::table_of_aggregate(&cube.cube, &aggregate.name);
-            let names = (&cube.cube, &aggregate.name);
-            let Some((other, own)) = seen.insert(table.clone(), names) else { continue };
-            if other.value != cube.cube.value {
-                let message = format!(
-                    "aggregate `{}` would be kept in {table}, as is `{}` of cube `{}`; rename one",
-                    aggregate.name.value, own.value, other.value
-                );
-                faults.push(Fault::new(*file, aggregate.name.place, message));
-            }
+        let (cube, aggregates) = match document {
+            SchemaDocument::Cube(document) => (&document.cube, &document.aggregates),
+            SchemaDocument::Aggregates(document) => (&document.aggregates, &document.keep),
+            _ => continue,
+        };
+        for aggregate in aggregates {
+            let table = Cube::table_of_aggregate(cube, &aggregate.name);
+            let names = (*file, cube, &aggregate.name);
+            let Some((first, other, own)) = seen.insert(table.clone(), names) else { continue };
+            let name = &aggregate.name.value;
+            let message = if other.value != cube.value {
+                format!(
+                    "aggregate `{name}` would be kept in {table}, as is `{}` of cube `{}`; rename one",
+                    own.value, other.value
+                )
+            } else if first != *file {
+                format!("aggregate `{name}` is declared in {first} already")
+            } else {
+                continue;
+            };
+            faults.push(Fault::new(*file, aggregate.name.place, message));
         }
     }
 }
@@ -202,6 +227,12 @@ impl Known {
         }
         sheet.sound &= found.is_some_and(|checked| checked.sound);
         found.map(|checked| &checked.value)
+    }
+
+    /// The fact of that name, if it is sound.
+    fn sound_fact(&self, name: &str) -> Option<&Fact> {
+        let sound = |f: &&Checked<Fact>| f.sound && f.value.name == name;
+        self.facts.iter().find(sound).map(|checked| &checked.value)
     }
 
     fn into_model(self, mut cubes: Vec<Cube>) -> Model {
