@@ -132,6 +132,8 @@ fn sizes_are_as_told(project: &str, advised: &Value) {
         let line = line.unwrap_or_else(|| panic!("{name} is not in\n{listed}"));
         let rows = line.split('┆').nth(4).unwrap().trim().replace(',', "");
         let (rows, told) = (rows.parse::<u64>().unwrap(), one["rows"].as_u64().unwrap());
+        let size = line.split('┆').nth(5).unwrap().trim_matches([' ', '│']);
+        println!("{name}: {} bytes told, {size} built", one["bytes"]);
         match one["rows_exact"].as_bool().unwrap() {
             true => assert_eq!(told, rows, "{name}"),
             false => assert!(told <= rows * 2 && rows <= told * 2, "{name}: {told} for {rows}"),

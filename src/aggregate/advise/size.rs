@@ -9,9 +9,21 @@ const LEFT: f64 = 0.5;
 /// What is left of a column by which rows are sorted, or that is the same for many of them.
 const KEY_BYTES: f64 = 0.5;
 
+/// What is left of a degenerate dimension, such as a number of a receipt, of which few are alike.
+const DEGENERATE_BYTES: f64 = 8.0;
+
 /// What a file says of itself, and of each column.
 const FILE_BYTES: f64 = 1024.0;
 const COLUMN_BYTES: f64 = 256.0;
+
+/// How many columns tell rows apart.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Keys {
+    /// All of them.
+    pub(super) all: usize,
+    /// Degenerate dimensions among them.
+    pub(super) degenerate: usize,
+}
 
 /// Bytes of an aggregate's columns.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -23,11 +35,12 @@ pub(super) struct Width {
 }
 
 impl Width {
-    /// The width of columns, of which so many tell rows apart and the others hold states, over so many
-    /// rows, each of which stands for so many of the fact's.
-    pub(super) fn of(columns: &[Column], keys: usize, rows: u64, facts_each: f64) -> Self {
-        let states = columns.iter().skip(keys).map(|column| width(column.ty, facts_each));
-        let each = KEY_BYTES * keys as f64 + states.sum::<f64>();
+    /// The width of columns over so many rows, each of which stands for so many of the fact's. The
+    /// first of them tell rows apart, the others hold states.
+    pub(super) fn of(columns: &[Column], keys: Keys, rows: u64, facts_each: f64) -> Self {
+        let states = columns.iter().skip(keys.all).map(|column| width(column.ty, facts_each));
+        let of_keys = KEY_BYTES * keys.all as f64 + DEGENERATE_BYTES * keys.degenerate as f64;
+        let each = of_keys + states.sum::<f64>();
         let fixed = FILE_BYTES + COLUMN_BYTES * columns.len() as f64;
         Self { fixed, of_rows: each * rows as f64 }
     }

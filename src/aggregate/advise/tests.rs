@@ -3,7 +3,7 @@
 
 use super::choose::{Need, Problem, View};
 use super::estimate::{Seen, cardenas};
-use super::size::{Width, left};
+use super::size::{Keys, Width, left};
 use super::written;
 use crate::model::{Aggregate, Column, ColumnType, load};
 use rand::seq::SliceRandom;
@@ -160,11 +160,12 @@ fn bytes_follow_what_is_built() {
         Column::new("month", ColumnType::Text, true),
         Column::new("revenue", ColumnType::Decimal { precision: 38, scale: 2 }, true),
     ];
-    let small = Width::of(&columns, 1, 1_000, 10.0);
+    let keys = Keys { all: 1, degenerate: 0 };
+    let small = Width::of(&columns, keys, 1_000, 10.0);
     assert!(small.bytes(left(&[])) < 20_000.0, "{}", small.bytes(left(&[])));
     // Twice the rows for twice the bytes, but for what a file says of itself.
-    let built = left(&[(Width::of(&columns, 1, 100_000, 10.0), 500_000)]);
-    let again = Width::of(&columns, 1, 100_000, 10.0).bytes(built);
+    let built = left(&[(Width::of(&columns, keys, 100_000, 10.0), 500_000)]);
+    let again = Width::of(&columns, keys, 100_000, 10.0).bytes(built);
     assert!((again - 500_000.0).abs() < 1.0, "{again}");
 }
 

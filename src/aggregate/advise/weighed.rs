@@ -3,7 +3,7 @@
 use super::candidates::{Keepable, candidates};
 use super::choose::{Need, View};
 use super::sample::Sample;
-use super::size::{self, Width};
+use super::size::{self, Keys, Width};
 use super::workload::Part;
 use crate::engine::Session;
 use crate::error::Result;
@@ -91,7 +91,7 @@ impl<'a> Weighing<'a> {
             };
             let columns = aggregate_columns(&trial, aggregate, &lattice)?;
             let by_month = columns.first().is_some_and(|c| c.name == MONTH_PARTITION);
-            let keys = usize::from(by_month) + aggregate.roles.len() + aggregate.columns.len();
+            let keys = keys(aggregate, by_month, &trial);
             let facts_each = sample.rows as f64 / (rows as f64).max(1.0);
             let width = Width::of(&columns, keys, rows, facts_each);
             weighed.push((aggregate, rows, is_exact, width, built, by_month));
@@ -125,6 +125,14 @@ impl<'a> Weighing<'a> {
         }
         Ok(())
     }
+}
+
+/// What tells the rows of an aggregate apart.
+fn keys(aggregate: &Aggregate, by_month: bool, cube: &Cube) -> Keys {
+    let Aggregate { roles, columns, .. } = aggregate;
+    let kept = columns.iter().filter_map(|name| cube.column(name));
+    let degenerate = kept.filter(|column| column.dimension.is_none()).count();
+    Keys { all: usize::from(by_month) + roles.len() + columns.len(), degenerate }
 }
 
 /// How many partitions a table has; 1 without.
