@@ -62,7 +62,7 @@ async fn a_question_says_what_answers_each_part_and_what_is_read() {
     let told = session.plan_cube_query(&query).await.unwrap().in_words().unwrap();
     assert_eq!(told[0], "release 1");
     assert!(
-        told[1].starts_with("fact sales: base rows; by_month_store cannot add up buyers"),
+        told[1].starts_with("fact sales: base rows; by_month_store does not keep buyers"),
         "{told:?}"
     );
     let read: Vec<&str> = told[2..].iter().map(String::as_str).collect();

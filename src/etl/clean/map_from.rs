@@ -46,7 +46,7 @@ mod tests {
 
     #[test]
     fn what_is_not_listed_is_refused_kept_or_forgotten() {
-        let codes = [("de", "Germany"), ("xx", "")];
+        let codes = [("de", "Germany"), ("xx", ""), ("utrecht", "Netherlands")];
         let codes = codes.map(|(code, value)| (code.to_owned(), value.to_owned())).into();
         let rule = |unlisted| {
             let path = "countries.csv".to_owned();
@@ -57,8 +57,8 @@ mod tests {
         assert_eq!(apply(" DE ").unwrap().as_deref(), Some("Germany"));
         assert_eq!(apply("xx"), Ok(None));
         assert_eq!(
-            apply("dd").unwrap_err(),
-            "`dd` is no code of countries.csv, did you mean `de`?"
+            apply("utrecth").unwrap_err(),
+            "`utrecth` is no code of countries.csv, did you mean `utrecht`?"
         );
         assert_eq!(rule(Unlisted::Keep).apply(Some("fr".into())).unwrap().as_deref(), Some("fr"));
         assert_eq!(rule(Unlisted::Null).apply(Some("fr".into())), Ok(None));
