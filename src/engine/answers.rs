@@ -76,9 +76,9 @@ impl Answers {
         Some(Arc::clone(&one.answer))
     }
 
-    /// Keeps an answer, in place of those that were not used for longest.
-    pub(crate) fn put(&self, asked: Asked, batches: Vec<RecordBatch>) {
-        let bytes = size(&batches);
+    /// Keeps an answer, with a plan of so many bytes, in place of those that were not used for longest.
+    pub(crate) fn put(&self, asked: Asked, plan_bytes: usize, batches: Vec<RecordBatch>) {
+        let bytes = size(&batches) + plan_bytes;
         let mut kept = self.kept();
         if bytes > self.largest() || kept.answers.contains_key(&asked) {
             return;

@@ -157,7 +157,7 @@ impl Query {
     /// What its answer is kept by, where it may be.
     fn asked(&self) -> Option<Asked> {
         let ready = self.ready();
-        let keeps = ready.repeats && self.session().catalog().answers().largest() > 0;
+        let keeps = ready.repeats && self.session().catalog().answers().largest() > ready.weight;
         let principal = self.session().principal();
         let time_zone = &self.parsed().state.config_options().execution.time_zone;
         keeps.then(|| Asked {
@@ -295,7 +295,8 @@ impl Watched {
     /// Keeps the whole answer.
     fn keep(&mut self) {
         if let Some((asked, batches)) = self.keeping.take() {
-            self.query.session().catalog().answers().put(asked, batches);
+            let plan_bytes = self.query.ready().weight;
+            self.query.session().catalog().answers().put(asked, plan_bytes, batches);
         }
     }
 

@@ -165,8 +165,17 @@ fn optimised(
     if let Some(zone) = &state.config_options().execution.time_zone {
         schema = zoned::schema(&schema, &Arc::from(zone.as_str()));
     }
-    let literal_bytes = size::literal_bytes(&plan)?;
-    Ok(Ready { plan, schema, routing, explain, unbound, asks_the_time, repeats, literal_bytes })
+    Ok(Ready {
+        literal_bytes: size::literal_bytes(&plan)?,
+        weight: size::weight(&plan)?,
+        plan,
+        schema,
+        routing,
+        explain,
+        unbound,
+        asks_the_time,
+        repeats,
+    })
 }
 
 /// A parsed question with values for its parameters.

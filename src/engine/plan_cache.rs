@@ -24,6 +24,9 @@ const PLANS: usize = 256;
 /// Texts longer than this are not: they are written by programs, and no two are the same.
 const LONGEST_BYTES: usize = 16 << 10;
 
+/// Plans that take more are not: few questions are so large, and they would fill the memory.
+const HEAVIEST_BYTES: usize = 512 << 10;
+
 /// All that an optimised plan depends on, within a release.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Question {
@@ -78,6 +81,7 @@ impl Plans {
     /// Keeps the plan of a question, if it says the same whenever it is planned.
     pub(crate) fn put(&self, question: Question, plan: Plan) {
         let holds = question.text.len() <= LONGEST_BYTES
+            && plan.ready.weight <= HEAVIEST_BYTES
             && !plan.ready.asks_the_time
             && reads_only_tables(&plan.parsed).unwrap_or(false);
         if !holds {
@@ -128,7 +132,7 @@ mod tests {
         let parsed = LogicalPlanBuilder::empty(true).build().unwrap();
         let (plan, schema) = (parsed.clone(), Arc::new(Schema::empty()));
         let (routing, explain, unbound) = (Routing::default(), false, false);
-        let (repeats, literal_bytes) = (!asks_the_time, 0);
+        let (repeats, literal_bytes, weight) = (!asks_the_time, 0, 0);
         let ready = Ready {
             plan,
             schema,
@@ -138,6 +142,7 @@ mod tests {
             asks_the_time,
             repeats,
             literal_bytes,
+            weight,
         };
         Plan { parsed, ready }
     }

@@ -22,6 +22,8 @@ pub(crate) struct Ready {
     /// Whether the answer is the same whenever it is asked of the release: it comes from stored
     /// tables alone, by functions that always give the same.
     pub(crate) repeats: bool,
+    /// About how many bytes the plan takes to keep.
+    pub(crate) weight: usize,
     /// Bytes of the texts written in the plan, or made of what is written.
     pub(crate) literal_bytes: usize,
 }

@@ -72,6 +72,23 @@ impl Sizes {
     }
 }
 
+/// About how many bytes a plan takes to keep: its expressions, wherever they are shared.
+pub(super) fn weight(plan: &LogicalPlan) -> Result<usize> {
+    const EXPRESSION_BYTES: usize = 400;
+    let mut expressions: usize = 0;
+    plan.apply_with_subqueries(|node| {
+        expressions += node.schema().fields().len();
+        node.apply_expressions(|expr| {
+            expr.apply(|_| {
+                expressions += 1;
+                Ok(TreeNodeRecursion::Continue)
+            })
+        })
+    })
+    .map_err(from_datafusion)?;
+    Ok(expressions.saturating_mul(EXPRESSION_BYTES))
+}
+
 /// Bytes of the literals that a plan may repeat for each row. Small ones do not count.
 pub(super) fn literal_bytes(plan: &LogicalPlan) -> Result<usize> {
     const SMALL_BYTES: usize = 1 << 10;

@@ -125,7 +125,9 @@ impl Ask<'_> {
         let own = needed.iter().copied().filter(|own| self.cube.link(&own.role).is_none());
         let own: Vec<&CubeColumn> = own.collect();
         let atoms: Vec<&Atom> = at_end.iter().map(|(_, atom)| atom).collect();
-        let roles = star.roles(&own, &atoms)?;
+        let mut roles = star.roles(&own, &atoms)?;
+        // A day without a later one is nobody's last, as among the rows themselves.
+        roles.extend(star.shift.iter().map(|shift| shift.role.clone()));
         let mut columns: Vec<Expr> =
             own.iter().map(|own| star.column(own).alias(&own.name)).collect();
         for (index, atom) in &at_end {

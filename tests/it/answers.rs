@@ -88,7 +88,7 @@ async fn what_may_say_something_else_is_asked_anew() {
 async fn answers_are_bounded() {
     let (at, model) = (TempWarehouse::open().await, finer_model());
     let release = load(&at, &model, &data()).await;
-    let engine = at.remembering_engine(&model, 1, 64 << 10);
+    let engine = at.remembering_engine(&model, 1, 256 << 10);
     let session = session(&engine, &release);
     let small = |number: usize| format!("SELECT max(line_no) + {number} FROM fact_sales");
     for number in 0..100 {
