@@ -231,13 +231,24 @@ async fn rewritten(
     let is_aggregate: fn(&str) -> bool = |table| table.starts_with("agg_");
     for id in older.into_iter().filter(|id| *id != ReleaseId::EMPTY) {
         let warehouse = request.engine.warehouse();
-        match warehouse.rewrite_release(id, Arc::clone(replaced), is_aggregate).await? {
-            true => done.push(id),
-            false => held.push(id),
+        let mut is_free = false;
+        for attempt in 0..ATTEMPTS {
+            is_free = warehouse.rewrite_release(id, Arc::clone(replaced), is_aggregate).await?;
+            if is_free || attempt + 1 == ATTEMPTS {
+                break;
+            }
+            tokio::time::sleep(PAUSE).await;
         }
+        if is_free { done.push(id) } else { held.push(id) }
     }
     Ok((done, held))
 }
+
+/// How often a release is tried that somebody reads. Who looked a moment ago, a question of the
+/// erasure's own among them, may be about to let go of it.
+const ATTEMPTS: usize = 20;
+/// How long is waited between.
+const PAUSE: std::time::Duration = std::time::Duration::from_millis(100);
 
 /// All retained releases, held against vacuum.
 async fn releases(request: &Request<'_>) -> Result<Vec<Arc<Release>>> {

@@ -98,9 +98,24 @@ fn mask_run(run: &mut RunRecord, texts: &[String]) {
     let quality = run.quality.iter_mut().map(|record| &mut record.found);
     for text in quality.chain(run.error.as_mut()) {
         for secret in texts {
-            *text = text.replace(secret.as_str(), "***");
+            let places: Vec<usize> = mentions(text.as_bytes(), secret.as_bytes()).collect();
+            for at in places.into_iter().rev() {
+                text.replace_range(at..at + secret.len(), "***");
+            }
         }
     }
+}
+
+/// Where bytes mention a text: as a word of its own, and not as a number of JSON. Digits stand in
+/// checksums, moments and counts by chance.
+fn mentions<'a>(bytes: &'a [u8], text: &'a [u8]) -> impl Iterator<Item = usize> + 'a {
+    let is_word =
+        |at: Option<usize>| at.and_then(|at| bytes.get(at)).is_some_and(u8::is_ascii_alphanumeric);
+    memchr::memmem::find_iter(bytes, text).filter(move |at| {
+        let before = &bytes[..*at];
+        let is_number = before.ends_with(b"\":") && !before.ends_with(b"\\\":");
+        !is_word(at.checked_sub(1)) && !is_word(Some(at + text.len())) && !is_number
+    })
 }
 
 /// Overwrites texts in a file in place: whoever appends to it goes on doing so.
@@ -112,7 +127,7 @@ fn mask_file(disk: &Disk, path: &StorePath, texts: &[String]) -> Result<u64> {
     file.read_to_end(&mut bytes).map_err(failed)?;
     let mut masked = 0;
     for text in texts.iter().map(|text| as_in_json(text)) {
-        for at in memchr::memmem::find_iter(&bytes, text.as_bytes()) {
+        for at in mentions(&bytes, text.as_bytes()) {
             file.seek(SeekFrom::Start(at as u64)).map_err(failed)?;
             file.write_all(&vec![b'*'; text.len()]).map_err(failed)?;
             masked += 1;
@@ -156,14 +171,28 @@ fn look(
         // Rows are looked at as rows: in their files they are compressed.
         let is_rows = path.extension().is_some_and(|extension| extension == "parquet");
         let Ok(bytes) = fs::read(&path) else { continue };
-        let count: usize = texts
-            .iter()
-            .map(|text| memchr::memmem::find_iter(&bytes, text.as_bytes()).count())
-            .sum();
+        let count: usize = texts.iter().map(|text| mentions(&bytes, text.as_bytes()).count()).sum();
         if count > 0 && !is_rows {
             let name = path.strip_prefix(root).unwrap_or(&path).display().to_string();
             found.push((name, count as u64));
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::mentions;
+
+    #[test]
+    fn a_text_is_mentioned_as_a_word_and_not_as_digits_of_something_else() {
+        let count = |bytes: &str| mentions(bytes.as_bytes(), b"4711").count();
+        assert_eq!(count("customer 4711, not 47112"), 1);
+        assert_eq!(count(r#"{"text":"id = '4711'","min":"4711"}"#), 2);
+        assert_eq!(count(r#"{"text":"{\"id\":4711}"}"#), 1);
+        assert_eq!(
+            count(r#"{"rows":4711,"sha256":"ab4711cd","at":"2026-01-01T00:00:00.4711Z"}"#),
+            0
+        );
+    }
 }
