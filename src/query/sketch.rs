@@ -237,3 +237,44 @@ fn integers(values: &dyn Array, mut each: impl FnMut(i64)) -> Result<bool, DataF
     }
     Ok(true)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use arrow::array::{Int64Array, StringArray};
+
+    /// What is remembered of values that come in so many parts, each put together from its own state.
+    fn in_parts<M: Memory>(values: &ArrayRef, parts: usize) -> i64 {
+        let mut whole = M::default();
+        let length = values.len().div_ceil(parts);
+        for offset in (0..values.len()).step_by(length) {
+            let mut part = M::default();
+            part.see(&values.slice(offset, length.min(values.len() - offset))).unwrap();
+            whole.take_in(&part.bytes().unwrap()).unwrap();
+        }
+        whole.count()
+    }
+
+    /// From a handful, which are listed, to many more than there are registers.
+    #[test]
+    fn a_count_is_the_same_however_values_were_parted() {
+        for count in [1_i64, 7, 500, 5_000, 100_000] {
+            // Each comes twice, and half of them are negative.
+            let numbers = (0..2 * count).map(|n| (n % count - count / 2) * 7_919);
+            let numbers: ArrayRef = Arc::new(Int64Array::from_iter_values(numbers));
+            let texts = (0..2 * count).map(|n| format!("customer {}", n % count));
+            let texts: ArrayRef = Arc::new(StringArray::from_iter_values(texts));
+            for parts in [1, 3, 10] {
+                assert_eq!(in_parts::<Bitmap>(&numbers, parts), count, "{parts}");
+            }
+            for values in [numbers, texts] {
+                let once = in_parts::<Hyperloglog>(&values, 1);
+                // Four times the standard error of 2^14 registers, 0.8 %.
+                assert!((once - count).abs() * 100 <= count * 4, "{once} for {count}");
+                for parts in [2, 3, 10] {
+                    assert_eq!(in_parts::<Hyperloglog>(&values, parts), once, "{count}, {parts}");
+                }
+            }
+        }
+    }
+}

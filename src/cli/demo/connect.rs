@@ -45,7 +45,7 @@ Python (pip install adbc-driver-flightsql pyarrow):
         cursor.execute(\"{question}\")
         print(cursor.fetch_arrow_table())
 
-DBeaver and other JDBC clients (driver: Arrow Flight SQL JDBC 19):
+DBeaver and other JDBC clients (driver: Arrow Flight SQL JDBC):
     jdbc:arrow-flight-sql://{address}/?useEncryption=false
 
 DuckDB, on the Delta tables themselves:
