@@ -3,12 +3,13 @@
 use super::EngineSettings;
 use super::errors::from_datafusion;
 use super::object_stores::WarehouseOnly;
+use super::shares::FairShares;
 use super::star::{HotColumns, HotColumnsYield};
 use crate::error::{Error, ErrorKind, Result};
 use crate::store::LiveFolder;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::{
-    FairSpillPool, MemoryConsumer, MemoryPool, MemoryReservation, TrackConsumersPool,
+    MemoryConsumer, MemoryPool, MemoryReservation, TrackConsumersPool,
 };
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use object_store::ObjectStore;
@@ -51,7 +52,7 @@ pub(crate) fn runtime(
     spill: &LiveFolder,
     store: Arc<dyn ObjectStore>,
 ) -> Result<(Arc<RuntimeEnv>, Arc<HotColumns>)> {
-    let pool = FairSpillPool::new(settings.memory_limit_bytes);
+    let pool = FairShares::new(settings.memory_limit_bytes);
     let pool: Arc<dyn MemoryPool> = Arc::new(TrackConsumersPool::new(pool, NAMED_CONSUMERS));
     let hot = Arc::new(HotColumns::new(settings.hot_columns_bytes, &pool));
     let disk = DiskManagerBuilder::default()

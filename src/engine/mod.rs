@@ -11,7 +11,7 @@
 //! * where rows come from: `origin`
 //! * what DataFusion does not bound: `bounded` (functions), `concatenation`, `holding`
 //!   (windows)
-//! * reading: `scan`, `streamed`, `statistics`, `reader`, `object_stores`; limits: `memory`
+//! * reading: `scan`, `streamed`, `statistics`, `reader`, `object_stores`; limits: `memory`, `shares`
 //! * cleaning rules as SQL functions: `functions`; expressions over rows that are cleaned: `expression`
 //! * answers: `execute`, `answers` (those asked again), `wire`, `explain`, `log`, `errors`, `damage`
 
@@ -48,6 +48,7 @@ mod scan;
 mod scope;
 mod session;
 mod shared;
+mod shares;
 mod size;
 mod sql;
 mod star;

@@ -3,24 +3,20 @@
 
 use super::chance;
 use super::model::model;
-use super::properties::worlds;
+use super::properties::holds;
 use super::world::load;
 use crate::cube_support::{self, TempWarehouse};
 use crate::reference::{Answer, Data, Value};
-use proptest::test_runner::{Config, TestRunner};
 use starhouse::policy::Principal;
 use starhouse::query::{CubeQuery, Totals};
 
 #[test]
 fn parts_add_up_to_their_total() {
-    let config = Config { cases: worlds(), failure_persistence: None, ..Config::default() };
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    TestRunner::new(config)
-        .run(&chance::data(), |data| {
-            runtime.block_on(check(&data));
-            Ok(())
-        })
-        .unwrap_or_else(|failure| panic!("{failure}"));
+    holds(&chance::data(), |data| {
+        runtime.block_on(check(&data));
+        Ok(())
+    });
 }
 
 async fn check(data: &Data) {

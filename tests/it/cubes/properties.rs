@@ -7,7 +7,8 @@ use super::world::load;
 use crate::cube_support::{self, TempWarehouse};
 use crate::reference::{Answer, Data, Reference};
 use proptest::collection::vec;
-use proptest::test_runner::{Config, TestCaseError, TestRunner};
+use proptest::strategy::Strategy;
+use proptest::test_runner::{Config, TestCaseError, TestError, TestRunner};
 use starhouse::engine::{Engine, Session};
 use starhouse::policy::Principal;
 use starhouse::query::CubeQuery;
@@ -15,8 +16,22 @@ use std::env::var_os;
 use std::sync::Arc;
 
 /// How many worlds: seconds by default, in the long tier thousands of questions.
-pub(crate) fn worlds() -> u32 {
+fn worlds() -> u32 {
     if var_os("STARHOUSE_FULL").is_some() { 400 } else { 8 }
+}
+
+/// Holds a property against random worlds. The reason of a failure is told last, below the
+/// smallest case that fails: where the reader of a long log looks first.
+pub(crate) fn holds<S: Strategy>(
+    cases: &S,
+    property: impl Fn(S::Value) -> Result<(), TestCaseError>,
+) {
+    let config = Config { cases: worlds(), failure_persistence: None, ..Config::default() };
+    match TestRunner::new(config).run(cases, property) {
+        Ok(()) => {}
+        Err(TestError::Fail(reason, smallest)) => panic!("{smallest:?}\nfailed: {reason}"),
+        Err(aborted) => panic!("{aborted}"),
+    }
 }
 
 /// Questions to each world.
@@ -24,12 +39,9 @@ const QUESTIONS: usize = 8;
 
 #[test]
 fn every_answer_is_the_references() {
-    let config = Config { cases: worlds(), failure_persistence: None, ..Config::default() };
     let cases = (chance::data(), vec(chance::question(), QUESTIONS));
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    TestRunner::new(config)
-        .run(&cases, |(data, questions)| runtime.block_on(ask_all(&data, &questions)))
-        .unwrap_or_else(|failure| panic!("{failure}"));
+    holds(&cases, |(data, questions)| runtime.block_on(ask_all(&data, &questions)));
 }
 
 async fn ask_all(data: &Data, questions: &[CubeQuery]) -> Result<(), TestCaseError> {

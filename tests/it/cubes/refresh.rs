@@ -3,7 +3,7 @@
 
 use super::chance;
 use super::model::finer_model;
-use super::properties::{Asking, check, worlds};
+use super::properties::{Asking, check, holds};
 use super::world::{change, key_of, load};
 use crate::cube_support::TempWarehouse;
 use crate::reference::{Data, Reference, Row, Value};
@@ -11,7 +11,7 @@ use chrono::NaiveDate;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
-use proptest::test_runner::{Config, TestCaseError, TestRunner};
+use proptest::test_runner::TestCaseError;
 use starhouse::aggregate::{Extent, Refreshed};
 use starhouse::policy::Principal;
 use starhouse::query::CubeQuery;
@@ -93,15 +93,12 @@ fn apply(data: &mut Data, edit: &Edit) {
 
 #[test]
 fn refreshed_aggregates_answer_as_the_reference_does() {
-    let config = Config { cases: worlds(), failure_persistence: None, ..Config::default() };
     let releases = vec(vec(edit(), 1..5), 1..3);
     let cases = (chance::data(), releases, vec(chance::question(), 4));
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    TestRunner::new(config)
-        .run(&cases, |(data, releases, questions)| {
-            runtime.block_on(change_and_ask(data, &releases, &questions))
-        })
-        .unwrap_or_else(|failure| panic!("{failure}"));
+    holds(&cases, |(data, releases, questions)| {
+        runtime.block_on(change_and_ask(data, &releases, &questions))
+    });
 }
 
 async fn change_and_ask(
