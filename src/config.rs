@@ -27,6 +27,8 @@ pub struct Config {
     pub result_cache_bytes: usize,
     /// Whether joins in star form go to the star scan.
     pub star_scan: bool,
+    /// Of so many questions that aggregates answer, one is answered again from base rows; 0 is none.
+    pub shadow_one_in: u64,
     /// How many jobs a run has at work at once, where they leave each other alone.
     pub parallel_jobs: usize,
     /// Where operators spill; relative to the project.
@@ -74,7 +76,7 @@ pub struct Setting {
 }
 
 /// All settings.
-pub const SETTINGS: [Setting; 17] = [
+pub const SETTINGS: [Setting; 18] = [
     Setting {
         key: "memory_limit",
         default: "half of the machine's memory, or 4 GiB where that is unknown",
@@ -128,6 +130,14 @@ pub const SETTINGS: [Setting; 17] = [
         doc: "whether joins of a fact with its dimensions go to the star scan; off leaves them to \
               DataFusion's joins, to compare: on, off",
         read: |config, text| on_off(text).map(|on| config.star_scan = on),
+    },
+    Setting {
+        key: "shadow",
+        default: "off",
+        example: "1000",
+        doc: "of so many questions that aggregates answer, one is answered again from base rows, in \
+              the background, and a difference is logged: a whole number, or off",
+        read: |config, text| one_in(text).map(|count| config.shadow_one_in = count),
     },
     Setting {
         key: "parallel_jobs",
@@ -233,6 +243,7 @@ impl Config {
             hot_columns_bytes: None,
             result_cache_bytes: 64 << 20,
             star_scan: true,
+            shadow_one_in: 0,
             parallel_jobs: 4,
             spill_dir: PathBuf::from(".spill"),
             warehouse_dir: PathBuf::from("warehouse"),
@@ -317,6 +328,15 @@ fn on_off(text: &str) -> Result<bool, String> {
         "on" | "true" => Ok(true),
         "off" | "false" => Ok(false),
         _ => Err(format!("expected `on` or `off`, found `{text}`")),
+    }
+}
+
+fn one_in(text: &str) -> Result<u64, String> {
+    match text {
+        "off" | "false" => Ok(0),
+        _ => text.parse().ok().filter(|count| *count > 0).ok_or_else(|| {
+            format!("expected a whole number of at least 1, or `off`, found `{text}`")
+        }),
     }
 }
 

@@ -10,7 +10,7 @@ mod refresh;
 mod stale;
 
 pub use refresh::{Refreshed, refresh};
-pub use stale::{Extent, Stale, stale};
+pub use stale::{Extent, Stale, stale, why_whole};
 
 use crate::error::Result;
 use crate::model::Model;

@@ -8,7 +8,7 @@
 use crate::engine::{Engine, Session, error_of, quoted};
 use crate::error::{Error, Result};
 use crate::model::{
-    Aggregate, Cube, CubeColumn, Dimension, Fact, FactRole, MONTH_PARTITION, Model,
+    Aggregate, Cube, CubeColumn, Dimension, Fact, FactRole, MONTH_PARTITION, Model, View,
 };
 use crate::query::{AGGREGATE_DEFINITION, Lattice, aggregate_sources, looked_into};
 use crate::store::{Input, Load, Release, TableState};
@@ -35,6 +35,21 @@ pub enum Extent {
     Months(BTreeSet<i32>),
     /// Nothing: what has changed does not show in it.
     Nothing,
+}
+
+impl Extent {
+    /// In words, as after the name of the table.
+    pub fn in_words(&self) -> String {
+        match self {
+            Self::Whole(why) => format!("whole, {why}"),
+            Self::Months(months) => match (months.first(), months.last(), months.len()) {
+                (Some(month), _, 1) => format!("1 month, {month}"),
+                (Some(first), Some(last), count) => format!("{count} months, {first} to {last}"),
+                _ => "no month".to_owned(),
+            },
+            Self::Nothing => "nothing".to_owned(),
+        }
+    }
 }
 
 impl Stale<'_> {
@@ -88,6 +103,15 @@ pub(super) fn is_of_now(release: &Release, stale: &Stale<'_>, lattice: &Lattice)
     remembered() == Some(&stale.definition(lattice))
 }
 
+/// Why all of an aggregate must be computed, whatever has changed of what it is computed from.
+pub fn why_whole(release: &Release, stale: &Stale<'_>, lattice: &Lattice) -> Option<&'static str> {
+    match release.tables.contains_key(&stale.table()) {
+        false => Some("it is new"),
+        true if !is_of_now(release, stale, lattice) => Some("its definition has changed"),
+        true => None,
+    }
+}
+
 /// How much of a stale aggregate must be computed.
 ///
 /// # Errors
@@ -95,12 +119,11 @@ pub(super) fn is_of_now(release: &Release, stale: &Stale<'_>, lattice: &Lattice)
 pub(super) async fn extent(engine: &Engine, load: &Load, stale: &Stale<'_>) -> Result<Extent> {
     let (base, now) = (load.base(), load.preview());
     let model = engine.model();
-    let (Some(before), true) =
-        (base.tables.get(&stale.table()), is_of_now(base, stale, engine.lattice()))
-    else {
-        let is_new = !base.tables.contains_key(&stale.table());
-        return Ok(Extent::Whole(if is_new { "it is new" } else { "its definition has changed" }));
-    };
+    if let Some(why) = why_whole(base, stale, engine.lattice()) {
+        return Ok(Extent::Whole(why));
+    }
+    let before = base.tables.get(&stale.table());
+    let before = before.ok_or_else(|| Error::internal("an aggregate's table is missing"))?;
     let fact = model
         .fact(&stale.aggregate.fact)
         .ok_or_else(|| Error::internal("an aggregate is of an unknown fact"))?;
@@ -118,22 +141,21 @@ pub(super) async fn extent(engine: &Engine, load: &Load, stale: &Stale<'_>) -> R
         if base.tables.get(&dimension.table()) == now.tables.get(&dimension.table()) {
             continue;
         }
-        if columns.iter().any(|column| stale.cube.view(&column.role).is_some()) {
-            return Ok(Extent::Whole("it shows members as of another time, and some have changed"));
-        }
         let session = engine.load_session(
             crate::policy::Principal::pipeline(),
             load.preview(),
             Vec::new(),
             None,
         );
-        let told = Told { fact, role, dimension, columns: &columns, base };
-        match by_month {
-            true => months.extend(told.months(&session).await?),
-            false if told.is_other(&session).await? => {
-                return Ok(Extent::Whole("what it says of members has changed"));
+        for (view, columns) in by_view(stale.cube, columns) {
+            let told = Told { fact, role, dimension, view, columns, base };
+            match by_month {
+                true => months.extend(told.months(&session).await?),
+                false if told.is_other(&session).await? => {
+                    return Ok(Extent::Whole("what it says of members has changed"));
+                }
+                false => {}
             }
-            false => {}
         }
     }
     Ok(if months.is_empty() { Extent::Nothing } else { Extent::Months(months) })
@@ -157,12 +179,30 @@ fn played<'a>(
     Some((role, model.dimension(&role.dimension)?))
 }
 
+/// Columns of a dimension by the time of which they are shown: the facts' own, or another.
+fn by_view<'a>(
+    cube: &'a Cube,
+    columns: Vec<&'a CubeColumn>,
+) -> Vec<(Option<&'a View>, Vec<&'a CubeColumn>)> {
+    let mut views: Vec<(Option<&View>, Vec<&CubeColumn>)> = Vec::new();
+    for column in columns {
+        let view = cube.view(&column.role);
+        match views.iter_mut().find(|(known, _)| *known == view) {
+            Some((_, columns)) => columns.push(column),
+            None => views.push((view, vec![column])),
+        }
+    }
+    views
+}
+
 /// What a dimension tells of members, and told before.
 struct Told<'a> {
     fact: &'a Fact,
     role: &'a FactRole,
     dimension: &'a Dimension,
-    columns: &'a [&'a CubeColumn],
+    /// As of which time; that of the facts where there is none.
+    view: Option<&'a View>,
+    columns: Vec<&'a CubeColumn>,
     base: &'a Release,
 }
 
@@ -191,16 +231,41 @@ impl Told<'_> {
 
     /// The question for the keys of members of which something else is told.
     fn others(&self) -> String {
-        let (table, key) = (quoted(&self.dimension.table()), quoted(&self.dimension.key_column()));
+        let key = quoted(&self.dimension.key_column());
+        let (now, before) =
+            (self.shown(""), self.shown(&format!("VERSION AS OF {}", self.base.id)));
         let differs = self.columns.iter().map(|column| {
             let name = quoted(&column.column.name);
             format!("(n.{name} IS DISTINCT FROM o.{name})")
         });
         let differs = differs.collect::<Vec<_>>().join(" OR ");
         format!(
-            "SELECT n.{key} FROM warehouse.{table} AS n JOIN warehouse.{table} VERSION AS OF {} AS o \
-             ON n.{key} = o.{key} WHERE {differs}",
-            self.base.id
+            "SELECT n.{key} FROM {now} AS n JOIN {before} AS o ON n.{key} = o.{key} WHERE {differs}"
+        )
+    }
+
+    /// The dimension as it is shown for the keys of facts, of a release.
+    fn shown(&self, release: &str) -> String {
+        let table = format!("warehouse.{} {release}", quoted(&self.dimension.table()));
+        let Some(view) = self.view else { return table };
+        let key = quoted(&self.dimension.key_column());
+        let durable = quoted(&self.dimension.durable_key_column());
+        let columns = self.columns.iter().map(|column| quoted(&column.column.name));
+        let columns: BTreeSet<String> = columns.map(|name| format!("s.{name}")).collect();
+        let columns: Vec<String> = columns.into_iter().collect();
+        let then = match view.day {
+            None => "s.is_current".to_owned(),
+            Some(day) => {
+                let moment = format!(
+                    "arrow_cast('{day}T00:00:00Z', 'Timestamp(Microsecond, Some(\"UTC\"))')"
+                );
+                format!("s.valid_from <= {moment} AND s.valid_to > {moment}")
+            }
+        };
+        format!(
+            "(SELECT v.{key}, {} FROM {table} AS v LEFT JOIN {table} AS s \
+             ON v.{durable} = s.{durable} AND {then})",
+            columns.join(", ")
         )
     }
 }

@@ -70,6 +70,7 @@ impl Declared {
             result_cache_bytes: self.config.result_cache_bytes,
             hot_columns_bytes: self.config.hot_columns_bytes.unwrap_or(defaults.hot_columns_bytes),
             star_scan: self.config.star_scan,
+            shadow_one_in: self.config.shadow_one_in,
             ..defaults
         }
     }

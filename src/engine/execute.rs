@@ -6,7 +6,7 @@ use super::errors::{from_datafusion, to_datafusion};
 use super::log::LogEntry;
 use super::plan::Parsed;
 use super::ready::Ready;
-use super::{Query, Session, damage, explain, state, wire};
+use super::{Query, Session, damage, explain, shadow, state, wire};
 use crate::error::{Error, Result};
 use crate::query::Demand;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
@@ -144,7 +144,10 @@ impl Query {
             log.routed(self.routing());
         }
         match self.start().await {
-            Ok((plan, answer)) => Ok(self.watched(plan, answer, log, asked)),
+            Ok((plan, answer)) => {
+                shadow::look_again(self);
+                Ok(self.watched(plan, answer, log, asked))
+            }
             Err(error) => {
                 if let Some(log) = &mut log {
                     log.end(Some(error.to_string()));
@@ -176,6 +179,16 @@ impl Query {
         }
         let batches: Vec<_> = answer.iter().cloned().map(Ok).collect();
         Box::pin(RecordBatchStreamAdapter::new(self.schema(), stream::iter(batches)))
+    }
+
+    /// Runs it beside the query log and the answers that are kept.
+    pub(super) async fn unwatched(&self) -> Result<SendableRecordBatchStream> {
+        Ok(self.start().await?.1)
+    }
+
+    /// What was asked.
+    pub(super) fn text(&self) -> &str {
+        &self.0.text
     }
 
     async fn start(&self) -> Result<(Arc<dyn ExecutionPlan>, SendableRecordBatchStream)> {

@@ -13,7 +13,7 @@
 //!   (windows)
 //! * reading: `scan`, `streamed`, `statistics`, `reader`, `object_stores`; limits: `memory`, `shares`
 //! * cleaning rules as SQL functions: `functions`; expressions over rows that are cleaned: `expression`
-//! * answers: `execute`, `answers` (those asked again), `wire`, `explain`, `log`, `errors`, `damage`
+//! * answers: `execute`, `answers` (those asked again), `shadow` (those looked at again), `wire`, `explain`, `log`, `errors`, `damage`
 
 mod answers;
 mod bounded;
@@ -47,6 +47,7 @@ mod ready;
 mod scan;
 mod scope;
 mod session;
+mod shadow;
 mod shared;
 mod shares;
 mod size;
@@ -98,6 +99,9 @@ pub struct EngineSettings {
     pub result_cache_bytes: usize,
     /// Whether joins in star form go to the star scan; else to DataFusion's own joins.
     pub star_scan: bool,
+    /// Of so many questions that aggregates answer, one is answered again from base rows and
+    /// compared; none where it is 0.
+    pub shadow_one_in: u64,
 }
 
 impl EngineSettings {
@@ -111,6 +115,7 @@ impl EngineSettings {
             hot_columns_bytes: memory_limit_bytes / 2,
             result_cache_bytes: 0,
             star_scan: true,
+            shadow_one_in: 0,
         }
     }
 }

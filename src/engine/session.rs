@@ -59,6 +59,10 @@ impl Session {
         Self { default_schema: STAGING, aggregates: false, logged: false, ..session }
     }
 
+    pub(super) fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
     /// The release.
     pub fn release(&self) -> &Arc<Release> {
         self.catalog.release()

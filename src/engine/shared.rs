@@ -3,6 +3,7 @@
 use super::answers::Answers;
 use super::catalog::{self, CubeTables, ReleaseCatalog};
 use super::erased::{Erased, erased};
+use super::shadow::Shadow;
 use super::streamed::Streamed;
 use super::system::SystemSource;
 use super::{EngineSettings, Session, memory, state};
@@ -28,6 +29,7 @@ struct Shared {
     policy: Policy,
     clock: Arc<dyn Clock>,
     template: Arc<dyn Erased<SessionState>>,
+    shadow: Arc<Shadow>,
     /// How many bytes of answers a release keeps.
     answers_bytes: usize,
     /// The newest catalog asked for: most sessions are on it.
@@ -77,11 +79,23 @@ impl Engine {
             policy,
             clock,
             template,
+            shadow: Arc::new(Shadow::new(settings.shadow_one_in)),
             answers_bytes: settings.result_cache_bytes,
             recent,
             spill,
         };
         Ok(Self(Arc::new(shared)))
+    }
+
+    /// Which answers are looked at again.
+    pub(crate) fn shadow(&self) -> &Arc<Shadow> {
+        &self.0.shadow
+    }
+
+    /// How many answers from aggregates were computed again from base rows, and how many of those
+    /// were others.
+    pub fn shadow_counts(&self) -> (u64, u64) {
+        self.0.shadow.counts()
     }
 
     /// The model.

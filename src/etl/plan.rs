@@ -4,9 +4,11 @@
 //! which jobs would run and why, what they would read, how tables would change their form.
 //! [`super::run::trial`] loads everything aside and publishes nothing: which rows would be others.
 
+mod aggregates;
 pub(crate) mod diff;
 mod schema;
 
+pub use aggregates::{AggregatePlan, aggregates};
 pub use diff::{Cell, RowChange, RowDiff, TableDiff};
 pub use schema::{SchemaChange, SchemaPart};
 

@@ -10,6 +10,7 @@ use super::ends::Aggregated;
 use super::linked::Linked;
 use super::measure::{Asked, Expansion};
 use super::route::{Part, Route, Routing, route};
+use super::split;
 use super::star::{Star, relates};
 use super::{PlanContext, Planned, defect};
 use crate::error::{Error, Result};
@@ -141,28 +142,36 @@ impl Ask<'_> {
         })?;
         let catalog = self.catalog.as_deref();
         let (shift, links) = (part.shift.as_ref(), self.links.as_slice());
-        let base = Star { context, cube: self.cube, fact, catalog, shift, links, kept: None };
+        let base = Star { catalog, shift, links, ..Star::new(context, self.cube, fact) };
         let needed = self.needed_columns()?;
         if let Some(alien) = needed.iter().find(|column| !base.relates(column)) {
             return Err(base.unknown_to_fact(alien).with("measure", &atoms[0].1.measure));
         }
         let names: BTreeSet<String> = needed.iter().map(|column| column.name.clone()).collect();
-        let only: Vec<&Atom> = atoms.iter().map(|(_, atom)| *atom).collect();
-        let asked = Part { cube: self.cube, catalog, context: part, columns: &names, atoms: &only };
+        let alone: Vec<&Atom> = atoms.iter().map(|(_, atom)| *atom).collect();
+        let asked =
+            Part { cube: self.cube, catalog, context: part, columns: &names, atoms: &alone };
         let chosen = match links {
             [] => route(&asked, context),
             _ => Route { cuboid: None, reason: self.reason_of_links(part) },
         };
+        if links.is_empty()
+            && chosen.cuboid.is_none()
+            && let Some(split) = self.split(&asked, fact, context)
+        {
+            split::note(&split, &asked, context, routing);
+            return self.plan_split(&split, &base, atoms, &needed);
+        }
         let star = Star { kept: chosen.cuboid, ..base };
         match links {
             [] => routing.note(chosen, &asked, context),
             // No aggregate could answer: there is nothing to wish for.
-            _ => routing.sentences.push(chosen.reason),
+            _ => routing.note_base(chosen.reason),
         }
         if let Some(running) = &part.running {
             return self.plan_running(running, atoms, &star);
         }
-        let mut roles = star.roles(&needed, &only)?;
+        let mut roles = star.roles(&needed, &alone)?;
         roles.extend(self.linked_roles());
         // Which days have a later day is a matter of the calendar, asked by it or not.
         roles.extend(part.shift.iter().map(|shift| shift.role.clone()));
@@ -176,7 +185,7 @@ impl Ask<'_> {
 
     /// Filtered rows of a context with its groups and inputs as columns, and the aggregations
     /// over them; `all` are the rows before any condition, where they are others.
-    fn rows(
+    pub(super) fn rows(
         &self,
         star: &Star<'_>,
         roles: &BTreeSet<String>,
@@ -223,7 +232,7 @@ impl Ask<'_> {
     }
 
     /// Rows aggregated: key columns, then `__a<index>` of the context's atoms.
-    fn aggregate(
+    pub(super) fn aggregate(
         &self,
         rows: LogicalPlanBuilder,
         aggregated: Vec<Aggregated>,

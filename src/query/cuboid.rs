@@ -7,6 +7,7 @@
 use super::atom::{Atom, atom_name, fact_column};
 use super::lattice::{Cuboid, Lattice};
 use super::star::{Star, scan};
+use super::state::Kept;
 use super::{PlanContext, defect};
 use crate::error::{Error, Result};
 use crate::model::{Aggregate, Column, ColumnType, Cube, CubeColumn, Fact, MONTH_PARTITION, Model};
@@ -15,7 +16,7 @@ use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
 
 /// How aggregates are kept; another number builds them anew.
-const FORM: u32 = 2;
+const FORM: u32 = 3;
 
 /// What an aggregate's rows are computed from.
 #[derive(Debug, Clone, Default)]
@@ -112,8 +113,12 @@ pub fn aggregate_plan(
         }
         None => None,
     };
-    let star = Star { context, cube, fact, catalog: None, shift: None, links: &[], kept };
-    let fresh = cuboid.computed(&star, building)?;
+    let only = building.months.map(|months| {
+        let months = months.iter().map(|month| lit(*month)).collect();
+        fact_column(MONTH_PARTITION).in_list(months, false)
+    });
+    let star = Star { kept, only, ..Star::new(context, cube, fact) };
+    let fresh = cuboid.computed(&star)?;
     let columns = aggregate_columns(cube, aggregate, context.lattice)?;
     let rows = match building.kept {
         [] => LogicalPlanBuilder::from(fresh),
@@ -151,7 +156,7 @@ impl Cuboid {
     }
 
     /// The rows computed from the star, a row a combination of keys.
-    fn computed(&self, star: &Star<'_>, building: &Building<'_>) -> Result<LogicalPlan> {
+    fn computed(&self, star: &Star<'_>) -> Result<LogicalPlan> {
         let (cube, model) = (star.cube, star.context.model);
         let mut columns: Vec<&CubeColumn> = Vec::new();
         for name in &self.aggregate.columns {
@@ -195,12 +200,7 @@ impl Cuboid {
             Some(_) => star.roles(&columns, &[])?,
             None => star.roles(&columns, &atoms)?,
         };
-        let mut rows = star.relation(&roles, &BTreeSet::new())?;
-        if let Some(months) = building.months {
-            let months = months.iter().map(|month| lit(*month)).collect();
-            rows =
-                rows.filter(fact_column(MONTH_PARTITION).in_list(months, false)).map_err(defect)?;
-        }
+        let rows = star.relation(&roles, &BTreeSet::new())?;
         rows.project(inputs)
             .and_then(|rows| rows.aggregate(keys, aggregated))
             .and_then(|grouped| grouped.project(stored))
@@ -209,7 +209,7 @@ impl Cuboid {
     }
 
     /// The column of a state that is another's as well.
-    fn state(&self, of: &super::state::Kept) -> Option<&str> {
+    fn state(&self, of: &Kept) -> Option<&str> {
         let own = self.states.iter().find(|own| own.state == of.state);
         own.map(|own| own.column.as_str())
     }
@@ -218,21 +218,31 @@ impl Cuboid {
 /// The input that stands for an aggregate's definition among what a release remembers.
 pub const AGGREGATE_DEFINITION: &str = "aggregate.definition";
 
-/// A fingerprint of whatever in the model decides what an aggregate's table holds: its own
-/// declaration, the columns it keeps as the cube has them, the measures, fact and dimensions.
-pub(super) fn fingerprint(cube: &Cube, aggregate: &Aggregate, model: &Model) -> String {
-    let tables = aggregate_sources(cube, aggregate, model);
-    let dimensions = model.dimensions.iter().filter(|d| tables.contains(&d.table()));
-    let dimensions: Vec<_> = dimensions.collect();
-    let columns: Vec<_> = aggregate.columns.iter().map(|name| cube.column(name)).collect();
+/// A fingerprint of whatever in the model decides what an aggregate's table holds: the keys and
+/// columns it keeps, as the cube has them, and what its states are computed from. What only
+/// describes, or is about other measures, leaves it as it is.
+pub(super) fn fingerprint(
+    cube: &Cube,
+    aggregate: &Aggregate,
+    states: &[Kept],
+    model: &Model,
+) -> Result<String> {
     let fact = model.fact(&aggregate.fact);
-    let measures = &cube.measures;
-    let views: Vec<_> =
-        cube.dimensions.iter().filter_map(|offered| offered.view.as_ref()).collect();
-    let text = format!(
-        "{FORM}\n{aggregate:?}\n{columns:?}\n{measures:?}\n{fact:?}\n{dimensions:?}\n{views:?}"
-    );
-    Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+    let months = fact.and_then(|fact| fact.partition_by_month_of.as_deref());
+    let played = |role: &str| fact.and_then(|fact| fact.role(role)).map(|role| &role.dimension);
+    let roles: Vec<_> = aggregate.roles.iter().map(|role| (role, played(role))).collect();
+    let columns = aggregate.columns.iter().filter_map(|name| cube.column(name)).map(|column| {
+        let role = cube.fact_role(&column.role);
+        let view = cube.view(&column.role);
+        (&column.name, role, played(role), view, &column.column.name, column.column.ty)
+    });
+    let columns: Vec<_> = columns.collect();
+    let mut text = format!("{FORM} {} {months:?} {roles:?} {columns:?}", aggregate.fact);
+    for kept in states {
+        let (of, value) = (kept.state.kind, kept.atom.value(model)?);
+        text.push_str(&format!(" {} {:?} {of:?} {value}", kept.column, kept.ty));
+    }
+    Ok(Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 /// The tables that an aggregate is computed from: its fact, and the dimensions whose columns it

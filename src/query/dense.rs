@@ -109,7 +109,7 @@ impl Ask<'_> {
         for fact in facts {
             let catalog = self.catalog.as_deref();
             let (cube, links) = (self.cube, &[]);
-            let star = Star { context, cube, fact, catalog, shift: None, links, kept: None };
+            let star = Star { catalog, links, ..Star::new(context, cube, fact) };
             let Some(played) = fact.role(role) else { continue };
             let calendar = star.dimension(&played.dimension)?;
             if calendar.is_versioned() {

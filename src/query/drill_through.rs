@@ -201,15 +201,7 @@ impl<'a> Drilled<'a> {
         let planning = PlanContext { model, tables: &tables, lattice, use_aggregates: false };
         let (links, conditions) = self.ask.apart()?;
         let (cube, fact) = (self.ask.cube, self.fact);
-        let star = Star {
-            context: &planning,
-            cube,
-            fact,
-            catalog: None,
-            shift: None,
-            links: &links,
-            kept: None,
-        };
+        let star = Star { links: &links, ..Star::new(&planning, cube, fact) };
         let of_cube = self.shown.iter().filter_map(|(shown, _)| match shown {
             Shown::OfCube(own) => Some(*own),
             _ => None,

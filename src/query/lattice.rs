@@ -136,11 +136,12 @@ impl Cuboid {
         let by_month = model
             .fact(&aggregate.fact)
             .is_some_and(|fact| knows_months(cube, aggregate, fact, model));
+        let states = states(cube, aggregate, model)?;
         Ok(Self {
             table: cube.aggregate_table(aggregate),
-            fingerprint: fingerprint(cube, aggregate, model),
+            fingerprint: fingerprint(cube, aggregate, &states, model)?,
             by_month,
-            states: states(cube, aggregate, model)?,
+            states,
             answers,
             apart,
             aggregate: aggregate.clone(),
@@ -182,8 +183,13 @@ impl Cuboid {
         if counts && atom.filter.is_none() && atom.input.as_ref().is_some_and(kept_apart) {
             return Some(Computed::Counted);
         }
+        self.merged(atom).map(Computed::Merged)
+    }
+
+    /// The state from which an atom can be computed.
+    pub(super) fn merged(&self, atom: &Atom) -> Option<&Kept> {
         let state = atom.state()?;
-        self.states.iter().find(|kept| kept.state == state).map(Computed::Merged)
+        self.states.iter().find(|kept| kept.state == state)
     }
 
     /// Whether the other can be computed from this one.

@@ -18,7 +18,7 @@
 //! several members in `linked.rs` and `link_members.rs`.
 //!
 //! Aggregates: which answer for what in `lattice.rs`, what they keep in `state.rs` and `sketch.rs`, how they are
-//! computed in `cuboid.rs`; what a question needs of one in `demand.rs`.
+//! computed in `cuboid.rs`; what they answer a part of in `split.rs`; what a question needs of one in `demand.rs`.
 //!
 //! Hand-written star SQL on stored tables becomes an Ask in `star_sql.rs`, where an aggregate answers it.
 //!
@@ -64,6 +64,7 @@ mod safe;
 mod scalar_sql;
 mod sketch;
 mod slice;
+mod split;
 mod sql;
 mod star;
 mod star_sql;

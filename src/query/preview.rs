@@ -49,7 +49,7 @@ fn fact_rows(
     mentioned: &HashSet<String>,
     context: &PlanContext<'_>,
 ) -> Result<LogicalPlan> {
-    let star = Star { context, cube, fact, catalog, shift: None, links: &[], kept: None };
+    let star = Star { catalog, ..Star::new(context, cube, fact) };
     let asked: Vec<Asked> = cube.measures.iter().map(|m| Asked::here(&m.name)).collect();
     let expansion = Expansion::new(cube, context.model, &asked)?;
     let read = |name: &str| mentioned.contains(name);

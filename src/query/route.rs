@@ -23,21 +23,44 @@ pub struct Routing {
     pub sentences: Vec<String>,
     /// What each part asked of the session's own release needs.
     pub demands: Vec<Demand>,
+    /// How many parts are answered from base rows alone.
+    pub(super) on_base: usize,
+    /// How many parts aggregates answer, or answer a part of.
+    pub(super) on_aggregates: usize,
 }
 
 impl Routing {
     /// Adds a part.
     pub(super) fn note(&mut self, route: Route<'_>, part: &Part<'_>, planning: &PlanContext<'_>) {
-        self.sentences.push(route.reason);
+        match route.cuboid {
+            Some(_) => {
+                self.sentences.push(route.reason);
+                self.on_aggregates += 1;
+            }
+            None => self.note_base(route.reason),
+        }
         if part.catalog.is_none() {
             self.demands.push(Demand::of(part, planning));
         }
+    }
+
+    /// Adds a part that no aggregate could answer: there is nothing to wish for.
+    pub(super) fn note_base(&mut self, reason: String) {
+        self.sentences.push(reason);
+        self.on_base += 1;
     }
 
     /// Adds the parts of a question within.
     pub(super) fn extend(&mut self, other: Self) {
         self.sentences.extend(other.sentences);
         self.demands.extend(other.demands);
+        self.on_base += other.on_base;
+        self.on_aggregates += other.on_aggregates;
+    }
+
+    /// Whether an aggregate has a part in the answer.
+    pub(crate) fn uses_aggregates(&self) -> bool {
+        self.on_aggregates > 0
     }
 }
 
@@ -48,6 +71,7 @@ pub(super) struct Route<'a> {
 }
 
 /// What part of a question is to be routed.
+#[derive(Clone, Copy)]
 pub(super) struct Part<'a> {
     pub(super) cube: &'a Cube,
     pub(super) catalog: Option<&'a str>,
@@ -64,35 +88,48 @@ pub(super) fn route<'a>(part: &Part<'_>, planning: &PlanContext<'a>) -> Route<'a
     if !planning.use_aggregates {
         return base("base rows, aggregates are switched off".to_owned());
     }
-    let lattice = planning.lattice;
-    let asked = lattice.places(&part.cube.name, part.columns);
-    let of_fact = lattice.cuboids(&part.cube.name).iter();
-    let of_fact = of_fact.filter(|cuboid| cuboid.aggregate.fact == part.context.fact);
-    let of_fact: Vec<&Cuboid> = of_fact.collect();
-    let answering = of_fact.iter().filter(|cuboid| cuboid.answers(&asked));
-    let answering = answering.filter(|cuboid| refusal(part, cuboid, planning).is_none());
-    let rows = |cuboid: &Cuboid| planning.tables.rows(part.catalog, &cuboid.table);
-    let columns = |cuboid: &Cuboid| cuboid.aggregate.columns.len() + cuboid.aggregate.roles.len();
-    let smallest =
-        answering.min_by_key(|cuboid| (rows(cuboid).unwrap_or(u64::MAX), columns(cuboid))).copied();
-    match smallest {
-        Some(cuboid) => Route {
-            cuboid: Some(cuboid),
-            reason: format!("{subject}: aggregate {} answers", cuboid.aggregate.name),
-        },
-        None if of_fact.is_empty() => base("base rows, no aggregate is declared".to_owned()),
-        None => base(format!("base rows; {}", refusals(part, &asked, of_fact, planning))),
+    if let Some(cuboid) = smallest(part, planning, |_| true) {
+        let reason = format!("{subject}: aggregate {} answers", cuboid.aggregate.name);
+        return Route { cuboid: Some(cuboid), reason };
+    }
+    let of_fact: Vec<&Cuboid> = of_fact(part, planning).collect();
+    match of_fact.as_slice() {
+        [] => base("base rows, no aggregate is declared".to_owned()),
+        _ => base(format!("base rows; {}", refusals(part, of_fact, planning))),
     }
 }
 
-/// Why aggregates do not answer, the nearest first.
-fn refusals(
+/// The aggregates of the part's fact.
+fn of_fact<'a, 'p>(
+    part: &'p Part<'_>,
+    planning: &PlanContext<'a>,
+) -> impl Iterator<Item = &'a Cuboid> + use<'a, 'p> {
+    let fact = &part.context.fact;
+    let cuboids = planning.lattice.cuboids(&part.cube.name).iter();
+    cuboids.filter(move |cuboid| cuboid.aggregate.fact == *fact)
+}
+
+/// The aggregate with the fewest rows of those that answer and fit.
+pub(super) fn smallest<'a>(
     part: &Part<'_>,
-    asked: &Places,
-    mut cuboids: Vec<&Cuboid>,
-    planning: &PlanContext<'_>,
-) -> String {
+    planning: &PlanContext<'a>,
+    fits: impl Fn(&Cuboid) -> bool,
+) -> Option<&'a Cuboid> {
+    if !planning.use_aggregates {
+        return None;
+    }
+    let asked = planning.lattice.places(&part.cube.name, part.columns);
+    let answering = of_fact(part, planning).filter(|cuboid| cuboid.answers(&asked) && fits(cuboid));
+    let answering = answering.filter(|cuboid| refusal(part, cuboid, planning).is_none());
+    let rows = |cuboid: &Cuboid| planning.tables.rows(part.catalog, &cuboid.table);
+    let columns = |cuboid: &Cuboid| cuboid.aggregate.columns.len() + cuboid.aggregate.roles.len();
+    answering.min_by_key(|cuboid| (rows(cuboid).unwrap_or(u64::MAX), columns(cuboid)))
+}
+
+/// Why aggregates do not answer, the nearest first.
+fn refusals(part: &Part<'_>, mut cuboids: Vec<&Cuboid>, planning: &PlanContext<'_>) -> String {
     let count = cuboids.len();
+    let asked = &planning.lattice.places(&part.cube.name, part.columns);
     cuboids.sort_by_key(|cuboid| cuboid.lacks(asked));
     let said = cuboids.iter().take(EXPLAINED).map(|cuboid| {
         let missing = missing(part, cuboid, asked, planning);

@@ -21,6 +21,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// What a star relation is made of.
+#[derive(Clone)]
 pub(super) struct Star<'a> {
     pub(super) context: &'a PlanContext<'a>,
     pub(super) cube: &'a Cube,
@@ -31,8 +32,18 @@ pub(super) struct Star<'a> {
     pub(super) shift: Option<&'a Shift>,
     /// The aggregate whose rows stand for the fact's.
     pub(super) kept: Option<&'a Cuboid>,
+    /// A condition on the columns of the fact, or of the aggregate, itself.
+    pub(super) only: Option<Expr>,
     /// What is asked of links.
     pub(super) links: &'a [Linked],
+}
+
+impl<'a> Star<'a> {
+    /// The rows of a fact as they are.
+    pub(super) fn new(context: &'a PlanContext<'a>, cube: &'a Cube, fact: &'a Fact) -> Self {
+        let (catalog, shift, kept, only) = (None, None, None, None);
+        Self { context, cube, fact, catalog, shift, kept, only, links: &[] }
+    }
 }
 
 impl Star<'_> {
@@ -45,9 +56,12 @@ impl Star<'_> {
         held: &BTreeSet<String>,
     ) -> Result<LogicalPlanBuilder> {
         let table = self.kept.map_or_else(|| self.fact.table(), |kept| kept.table.clone());
-        let fact = self.scan(&table, FACT)?;
+        let mut fact = LogicalPlanBuilder::from(self.scan(&table, FACT)?);
+        if let Some(only) = &self.only {
+            fact = fact.filter(only.clone()).map_err(defect)?;
+        }
         let (first, then): (Vec<_>, Vec<_>) = roles.iter().partition(|role| held.contains(*role));
-        first.into_iter().chain(then).try_fold(LogicalPlanBuilder::from(fact), |joined, name| {
+        first.into_iter().chain(then).try_fold(fact, |joined, name| {
             let role = self.fact.role(self.cube.fact_role(name));
             let role = role.ok_or_else(|| self.unrelated(name))?;
             if let Some(link) = self.cube.link(name) {

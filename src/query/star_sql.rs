@@ -40,8 +40,7 @@ pub(super) fn resolve_star(
     for cube in context.model.cubes.iter().filter(|cube| cube.facts.contains(&star.fact.name)) {
         let Some(ask) = star.ask(cube, aggregate) else { continue };
         let Ok(planned) = ask.plan(context) else { continue };
-        let answers = |reason: &String| reason.ends_with(" answers");
-        if planned.routing.sentences.iter().all(answers) {
+        if planned.routing.on_base == 0 {
             routing.extend(planned.routing);
             return as_asked(planned.plan, aggregate).map(Some);
         }

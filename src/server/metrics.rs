@@ -148,6 +148,11 @@ impl Metrics {
     }
 
     fn queries(&self, text: &mut Exposition) {
+        let (compared, different) = self.engine.shadow_counts();
+        let name = "shadow_answers";
+        text.head(name, "counter", "Answers of aggregates that were computed again, by outcome.");
+        text.value(name, &[("outcome", "same")], compared - different);
+        text.value(name, &[("outcome", "different")], different);
         let counts = self.engine.warehouse().query_counts();
         let name = "query_duration_seconds";
         text.head(name, "histogram", "How long this process took to answer queries.");

@@ -53,11 +53,21 @@ impl TempWarehouse {
         threads: usize,
         result_cache_bytes: usize,
     ) -> Engine {
-        let settings = EngineSettings {
-            batch_size: 16,
-            result_cache_bytes,
-            ..engine_settings(1 << 30, threads, self.spill())
-        };
+        self.engine_with(model, threads, |settings| {
+            settings.result_cache_bytes = result_cache_bytes
+        })
+    }
+
+    /// The same, set otherwise.
+    pub(crate) fn engine_with(
+        &self,
+        model: &Arc<Model>,
+        threads: usize,
+        set: impl FnOnce(&mut EngineSettings),
+    ) -> Engine {
+        let defaults = engine_settings(1 << 30, threads, self.spill());
+        let mut settings = EngineSettings { batch_size: 16, ..defaults };
+        set(&mut settings);
         Engine::new(self.warehouse.clone(), Arc::clone(model), settings, clock()).unwrap()
     }
 }

@@ -88,8 +88,7 @@ fn the_choice_is_near_the_best() {
     }
     println!("least {least:.3}, mean {:.4}, {exact} of {count} the best", sum / count);
     assert!(count > 30.0, "only {count} lattices had anything to choose");
-    assert!(least >= 0.63, "{least}");
-    assert!(sum / count >= 0.95, "{}", sum / count);
+    assert!(least >= 0.95, "{least}");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use crate::error::Error;
 use crate::etl::extract::Counts;
-use crate::etl::plan::JobPlan;
+use crate::etl::plan::{AggregatePlan, JobPlan};
 use crate::etl::quarantine::RejectSummary;
 use crate::etl::run::{
     AggregateSummary, JobSummary, RepointSummary, RunSummary, SourceSummary, Trial,
@@ -39,8 +39,8 @@ pub(super) fn failure(error: &Error) -> Value {
 }
 
 /// What a run would do.
-pub(super) fn plan(jobs: &[JobPlan], trial: Option<&Trial>) -> Value {
-    let mut planned = json!({ "jobs": jobs });
+pub(super) fn plan(jobs: &[JobPlan], aggregates: &[AggregatePlan], trial: Option<&Trial>) -> Value {
+    let mut planned = json!({ "jobs": jobs, "aggregates": aggregates });
     if let (Some(trial), Value::Object(planned)) = (trial, &mut planned) {
         planned.insert("trial".to_owned(), tried(trial));
     }
@@ -124,6 +124,8 @@ fn aggregate(aggregate: &AggregateSummary) -> Value {
     json!({
         "cube": aggregate.cube,
         "table": aggregate.table,
+        "computed": aggregate.extent.in_words(),
+        "computed_from": aggregate.parent,
         "rows": aggregate.rows,
         "elapsed_ms": aggregate.elapsed_ms,
     })

@@ -2,14 +2,14 @@
 
 use crate::cli::table::{self, headed, number};
 use crate::etl::extract::Counts;
-use crate::etl::plan::{Cell as Value, JobPlan, RowChange, RowDiff, TableDiff};
+use crate::etl::plan::{AggregatePlan, Cell as Value, JobPlan, RowChange, RowDiff, TableDiff};
 use crate::etl::quarantine::RejectSummary;
 use crate::etl::run::{RunSummary, Trial};
 use crate::store::QualityOutcome;
 use comfy_table::Cell;
 
 /// What a run would do, for people.
-pub(super) fn planned_in_words(planned: &[JobPlan]) -> String {
+pub(super) fn planned_in_words(planned: &[JobPlan], aggregates: &[AggregatePlan]) -> String {
     let mut list = headed(["job", "loads", "how", "after", "to read", "size", "why"]);
     for job in planned {
         let inputs = || job.sources.iter().flat_map(|source| &source.to_read);
@@ -31,7 +31,14 @@ pub(super) fn planned_in_words(planned: &[JobPlan]) -> String {
     let changes = planned.iter().flat_map(|job| &job.schema);
     let changes: Vec<String> =
         changes.map(|change| format!("{}: {}\n", change.table, change.in_words())).collect();
-    format!("{list}\n{}", changes.concat())
+    let aggregates: Vec<String> = aggregates
+        .iter()
+        .map(|one| match one.whole {
+            true => format!("{}: would be computed whole, {}\n", one.table, one.why),
+            false => format!("{}: would be computed for {}\n", one.table, one.why),
+        })
+        .collect();
+    format!("{list}\n{}{}", changes.concat(), aggregates.concat())
 }
 
 /// Which rows would be others, for people.
@@ -60,7 +67,12 @@ pub(super) fn tried_in_words(trial: &Trial) -> String {
     let rejects = trial.jobs.iter().flat_map(|job| &job.sources).flat_map(|s| &s.rejects);
     told += &rejects_in_words(rejects);
     for aggregate in &trial.aggregates {
-        told += &format!("{} would be built: {} rows\n", aggregate.table, aggregate.rows);
+        told += &format!(
+            "{} would be computed: {}; {} rows\n",
+            aggregate.table,
+            aggregate.extent.in_words(),
+            table::count(aggregate.rows)
+        );
     }
     for fact in &trial.repointed {
         told += &format!("{}\n", fact.in_words());

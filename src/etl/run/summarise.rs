@@ -90,6 +90,8 @@ impl Summarising<'_> {
             Some(refreshed) => done.push(AggregateSummary {
                 cube: refreshed.cube.clone(),
                 table: refreshed.table.clone(),
+                extent: refreshed.extent.clone(),
+                parent: refreshed.parent.clone(),
                 rows: refreshed.rows,
                 elapsed_ms: record::since(self.clock, started),
             }),

@@ -1,6 +1,7 @@
 //! What a run did, for people and for tests.
 
 use super::RepointSummary;
+use crate::aggregate::Extent;
 use crate::etl::extract::Counts;
 use crate::etl::quarantine::RejectSummary;
 use crate::ids::{ReleaseId, RunId};
@@ -67,6 +68,10 @@ pub struct AggregateSummary {
     pub cube: String,
     /// Its table.
     pub table: String,
+    /// How much of it was computed.
+    pub extent: Extent,
+    /// The finer aggregate that it was computed from; the fact where there is none.
+    pub parent: Option<String>,
     /// Its rows.
     pub rows: u64,
     /// How long it took.

@@ -191,6 +191,11 @@ pub(crate) fn finer_model() -> Arc<Model> {
     model_of(&format!("{CUBE}{FINER}"))
 }
 
+/// The model without aggregates.
+pub(crate) fn bare_model() -> Arc<Model> {
+    model_of(CUBE.split("aggregates:").next().unwrap())
+}
+
 /// The model.
 pub(crate) fn model() -> Arc<Model> {
     model_of(CUBE)
