@@ -2,7 +2,8 @@
 //!
 //! A column's rules run in the order written, each from text to text; then the value takes its
 //! type ([`parse`] for text, [`cast`] for a typed column as a whole); then `range` looks at the
-//! value. One file a rule: a rule is a [`Clean`], compiled once a column.
+//! value. What is still NULL may be filled from other columns, rows or tables (`fills`). One file a
+//! rule: a rule is a [`Clean`], compiled once a column.
 //!
 //! # How do I add a rule?
 //!
@@ -18,11 +19,13 @@ mod date_formats;
 mod email;
 mod extract;
 mod fill;
+mod fills;
 mod fold;
 mod map;
 mod map_from;
 mod matches;
 mod money;
+mod must_exist;
 mod nfkc;
 mod null_if;
 mod number;
@@ -38,6 +41,7 @@ mod trim;
 mod values;
 
 pub(crate) use column::{ColumnCleaner, TYPE};
+pub(crate) use fills::Carried;
 
 use crate::error::{Error, Result};
 use crate::etl::contract;
@@ -47,9 +51,11 @@ use arrow::array::{ArrayRef, BooleanArray};
 use arrow::compute::filter_record_batch;
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
+use fills::Fills;
+use must_exist::{Broken, MustExist};
 use row::RowRules;
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 /// A cell on its way through the rules: its text, or NULL.
@@ -70,7 +76,7 @@ pub(crate) trait Clean: Send + Sync {
     }
 }
 
-/// The rule, ready to run; none for `range`, which looks at typed values.
+/// The rule, ready to run; none for those that look at typed values.
 ///
 /// # Errors
 /// User where the rule itself is wrong.
@@ -97,7 +103,9 @@ fn compile(rule: &Rule) -> Result<Option<Box<dyn Clean>>> {
         Rule::Money(rule) => Box::new(money::ReadMoney::new(rule)?),
         Rule::Fold => Box::new(fold::Fold),
         Rule::Simplified => Box::new(fold::Simplified),
-        Rule::Range(_) => return Ok(None),
+        Rule::Range(_) | Rule::FillExpression(_) | Rule::FillPrevious(_) | Rule::FillLookup(_) => {
+            return Ok(None);
+        }
     }))
 }
 
@@ -108,11 +116,31 @@ const NO_COLUMN: usize = usize::MAX;
 pub(crate) struct Cleaner {
     columns: Vec<ColumnCleaner>,
     read: SchemaRef,
+    fills: Fills,
     rows: RowRules,
+    must_exist: Vec<MustExist>,
     /// The columns with those of the audit, where it is asked for.
     audited: Option<SchemaRef>,
     /// Whether a value that does not fit its type becomes NULL, whatever the column says.
     types_evolve: bool,
+}
+
+/// A batch whose values have their types, each by itself.
+pub(crate) struct Typed {
+    pub(crate) raw: RawBatch,
+    arrays: Vec<ArrayRef>,
+    /// The rows in which a column is wrong, by column.
+    wrong: Vec<HashSet<usize>>,
+    verdict: Verdict,
+}
+
+/// What was found wrong so far.
+#[derive(Default)]
+struct Verdict {
+    /// The first fault of each row, with its column.
+    first: BTreeMap<usize, (usize, Fault)>,
+    nulled: BTreeMap<(String, &'static str), u64>,
+    is_broken: bool,
 }
 
 /// What became of a batch.
@@ -126,6 +154,8 @@ pub(crate) struct Cleaned {
     pub(crate) refused_rows: RecordBatch,
     /// Values made NULL by `on_error: null`: column and rule -> count.
     pub(crate) nulled: BTreeMap<(String, &'static str), u64>,
+    /// Rows that stay though they name what does not exist: rule -> count, and the first of them.
+    pub(crate) told: BTreeMap<String, (u64, String)>,
 }
 
 /// A row refused.
@@ -163,6 +193,9 @@ impl Cleaner {
         let mut cleaner = Self::compile(&spec.columns, &spec.derive, &spec.checks)?;
         let types = spec.contract.as_ref().map(|contract| contract.types);
         cleaner.types_evolve = types == Some(OnDrift::Evolve);
+        let rules = spec.must_exist.iter();
+        cleaner.must_exist =
+            rules.map(|rule| MustExist::new(rule, cleaner.rows.schema())).collect::<Result<_>>()?;
         if spec.audit {
             cleaner.audited = Some(audit::with_audit(cleaner.rows.schema())?);
         }
@@ -180,9 +213,11 @@ impl Cleaner {
     fn compile(columns: &[SourceColumn], derive: &[Derived], checks: &[RowCheck]) -> Result<Self> {
         let fields = columns.iter().map(|column| Field::new(&column.name, column.ty.arrow(), true));
         let read = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
+        let fills = Fills::new(columns, &read)?;
         let columns = columns.iter().map(ColumnCleaner::new).collect::<Result<_>>()?;
         let rows = RowRules::new(&read, derive, checks)?;
-        Ok(Self { columns, read, rows, audited: None, types_evolve: false })
+        let (must_exist, audited) = (Vec::new(), None);
+        Ok(Self { columns, read, fills, rows, must_exist, audited, types_evolve: false })
     }
 
     /// The schema of cleaned batches.
@@ -190,53 +225,101 @@ impl Cleaner {
         self.audited.as_ref().unwrap_or_else(|| self.rows.schema())
     }
 
-    /// Cleans a batch. Where its input breaks the contract, for that reason no row is right.
+    /// Whether batches must be cleaned in the order read: a row's values depend on those before.
+    pub(crate) fn is_in_order(&self) -> bool {
+        self.fills.is_in_order()
+    }
+
+    /// Cleans a batch that does not depend on those before. Where its input breaks the contract,
+    /// for that reason no row is right.
     ///
     /// # Errors
     /// User where a typed column can never become the declared type.
-    pub(crate) fn clean(&self, raw: &RawBatch, broken: Option<&str>) -> Result<Cleaned> {
+    pub(crate) fn clean(&self, raw: RawBatch, broken: Option<&str>) -> Result<Cleaned> {
+        self.finish(self.typed(raw, broken)?, &mut Carried::default())
+    }
+
+    /// The first half of it: each column by itself.
+    ///
+    /// # Errors
+    /// Those of [`Self::clean`].
+    pub(crate) fn typed(&self, raw: RawBatch, broken: Option<&str>) -> Result<Typed> {
         let mut arrays: Vec<ArrayRef> = Vec::with_capacity(self.columns.len());
-        let all = |reason: &str| {
+        let mut verdict = Verdict { is_broken: broken.is_some(), ..Verdict::default() };
+        if let Some(reason) = broken {
             let fault = |row| Fault { row, rule: contract::RULE, reason: reason.to_owned() };
-            (0..raw.rows).map(|row| (row, (NO_COLUMN, fault(row)))).collect()
-        };
-        let mut first: BTreeMap<usize, (usize, Fault)> = broken.map(all).unwrap_or_default();
-        let mut nulled = BTreeMap::new();
+            verdict.first = (0..raw.rows).map(|row| (row, (NO_COLUMN, fault(row)))).collect();
+        }
+        let mut wrong = Vec::new();
         for (at, (column, cells)) in self.columns.iter().zip(&raw.columns).enumerate() {
             let (array, faults) =
                 column.clean(cells).map_err(|error| error.with("file", &raw.file))?;
             arrays.push(array);
-            for fault in faults {
-                let evolves = self.types_evolve && fault.rule == column::TYPE;
-                match column.on_error() {
-                    _ if evolves && column.may_be_null() => {
-                        *nulled.entry((column.name().to_owned(), fault.rule)).or_insert(0) += 1;
-                    }
-                    OnError::Null => {
-                        *nulled.entry((column.name().to_owned(), fault.rule)).or_insert(0) += 1;
-                    }
-                    OnError::Reject => {
-                        first.entry(fault.row).or_insert((at, fault));
-                    }
-                }
+            if !self.fills.is_empty() {
+                wrong.push(faults.iter().map(|fault| fault.row).collect());
             }
+            faults.into_iter().for_each(|fault| self.judge(at, fault, &mut verdict));
+        }
+        Ok(Typed { raw, arrays, wrong, verdict })
+    }
+
+    /// Whether a row stays in spite of a fault.
+    fn judge(&self, at: usize, fault: Fault, verdict: &mut Verdict) {
+        let column = &self.columns[at];
+        let evolves = self.types_evolve && fault.rule == column::TYPE && column.may_be_null();
+        if evolves || column.on_error() == OnError::Null {
+            *verdict.nulled.entry((column.name().to_owned(), fault.rule)).or_insert(0) += 1;
+        } else {
+            verdict.first.entry(fault.row).or_insert((at, fault));
+        }
+    }
+
+    /// The second half: what depends on other columns, rows and tables. `carried` is what was before
+    /// in the same file.
+    ///
+    /// # Errors
+    /// Internal where the columns are others than at first.
+    pub(crate) fn finish(&self, typed: Typed, carried: &mut Carried) -> Result<Cleaned> {
+        let Typed { raw, mut arrays, wrong, mut verdict } = typed;
+        if !self.fills.is_empty() {
+            let columns =
+                &mut fills::Typed { schema: &self.read, arrays: &mut arrays, wrong: &wrong };
+            let faults = self.fills.apply(columns, &raw, carried)?;
+            faults.into_iter().for_each(|(at, fault)| self.judge(at, fault, &mut verdict));
         }
         let options = RecordBatchOptions::new().with_row_count(Some(raw.rows));
         let batch = RecordBatch::try_new_with_options(Arc::clone(&self.read), arrays, &options)
             .map_err(internal)?;
-        let (batch, faults) = self.rows.apply(batch)?;
+        let (batch, mut faults) = self.rows.apply(batch)?;
+        let mut told = Vec::new();
+        for rule in &self.must_exist {
+            match rule.apply(&batch)? {
+                Broken::Refused(refused) => faults.extend(refused),
+                Broken::Told(rows) => told.push((rule.name(), rows)),
+            }
+        }
+        let Verdict { mut first, mut nulled, is_broken } = verdict;
         for fault in faults {
             first.entry(fault.row).or_insert((NO_COLUMN, fault));
         }
         let batch = match &self.audited {
-            Some(schema) => audit::add(&batch, raw, self.columns.len(), schema)?,
+            Some(schema) => audit::add(&batch, &raw, self.columns.len(), schema)?,
             None => batch,
         };
-        if broken.is_some() {
+        if is_broken {
             nulled.clear();
         }
+        let told = told.into_iter().filter_map(|(name, rows)| {
+            let mut rows = rows.into_iter().filter(|(row, _)| !first.contains_key(row));
+            let (row, words) = rows.next()?;
+            let line = raw.position(row).line;
+            let example = format!("{words} ({}:{line})", raw.file);
+            Some((name.to_owned(), (1 + rows.count() as u64, example)))
+        });
+        let told = told.collect();
         let (batch, refused_rows) = (keep(&batch, &first, false)?, keep(&batch, &first, true)?);
-        Ok(Cleaned { batch, refused: self.refused(raw, first), refused_rows, nulled })
+        let refused = self.refused(&raw, first);
+        Ok(Cleaned { batch, refused, refused_rows, nulled, told })
     }
 
     fn refused(&self, raw: &RawBatch, faults: BTreeMap<usize, (usize, Fault)>) -> Vec<Refused> {

@@ -48,9 +48,14 @@ pub(super) async fn run(
     }
     summary.notes.extend(kept(job, &model, load.base()));
     summary.notes.extend(plans.iter().filter_map(gone));
-    let loaded = match plans {
+    let mut plans = plans.to_vec();
+    for plan in &mut plans {
+        let looked_up = plan.look_up(request.engine, &load.preview()).await;
+        looked_up.map_err(|error| error.with("job", &job.job))?;
+    }
+    let loaded = match plans.as_slice() {
         [plan] if flows(job) => flowing(request, load, job, plan, window, &mut summary).await?,
-        _ => staged(request, load, job, plans, window, &mut summary).await?,
+        plans => staged(request, load, job, plans, window, &mut summary).await?,
     };
     if window.is_some() {
         // A part of what there is was loaded: what was read in whole is what was before.
