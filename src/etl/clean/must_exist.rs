@@ -61,17 +61,14 @@ impl MustExist {
             Some(listed) => listed.absent(&keys)?,
             None => Vec::new(),
         };
-        let told = |row: &usize| {
-            format!("{}: {} is no {}", self.name, listed::words(&keys, *row), self.there)
+        let told = |row: &usize| format!("{} is no {}", listed::words(&keys, *row), self.there);
+        let refused = |row: &usize| {
+            let reason = format!("{}: {}", self.name, told(row));
+            Fault { row: *row, rule: RULE, reason }
         };
         Ok(match self.otherwise {
             Otherwise::Warn => Broken::Told(absent.iter().map(|row| (*row, told(row))).collect()),
-            Otherwise::Reject => Broken::Refused(
-                absent
-                    .iter()
-                    .map(|row| Fault { row: *row, rule: RULE, reason: told(row) })
-                    .collect(),
-            ),
+            Otherwise::Reject => Broken::Refused(absent.iter().map(refused).collect()),
         })
     }
 }

@@ -157,6 +157,10 @@ pub struct ExcelPlace {
     /// The row that holds the headings, 1 being the first.
     #[serde(default = "one")]
     pub header_row: u32,
+    /// The cells that are read, in place of all: `B3:F20`, or `B3:F` down to the last row. Its first
+    /// row holds the headings.
+    #[serde(default)]
+    pub range: Option<String>,
     /// How a path that is a URL is reached.
     #[serde(default)]
     pub access: Option<Access>,

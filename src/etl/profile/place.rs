@@ -176,6 +176,7 @@ fn excel(file: &Path, path: &str) -> Result<(From, Vec<String>)> {
     let sheet = sheet.ok_or_else(|| Error::data("the workbook has no sheet"))?.map_err(wrong)?;
     let first = sheet.rows().next().unwrap_or_default();
     let headings = first.iter().map(ToString::to_string).collect();
-    let place = ExcelPlace { path: path.to_owned(), sheet: None, header_row: 1, access: None };
+    let place =
+        ExcelPlace { path: path.to_owned(), sheet: None, header_row: 1, range: None, access: None };
     Ok((From::Excel(place), headings))
 }

@@ -170,7 +170,7 @@ async fn values_are_looked_up_and_must_exist() {
     let told: Vec<_> = outcome.extracted.extent.counts.told.iter().collect();
     assert_eq!(
         told,
-        ["2 rows stay in spite of `a shop is known`, such as: a shop is known: `10` is no No of \
+        ["2 rows stay in spite of `a shop is known`, such as: `10` is no No of \
           shops.csv (t.csv:5)"]
     );
     let spec = spec(&of_csv(LOOKED_UP).replace("OTHERWISE", "warn"));
