@@ -40,7 +40,7 @@
 //! |---|---|
 //! | [`error`] | the one error: whose fault, where, what to do; its exit code, gRPC status, SQLSTATE |
 //! | [`ids`], [`clock`] | names for identities; time, injected |
-//! | [`text`] | what people write, understood: phone numbers, names, addresses, money. Pure |
+//! | [`text`] | what people write, understood: numbers, dates, phone numbers, names, addresses, money. Pure |
 //! | [`yaml`] | documents that people write, with every fault located |
 //! | [`config`] | every setting once |
 //! | [`model`] | dimensions, facts, cubes, measures: what the numbers mean. Pure |
@@ -93,7 +93,10 @@
 //!   how patiently: [`etl::job::Access`].
 //! * *what a source may do that was not agreed on*: [`etl::job::Contract`], compared in
 //!   `etl/contract.rs`.
-//! * *a cleaning rule*: a file in `etl/clean/` and a variant of [`etl::job::Rule`].
+//! * *a cleaning rule*: a file in `etl/clean/` and a variant of [`etl::job::Rule`]; as a SQL function, an
+//!   entry in `engine/functions/rules.rs`; `docs/cleaning.md` is what users read of both.
+//! * *values looked up in other data*: [`etl::job::Lookup`] and [`etl::job::MustExist`], read by
+//!   `etl/references.rs`, held by `etl/listed.rs`.
 //! * *tables that users write* (`CREATE TABLE sandbox.x`, ingestion): [`etl::sandbox`].
 //! * *how records of one person are found*: [`etl::matching`], which has a map of its own; a way of
 //!   comparing is a variant of [`etl::job::matching::Kind`].

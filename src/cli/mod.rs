@@ -129,7 +129,7 @@ impl Command {
             Self::Erase(args) => erase::run(&project, args).await,
             Self::Backup(args) => backup::run(&project, args).await,
             Self::Restore(args) => backup::restore(&project, args).await,
-            Self::Schema(_) => schema::run(),
+            Self::Schema(args) => schema::run(&args),
             Self::Schedules(_) => schedules::run(&project).await,
             Self::Serve(args) => serve::run(&project, args).await,
         }

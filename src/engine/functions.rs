@@ -1,9 +1,12 @@
 //! The cleaning rules as SQL functions: `clean_phone(text, 'DE')`.
 //!
-//! Each calls the function of [`crate::text`] that the rule of the same name calls. Where a rule
-//! would refuse a value, a function is NULL: SQL has no quarantine.
+//! Each is named for its rule and calls the function of [`crate::text`] that the rule calls
+//! (`rules.rs`; `range`, which compares values of any type, is apart). Where a rule would refuse a
+//! value, a function is NULL: SQL has no quarantine. `docs/cleaning.md` lists them all.
 
-use crate::text;
+mod range;
+mod rules;
+
 use arrow::array::{Array, ArrayRef, AsArray, StringArray, StringBuilder};
 use arrow::compute::cast;
 use arrow::datatypes::DataType;
@@ -12,102 +15,15 @@ use datafusion::logical_expr::{
     ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, TypeSignature,
     Volatility,
 };
-use serde::Deserialize;
+use range::Range;
+use rules::{Apply, RULES, Rule};
 use std::sync::Arc;
-
-/// A function's settings, as texts, and how it makes a function of one text out of them.
-type Make = fn(&[&str]) -> std::result::Result<Apply, String>;
-/// What becomes of a text; none where it is wrong or has nothing of what is wanted.
-type Apply = Box<dyn Fn(&str) -> Option<String>>;
-
-/// A function of a text and settings.
-struct Rule {
-    name: &'static str,
-    /// The fewest and the most settings.
-    settings: (usize, usize),
-    make: Make,
-}
-
-const fn rule(name: &'static str, settings: (usize, usize), make: Make) -> Rule {
-    Rule { name, settings, make }
-}
-
-/// All of them.
-static RULES: [Rule; 8] = [
-    rule("clean_trim", (0, 0), |_| {
-        Ok(Box::new(|text| Some(trimmed(text)).filter(|text| !text.is_empty())))
-    }),
-    rule("clean_fold", (0, 0), |_| {
-        Ok(Box::new(|text| Some(text::fold(text)).filter(|text| !text.is_empty())))
-    }),
-    rule("clean_simplified", (0, 0), |_| Ok(Box::new(|text| Some(text::to_simplified(text))))),
-    rule("clean_email", (0, 0), |_| Ok(Box::new(|text| text::email(text).ok()))),
-    rule("clean_phone", (0, 1), phone),
-    rule("clean_person_name", (0, 2), person_name),
-    rule("clean_address", (1, 1), address),
-    rule("clean_money", (0, 3), money),
-];
-
-fn trimmed(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
-fn phone(settings: &[&str]) -> std::result::Result<Apply, String> {
-    let region = settings.first().map(|region| (*region).to_owned());
-    if let Some(region) = region.as_ref().filter(|region| !text::is_region(region)) {
-        return Err(format!("`{region}` is no region, expected two letters such as DE"));
-    }
-    Ok(Box::new(move |text| text::phone(text, region.as_deref()).ok()))
-}
-
-fn person_name(settings: &[&str]) -> std::result::Result<Apply, String> {
-    let (part, order) = (setting(settings, 0)?, setting(settings, 1)?);
-    Ok(Box::new(move |text| text::person_name(text, part, order).ok().flatten()))
-}
-
-fn address(settings: &[&str]) -> std::result::Result<Apply, String> {
-    let part = word(settings.first().copied().unwrap_or_default())?;
-    Ok(Box::new(move |text| text::address(text, part).ok().flatten()))
-}
-
-/// `clean_money(text, 'amount', 'EUR', ',')`.
-fn money(settings: &[&str]) -> std::result::Result<Apply, String> {
-    let wants_currency = match settings.first() {
-        None | Some(&"amount") => false,
-        Some(&"currency") => true,
-        Some(other) => {
-            return Err(format!("`{other}` is no part of money, expected amount or currency"));
-        }
-    };
-    let currency = settings.get(1).map(|code| (*code).to_owned());
-    if let Some(code) = currency.as_ref().filter(|code| !text::is_currency(code)) {
-        return Err(format!("`{code}` is no currency, expected a code such as EUR"));
-    }
-    let format =
-        text::MoneyFormat { currency, decimal: settings.get(2).and_then(|s| s.chars().next()) };
-    Ok(Box::new(move |text| {
-        let money = text::money(text, &format).ok()?;
-        if wants_currency { money.currency.map(str::to_owned) } else { Some(money.amount) }
-    }))
-}
-
-/// A setting that is one of some words; the default where it is left out.
-fn setting<T: for<'de> Deserialize<'de> + Default>(
-    settings: &[&str],
-    at: usize,
-) -> std::result::Result<T, String> {
-    settings.get(at).map_or_else(|| Ok(T::default()), |setting| word(setting))
-}
-
-fn word<T: for<'de> Deserialize<'de>>(word: &str) -> std::result::Result<T, String> {
-    T::deserialize(serde::de::value::StrDeserializer::<serde::de::value::Error>::new(word))
-        .map_err(|error| error.to_string())
-}
 
 /// The functions, to be registered.
 pub(crate) fn all() -> impl Iterator<Item = Arc<ScalarUDF>> {
     let rules = 0..RULES.len();
-    rules.map(|rule| Arc::new(ScalarUDF::new_from_impl(Function::new(rule))))
+    let rules = rules.map(|rule| ScalarUDF::new_from_impl(Function::new(rule)));
+    rules.chain([ScalarUDF::new_from_impl(Range::new())]).map(Arc::new)
 }
 
 /// A function, by its place among them.
@@ -153,21 +69,21 @@ impl ScalarUDFImpl for Function {
         let apply = (self.rule().make)(&settings)
             .map_err(|why| exec_datafusion_err!("{}: {why}", self.rule().name))?;
         match subject {
-            ColumnarValue::Array(texts) => Ok(ColumnarValue::Array(applied(texts, &*apply)?)),
+            ColumnarValue::Array(texts) => Ok(ColumnarValue::Array(applied(texts, &apply)?)),
             ColumnarValue::Scalar(text) => {
-                let texts = applied(&text.to_array()?, &*apply)?;
+                let texts = applied(&text.to_array()?, &apply)?;
                 Ok(ColumnarValue::Scalar(ScalarValue::try_from_array(&texts, 0)?))
             }
         }
     }
 }
 
-fn applied(texts: &ArrayRef, apply: &dyn Fn(&str) -> Option<String>) -> Result<ArrayRef> {
+fn applied(texts: &ArrayRef, apply: &Apply) -> Result<ArrayRef> {
     let texts = cast(texts, &DataType::Utf8)?;
     let texts: &StringArray = texts.as_string();
     let mut cleaned = StringBuilder::with_capacity(texts.len(), texts.value_data().len());
     for text in texts {
-        cleaned.append_option(text.and_then(apply));
+        cleaned.append_option(apply(text));
     }
     Ok(Arc::new(cleaned.finish()))
 }

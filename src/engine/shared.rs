@@ -35,7 +35,6 @@ struct Shared {
     /// The newest catalog asked for: most sessions are on it.
     recent: Mutex<Option<Arc<ReleaseCatalog>>>,
     /// Held for its queries: they spill there.
-    #[allow(dead_code, reason = "what it does is to be dropped last")]
     spill: LiveFolder,
 }
 
@@ -157,6 +156,11 @@ impl Engine {
         };
         let answers = Answers::new(self.0.answers_bytes, self.reserve("answers"));
         Arc::new(ReleaseCatalog::new(source, cubes, answers, staged, streamed))
+    }
+
+    /// Where queries spill, and work beside them may.
+    pub(crate) fn spill_folder(&self) -> &std::path::Path {
+        self.0.spill.path()
     }
 
     /// Memory out of that of all queries, for work beside them; none yet.

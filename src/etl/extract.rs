@@ -22,13 +22,14 @@ mod watermark;
 pub use faults::{Part, faults};
 pub use reader::{Counts, Progress};
 
+use crate::engine::Engine;
 use crate::error::{Error, ErrorKind, Result};
 use crate::etl::job::{SourceSpec, Strategy};
 use crate::etl::quarantine::{Origin, RejectSummary, fingerprint};
 use crate::etl::references;
 use crate::etl::source::{self, Alive, Found, Source};
 use crate::model::Column;
-use crate::store::{Input, Load, Reject, Rows, TableState, Warehouse};
+use crate::store::{Input, Load, Reject, Release, Rows, TableState, Warehouse};
 use arrow::record_batch::RecordBatch;
 use faults::start;
 use futures::StreamExt;
@@ -48,6 +49,7 @@ const REJECTS_A_WRITE: usize = 1_000;
 pub type OnProgress = Arc<dyn Fn(Progress) + Send + Sync>;
 
 /// What there is to read of a source, and whether any of it is new.
+#[derive(Clone)]
 pub struct Plan {
     spec: SourceSpec,
     source: Arc<dyn Source>,
@@ -166,6 +168,14 @@ impl Plan {
     #[must_use]
     pub fn keeping_refused(self) -> Self {
         Self { keep_refused: true, ..self }
+    }
+
+    /// Reads what the source's rules look up in the warehouse, as a run has loaded it so far.
+    ///
+    /// # Errors
+    /// User where a table is not there yet; data where a key stands for two values.
+    pub(crate) async fn look_up(&mut self, engine: &Engine, preview: &Arc<Release>) -> Result<()> {
+        references::tables(engine, preview, &mut self.spec).await
     }
 
     /// Whether published runs have read exactly what there is: reading it again changes nothing.

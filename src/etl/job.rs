@@ -4,6 +4,7 @@ mod access;
 mod allowance;
 mod attempts;
 mod contract;
+mod lookup;
 pub mod matching;
 mod place;
 mod rules;
@@ -14,10 +15,12 @@ pub use access::{Access, AzAccess, Basic, GsAccess, HttpAccess, S3Access};
 pub use allowance::Allowance;
 pub use attempts::Attempts;
 pub use contract::{Contract, OnDrift};
+pub use lookup::{FillPrevious, Lookup, MustExist, Otherwise};
 pub use matching::MatchLoad;
 pub use place::{
     ApiPlace, ByCursor, ByOffset, ByPage, ByUrl, CsvPlace, ExcelPlace, FilePlace, FlightSqlPlace,
-    From, JsonPlace, MysqlPlace, Paging, PostgresqlPlace, SqlitePlace, Tls,
+    From, IfEmpty, JsonLinesPlace, JsonPlace, MysqlPlace, Paging, PostgresqlPlace, SqlitePlace,
+    Tls,
 };
 pub use rules::{
     Derived, Extraction, MoneyPart, MoneyRule, PersonNameFormat, PhoneFormat, Priority, Reference,
@@ -27,7 +30,7 @@ pub use secret::{Secret, Setting};
 pub use strategy::{Changes, Snapshot, Strategy, Watermark};
 
 use crate::model::ColumnType;
-use crate::text::AddressPart;
+use crate::text::{AddressPart, Case};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -94,6 +97,9 @@ pub struct SourceSpec {
     /// What must hold between the columns of a row.
     #[serde(default)]
     pub checks: Vec<RowCheck>,
+    /// What must be found in a table of the warehouse or in another source.
+    #[serde(default)]
+    pub must_exist: Vec<MustExist>,
     /// Whether each row tells where it stood (`audit_key`, its file and line) and which share of
     /// the columns read has a right value (`quality`, 0 to 1): two columns more.
     #[serde(default)]
@@ -144,7 +150,7 @@ pub enum OnError {
     Null,
 }
 
-/// A cleaning rule. Every rule passes NULL through, but for `required` and `fill`.
+/// A cleaning rule. Every rule passes NULL through, but for `required` and those that fill.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Rule {
@@ -166,6 +172,13 @@ pub enum Rule {
     Required,
     /// NULL becomes this text.
     Fill(String),
+    /// NULL becomes the value of a SQL expression over the source's columns.
+    FillExpression(String),
+    /// NULL becomes the value of the nearest row before that has one.
+    FillPrevious(FillPrevious),
+    /// NULL becomes what a table or another source has for other columns of the row; it stays NULL
+    /// where they are not there.
+    FillLookup(Box<Lookup>),
     /// Must match this regular expression as a whole.
     Matches(String),
     /// The value as its type must lie in this range.
@@ -192,18 +205,6 @@ pub enum Rule {
     Fold,
     /// Simplified in place of traditional Chinese characters.
     Simplified,
-}
-
-/// Letter case.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Case {
-    /// ALL CAPITALS.
-    Upper,
-    /// no capitals.
-    Lower,
-    /// A Capital A Word.
-    Title,
 }
 
 /// Inclusive bounds, written as the column's type is written in CSV.

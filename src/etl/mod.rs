@@ -23,6 +23,7 @@ pub mod fixtures;
 pub mod job;
 pub mod jobs;
 pub mod lineage;
+mod listed;
 mod load;
 pub mod matching;
 mod parallel;

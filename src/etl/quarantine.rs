@@ -44,7 +44,8 @@ impl Origin {
 
 /// What tells the rules of a source from those it had before or has later.
 pub(crate) fn fingerprint(source: &SourceSpec) -> String {
-    let rules = format!("{:?}{:?}{:?}", source.columns, source.derive, source.checks);
+    let SourceSpec { columns, derive, checks, must_exist, .. } = source;
+    let rules = format!("{columns:?}{derive:?}{checks:?}{must_exist:?}");
     let digest = Sha256::digest(rules.as_bytes());
     digest.iter().take(6).map(|byte| format!("{byte:02x}")).collect()
 }

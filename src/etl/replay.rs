@@ -63,9 +63,9 @@ impl Replay {
         let mut source = found.clone();
         match &mut source.from {
             From::Csv(place) => (place.path, place.access) = (file.to_owned(), None),
-            From::JsonLines(place) | From::Parquet(place) => {
-                (place.path, place.access) = (file.to_owned(), None);
-            }
+            From::JsonLines(place) if place.each.is_some() => return Err(elements(&found.name)),
+            From::JsonLines(place) => (place.path, place.access) = (file.to_owned(), None),
+            From::Parquet(place) => (place.path, place.access) = (file.to_owned(), None),
             From::Excel(place) => (place.path, place.access) = (file.to_owned(), None),
             _ => return Err(place(Error::user("only rows of files re-enter from a file"))),
         }
@@ -97,6 +97,7 @@ pub fn to_mend(project: &Path, source: &SourceSpec, rejects: &[&Reject]) -> Resu
             }
             headings.iter().for_each(|heading| text += &format!("{heading}\n"));
         }
+        From::JsonLines(place) if place.each.is_some() => return Err(elements(&source.name)),
         From::JsonLines(_) => {}
         _ => {
             return Err(Error::user(format!("the rows of `{}` are no lines of text", source.name))
@@ -107,6 +108,13 @@ pub fn to_mend(project: &Path, source: &SourceSpec, rejects: &[&Reject]) -> Resu
         .iter()
         .for_each(|reject| text += &format!("{}\n", reject.raw.trim_end_matches(['\r', '\n'])));
     Ok(text)
+}
+
+/// An element alone does not say what is around it, and with all of that its neighbours would come
+/// again.
+fn elements(source: &str) -> Error {
+    Error::user(format!("the rows of `{source}` are elements inside objects"))
+        .hint("put the objects, mended, where the source reads them, as a new file")
 }
 
 /// A file's first line is within so many bytes.

@@ -1,10 +1,11 @@
 //! Empty import files, for people who fill in sheets by hand: what a job's source asks for.
 
-use super::job::{Case, From, Job, Rule, SourceColumn};
+use super::job::{From, Job, Rule, SourceColumn};
 use super::jobs::Jobs;
 use super::source::lies_at;
 use crate::error::{Error, Result, did_you_mean};
 use crate::model::ColumnType;
+use crate::text::Case;
 use chrono::NaiveDate;
 
 /// What a file has to look like that a job reads.
@@ -73,7 +74,8 @@ fn path(from: &From) -> Option<&str> {
     match from {
         From::Csv(place) => Some(&place.path),
         From::Excel(place) => Some(&place.path),
-        From::JsonLines(place) | From::Parquet(place) => Some(&place.path),
+        From::JsonLines(place) => Some(&place.path),
+        From::Parquet(place) => Some(&place.path),
         From::Json(place) => Some(&place.path),
         From::Sqlite(_)
         | From::Postgresql(_)

@@ -1,5 +1,5 @@
-//! What people write, understood: phone numbers, e-mail addresses, names, addresses, money; and
-//! text as it is compared.
+//! What people write, understood: numbers, dates, phone numbers, e-mail addresses, names, addresses,
+//! money; letters, patterns, and text as it is compared.
 //!
 //! Plain functions from text to text, one file a subject. Cleaning rules (`etl/clean`), SQL
 //! functions (`engine/functions.rs`) and matching call the same ones, so that a value is the same
@@ -7,16 +7,24 @@
 
 mod address;
 mod chinese;
+mod date;
 mod email;
 mod fold;
+mod letters;
 mod money;
+mod number;
+mod pattern;
 mod person_name;
 mod phone;
 
 pub use address::{AddressPart, address};
 pub use chinese::{simplified, to_simplified};
+pub use date::DateFormats;
 pub use email::email;
 pub use fold::{day, digits, fold};
+pub use letters::{Case, nfkc, to_case, trimmed};
 pub use money::{Money, MoneyFormat, is_currency, money};
+pub use number::Numbers;
+pub use pattern::{Extracting, Matching, Replacing};
 pub use person_name::{NameOrder, NamePart, person_name};
 pub use phone::{is_region, phone};

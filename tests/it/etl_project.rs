@@ -191,6 +191,12 @@ impl Project {
         Jobs::load(&self.jobs, &model).unwrap_or_else(|faults| panic!("{faults}"))
     }
 
+    /// What is said of a job that is wrong.
+    pub(crate) fn told(&self, job: &str) -> String {
+        let model = starhouse::model::load(&self.schemas).unwrap();
+        Jobs::load(&[("etl/0.yaml", job)], &model).unwrap_err().to_string()
+    }
+
     pub(crate) async fn engine(&self, now: DateTime<Utc>) -> Engine {
         let clock: Arc<dyn Clock> = Arc::new(FixedClock(now));
         let model =

@@ -5,6 +5,7 @@ mod buckets;
 mod conformance;
 mod corners;
 mod csv;
+mod fills;
 mod flight;
 mod formats;
 mod http;
@@ -12,10 +13,12 @@ mod json;
 mod mysql;
 mod packed;
 mod postgresql;
+mod quarantine;
 mod references;
 mod retail;
 mod servers;
 mod speed;
+mod stores;
 mod typed;
 mod watermark;
 mod web;
@@ -42,6 +45,8 @@ pub(crate) struct Project {
     mysql: OnceLock<mysql::Database>,
     web: OnceLock<web::Web>,
     s3: OnceLock<buckets::S3>,
+    azure: OnceLock<stores::Azure>,
+    google: OnceLock<stores::Google>,
     flight: OnceLock<flight::Flight>,
 }
 
@@ -59,7 +64,8 @@ impl Project {
         let warehouse = Warehouse::open(&folder.path().join("warehouse"), clock).await.unwrap();
         let (postgresql, mysql) = (OnceLock::new(), OnceLock::new());
         let (web, s3, flight) = (OnceLock::new(), OnceLock::new(), OnceLock::new());
-        Self { folder, warehouse, postgresql, mysql, web, s3, flight }
+        let (azure, google) = (OnceLock::new(), OnceLock::new());
+        Self { folder, warehouse, postgresql, mysql, web, s3, azure, google, flight }
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -98,6 +104,16 @@ impl Project {
     /// The project's bucket in an S3 server.
     pub(crate) fn s3(&self) -> &buckets::S3 {
         self.s3.get_or_init(buckets::S3::new)
+    }
+
+    /// The project's container in a server that speaks as Azure does.
+    pub(crate) fn azure(&self) -> &stores::Azure {
+        self.azure.get_or_init(stores::Azure::new)
+    }
+
+    /// The project's bucket in a server that speaks as Google's does.
+    pub(crate) fn google(&self) -> &stores::Google {
+        self.google.get_or_init(stores::Google::new)
     }
 
     /// A Flight SQL server of the project's own.

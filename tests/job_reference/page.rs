@@ -1,10 +1,15 @@
 //! The types as a page for people.
 
 use crate::schema::{line, special};
-use crate::source::{Part, SPECIAL, Shape, Type, Types};
+use crate::source::{Part, Shape, Type, Types};
 use std::fmt::Write;
 
-const HEAD: &str = "\
+const FORM: &str = "
+A choice is written as a mapping of one key (`from: {csv: {path: t.csv}}`), or, where nothing stands behind it, as the word
+alone (`strategy: full`).
+";
+
+pub(crate) const JOBS: &str = "\
 # What a job can say
 
 This page is written from the code that reads jobs: every source, rule and option, with what it means and what it is where
@@ -13,17 +18,25 @@ them. Put it into a file, and name that in the first line of a job:
 
     starhouse schema > job.schema.json
     # yaml-language-server: $schema=../job.schema.json
-
-A choice is written as a mapping of one key (`from: {csv: {path: t.csv}}`), or, where nothing stands behind it, as the word
-alone (`strategy: full`).
 ";
 
-pub(crate) fn page(types: &Types) -> String {
-    let mut page = HEAD.to_owned();
-    for name in types.reached() {
+pub(crate) const MODELS: &str = "\
+# What a model can say
+
+This page is written from the code that reads `schemas/`: dimensions, bridges, facts, cubes and aggregates, a document a file,
+with every key and what it means. `starhouse schema models` prints the same as a JSON Schema, by which editors complete them
+and mark what is wrong in them. Put it into a file, and name that in the first line of a document:
+
+    starhouse schema models > model.schema.json
+    # yaml-language-server: $schema=../model.schema.json
+";
+
+pub(crate) fn page(types: &Types, roots: &[&str], head: &str) -> String {
+    let mut page = format!("{head}{FORM}");
+    for name in types.reached(roots) {
         describe(&mut page, name, types.get(name));
     }
-    for name in SPECIAL {
+    for name in types.special(roots) {
         let docs = special(name)["description"].as_str().unwrap().to_owned();
         let _ = write!(page, "\n## {name}\n\n{docs}\n");
     }
@@ -66,6 +79,7 @@ fn shape(shape: &Shape) -> String {
         Shape::Boolean => "`true` or `false`".to_owned(),
         Shape::List(inner) => format!("a list of {}", self::shape(inner)),
         Shape::Map(inner) => format!("names, each with {}", self::shape(inner)),
+        Shape::NameOr(inner) => format!("a name, or {}", self::shape(inner)),
         Shape::Named(name) => format!("[{name}](#{})", name.to_lowercase()),
     }
 }

@@ -1,22 +1,30 @@
 //! The types as a JSON Schema.
 
-use crate::source::{Part, SPECIAL, Shape, Type, Types};
+use crate::source::{Part, Shape, Type, Types};
 use serde_json::{Map, Value, json};
 
-pub(crate) fn schema(types: &Types) -> Value {
+/// The schema of documents of one of these types.
+pub(crate) fn schema(types: &Types, roots: &[&str], title: &str) -> Value {
     let mut definitions = Map::new();
-    for name in types.reached() {
+    for name in types.reached(roots) {
         definitions.insert(name.to_owned(), describe(types.get(name)));
     }
-    for name in SPECIAL {
+    for name in types.special(roots) {
         definitions.insert(name.to_owned(), special(name));
     }
-    let mut root = definitions.remove("Job").unwrap();
+    let mut root = match roots {
+        [root] => definitions.remove(*root).unwrap(),
+        roots => json!({"oneOf": roots.iter().map(|root| reference(root)).collect::<Vec<_>>()}),
+    };
     let fields = root.as_object_mut().unwrap();
     fields.insert("$schema".into(), "https://json-schema.org/draft/2020-12/schema".into());
-    fields.insert("title".into(), "A job of Starhouse".into());
+    fields.insert("title".into(), title.into());
     fields.insert("$defs".into(), Value::Object(definitions));
     root
+}
+
+fn reference(name: &str) -> Value {
+    json!({"$ref": format!("#/$defs/{name}")})
 }
 
 fn describe(ty: &Type) -> Value {
@@ -71,7 +79,8 @@ fn shape(shape: &Shape) -> Value {
         Shape::Boolean => json!({"type": "boolean"}),
         Shape::List(inner) => json!({"type": "array", "items": inside(inner)}),
         Shape::Map(inner) => json!({"type": "object", "additionalProperties": inside(inner)}),
-        Shape::Named(name) => json!({"$ref": format!("#/$defs/{name}")}),
+        Shape::NameOr(inner) => json!({"anyOf": [{"type": "string"}, self::shape(inner)]}),
+        Shape::Named(name) => reference(name),
     }
 }
 

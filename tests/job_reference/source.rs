@@ -1,4 +1,4 @@
-//! The types of jobs, as their source has them.
+//! The types of jobs and models, as their source has them.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::PathBuf;
@@ -40,6 +40,8 @@ pub(crate) enum Shape {
     Boolean,
     List(Box<Shape>),
     Map(Box<Shape>),
+    /// A name alone, or this.
+    NameOr(Box<Shape>),
     Named(String),
 }
 
@@ -80,19 +82,33 @@ impl Types {
         self.0.get(name).unwrap_or_else(|| panic!("no type {name}: is its file read?"))
     }
 
-    /// The types that a job leads to, in the order in which it does; special ones are apart.
-    pub(crate) fn reached(&self) -> Vec<&str> {
-        let (mut order, mut seen) = (Vec::new(), BTreeSet::new());
-        let mut queue = VecDeque::from(["Job".to_owned()]);
+    /// The types that some lead to, in the order in which they do; special ones are apart.
+    pub(crate) fn reached(&self, roots: &[&str]) -> Vec<&str> {
+        self.walk(roots).0
+    }
+
+    /// The special types among them, in their own order.
+    pub(crate) fn special(&self, roots: &[&str]) -> Vec<&'static str> {
+        let (_, special) = self.walk(roots);
+        SPECIAL.into_iter().filter(|name| special.contains(*name)).collect()
+    }
+
+    fn walk(&self, roots: &[&str]) -> (Vec<&str>, BTreeSet<String>) {
+        let (mut order, mut seen, mut special) = (Vec::new(), BTreeSet::new(), BTreeSet::new());
+        let mut queue: VecDeque<String> = roots.iter().map(|root| (*root).to_owned()).collect();
         while let Some(name) = queue.pop_front() {
-            if SPECIAL.contains(&name.as_str()) || !seen.insert(name.clone()) {
+            if SPECIAL.contains(&name.as_str()) {
+                special.insert(name);
+                continue;
+            }
+            if !seen.insert(name.clone()) {
                 continue;
             }
             let (name, found) = self.0.get_key_value(&name).unwrap_or_else(|| panic!("no {name}"));
             order.push(name.as_str());
             queue.extend(found.parts.iter().filter_map(|part| part.shape.as_ref()?.named()));
         }
-        order
+        (order, special)
     }
 
     /// What `#[serde(default)]` means for types of our own.
@@ -118,7 +134,7 @@ impl Types {
 impl Shape {
     pub(crate) fn named(&self) -> Option<String> {
         match self {
-            Self::List(inner) | Self::Map(inner) => inner.named(),
+            Self::List(inner) | Self::Map(inner) | Self::NameOr(inner) => inner.named(),
             Self::Named(name) => Some(name.clone()),
             _ => None,
         }
@@ -138,7 +154,11 @@ fn keys(item: &ItemStruct, functions: &BTreeMap<String, &ItemFn>) -> Type {
     let written = item.fields.iter().filter(|field| !Serde::of(&field.attrs).is_skipped);
     let parts = written.map(|field| {
         let serde = Serde::of(&field.attrs);
-        let (shape, is_optional) = shape(&field.ty);
+        let (mut shape, is_optional) = shape(&field.ty);
+        // models keep the place of a type's name, and read it later
+        if serde.rename.as_deref() == Some("type") {
+            shape = Shape::Named("ColumnType".to_owned());
+        }
         let own = field.ident.as_ref().unwrap().to_string();
         let default = match &serde.default {
             Some(Some(function)) => Some(returned(functions[function])),
@@ -226,10 +246,11 @@ fn shape(ty: &syn::Type) -> (Shape, bool) {
     };
     let shape = match last.ident.to_string().as_str() {
         "Option" => return (inner(), true),
-        "Box" => return (inner(), false),
+        "Box" | "Located" => return (inner(), false),
+        "NameOr" => Shape::NameOr(Box::new(inner())),
         "Vec" => Shape::List(Box::new(inner())),
         "BTreeMap" => Shape::Map(Box::new(inner())),
-        "String" => Shape::Text,
+        "String" | "Text" => Shape::Text,
         "char" => Shape::Character,
         "bool" => Shape::Boolean,
         "u8" | "u16" | "u32" | "u64" | "usize" => Shape::Whole,

@@ -1,7 +1,7 @@
 //! `case`: upper, lower or title case.
 
 use super::{Cell, Clean};
-use crate::etl::job::Case;
+use crate::text::{Case, to_case};
 
 /// Changes letters' case, by Unicode's rules.
 pub(super) struct ToCase(pub(super) Case);
@@ -12,31 +12,8 @@ impl Clean for ToCase {
     }
 
     fn apply<'a>(&self, cell: Cell<'a>) -> Result<Cell<'a>, String> {
-        Ok(cell.map(|text| {
-            match self.0 {
-                Case::Upper => text.to_uppercase(),
-                Case::Lower => text.to_lowercase(),
-                Case::Title => title(&text),
-            }
-            .into()
-        }))
+        Ok(cell.map(|text| to_case(&text, self.0).into()))
     }
-}
-
-/// Each word's first letter a capital, the others not. A word begins after anything but a letter,
-/// a digit or an apostrophe.
-fn title(text: &str) -> String {
-    let mut titled = String::with_capacity(text.len());
-    let mut inside = false;
-    for character in text.chars() {
-        if inside {
-            titled.extend(character.to_lowercase());
-        } else {
-            titled.extend(character.to_uppercase());
-        }
-        inside = character.is_alphanumeric() || matches!(character, '\'' | '’');
-    }
-    titled
 }
 
 #[cfg(test)]

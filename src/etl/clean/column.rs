@@ -1,7 +1,7 @@
 //! One column's way from raw cells to typed values.
 
 use super::range::Range;
-use super::{Cell, Clean, Fault, cast, compile, required, values};
+use super::{Cell, Clean, Fault, cast, compile, fills, required, values};
 use crate::error::{Error, Result};
 use crate::etl::job::{OnError, Rule, SourceColumn};
 use crate::etl::source::Cells;
@@ -24,6 +24,7 @@ pub(crate) struct ColumnCleaner {
     /// The rules leave values as they are: a typed column can stay whole.
     only_checks: bool,
     required: bool,
+    may_be_null: bool,
 }
 
 impl ColumnCleaner {
@@ -40,7 +41,8 @@ impl ColumnCleaner {
         }
         let mut rules = Vec::new();
         let mut ranges = Vec::new();
-        for rule in &column.clean {
+        let clean = fills::before(&column.clean)?;
+        for rule in clean {
             match rule {
                 Rule::Range(range) => ranges.push(Range::new(range, column.ty)?),
                 other => rules.extend(compile(other)?),
@@ -52,8 +54,9 @@ impl ColumnCleaner {
             rules,
             ranges,
             on_error: column.on_error,
-            only_checks: !column.clean.iter().any(|rule| !is_check(rule)),
-            required: has_required,
+            only_checks: !clean.iter().any(|rule| !is_check(rule)),
+            required: clean.contains(&Rule::Required),
+            may_be_null: !has_required,
         })
     }
 
@@ -69,7 +72,7 @@ impl ColumnCleaner {
 
     /// Whether a row may do without a value here.
     pub(crate) fn may_be_null(&self) -> bool {
-        !self.required
+        self.may_be_null
     }
 
     /// Cleans a column of raw cells. Faulty values are NULL in the array.

@@ -2,72 +2,16 @@
 
 use super::{Cell, Clean};
 use crate::error::{Error, Result};
-use chrono::format::{Fixed, Item, Numeric, Parsed, StrftimeItems, parse};
-use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, NaiveTime, Utc};
-use std::borrow::Cow;
+use crate::text;
 
-/// Rewrites a date or moment in one of some formats as ISO 8601; the first format that fits
-/// wins. Days that no calendar has (31.02.2024) fit none.
-pub(super) struct DateFormats {
-    formats: Vec<Format>,
-}
-
-struct Format {
-    text: String,
-    items: Vec<Item<'static>>,
-    has_time: bool,
-    has_offset: bool,
-}
+/// Rewrites a date or moment in one of some formats as ISO 8601; the first format that fits wins.
+pub(super) struct DateFormats(text::DateFormats);
 
 impl DateFormats {
     /// # Errors
     /// User where a format is no strftime format or does not say the day.
     pub(super) fn new(formats: &[String]) -> Result<Self> {
-        if formats.is_empty() {
-            return Err(Error::user("date_formats lists no format, so no date would be right"));
-        }
-        Ok(Self { formats: formats.iter().map(|text| Format::new(text)).collect::<Result<_>>()? })
-    }
-}
-
-impl Format {
-    fn new(text: &str) -> Result<Self> {
-        let wrong = |why: &str| {
-            Error::user(format!("`{text}` is not a date format: {why}"))
-                .hint("write it as %Y-%m-%d or %d.%m.%Y %H:%M")
-        };
-        let items =
-            StrftimeItems::new(text).parse_to_owned().map_err(|_| wrong("an unknown specifier"))?;
-        let probe = DateTime::<Utc>::UNIX_EPOCH.format_with_items(items.iter()).to_string();
-        let mut parsed = Parsed::new();
-        let probed = parse(&mut parsed, &probe, items.iter());
-        let has_day = parsed.to_naive_date().is_ok() || parsed.timestamp().is_some();
-        if probed.is_err() || !has_day {
-            return Err(wrong("it does not say which day"));
-        }
-        let has_time = items
-            .iter()
-            .any(|item| matches!(item, Item::Numeric(Numeric::Hour | Numeric::Hour12, _)));
-        let has_offset = items.iter().any(is_offset);
-        Ok(Self { text: text.to_owned(), items, has_time, has_offset })
-    }
-
-    fn read(&self, text: &str) -> Option<String> {
-        let mut parsed = Parsed::new();
-        parse(&mut parsed, text, self.items.iter()).ok()?;
-        if parsed.timestamp().is_some() {
-            return parsed.to_naive_datetime_with_offset(0).ok().map(iso);
-        }
-        let date = parsed.to_naive_date().ok().filter(is_plausible)?;
-        if !self.has_time {
-            return Some(date.format("%Y-%m-%d").to_string());
-        }
-        let moment = if self.has_offset {
-            parsed.to_datetime().ok()?.naive_utc()
-        } else {
-            date.and_time(time_of(&parsed)?)
-        };
-        Some(iso(moment))
+        text::DateFormats::new(formats).map(Self).map_err(Error::user)
     }
 }
 
@@ -77,88 +21,10 @@ impl Clean for DateFormats {
     }
 
     fn apply<'a>(&self, cell: Cell<'a>) -> Result<Cell<'a>, String> {
-        let Some(text) = cell else { return Ok(None) };
-        if let Some(date) = self.formats.iter().find_map(|format| format.read(text.trim())) {
-            return Ok(Some(Cow::Owned(date)));
-        }
-        let formats: Vec<&str> = self.formats.iter().map(|format| format.text.as_str()).collect();
-        Err(format!("`{text}` is not a date as {}", formats.join(" or ")))
+        cell.map(|text| self.0.read(&text).map(Into::into)).transpose()
     }
 
     fn is_about_writing(&self) -> bool {
         true
-    }
-}
-
-fn is_offset(item: &Item<'_>) -> bool {
-    matches!(
-        item,
-        Item::Fixed(
-            Fixed::TimezoneOffset
-                | Fixed::TimezoneOffsetColon
-                | Fixed::TimezoneOffsetColonZ
-                | Fixed::TimezoneOffsetZ
-                | Fixed::RFC2822
-                | Fixed::RFC3339
-        )
-    )
-}
-
-/// `%Y` reads `24` as the year 24 after Christ; nobody means that.
-fn is_plausible(date: &NaiveDate) -> bool {
-    (1000..=9999).contains(&date.year())
-}
-
-/// The time of day; a leap second is refused, minutes that are not written are zero.
-fn time_of(parsed: &Parsed) -> Option<NaiveTime> {
-    let mut parsed = parsed.clone();
-    if parsed.minute().is_none() {
-        parsed.set_minute(0).ok()?;
-    }
-    parsed.to_naive_time().ok()
-}
-
-fn iso(moment: NaiveDateTime) -> String {
-    moment.format("%Y-%m-%d %H:%M:%S%.f").to_string()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn read(formats: &[&str], text: &str) -> Option<String> {
-        let formats: Vec<String> = formats.iter().map(|format| (*format).to_owned()).collect();
-        let rule = DateFormats::new(&formats).unwrap();
-        rule.apply(Some(text.into())).ok().flatten().map(Cow::into_owned)
-    }
-
-    #[test]
-    fn the_first_format_that_fits() {
-        for (formats, text, expected) in [
-            (&["%d.%m.%Y"][..], "29.02.2024", Some("2024-02-29")),
-            (&["%d.%m.%Y"], "31.02.2024", None),
-            (&["%d.%m.%Y"], "29.02.2023", None),
-            (&["%d.%m.%Y"], "1.2.2024", Some("2024-02-01")),
-            (&["%d.%m.%Y"], "01.02.24", None),
-            (&["%d.%m.%y"], "01.02.24", Some("2024-02-01")),
-            (&["%d.%m.%Y", "%m/%d/%Y"], "12/31/2024", Some("2024-12-31")),
-            (&["%d/%m/%Y", "%m/%d/%Y"], "02/01/2024", Some("2024-01-02")),
-            (&["%Y-%m-%d %H:%M"], "2024-01-02 23:59", Some("2024-01-02 23:59:00")),
-            (&["%Y-%m-%d %H:%M:%S"], "2024-01-02 24:00:00", None),
-            (&["%Y-%m-%dT%H:%M:%S%z"], "2024-01-02T01:00:00+0200", Some("2024-01-01 23:00:00")),
-            (&["%d %B %Y"], "3 March 2024", Some("2024-03-03")),
-            (&["%s"], "86400", Some("1970-01-02 00:00:00")),
-            (&["%Y%m%d"], "20240131", Some("2024-01-31")),
-            (&["%d.%m.%Y"], "01.02.2024 x", None),
-        ] {
-            assert_eq!(read(formats, text).as_deref(), expected, "{formats:?} {text}");
-        }
-    }
-
-    #[test]
-    fn bad_formats_are_refused() {
-        for format in ["%Q", "%H:%M", "%Y-%m", ""] {
-            assert!(DateFormats::new(&[format.to_owned()]).is_err(), "{format}");
-        }
     }
 }

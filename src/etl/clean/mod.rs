@@ -2,7 +2,8 @@
 //!
 //! A column's rules run in the order written, each from text to text; then the value takes its
 //! type ([`parse`] for text, [`cast`] for a typed column as a whole); then `range` looks at the
-//! value. One file a rule: a rule is a [`Clean`], compiled once a column.
+//! value. What is still NULL may be filled from other columns, rows or tables (`fills`). One file a
+//! rule: a rule is a [`Clean`], compiled once a column.
 //!
 //! # How do I add a rule?
 //!
@@ -13,16 +14,19 @@ mod address;
 mod audit;
 mod case;
 mod cast;
+mod cleaner;
 mod column;
 mod date_formats;
 mod email;
 mod extract;
 mod fill;
+mod fills;
 mod fold;
 mod map;
 mod map_from;
 mod matches;
 mod money;
+mod must_exist;
 mod nfkc;
 mod null_if;
 mod number;
@@ -37,20 +41,14 @@ mod row;
 mod trim;
 mod values;
 
+pub(crate) use cleaner::{Cleaned, Cleaner, Typed};
 pub(crate) use column::{ColumnCleaner, TYPE};
+pub(crate) use fills::Carried;
 
-use crate::error::{Error, Result};
-use crate::etl::contract;
-use crate::etl::job::{Derived, OnDrift, OnError, RowCheck, Rule, SourceColumn, SourceSpec};
-use crate::etl::source::{Position, RawBatch};
-use arrow::array::{ArrayRef, BooleanArray};
-use arrow::compute::filter_record_batch;
-use arrow::datatypes::{Field, Schema, SchemaRef};
-use arrow::record_batch::{RecordBatch, RecordBatchOptions};
-use row::RowRules;
+use crate::error::Result;
+use crate::etl::job::Rule;
+use crate::etl::source::Position;
 use std::borrow::Cow;
-use std::collections::BTreeMap;
-use std::sync::Arc;
 
 /// A cell on its way through the rules: its text, or NULL.
 pub(crate) type Cell<'a> = Option<Cow<'a, str>>;
@@ -70,7 +68,7 @@ pub(crate) trait Clean: Send + Sync {
     }
 }
 
-/// The rule, ready to run; none for `range`, which looks at typed values.
+/// The rule, ready to run; none for those that look at typed values.
 ///
 /// # Errors
 /// User where the rule itself is wrong.
@@ -97,35 +95,10 @@ fn compile(rule: &Rule) -> Result<Option<Box<dyn Clean>>> {
         Rule::Money(rule) => Box::new(money::ReadMoney::new(rule)?),
         Rule::Fold => Box::new(fold::Fold),
         Rule::Simplified => Box::new(fold::Simplified),
-        Rule::Range(_) => return Ok(None),
+        Rule::Range(_) | Rule::FillExpression(_) | Rule::FillPrevious(_) | Rule::FillLookup(_) => {
+            return Ok(None);
+        }
     }))
-}
-
-/// The place of a column, for faults that are not of one.
-const NO_COLUMN: usize = usize::MAX;
-
-/// Cleans the batches of a source.
-pub(crate) struct Cleaner {
-    columns: Vec<ColumnCleaner>,
-    read: SchemaRef,
-    rows: RowRules,
-    /// The columns with those of the audit, where it is asked for.
-    audited: Option<SchemaRef>,
-    /// Whether a value that does not fit its type becomes NULL, whatever the column says.
-    types_evolve: bool,
-}
-
-/// What became of a batch.
-#[derive(Debug)]
-pub(crate) struct Cleaned {
-    /// The rows that are right, in the order read.
-    pub(crate) batch: RecordBatch,
-    /// The rows that are not, in the order read.
-    pub(crate) refused: Vec<Refused>,
-    /// The values of those that could be read, with NULL for what is wrong.
-    pub(crate) refused_rows: RecordBatch,
-    /// Values made NULL by `on_error: null`: column and rule -> count.
-    pub(crate) nulled: BTreeMap<(String, &'static str), u64>,
 }
 
 /// A row refused.
@@ -152,129 +125,4 @@ pub(crate) struct Fault {
     pub(crate) rule: &'static str,
     /// Why, in words.
     pub(crate) reason: String,
-}
-
-impl Cleaner {
-    /// Compiles the rules of a source.
-    ///
-    /// # Errors
-    /// User where a rule is wrong; the error names the column.
-    pub(crate) fn new(spec: &SourceSpec) -> Result<Self> {
-        let mut cleaner = Self::compile(&spec.columns, &spec.derive, &spec.checks)?;
-        let types = spec.contract.as_ref().map(|contract| contract.types);
-        cleaner.types_evolve = types == Some(OnDrift::Evolve);
-        if spec.audit {
-            cleaner.audited = Some(audit::with_audit(cleaner.rows.schema())?);
-        }
-        Ok(cleaner)
-    }
-
-    /// Compiles the rules of columns alone.
-    ///
-    /// # Errors
-    /// User where a rule is wrong; the error names the column.
-    pub(crate) fn of_columns(columns: &[SourceColumn]) -> Result<Self> {
-        Self::compile(columns, &[], &[])
-    }
-
-    fn compile(columns: &[SourceColumn], derive: &[Derived], checks: &[RowCheck]) -> Result<Self> {
-        let fields = columns.iter().map(|column| Field::new(&column.name, column.ty.arrow(), true));
-        let read = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
-        let columns = columns.iter().map(ColumnCleaner::new).collect::<Result<_>>()?;
-        let rows = RowRules::new(&read, derive, checks)?;
-        Ok(Self { columns, read, rows, audited: None, types_evolve: false })
-    }
-
-    /// The schema of cleaned batches.
-    pub(crate) fn schema(&self) -> &SchemaRef {
-        self.audited.as_ref().unwrap_or_else(|| self.rows.schema())
-    }
-
-    /// Cleans a batch. Where its input breaks the contract, for that reason no row is right.
-    ///
-    /// # Errors
-    /// User where a typed column can never become the declared type.
-    pub(crate) fn clean(&self, raw: &RawBatch, broken: Option<&str>) -> Result<Cleaned> {
-        let mut arrays: Vec<ArrayRef> = Vec::with_capacity(self.columns.len());
-        let all = |reason: &str| {
-            let fault = |row| Fault { row, rule: contract::RULE, reason: reason.to_owned() };
-            (0..raw.rows).map(|row| (row, (NO_COLUMN, fault(row)))).collect()
-        };
-        let mut first: BTreeMap<usize, (usize, Fault)> = broken.map(all).unwrap_or_default();
-        let mut nulled = BTreeMap::new();
-        for (at, (column, cells)) in self.columns.iter().zip(&raw.columns).enumerate() {
-            let (array, faults) =
-                column.clean(cells).map_err(|error| error.with("file", &raw.file))?;
-            arrays.push(array);
-            for fault in faults {
-                let evolves = self.types_evolve && fault.rule == column::TYPE;
-                match column.on_error() {
-                    _ if evolves && column.may_be_null() => {
-                        *nulled.entry((column.name().to_owned(), fault.rule)).or_insert(0) += 1;
-                    }
-                    OnError::Null => {
-                        *nulled.entry((column.name().to_owned(), fault.rule)).or_insert(0) += 1;
-                    }
-                    OnError::Reject => {
-                        first.entry(fault.row).or_insert((at, fault));
-                    }
-                }
-            }
-        }
-        let options = RecordBatchOptions::new().with_row_count(Some(raw.rows));
-        let batch = RecordBatch::try_new_with_options(Arc::clone(&self.read), arrays, &options)
-            .map_err(internal)?;
-        let (batch, faults) = self.rows.apply(batch)?;
-        for fault in faults {
-            first.entry(fault.row).or_insert((NO_COLUMN, fault));
-        }
-        let batch = match &self.audited {
-            Some(schema) => audit::add(&batch, raw, self.columns.len(), schema)?,
-            None => batch,
-        };
-        if broken.is_some() {
-            nulled.clear();
-        }
-        let (batch, refused_rows) = (keep(&batch, &first, false)?, keep(&batch, &first, true)?);
-        Ok(Cleaned { batch, refused: self.refused(raw, first), refused_rows, nulled })
-    }
-
-    fn refused(&self, raw: &RawBatch, faults: BTreeMap<usize, (usize, Fault)>) -> Vec<Refused> {
-        let unreadable = raw.unreadable.iter().map(|row| Refused {
-            position: row.position,
-            column: None,
-            rule: row.rule,
-            reason: row.reason.clone(),
-            raw: row.raw.clone(),
-        });
-        let faulty = faults.into_iter().map(|(row, (column, fault))| Refused {
-            position: raw.position(row),
-            column: self.columns.get(column).map(|column| column.name().to_owned()),
-            rule: fault.rule,
-            reason: fault.reason,
-            raw: raw.raw(row),
-        });
-        let mut refused: Vec<Refused> = unreadable.chain(faulty).collect();
-        refused.sort_by_key(|row| row.position.line);
-        refused
-    }
-}
-
-/// The rows with a fault, or those without. A row that on_error nulled and another column refused
-/// has one.
-fn keep(
-    batch: &RecordBatch,
-    faults: &BTreeMap<usize, (usize, Fault)>,
-    faulty: bool,
-) -> Result<RecordBatch> {
-    if faults.is_empty() {
-        return Ok(if faulty { batch.slice(0, 0) } else { batch.clone() });
-    }
-    let mask: BooleanArray =
-        (0..batch.num_rows()).map(|row| Some(faults.contains_key(&row) == faulty)).collect();
-    filter_record_batch(batch, &mask).map_err(internal)
-}
-
-fn internal(error: arrow::error::ArrowError) -> Error {
-    Error::internal("a cleaned batch does not hold together").caused_by(error)
 }

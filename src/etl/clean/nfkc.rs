@@ -1,7 +1,7 @@
 //! `nfkc`: one spelling for what looks the same.
 
 use super::{Cell, Clean};
-use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfkc_quick};
+use crate::text::nfkc;
 
 /// Unicode normalisation form KC: full-width forms, ligatures, composed accents.
 pub(super) struct Nfkc;
@@ -12,13 +12,7 @@ impl Clean for Nfkc {
     }
 
     fn apply<'a>(&self, cell: Cell<'a>) -> Result<Cell<'a>, String> {
-        Ok(cell.map(|text| {
-            if text.is_ascii() || is_nfkc_quick(text.chars()) == IsNormalized::Yes {
-                text
-            } else {
-                text.nfkc().collect::<String>().into()
-            }
-        }))
+        Ok(cell.map(nfkc))
     }
 }
 

@@ -76,17 +76,9 @@ impl RowRules {
     pub(super) fn apply(&self, rows: RecordBatch) -> Result<(RecordBatch, Vec<Fault>)> {
         let (mut rows, mut faults) = (rows, Vec::new());
         for (at, (column, expression)) in self.derived.iter().enumerate() {
-            let wanted = column.ty.arrow();
-            let values = each(expression, &rows, |row, reason| {
+            let values = evaluated(expression, &rows, &column.ty.arrow(), |row, reason| {
                 let reason = format!("`{}` cannot be derived: {reason}", column.name);
                 faults.push(Fault { row, rule: DERIVE, reason });
-            })?;
-            let exact = CastOptions { safe: false, ..CastOptions::default() };
-            let values = cast_with_options(&values, &wanted, &exact).or_else(|_| {
-                one_by_one(&values, &wanted, |row| {
-                    let reason = format!("`{}` does not fit {}", column.name, column.ty);
-                    faults.push(Fault { row, rule: DERIVE, reason });
-                })
             })?;
             let fields = self.schema.fields().iter().take(rows.num_columns() + 1).cloned();
             let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
@@ -118,8 +110,25 @@ impl RowRules {
     }
 }
 
+/// An expression's values as a declared type; which rows it fails for, and why.
+pub(super) fn evaluated(
+    expression: &RowExpression,
+    rows: &RecordBatch,
+    wanted: &DataType,
+    mut fails: impl FnMut(usize, String),
+) -> Result<ArrayRef> {
+    let values = each(expression, rows, &mut fails)?;
+    let exact = CastOptions { safe: false, ..CastOptions::default() };
+    cast_with_options(&values, wanted, &exact).or_else(|_| {
+        one_by_one(&values, wanted, |row| {
+            let ty = declared_type(wanted).map_or_else(|| wanted.to_string(), |ty| ty.to_string());
+            fails(row, format!("a value does not fit {ty}"));
+        })
+    })
+}
+
 /// Whether values of a type become those of a declared one, each being looked at.
-fn may_become(from: &DataType, to: &DataType) -> bool {
+pub(super) fn may_become(from: &DataType, to: &DataType) -> bool {
     let is_text = |ty: &DataType| declared_type(ty) == Some(crate::model::ColumnType::Text);
     if *from == DataType::Null || from == to {
         return true;

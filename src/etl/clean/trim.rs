@@ -1,7 +1,7 @@
 //! `trim`: no space at the ends, single spaces inside, nothing but space is NULL.
 
 use super::{Cell, Clean};
-use std::borrow::Cow;
+use crate::text::trimmed;
 
 /// Cuts and folds space of any kind (tabs, line ends and no-break spaces are space).
 pub(super) struct Trim;
@@ -12,27 +12,8 @@ impl Clean for Trim {
     }
 
     fn apply<'a>(&self, cell: Cell<'a>) -> Result<Cell<'a>, String> {
-        let Some(text) = cell else { return Ok(None) };
-        if is_tidy(&text) {
-            return Ok(Some(text).filter(|text| !text.is_empty()));
-        }
-        let words: Vec<&str> = text.split_whitespace().collect();
-        Ok(Some(words.join(" ")).filter(|text| !text.is_empty()).map(Cow::Owned))
+        Ok(cell.and_then(trimmed))
     }
-}
-
-/// Whether a text is ASCII without space to cut or fold: most texts are, and stay as they are.
-fn is_tidy(text: &str) -> bool {
-    let mut after_space = true;
-    for byte in text.as_bytes() {
-        match byte {
-            b' ' if after_space => return false,
-            b' ' => after_space = true,
-            b'!'..=b'~' => after_space = false,
-            _ => return false,
-        }
-    }
-    text.is_empty() || !after_space
 }
 
 #[cfg(test)]

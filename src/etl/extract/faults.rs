@@ -2,10 +2,11 @@
 
 use super::watermark::Marks;
 use crate::error::{Error, Result};
-use crate::etl::clean::Cleaner;
+use crate::etl::clean::{Cleaner, ColumnCleaner};
 use crate::etl::contract;
 use crate::etl::deduplicate::Deduplicator;
-use crate::etl::job::{SourceSpec, Strategy};
+use crate::etl::job::{Rule, SourceColumn, SourceSpec, Strategy};
+use crate::etl::references;
 use crate::etl::source::{self, Source};
 use std::collections::HashSet;
 use std::path::Path;
@@ -49,9 +50,12 @@ pub fn faults(project: &Path, spec: &SourceSpec) -> Vec<(Part, Error)> {
             let message = format!("the source has two columns `{}`", column.name);
             faults.push((Part::Column(place), Error::user(message)));
         }
-        let wrong = Cleaner::of_columns(std::slice::from_ref(column)).err();
+        let wrong = ColumnCleaner::new(column).err();
         faults.extend(wrong.map(|fault| (Part::Column(place), fault)));
     }
+    let lookups = references::faults(project, spec).into_iter();
+    faults.extend(lookups.map(|fault| (Part::Columns, fault)));
+    faults.extend(in_order(spec).err().map(|fault| (Part::Columns, fault)));
     let (by, implied) = match spec.strategy {
         Strategy::Changes(_) => (Part::Strategy, true),
         _ => (Part::Deduplicate, false),
@@ -70,6 +74,28 @@ pub fn faults(project: &Path, spec: &SourceSpec) -> Vec<(Part, Error)> {
         _ => {}
     }
     faults
+}
+
+/// What is filled from the row before needs rows that come in one order, each time all of them.
+fn in_order(spec: &SourceSpec) -> Result<()> {
+    let is_carried = |column: &&SourceColumn| {
+        column.clean.iter().any(|rule| matches!(rule, Rule::FillPrevious(_)))
+    };
+    let Some(column) = spec.columns.iter().find(is_carried) else { return Ok(()) };
+    let place = |error: Error| Err(error.with("column", &column.name));
+    if !spec.from.has_order() {
+        return place(
+            Error::user("`fill_previous` needs rows in order, and a table has none")
+                .hint("read a `query` with ORDER BY"),
+        );
+    }
+    match spec.strategy {
+        Strategy::Watermark(_) | Strategy::Changes(_) => place(
+            Error::user("`fill_previous` needs the rows before, and only new ones are read")
+                .hint("say `strategy: full`"),
+        ),
+        _ => Ok(()),
+    }
 }
 
 /// A source that is to be read from where a cursor says, or all of it.

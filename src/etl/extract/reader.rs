@@ -4,7 +4,7 @@
 
 use super::watermark::Marks;
 use crate::error::{Error, ErrorKind, Result};
-use crate::etl::clean::{Cleaned, Cleaner, TYPE};
+use crate::etl::clean::{Carried, Cleaned, Cleaner, TYPE, Typed};
 use crate::etl::contract;
 use crate::etl::deduplicate::{Deduplicator, Losers};
 use crate::etl::job::{OnDrift, SourceSpec};
@@ -52,6 +52,8 @@ pub(super) struct Read {
     pub(super) tally: Tally,
     /// The refused rows, where they were to be kept.
     pub(super) refused: Vec<RecordBatch>,
+    /// Rows that stay though they name what does not exist: rule -> count, and the first of them.
+    warned: BTreeMap<String, (u64, String)>,
     /// The largest value of the watermark, where there is one.
     pub(super) largest: Option<i64>,
 }
@@ -62,6 +64,13 @@ struct Part {
     rejects: Vec<Reject>,
     /// Bytes read so far, of all inputs.
     bytes_read: u64,
+}
+
+/// What a thread makes of a batch.
+enum Worked {
+    Part(Part),
+    /// To be finished in the order read, with how many bytes are read by then.
+    Typed(Typed, u64),
 }
 
 /// Takes good rows and the rejects between them; an error stops the reader.
@@ -135,6 +144,7 @@ impl Reader {
             None => (None, None),
         };
         let mut read = Read {
+            warned: BTreeMap::new(),
             inputs: Vec::new(),
             counts: Counts::default(),
             tally: Tally::default(),
@@ -148,6 +158,11 @@ impl Reader {
             output(batch, rejects)
         })?;
         read.inputs = inputs;
+        let warned = std::mem::take(&mut read.warned).into_iter();
+        self.tell(warned.map(|(name, (rows, example))| {
+            let stay = if rows == 1 { "row stays" } else { "rows stay" };
+            format!("{rows} {stay} in spite of `{name}`, such as: {example}")
+        }));
         read.counts.told =
             std::mem::take(&mut *self.told.lock().unwrap_or_else(PoisonError::into_inner));
         match expected {
@@ -171,9 +186,9 @@ impl Reader {
     }
 
     /// Reads and cleans all inputs, batch by batch, and returns what was read.
-    fn each(&self, take: impl FnMut(Part) -> Result<()>) -> Result<Vec<Input>> {
+    fn each(&self, mut take: impl FnMut(Part) -> Result<()>) -> Result<Vec<Input>> {
         let (source, inputs) = (self.source.as_ref(), &self.inputs);
-        let (cleaner, origin) = (&self.cleaner, &self.origin);
+        let (cleaner, mut carried) = (&self.cleaner, Carried::default());
         in_order(
             |give| {
                 let mut read: Vec<Input> = Vec::new();
@@ -196,13 +211,30 @@ impl Reader {
             },
             |(piece, before, broken): (Piece, u64, Option<Arc<str>>)| {
                 let raw = piece.batch()?;
-                let mut cleaned = cleaner.clean(&raw, broken.as_deref())?;
-                let refused = std::mem::take(&mut cleaned.refused).into_iter();
-                let rejects = refused.map(|row| origin.reject(&raw.file, row)).collect();
-                Ok(Part { cleaned, rejects, bytes_read: before + raw.bytes_read })
+                let bytes_read = before + raw.bytes_read;
+                let typed = cleaner.typed(raw, broken.as_deref())?;
+                match cleaner.is_in_order() {
+                    true => Ok(Worked::Typed(typed, bytes_read)),
+                    false => {
+                        self.finish(typed, &mut Carried::default(), bytes_read).map(Worked::Part)
+                    }
+                }
             },
-            take,
+            |worked| match worked {
+                Worked::Part(part) => take(part),
+                Worked::Typed(typed, bytes_read) => {
+                    take(self.finish(typed, &mut carried, bytes_read)?)
+                }
+            },
         )
+    }
+
+    fn finish(&self, typed: Typed, carried: &mut Carried, bytes_read: u64) -> Result<Part> {
+        let file = Arc::clone(&typed.raw.file);
+        let mut cleaned = self.cleaner.finish(typed, carried)?;
+        let refused = std::mem::take(&mut cleaned.refused).into_iter();
+        let rejects = refused.map(|row| self.origin.reject(&file, row)).collect();
+        Ok(Part { cleaned, rejects, bytes_read })
     }
 
     fn tell(&self, words: impl IntoIterator<Item = String>) {
@@ -252,6 +284,9 @@ impl Reader {
         counts.duplicates += (cleaned.batch.num_rows() - kept.num_rows()) as u64;
         for ((column, rule), values) in cleaned.nulled {
             *counts.nulled.entry((column, rule.to_owned())).or_insert(0) += values;
+        }
+        for (name, (rows, example)) in cleaned.told {
+            read.warned.entry(name).or_insert((0, example)).0 += rows;
         }
         if self.keep_refused && cleaned.refused_rows.num_rows() > 0 {
             read.refused.push(cleaned.refused_rows);

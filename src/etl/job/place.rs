@@ -13,7 +13,7 @@ pub enum From {
     /// Delimited text.
     Csv(CsvPlace),
     /// One JSON object a line; `a.b` names a nested value.
-    JsonLines(FilePlace),
+    JsonLines(JsonLinesPlace),
     /// JSON documents that hold an array of objects.
     Json(JsonPlace),
     /// Parquet.
@@ -30,6 +30,36 @@ pub enum From {
     FlightSql(FlightSqlPlace),
     /// A JSON API over HTTP.
     Api(ApiPlace),
+}
+
+impl From {
+    /// The path of a file; a table or query in words.
+    pub(crate) fn in_words(&self) -> String {
+        let table = |table: &Option<String>| table.clone().unwrap_or_else(|| "a query".to_owned());
+        match self {
+            Self::Csv(place) => place.path.clone(),
+            Self::JsonLines(place) => place.path.clone(),
+            Self::Parquet(place) => place.path.clone(),
+            Self::Json(place) => place.path.clone(),
+            Self::Excel(place) => place.path.clone(),
+            Self::Sqlite(place) => table(&place.table),
+            Self::Postgresql(place) => table(&place.table),
+            Self::Mysql(place) => table(&place.table),
+            Self::FlightSql(place) => table(&place.table),
+            Self::Api(_) => "an API".to_owned(),
+        }
+    }
+
+    /// Whether its rows always come in the same order: those of a table have none.
+    pub(crate) fn has_order(&self) -> bool {
+        match self {
+            Self::Sqlite(place) => place.query.is_some(),
+            Self::Postgresql(place) => place.query.is_some(),
+            Self::Mysql(place) => place.query.is_some(),
+            Self::FlightSql(place) => place.query.is_some(),
+            _ => true,
+        }
+    }
 }
 
 /// Delimited text files.
@@ -61,6 +91,37 @@ pub struct FilePlace {
     pub access: Option<Access>,
 }
 
+/// Files of JSON lines.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct JsonLinesPlace {
+    /// Path, with `*` for several.
+    pub path: String,
+    /// The keys that lead to an array inside each object, whose elements are the rows (`lines`): a
+    /// column `from: lines.sku` is of the element, `from: id` of the object around it, `lines.#` the
+    /// element's number. Of arrays on the way (`orders.lines`), all elements are gone through. Where
+    /// left out, the objects are the rows, and an array inside is taken as JSON text.
+    #[serde(default)]
+    pub each: Option<String>,
+    /// With `each`: what becomes of an object that has no elements there.
+    #[serde(default)]
+    pub if_empty: IfEmpty,
+    /// How a path that is a URL is reached.
+    #[serde(default)]
+    pub access: Option<Access>,
+}
+
+/// What becomes of an object without elements, where elements are rows.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum IfEmpty {
+    /// It has no row.
+    #[default]
+    Drop,
+    /// It has one, with NULL for what an element would have.
+    Keep,
+}
+
 /// Documents with an array.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -70,6 +131,15 @@ pub struct JsonPlace {
     /// The keys that lead to the array (`data.items`); the document is it where left out.
     #[serde(default)]
     pub at: Option<String>,
+    /// The keys that lead to an array inside each object, whose elements are the rows (`lines`): a
+    /// column `from: lines.sku` is of the element, `from: id` of the object around it, `lines.#` the
+    /// element's number. Of arrays on the way (`orders.lines`), all elements are gone through. Where
+    /// left out, the objects are the rows, and an array inside is taken as JSON text.
+    #[serde(default)]
+    pub each: Option<String>,
+    /// With `each`: what becomes of an object that has no elements there.
+    #[serde(default)]
+    pub if_empty: IfEmpty,
     /// How a path that is a URL is reached.
     #[serde(default)]
     pub access: Option<Access>,
@@ -87,6 +157,10 @@ pub struct ExcelPlace {
     /// The row that holds the headings, 1 being the first.
     #[serde(default = "one")]
     pub header_row: u32,
+    /// The cells that are read, in place of all: `B3:F20`, or `B3:F` down to the last row. Its first
+    /// row holds the headings.
+    #[serde(default)]
+    pub range: Option<String>,
     /// How a path that is a URL is reached.
     #[serde(default)]
     pub access: Option<Access>,
@@ -196,6 +270,15 @@ pub struct ApiPlace {
     /// The keys that lead to the array of a page (`data.items`); the page is it where left out.
     #[serde(default)]
     pub at: Option<String>,
+    /// The keys that lead to an array inside each object, whose elements are the rows (`lines`): a
+    /// column `from: lines.sku` is of the element, `from: id` of the object around it, `lines.#` the
+    /// element's number. Of arrays on the way (`orders.lines`), all elements are gone through. Where
+    /// left out, the objects are the rows, and an array inside is taken as JSON text.
+    #[serde(default)]
+    pub each: Option<String>,
+    /// With `each`: what becomes of an object that has no elements there.
+    #[serde(default)]
+    pub if_empty: IfEmpty,
     /// How one page leads to the next; there is one where left out.
     #[serde(default)]
     pub paging: Option<Paging>,

@@ -1,6 +1,6 @@
 //! Which of a place's content a run reads.
 
-use super::{Deduplicate, SourceSpec};
+use super::{Deduplicate, Job, LoadSpec, SourceSpec};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -20,7 +20,8 @@ pub enum Strategy {
     /// read, and those without one.
     Watermark(Watermark),
     /// The rows of a change feed that are new by their sequence; of several changes of a key the
-    /// last one counts. What deletes is for the load to say (`delete_when`).
+    /// last one counts, or, where a dimension says since when they hold (`effective_at`), all of
+    /// them, the last one of each moment. What deletes is for the load to say (`delete_when`).
     Changes(Changes),
 }
 
@@ -56,6 +57,10 @@ pub struct Changes {
     /// As that of a watermark: how far back changes are read again, for those that appear late.
     #[serde(default)]
     pub overlap: Option<String>,
+    /// What tells changes of a key apart that all count, as the load has it: a moment, or the
+    /// sequence itself.
+    #[serde(skip)]
+    pub(crate) counts_each: Option<String>,
 }
 
 impl Strategy {
@@ -80,12 +85,28 @@ impl SourceSpec {
     /// Which of several rows with the same key stays, as it is said or as the strategy implies.
     pub(crate) fn deduplication(&self) -> Option<Deduplicate> {
         match &self.strategy {
-            Strategy::Changes(Changes { key, sequence, .. }) => Some(Deduplicate {
-                key: key.clone(),
+            Strategy::Changes(Changes { key, sequence, counts_each, .. }) => Some(Deduplicate {
+                key: key.iter().chain(counts_each).cloned().collect(),
                 latest_by: Some(sequence.clone()),
                 survivors: BTreeMap::new(),
             }),
             _ => self.deduplicate.clone(),
+        }
+    }
+}
+
+impl Job {
+    /// Where a dimension keeps what its members were, each change in a feed counts: the last one of
+    /// a moment, where the source says the moment, else each by itself.
+    pub(crate) fn count_each_change(&mut self) {
+        let LoadSpec::Dimension(load) = &self.load else { return };
+        let Some(moment) = &load.effective_at else { return };
+        for source in &mut self.sources {
+            let says = self.transform.is_none() && source.yields().any(|(name, _)| name == moment);
+            if let Strategy::Changes(changes) = &mut source.strategy {
+                let sequence = changes.sequence.clone();
+                changes.counts_each = Some(if says { moment.clone() } else { sequence });
+            }
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::bridge::bridge;
 use super::columns::check_columns;
+use super::lookups::lookups;
 use super::matching::matching;
 use super::references::check_expression;
 use super::{Written, references};
@@ -21,6 +22,7 @@ pub(super) fn check(written: &Written, model: &Model, matched: &[String]) -> Fau
     }
     sources(written, &mut faults);
     strategies(written, &mut faults);
+    lookups(written, model, matched, &mut faults);
     transform(written, model, matched, &mut faults);
     match &written.job.load {
         LoadSpec::Dimension(load) => dimension(written, load, model, &mut faults),
@@ -120,9 +122,9 @@ fn strategies(written: &Written, faults: &mut Faults) {
                 Some(FactMode::Append | FactMode::Replace),
                 _,
             ) => ("with what is new, the last rows before are read again", "say `mode: upsert`"),
-            (Strategy::Changes(_), _, Some(_)) => (
-                "of `changes` only the last one of a key stays, and a dimension keeps them all",
-                "say `watermark`, with `effective_at` in the load",
+            (Strategy::Changes(_), ..) if matches!(written.job.load, LoadSpec::Match(_)) => (
+                "matching does not know that a change may delete a record",
+                "say `watermark`, or load the feed into a dimension and match its members",
             ),
             (Strategy::Snapshot(_), Some(FactMode::Append | FactMode::Upsert), _) => (
                 "a `snapshot` is the whole fact: a row that is not there any more is gone",

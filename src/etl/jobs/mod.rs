@@ -3,6 +3,7 @@
 mod bridge;
 mod check;
 mod columns;
+mod lookups;
 mod matching;
 mod order;
 mod places;
@@ -142,7 +143,8 @@ pub(crate) fn target_tables(job: &Job) -> Vec<String> {
 
 fn read(file: &str, text: &str) -> Result<Written, Faults> {
     let document = Document::read(file, text)?;
-    let job = document.parse()?;
+    let mut job: Job = document.parse()?;
+    job.count_each_change();
     let places = document.parse()?;
     Ok(Written { file: file.to_owned(), places, job })
 }

@@ -2,6 +2,7 @@
 
 use super::{Written, bridge, references, target_tables};
 use crate::etl::job::{Job, LoadSpec};
+use crate::etl::references::asked;
 use crate::model::Model;
 use crate::yaml::Faults;
 use std::collections::BTreeSet;
@@ -32,11 +33,12 @@ fn rank(job: &Job) -> (bool, String) {
     (matches!(job.load, LoadSpec::Fact(_)), job.job.clone())
 }
 
-/// The tables that a job uses: those its transformation reads, and the dimensions in which a
-/// fact's or a bridge's rows look their keys up.
+/// The tables that a job uses: those its transformation reads, those its sources look values up in,
+/// and the dimensions in which a fact's or a bridge's rows look their keys up.
 pub(crate) fn tables_used(job: &Job, model: &Model) -> BTreeSet<String> {
     let sql = job.transform.as_deref().map(references);
     let mut tables = sql.and_then(|found| found.ok()).unwrap_or_default().warehouse;
+    tables.extend(job.sources.iter().flat_map(asked).map(|asked| asked.table));
     if let LoadSpec::Fact(load) = &job.load
         && let Some(fact) = model.fact(&load.fact)
     {

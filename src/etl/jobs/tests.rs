@@ -217,8 +217,8 @@ fn what_is_read_of_a_source_is_what_its_load_needs() {
         "{name: city, type: int32}",
     );
     assert!(found[0].contains("have `strategy: new_files`"), "{found:#?}");
-    let found = with("{changes: {key: [customer_id], sequence: city}}", "", "");
-    assert!(found.iter().any(|fault| fault.contains("say `watermark`")), "{found:#?}");
+    let found = with("{changes: {key: [customr_id], sequence: city}}", "", "");
+    assert!(found.iter().any(|fault| fault.contains("customr_id")), "{found:#?}");
     let found = with("{watermrk: {column: city}}", "", "");
     let meant = |fault: &String| fault.contains("did you mean `watermark`");
     assert!(found.iter().any(meant), "{found:#?}");

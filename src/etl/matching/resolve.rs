@@ -1,21 +1,18 @@
 //! A matching from beginning to end: blocks, weights, pairs, persons, households.
 
-use super::block::{Block, Blocks, TooLarge};
+use super::block::{Blocks, TooLarge};
 use super::cluster::{Edge, Groups, Refused, Rules, cluster};
-use super::estimate::{Patterns, estimate};
+use super::estimate::estimate;
 use super::household::households;
 use super::identity::{Numbered, number};
+use super::kept::{Kept, Row};
 use super::records::{Columns, Records};
-use super::weights::{Comparer, Pattern, Weights, bits, probability};
+use super::scan::Scan;
+use super::weights::{Comparer, Weights, bits, probability};
 use crate::error::Result;
 use crate::etl::job::matching::MatchLoad;
-use crate::etl::parallel::in_order;
+use arrow::array::Array;
 use std::collections::{BTreeSet, HashSet};
-
-/// Pairs looked at to estimate weights, about.
-const ESTIMATED_FROM: u64 = 2_000_000;
-/// Pairs that a thread compares at a time, about.
-const PAIRS_A_TASK: u64 = 50_000;
 
 /// What is known of the records from runs before; nothing, at first.
 #[derive(Debug, Default)]
@@ -47,12 +44,14 @@ pub(crate) struct Resolved {
     pub(crate) persons: Numbered,
     /// The households, where columns make one.
     pub(crate) households: Option<Numbered>,
-    /// The pairs that match or want a look, in order.
-    pub(crate) pairs: Vec<Pair>,
     /// The weights.
     pub(crate) weights: Weights,
     /// Pairs that were compared.
     pub(crate) compared: u64,
+    /// Of the pairs, those that match.
+    pub(crate) matches: u64,
+    /// Of the pairs, those that want a look.
+    pub(crate) reviews: u64,
     /// What a person should know.
     pub(crate) notes: Vec<String>,
 }
@@ -97,11 +96,25 @@ impl Decision {
     }
 }
 
+/// Takes the pairs that match or want a look, in order, some at a time.
+pub(crate) type Take<'a> = dyn FnMut(&[Pair]) -> Result<()> + 'a;
+
+/// Pairs given out at a time.
+const PAIRS_AT_A_TIME: usize = 65_536;
+
 /// Matches records.
 ///
 /// # Errors
-/// Internal where a thread breaks down.
-pub(crate) fn resolve(spec: &MatchLoad, columns: &Columns<'_>, before: Before) -> Result<Resolved> {
+/// Limit where memory has no room for what must be there; unavailable where the disk does not take
+/// the rest; internal where a thread breaks down; those of `take`.
+pub(crate) fn resolve(
+    spec: &MatchLoad,
+    columns: &Columns<'_>,
+    before: Before,
+    mut kept: Kept,
+    take: &mut Take<'_>,
+) -> Result<Resolved> {
+    kept.hold(bytes_of(spec, columns, &before), "the records")?;
     let records = Records::new(spec, columns);
     let comparer = Comparer::new(spec, &records);
     let (blocks, too_large) = Blocks::new(&spec.block, columns, &records, spec.largest_block);
@@ -110,32 +123,107 @@ pub(crate) fn resolve(spec: &MatchLoad, columns: &Columns<'_>, before: Before) -
         Some(weights) => weights,
         None => estimate(spec, &records, &comparer, &scan.patterns(&comparer)?)?,
     };
-    let scored = scan.scored(&comparer, &weights, before.fresh.as_deref())?;
-    let compared = scored.compared;
-    let mut pairs = before.pairs;
-    pairs.extend(scored.pairs.into_iter().map(|(a, b, odds, pattern)| {
-        let reason = comparer.reason(spec, &weights, pattern, a);
-        Pair { a, b, odds, decision: Decision::Review, reason }
-    }));
     let decisions = Decisions { same: before.same, apart: before.apart };
-    decisions.add_to(&mut pairs, &comparer, spec, &weights);
-    pairs.sort_unstable_by_key(|pair| (pair.a, pair.b));
-    pairs.dedup_by_key(|pair| (pair.a, pair.b));
-    let groups = grouped(spec, &records, &comparer, &weights, &pairs, &decisions);
-    decide(spec, &mut pairs, &groups, &decisions);
-    let mut notes = too_large.iter().map(|large| told(spec, columns, large)).collect::<Vec<_>>();
-    let households = households(spec, &records, &groups.of).map(|found| {
+    let compared = scan.scored(&comparer, &weights, before.fresh.as_deref(), &mut kept)?;
+    let least = bits(spec.thresholds.matches);
+    let known = before.pairs.iter().filter(|pair| pair.odds >= least);
+    let known = known.map(|pair| Edge { a: pair.a, b: pair.b, odds: pair.odds });
+    let edges = known.chain(kept.take_edges()).collect();
+    let groups = grouped(spec, &records, &comparer, &weights, edges, &decisions);
+    let mut resolved = Resolved {
+        persons: number(&groups.of, &before.persons, before.next_person),
+        households: None,
+        weights,
+        compared,
+        matches: 0,
+        reviews: 0,
+        notes: too_large.iter().map(|large| told(spec, columns, large)).collect(),
+    };
+    if let Some(found) = households(spec, &records, &groups.of) {
         if found.too_large > 0 {
-            notes.push(format!(
+            resolved.notes.push(format!(
                 "{} values of ({}) are shared by more persons than a household has",
                 found.too_large,
                 spec.household.join(", ")
             ));
         }
-        number(&found.of, &before.households, before.next_household)
-    });
-    let persons = number(&groups.of, &before.persons, before.next_person);
-    Ok(Resolved { persons, households, pairs, weights, compared, notes })
+        let numbered = number(&found.of, &before.households, before.next_household);
+        resolved.households = Some(numbered);
+    }
+    let weights = &resolved.weights;
+    let pair = |(a, b, odds, pattern): Row| {
+        let reason = comparer.reason(spec, weights, pattern, a);
+        Pair { a, b, odds, decision: Decision::Review, reason }
+    };
+    let decided = decisions
+        .all()
+        .into_iter()
+        .map(|(a, b)| Ok(pair((a, b, comparer.odds(weights, a, b), comparer.pattern(a, b)))));
+    let fresh = kept.into_rows().map(|row| row.map(pair));
+    let mut known = before.pairs;
+    known.sort_unstable_by_key(|pair| (pair.a, pair.b));
+    let known = known.into_iter().map(Ok);
+    let all = in_order_of_pairs(in_order_of_pairs(known, fresh), decided);
+    let same: BTreeSet<(u32, u32)> = decisions.same.iter().copied().collect();
+    let mut some = Vec::new();
+    let (mut matches, mut reviews) = (0, 0);
+    for pair in all {
+        let mut pair = pair?;
+        decide(least, &mut pair, &groups, &decisions, &same);
+        matches += u64::from(pair.decision == Decision::Match);
+        reviews += u64::from(pair.decision == Decision::Review);
+        some.push(pair);
+        if some.len() == PAIRS_AT_A_TIME {
+            take(&some)?;
+            some.clear();
+        }
+    }
+    if !some.is_empty() {
+        take(&some)?;
+    }
+    Ok(Resolved { matches, reviews, ..resolved })
+}
+
+/// About how much memory records take while they are compared, with what is known of them.
+fn bytes_of(spec: &MatchLoad, columns: &Columns<'_>, before: &Before) -> usize {
+    /// A record's number, its place in a block, and its key.
+    const KEY_BYTES: usize = 12;
+    /// What is kept of a distinct value beside its text.
+    const VALUE_BYTES: usize = 48;
+    let rows = columns.rows();
+    let texts: usize = columns.0.iter().map(|(_, column)| column.get_array_memory_size()).sum();
+    let values = spec.compare.len() * rows * (size_of::<u32>() + VALUE_BYTES / 4);
+    let known: usize =
+        before.pairs.iter().map(|pair| size_of::<Pair>() + pair.reason.capacity()).sum();
+    // the texts, and once more in values as they are compared
+    2 * texts + values + spec.block.len() * rows * KEY_BYTES + known
+}
+
+/// Pairs of two lists in one order; of one that is in both, that of the first.
+fn in_order_of_pairs(
+    one: impl Iterator<Item = Result<Pair>>,
+    other: impl Iterator<Item = Result<Pair>>,
+) -> impl Iterator<Item = Result<Pair>> {
+    let (mut one, mut other) = (one.peekable(), other.peekable());
+    let mut last = None;
+    let key = |pair: Option<&Result<Pair>>| match pair {
+        None => None,
+        Some(Ok(pair)) => Some((pair.a, pair.b)),
+        Some(Err(_)) => Some((0, 0)), // comes out at once
+    };
+    std::iter::from_fn(move || {
+        loop {
+            let next = match (key(one.peek()), key(other.peek())) {
+                (Some(a), Some(b)) if b < a => other.next(),
+                (None, _) => other.next(),
+                _ => one.next(),
+            }?;
+            let Ok(pair) = &next else { return Some(next) };
+            if last.replace((pair.a, pair.b)) != Some((pair.a, pair.b)) {
+                return Some(next);
+            }
+        }
+    })
 }
 
 /// What people have decided.
@@ -152,24 +240,9 @@ impl Decisions {
         same.contains(&pair).then_some(Decision::Same)
     }
 
-    /// Pairs that were decided are told, also where they would not be worth keeping.
-    fn add_to(
-        &self,
-        pairs: &mut Vec<Pair>,
-        comparer: &Comparer<'_>,
-        spec: &MatchLoad,
-        weights: &Weights,
-    ) {
-        let known: HashSet<(u32, u32)> = pairs.iter().map(|pair| (pair.a, pair.b)).collect();
-        let decided = self.same.iter().chain(&self.apart).filter(|pair| !known.contains(*pair));
-        let added: Vec<Pair> = decided
-            .map(|(a, b)| {
-                let reason = comparer.reason(spec, weights, comparer.pattern(*a, *b), *a);
-                let odds = comparer.odds(weights, *a, *b);
-                Pair { a: *a, b: *b, odds, decision: Decision::Same, reason }
-            })
-            .collect();
-        pairs.extend(added);
+    /// The pairs that were decided: they are told, also where they would not be worth keeping.
+    fn all(&self) -> BTreeSet<(u32, u32)> {
+        self.same.iter().chain(&self.apart).copied().collect()
     }
 }
 
@@ -178,14 +251,10 @@ fn grouped(
     records: &Records,
     comparer: &Comparer<'_>,
     weights: &Weights,
-    pairs: &[Pair],
+    mut edges: Vec<Edge>,
     decisions: &Decisions,
 ) -> Groups {
-    let least = bits(spec.thresholds.matches);
-    let is_match =
-        |pair: &&Pair| pair.odds >= least && !decisions.apart.contains(&(pair.a, pair.b));
-    let edges = pairs.iter().filter(is_match);
-    let edges = edges.map(|pair| Edge { a: pair.a, b: pair.b, odds: pair.odds }).collect();
+    edges.retain(|edge| !decisions.apart.contains(&(edge.a, edge.b)));
     let rules = Rules {
         odds: &|a, b| comparer.odds(weights, a.min(b), a.max(b)),
         least: bits(spec.thresholds.review),
@@ -196,31 +265,33 @@ fn grouped(
     cluster(records.len, edges, &rules)
 }
 
-/// Says of each pair what followed.
-fn decide(spec: &MatchLoad, pairs: &mut [Pair], groups: &Groups, decisions: &Decisions) {
-    let least = bits(spec.thresholds.matches);
-    let same: BTreeSet<(u32, u32)> = decisions.same.iter().copied().collect();
-    for pair in pairs {
-        // what a run before said of the groups may be otherwise now
-        if let Some(at) = pair.reason.find(NOT_JOINED) {
-            pair.reason.truncate(at);
-        }
-        if let Some(decided) = decisions.of((pair.a, pair.b), &same) {
-            pair.decision = decided;
-            continue;
-        }
-        pair.decision = if pair.odds >= least { Decision::Match } else { Decision::Review };
-        let apart = groups.of[pair.a as usize] != groups.of[pair.b as usize];
-        if pair.decision == Decision::Match && apart {
-            pair.decision = Decision::Review;
-            let why = match groups.refused.get(&(pair.a, pair.b)) {
-                Some(Refused::SameSource) => "a record of the same source fits better",
-                Some(Refused::Decided) => "it was decided that others of them are not the same",
-                _ => "other records of the two differ",
-            };
-            pair.reason.push_str(NOT_JOINED);
-            pair.reason.push_str(why);
-        }
+/// Says of a pair what followed.
+fn decide(
+    least: f64,
+    pair: &mut Pair,
+    groups: &Groups,
+    decisions: &Decisions,
+    same: &BTreeSet<(u32, u32)>,
+) {
+    // what a run before said of the groups may be otherwise now
+    if let Some(at) = pair.reason.find(NOT_JOINED) {
+        pair.reason.truncate(at);
+    }
+    if let Some(decided) = decisions.of((pair.a, pair.b), same) {
+        pair.decision = decided;
+        return;
+    }
+    pair.decision = if pair.odds >= least { Decision::Match } else { Decision::Review };
+    let apart = groups.of[pair.a as usize] != groups.of[pair.b as usize];
+    if pair.decision == Decision::Match && apart {
+        pair.decision = Decision::Review;
+        let why = match groups.refused.get(&(pair.a, pair.b)) {
+            Some(Refused::SameSource) => "a record of the same source fits better",
+            Some(Refused::Decided) => "it was decided that others of them are not the same",
+            _ => "other records of the two differ",
+        };
+        pair.reason.push_str(NOT_JOINED);
+        pair.reason.push_str(why);
     }
 }
 
@@ -240,111 +311,6 @@ fn told(spec: &MatchLoad, columns: &Columns<'_>, large: &TooLarge) -> String {
         large.records,
         values.join(" + ")
     )
-}
-
-/// All pairs within blocks, compared by several threads.
-struct Scan<'a> {
-    spec: &'a MatchLoad,
-    records: &'a Records,
-    blocks: &'a Blocks,
-}
-
-/// Pairs that reach the bound.
-#[derive(Default)]
-struct Scored {
-    pairs: Vec<(u32, u32, f64, Pattern)>,
-    compared: u64,
-}
-
-impl<'a> Scan<'a> {
-    /// Does something to all blocks, some at a time, in order.
-    fn each<D: Send>(
-        &self,
-        work: impl Fn(&[Block]) -> D + Sync,
-        mut take: impl FnMut(D),
-    ) -> Result<()> {
-        in_order(
-            |give| {
-                let blocks = self.blocks.all();
-                let (mut start, mut pairs) = (0, 0);
-                for (at, block) in blocks.iter().enumerate() {
-                    pairs += block.most_pairs();
-                    if pairs >= PAIRS_A_TASK || at + 1 == blocks.len() {
-                        give((start, at + 1))?;
-                        (start, pairs) = (at + 1, 0);
-                    }
-                }
-                Ok(())
-            },
-            |(start, end): (usize, usize)| Ok(work(&self.blocks.all()[start..end])),
-            |done| {
-                take(done);
-                Ok(())
-            },
-        )
-    }
-
-    fn pairs(&self, block: &Block, fresh: Option<&[bool]>, pair: impl FnMut(u32, u32)) {
-        let within = self.spec.duplicates_within_sources;
-        self.blocks.pairs(block, self.records, within, fresh, pair);
-    }
-
-    /// How often each pattern is met; of very many pairs, of some.
-    fn patterns(&self, comparer: &Comparer<'_>) -> Result<Patterns> {
-        let one_in = self.blocks.most_pairs() / ESTIMATED_FROM + 1;
-        let mut all = Patterns::new();
-        self.each(
-            |blocks| {
-                let mut met = Patterns::new();
-                for block in blocks {
-                    self.pairs(block, None, |a, b| {
-                        if picked(a, b).is_multiple_of(one_in) {
-                            *met.entry(comparer.pattern(a, b)).or_insert(0.0) += one_in as f64;
-                        }
-                    });
-                }
-                met
-            },
-            |met| met.into_iter().for_each(|(p, count)| *all.entry(p).or_insert(0.0) += count),
-        )?;
-        Ok(all)
-    }
-
-    /// The pairs that match or want a look.
-    fn scored(
-        &self,
-        comparer: &Comparer<'_>,
-        weights: &Weights,
-        fresh: Option<&[bool]>,
-    ) -> Result<Scored> {
-        let most = comparer.most_from(weights);
-        let least = bits(self.spec.thresholds.review.min(self.spec.thresholds.matches));
-        let mut all = Scored::default();
-        self.each(
-            |blocks| {
-                let mut some = Scored::default();
-                for block in blocks {
-                    self.pairs(block, fresh, |a, b| {
-                        some.compared += 1;
-                        let found = comparer.score(weights, &most, least, (a, b));
-                        some.pairs.extend(found.map(|(odds, pattern)| (a, b, odds, pattern)));
-                    });
-                }
-                some
-            },
-            |some| {
-                all.compared += some.compared;
-                all.pairs.extend(some.pairs);
-            },
-        )?;
-        Ok(all)
-    }
-}
-
-/// A number of a pair, for picking some of them without looking at their values.
-fn picked(a: u32, b: u32) -> u64 {
-    let mixed = (u64::from(a) << 32 | u64::from(b)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    (mixed ^ (mixed >> 29)).wrapping_mul(0xbf58_476d_1ce4_e5b9) >> 32
 }
 
 impl Pair {

@@ -3,9 +3,12 @@
 
 use super::block::Blocks;
 use super::estimate::{Patterns, estimate};
+use super::kept::Kept;
+use super::kept::tests::Bytes;
 use super::records::{Columns, Records};
-use super::resolve::{Before, Decision, Resolved, resolve};
+use super::resolve::{Before, Decision, Pair, Resolved, resolve};
 use super::weights::{Comparer, bits};
+use crate::error::{ErrorKind, Result};
 use crate::etl::job::Missing;
 use crate::etl::job::matching::{BlockKey, Compare, Estimate, Kind, MatchLoad, Thresholds};
 use arrow::array::StringArray;
@@ -146,8 +149,53 @@ fn pairs_given_up_early_would_not_have_counted() {
     assert!(reached > 20);
 }
 
-fn resolved(world: &World, spec: &MatchLoad, before: Before) -> Resolved {
-    resolve(spec, &world.columns(), before).unwrap()
+fn within(
+    bytes: usize,
+    columns: &Columns<'_>,
+    spec: &MatchLoad,
+    before: Before,
+) -> Result<(Resolved, Vec<Pair>)> {
+    let folder = tempfile::tempdir().unwrap();
+    let kept = Kept::new(Box::new(Bytes(bytes)), folder.path().to_owned());
+    let mut pairs = Vec::new();
+    let resolved = resolve(spec, columns, before, kept, &mut |some| {
+        pairs.extend_from_slice(some);
+        Ok(())
+    });
+    Ok((resolved?, pairs))
+}
+
+fn resolved(world: &World, spec: &MatchLoad, before: Before) -> (Resolved, Vec<Pair>) {
+    within(usize::MAX, &world.columns(), spec, before).unwrap()
+}
+
+#[test]
+fn little_memory_finds_the_same_and_too_little_is_refused() {
+    let world = World::new(5_000, 5);
+    // all pairs of large blocks are worth keeping
+    let mut spec =
+        MatchLoad { block: vec![BlockKey::try_from("b".to_owned()).unwrap()], ..World::spec() };
+    (spec.thresholds.review, spec.largest_block) = (1e-300, 100_000);
+    let columns = world.columns();
+    let (all, pairs) = within(usize::MAX, &columns, &spec, Before::default()).unwrap();
+    assert!(pairs.len() > 100_000, "{}", pairs.len());
+    let least = (1..).map(|mib| mib << 20).find(|bytes| {
+        match within(*bytes, &columns, &spec, Before::default()) {
+            Ok((some, found)) => {
+                assert_eq!((&some.persons, some.matches), (&all.persons, all.matches));
+                assert!(found == pairs);
+                true
+            }
+            Err(error) => {
+                assert_eq!(error.kind(), ErrorKind::Limit, "{error}");
+                assert!(error.to_string().contains("raise `memory_limit`"), "{error}");
+                false
+            }
+        }
+    });
+    // less than the pairs take
+    let (least, taken) = (least.unwrap(), pairs.len() * 24);
+    assert!(least > 1 << 20 && least < taken, "{least} of {taken}");
 }
 
 #[test]
@@ -155,10 +203,10 @@ fn what_is_found_does_not_depend_on_threads() {
     let world = World::new(600, 3);
     let first = resolved(&world, &World::spec(), Before::default());
     let again = resolved(&world, &World::spec(), Before::default());
-    assert_eq!(first.pairs, again.pairs);
-    assert_eq!(first.persons, again.persons);
-    assert_eq!(first.weights, again.weights);
-    assert!(first.pairs.iter().any(|pair| pair.decision == Decision::Match));
+    assert_eq!(first.1, again.1);
+    assert_eq!(first.0.persons, again.0.persons);
+    assert_eq!(first.0.weights, again.0.weights);
+    assert!(first.1.iter().any(|pair| pair.decision == Decision::Match));
 }
 
 #[test]
@@ -168,19 +216,19 @@ fn new_records_are_compared_to_all_and_old_ones_to_new() {
     for compare in &mut spec.compare {
         compare.rare_weighs_more = false;
     }
-    let whole = resolved(&world, &spec, Before::default());
+    let (whole, pairs) = resolved(&world, &spec, Before::default());
     let records = world.columns().rows();
     let fresh: Vec<bool> = (0..records).map(|record| record % 3 == 0).collect();
     let is_old = |record: u32| !fresh[record as usize];
-    let old = whole.pairs.iter().filter(|pair| is_old(pair.a) && is_old(pair.b));
+    let old = pairs.iter().filter(|pair| is_old(pair.a) && is_old(pair.b));
     let before = Before {
         weights: Some(whole.weights.clone()),
         pairs: old.cloned().collect(),
         fresh: Some(fresh.clone()),
         ..Before::default()
     };
-    let later = resolved(&world, &spec, before);
-    assert_eq!(later.pairs, whole.pairs);
+    let (later, found) = resolved(&world, &spec, before);
+    assert_eq!(found, pairs);
     assert_eq!(later.persons, whole.persons);
     assert!(later.compared < whole.compared);
 }
@@ -210,7 +258,7 @@ fn households_are_persons_who_share_what_makes_one() {
     let mut spec = spec(vec![name, born, home], &["name", "home"]);
     spec.household = vec!["home".to_owned()];
     let before = Before { next_person: 1, next_household: 1, ..Before::default() };
-    let found = resolve(&spec, &columns, before).unwrap();
+    let (found, _) = within(usize::MAX, &columns, &spec, before).unwrap();
     assert_eq!(found.persons.of, vec![1, 2, 1, 3, 4]);
     // who has moved brings both homes together
     assert_eq!(found.households.unwrap().of, vec![1, 1, 1, 2, 3]);

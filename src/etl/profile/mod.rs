@@ -66,7 +66,7 @@ pub fn profile(project: &Path, source: &SourceSpec) -> Result<Profile> {
                 let first = || (0, format!("{}:{}: {}", batch.file, row.position.line, row.reason));
                 unreadable.get_or_insert_with(first).0 += 1;
             }
-            let cleaned = cleaner.clean(&batch, None)?.batch;
+            let cleaned = cleaner.clean(batch, None)?.batch;
             rows += cleaned.num_rows() as u64;
             for (column, values) in columns.iter_mut().zip(cleaned.columns()) {
                 values.as_string::<i32>().iter().for_each(|value| column.add(value));
@@ -89,6 +89,6 @@ fn as_it_stands(source: &SourceSpec) -> SourceSpec {
     let mut raw = source.clone();
     raw.columns = source.columns.iter().map(plain).collect();
     (raw.derive, raw.checks, raw.deduplicate) = (Vec::new(), Vec::new(), None);
-    (raw.audit, raw.contract) = (false, None);
+    (raw.audit, raw.contract, raw.must_exist) = (false, None, Vec::new());
     raw
 }

@@ -2,7 +2,8 @@
 
 use crate::error::{Error, Result};
 use crate::etl::job::{
-    CsvPlace, ExcelPlace, FilePlace, From, OnError, SourceColumn, SourceSpec, Strategy,
+    CsvPlace, ExcelPlace, FilePlace, From, IfEmpty, JsonLinesPlace, OnError, SourceColumn,
+    SourceSpec, Strategy,
 };
 use crate::etl::source::detected_encoding;
 use crate::model::ColumnType;
@@ -50,6 +51,7 @@ pub fn source_of_file(path: &str) -> Result<SourceSpec> {
         columns,
         derive: Vec::new(),
         checks: Vec::new(),
+        must_exist: Vec::new(),
         audit: false,
         deduplicate: None,
     })
@@ -145,7 +147,15 @@ fn json_lines(file: &Path, path: &str) -> Result<(From, Vec<String>)> {
                 .extend(keys.into_iter().filter(|key| !headings.contains(key)).collect::<Vec<_>>());
         }
     }
-    Ok((From::JsonLines(FilePlace { path: path.to_owned(), access: None }), headings))
+    Ok((
+        From::JsonLines(JsonLinesPlace {
+            path: path.to_owned(),
+            each: None,
+            if_empty: IfEmpty::Drop,
+            access: None,
+        }),
+        headings,
+    ))
 }
 
 fn parquet(file: &Path, path: &str) -> Result<(From, Vec<String>)> {
@@ -166,6 +176,7 @@ fn excel(file: &Path, path: &str) -> Result<(From, Vec<String>)> {
     let sheet = sheet.ok_or_else(|| Error::data("the workbook has no sheet"))?.map_err(wrong)?;
     let first = sheet.rows().next().unwrap_or_default();
     let headings = first.iter().map(ToString::to_string).collect();
-    let place = ExcelPlace { path: path.to_owned(), sheet: None, header_row: 1, access: None };
+    let place =
+        ExcelPlace { path: path.to_owned(), sheet: None, header_row: 1, range: None, access: None };
     Ok((From::Excel(place), headings))
 }

@@ -5,13 +5,14 @@ use super::rejected;
 use super::{JobSummary, Request, SourceSummary};
 use crate::engine::Streamed;
 use crate::error::Result;
-use crate::etl::extract::{self, Extent, Extracting, Outcome, Plan};
+use crate::etl::extract::{self, Extent, Extracted, Extracting, Outcome, Plan};
 use crate::etl::job::{Job, LoadSpec, Missing, SourceSpec};
 use crate::etl::jobs::{tables_used, target_table};
 use crate::etl::load::{self, Loaded, Loading, Lost, Window};
 use crate::etl::replay::Replay;
 use crate::etl::upstream;
 use crate::store::{Load, Release};
+use futures::{FutureExt, StreamExt, TryStreamExt, stream};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -48,9 +49,14 @@ pub(super) async fn run(
     }
     summary.notes.extend(kept(job, &model, load.base()));
     summary.notes.extend(plans.iter().filter_map(gone));
-    let loaded = match plans {
+    let mut plans = plans.to_vec();
+    for plan in &mut plans {
+        let looked_up = plan.look_up(request.engine, &load.preview()).await;
+        looked_up.map_err(|error| error.with("job", &job.job))?;
+    }
+    let loaded = match plans.as_slice() {
         [plan] if flows(job) => flowing(request, load, job, plan, window, &mut summary).await?,
-        _ => staged(request, load, job, plans, window, &mut summary).await?,
+        plans => staged(request, load, job, plans, window, &mut summary).await?,
     };
     if window.is_some() {
         // A part of what there is was loaded: what was read in whole is what was before.
@@ -75,7 +81,7 @@ fn flows(job: &Job) -> bool {
     job.transform.is_none() && matches!(job.load, LoadSpec::Fact(_))
 }
 
-/// Extracts the sources, then loads what they yield.
+/// Extracts the sources, some at a time, then loads what they yield.
 async fn staged(
     request: &Request<'_>,
     load: &mut Load,
@@ -84,13 +90,17 @@ async fn staged(
     window: Option<Window>,
     summary: &mut JobSummary,
 ) -> Result<Loaded> {
-    let (mut sources, mut refused) = (Vec::new(), Vec::new());
+    let shared: &Load = load;
+    let mut extracting = Vec::with_capacity(plans.len());
     for plan in plans {
-        let started = request.clock.now();
-        let (warehouse, hears) = (request.engine.warehouse(), on_progress(request, job, plan));
-        let extracted = extract::extract(plan, &job.job, load, warehouse, hears).await?;
+        extracting.push(extracted(request, shared, job, plan).boxed());
+    }
+    let all = stream::iter(extracting).buffered(request.at_once.max(1));
+    let all: Vec<(Extracted, u64)> = all.try_collect().await?;
+    let (mut sources, mut refused) = (Vec::new(), Vec::new());
+    for (plan, (extracted, elapsed_ms)) in plans.iter().zip(all) {
         let name = plan.spec().name.clone();
-        read(load, job, plan, extracted.extent, since(&request.clock, started), summary);
+        read(load, job, plan, extracted.extent, elapsed_ms, summary);
         refused.extend(extracted.refused.map(|table| (name.clone(), table)));
         sources.push((name, extracted.staged));
     }
@@ -101,6 +111,19 @@ async fn staged(
     let loading =
         Loading { sources, refused, rows_rejected, window, ..loading(request, load, job) };
     load::load(loading).await
+}
+
+/// A source, extracted, and how long that took.
+async fn extracted(
+    request: &Request<'_>,
+    load: &Load,
+    job: &Job,
+    plan: &Plan,
+) -> Result<(Extracted, u64)> {
+    let started = request.clock.now();
+    let (warehouse, hears) = (request.engine.warehouse(), on_progress(request, job, plan));
+    let extracted = extract::extract(plan, &job.job, load, warehouse, hears).await?;
+    Ok((extracted, since(&request.clock, started)))
 }
 
 /// Loads the rows of the one source while it is read.

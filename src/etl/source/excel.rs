@@ -5,6 +5,8 @@
 //! that text (`null_if` can name it). Empty rows are no rows. One sheet at a time is in memory:
 //! a sheet holds a million rows at most.
 
+mod area;
+
 use super::files::Files;
 use super::headings::Wanted;
 use super::{
@@ -15,6 +17,7 @@ use crate::error::{Error, Result, did_you_mean};
 use crate::etl::job::ExcelPlace;
 use crate::model::ColumnType;
 use crate::store::Input;
+use area::{Area, column_letters};
 use calamine::{Data, ExcelDateTime, Range, Reader, open_workbook_auto};
 use std::borrow::Cow;
 use std::path::Path;
@@ -24,6 +27,7 @@ pub(super) struct Excel {
     files: Files,
     sheet: Option<String>,
     header_row: u32,
+    area: Option<Area>,
     columns: Wanted,
 }
 
@@ -32,10 +36,16 @@ impl Excel {
         if place.header_row == 0 {
             return Err(Error::user("header_row counts from 1"));
         }
+        let area = place.range.as_deref().map(Area::new).transpose()?;
+        if area.is_some() && place.header_row != 1 {
+            return Err(Error::user("`range` and `header_row` both say where the headings are")
+                .hint("the first row of the range holds them"));
+        }
         Ok(Self {
             files: Files::new(project, &place.path, place.access.as_ref())?,
             sheet: place.sheet.clone(),
-            header_row: place.header_row,
+            header_row: area.map_or(place.header_row, |area| area.top + 1),
+            area,
             columns,
         })
     }
@@ -51,7 +61,11 @@ impl Excel {
             Some(name) => return Err(no_sheet(name, &names)),
             None => names.first().ok_or_else(|| Error::data("the workbook has no sheet"))?,
         };
-        workbook.worksheet_range(name).map_err(broken)
+        let sheet = workbook.worksheet_range(name).map_err(broken)?;
+        Ok(match &self.area {
+            Some(area) => area.of(&sheet),
+            None => sheet,
+        })
     }
 
     fn read_rows(&self, sheet: &Range<Data>, found: &Found, sink: &mut Sink<'_>) -> Result<()> {
@@ -167,14 +181,5 @@ fn moment_text(moment: &ExcelDateTime) -> String {
         true => time,
         false if midnight => date,
         false => format!("{date} {time}"),
-    }
-}
-
-/// `A`, `B` ... `Z`, `AA` ... for 0, 1 ...
-fn column_letters(column: u32) -> String {
-    let last = char::from(b'A' + (column % 26) as u8);
-    match column / 26 {
-        0 => last.to_string(),
-        more => format!("{}{last}", column_letters(more - 1)),
     }
 }

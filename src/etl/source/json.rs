@@ -10,7 +10,7 @@ pub(super) use elements::Elements;
 
 use super::files::Files;
 use super::headings::Wanted;
-use super::json_lines::{Scanner, push};
+use super::json_lines::{Each, Scanner, push};
 use super::text::TextFormat;
 use super::{BatchBuilder, Sink, headings};
 use crate::error::Result;
@@ -22,6 +22,7 @@ use std::path::Path;
 pub(super) struct Json {
     files: Files,
     at: Option<String>,
+    each: Each,
     columns: Wanted,
 }
 
@@ -30,6 +31,7 @@ impl Json {
         Ok(Self {
             files: Files::new(project, &place.path, place.access.as_ref())?,
             at: place.at.clone(),
+            each: Each::of(place.each.as_deref(), place.if_empty),
             columns,
         })
     }
@@ -46,7 +48,8 @@ impl TextFormat for Json {
 
     fn read_rows(&self, reader: impl BufRead, file: &str, sink: &mut Sink<'_>) -> Result<()> {
         let mut elements = Elements::new(reader, &path(self.at.as_deref()))?;
-        let mut scanner = Scanner::new(self.columns.iter().map(headings::heading));
+        let mut scanner =
+            Scanner::new(self.columns.iter().map(headings::heading), self.each.clone());
         let mut batch = BatchBuilder::with_text(file, self.columns.len());
         while let Some(element) = elements.next()? {
             push(&element, &mut scanner, &mut batch);

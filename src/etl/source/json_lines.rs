@@ -2,12 +2,13 @@
 //!
 //! `from: a.b` names the value `b` inside the object `a`. Numbers keep their digits exactly as
 //! written, so that money never passes through a binary float; an object or array is taken as
-//! its JSON text. A key that is missing from a row is NULL there, but one that no row of a file
+//! its JSON text, or, where the job says `each`, is a row for each element, with the values of the
+//! object around it (`id`) beside its own (`lines.sku`). A key that is missing from a row is NULL there, but one that no row of a file
 //! has is an error, as a missing heading is.
 
 mod scan;
 
-pub(super) use scan::Scanner;
+pub(super) use scan::{Each, Scanner};
 
 use super::files::Files;
 use super::headings::Wanted;
@@ -16,7 +17,7 @@ use super::packed::cannot_read;
 use super::text::TextFormat;
 use super::{BatchBuilder, Position, Sink, Unreadable, headings};
 use crate::error::Result;
-use crate::etl::job::FilePlace;
+use crate::etl::job::{IfEmpty, JsonLinesPlace};
 use encoding_rs::UTF_8;
 use std::io::BufRead;
 use std::path::Path;
@@ -24,12 +25,17 @@ use std::path::Path;
 /// Files of JSON lines.
 pub(super) struct JsonLines {
     files: Files,
+    each: Each,
     columns: Wanted,
 }
 
 impl JsonLines {
-    pub(super) fn new(project: &Path, place: &FilePlace, columns: Wanted) -> Result<Self> {
-        Ok(Self { files: Files::new(project, &place.path, place.access.as_ref())?, columns })
+    pub(super) fn new(project: &Path, place: &JsonLinesPlace, columns: Wanted) -> Result<Self> {
+        Ok(Self {
+            files: Files::new(project, &place.path, place.access.as_ref())?,
+            each: Each::of(place.each.as_deref(), place.if_empty),
+            columns,
+        })
     }
 }
 
@@ -44,7 +50,8 @@ impl TextFormat for JsonLines {
 
     fn read_rows(&self, reader: impl BufRead, file: &str, sink: &mut Sink<'_>) -> Result<()> {
         let mut lines = Lines::new(reader, UTF_8).map_err(cannot_read)?;
-        let mut scanner = Scanner::new(self.columns.iter().map(headings::heading));
+        let mut scanner =
+            Scanner::new(self.columns.iter().map(headings::heading), self.each.clone());
         let mut batch = BatchBuilder::with_text(file, self.columns.len());
         while let Some(line) = lines.next()? {
             push(&line, &mut scanner, &mut batch);
@@ -59,25 +66,41 @@ impl TextFormat for JsonLines {
     }
 }
 
-/// Adds the row of a line, if it holds one.
+impl Each {
+    pub(super) fn of(path: Option<&str>, if_empty: IfEmpty) -> Self {
+        Self { path: path.map(str::to_owned), keeps_empty: if_empty == IfEmpty::Keep }
+    }
+}
+
+/// Adds the rows of a line, if it holds any.
 pub(super) fn push(line: &Line<'_>, scanner: &mut Scanner, batch: &mut BatchBuilder) {
+    let position = Position { line: line.number, offset: Some(line.offset) };
+    push_at(position, line, scanner, batch);
+}
+
+/// Adds the rows of a line that stands somewhere else than it says.
+pub(super) fn push_at(
+    position: Position,
+    line: &Line<'_>,
+    scanner: &mut Scanner,
+    batch: &mut BatchBuilder,
+) {
     let raw = line.text.trim();
     if raw.is_empty() {
         return;
     }
-    let position = Position { line: line.number, offset: Some(line.offset) };
     let scanned = match line.decoded {
         true => scanner.scan(raw).map_err(|reason| ("json", reason)),
         false => Err(("encoding", "holds bytes that are not UTF-8".to_owned())),
     };
     match scanned {
-        Ok(cells) => {
+        Ok(rows) => rows.iter().for_each(|(cells, raw)| {
             let cells = cells.iter().map(|cell| match cell {
                 Some(value) => (value.text.as_deref(), value.native),
                 None => (None, false),
             });
             batch.push(position, raw, cells);
-        }
+        }),
         Err((rule, reason)) => {
             let raw = raw.to_owned();
             batch.push_unreadable(Unreadable { position, rule, reason, raw });

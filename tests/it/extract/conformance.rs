@@ -1,11 +1,33 @@
 //! What every source does, whatever its format.
 //!
 //! A new source gets a test at the end, and its way to write a table in `writers.rs`.
+//!
+//! | source | this suite | cut off in the middle | every type | only what is new |
+//! |---|---|---|---|---|
+//! | CSV | `csv`, `csv_gzip` | here; `packed` | text (`csv`) | `new_files`, here |
+//! | JSON lines | `json_lines`, `json_lines_zstandard` | here; `packed` | text (`formats`) | `new_files`, here |
+//! | JSON | `json` | here; `json` | text (`json`) | `new_files`, here |
+//! | Parquet | `parquet` | here | `typed` | `new_files`, here |
+//! | Excel | `excel` | here | `formats` | `new_files`, here |
+//! | SQLite | `sqlite` | here | `formats` | `watermark` |
+//! | PostgreSQL | `postgresql` | `postgresql` | `postgresql` | `watermark` |
+//! | MySQL, MariaDB | `mysql` | `mysql` | `mysql` | `watermark` |
+//! | HTTP | `http_csv`, `http_parquet`, `http_excel` | here; `http` | as the file's | `new_files`, here |
+//! | HTTP API | `api` | `api` (a page that fails), `http` | text (`json`) | `api` |
+//! | S3 | `s3_csv` | `buckets` | as the file's | `new_files`, here; `buckets` |
+//! | Azure | `azure_csv` | as S3 | as the file's | `new_files`, here; `stores` |
+//! | Google | `google_csv`, `bucket_json` | as S3 | as the file's | `new_files`, here; `stores` |
+//! | Flight SQL | `flight_sql` | `flight` | `flight` | `flight` |
+//!
+//! Types as text, NULL, no rows, many rows, drift, duplicates, cancelling, whole and snapshot
+//! strategies are asked of all of them here. A name is a test at the end, or a module beside this.
 
 use super::writers::Format;
 use super::{Outcome, Project, causes, row, spec};
 use starhouse::error::{ErrorKind, Result};
 use starhouse::etl::extract;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 const COLUMNS: &str = "
   - {name: id, type: int32, clean: [trim, required]}
@@ -91,7 +113,8 @@ async fn bad_values_send_their_row_to_quarantine_with_its_place(format: Format) 
     assert_eq!(outcome.rows, vec![good(1).1, good(2).1], "{format:?}");
     // the line of the first row: text and sheets have a line of headings
     let first = match format {
-        Format::Csv | Format::CsvGzip | Format::HttpCsv | Format::S3Csv => 2,
+        Format::Csv | Format::CsvGzip | Format::HttpCsv => 2,
+        Format::S3Csv | Format::AzureCsv | Format::GoogleCsv => 2,
         Format::Excel | Format::HttpExcel | Format::Json | Format::GsJson => 2,
         _ => 1,
     };
@@ -268,6 +291,81 @@ async fn values_of_another_type_are_nulled_refused_or_set_apart_as_agreed(format
     }
 }
 
+async fn a_snapshot_that_has_shrunk_is_refused(format: Format) {
+    let project = Project::new().await;
+    let rows: Vec<_> = (1..=10).map(|id| good(id).0).collect();
+    format.write(&project, &HEADINGS, &rows);
+    let yaml =
+        format!("{}\nstrategy: {{snapshot: {{shrink_at_most: 0.5}}}}", yaml(&project, format));
+    let spec = spec(&yaml);
+    let extent = project.extract(&spec).await.unwrap().extracted.extent;
+    let cursor = extent.cursor.as_deref();
+    assert!(cursor.is_some(), "{format:?}");
+    for (left, is_right) in [(5, true), (4, false)] {
+        format.write(&project, &HEADINGS, &rows[..left]);
+        let plan = extract::plan_from(project.path(), &spec, Some(&extent.inputs), cursor);
+        let plan = plan.await.unwrap();
+        assert!(!plan.is_unchanged(), "{format:?}");
+        let load = project.load().await;
+        let read =
+            extract::extract(&plan, "job", &load, project.warehouse(), Arc::new(|_| {})).await;
+        load.abandon().await.unwrap();
+        assert_eq!(read.is_ok(), is_right, "{format:?}: {left} of 10 rows");
+        if let Err(error) = read {
+            assert_eq!(error.kind(), ErrorKind::Data, "{format:?}: {error}");
+        }
+    }
+}
+
+async fn files_are_read_once(format: Format) {
+    if !format.is_of_files() {
+        return; // reads what is new by a watermark
+    }
+    let project = Project::new().await;
+    format.write(&project, &HEADINGS, &[good(1).0]);
+    let spec = spec(&format!("{}\nstrategy: new_files", yaml(&project, format)));
+    let seen = project.extract(&spec).await.unwrap().extracted.extent.inputs;
+    let again = project.extract_after(&spec, Some(&seen)).await.unwrap();
+    assert!(again.rows.is_empty(), "{format:?}");
+    assert_eq!(again.extracted.extent.inputs, seen, "{format:?}");
+    format.write(&project, &HEADINGS, &[good(2).0]);
+    let changed = project.extract_after(&spec, Some(&seen)).await.unwrap();
+    assert_eq!(changed.rows, vec![good(2).1], "{format:?}");
+}
+
+/// A run that is cancelled while its source is read stops it; what is there can be read again.
+async fn a_run_that_is_cancelled_stops_the_source(format: Format) {
+    let project = Project::new().await;
+    let rows: Vec<_> = (1..=30_000).map(|id| good(id).0).collect();
+    format.write(&project, &HEADINGS, &rows);
+    let spec = spec(&yaml(&project, format));
+    let plan = extract::plan(project.path(), &spec, None).await.unwrap();
+    let load = project.load().await;
+    let (heard, mut hears) = tokio::sync::mpsc::unbounded_channel();
+    let (release, released) = std::sync::mpsc::channel::<()>();
+    let released = Mutex::new(released);
+    let calls = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&calls);
+    let on_progress: extract::OnProgress = Arc::new(move |_| {
+        counted.fetch_add(1, Ordering::Relaxed);
+        heard.send(()).unwrap_or_default();
+        // until the run is cancelled
+        let _ = released.lock().unwrap().recv();
+    });
+    tokio::select! {
+        _ = hears.recv() => {}
+        read = extract::extract(&plan, "job", &load, project.warehouse(), on_progress) => {
+            panic!("{format:?}: read before it was cancelled: {:?}", read.is_ok());
+        }
+    }
+    drop(release);
+    // the source's thread has ended when nobody can be told any more
+    while hears.recv().await.is_some() {}
+    assert!(calls.load(Ordering::Relaxed) <= 2, "{format:?}");
+    load.abandon().await.unwrap();
+    assert_eq!(project.extract(&spec).await.unwrap().rows.len(), 30_000, "{format:?}");
+}
+
 /// The whole suite.
 async fn every_check(format: Format) {
     values_get_their_types_and_null_stays_null(format).await;
@@ -281,6 +379,9 @@ async fn every_check(format: Format) {
     duplicates_are_dropped_and_counted(format).await;
     drift_is_told_refused_or_set_apart_as_agreed(format).await;
     values_of_another_type_are_nulled_refused_or_set_apart_as_agreed(format).await;
+    a_snapshot_that_has_shrunk_is_refused(format).await;
+    files_are_read_once(format).await;
+    a_run_that_is_cancelled_stops_the_source(format).await;
 }
 
 #[tokio::test]
@@ -347,6 +448,18 @@ async fn bucket_json() {
 #[ignore = "needs moto"]
 async fn s3_csv() {
     every_check(Format::S3Csv).await;
+}
+
+#[tokio::test]
+#[ignore = "needs Azurite"]
+async fn azure_csv() {
+    every_check(Format::AzureCsv).await;
+}
+
+#[tokio::test]
+#[ignore = "needs fake-gcs-server"]
+async fn google_csv() {
+    every_check(Format::GoogleCsv).await;
 }
 
 #[tokio::test]

@@ -133,6 +133,51 @@ async fn days_follow_the_workbooks_epoch() {
 }
 
 #[tokio::test]
+async fn a_part_of_a_sheet_is_all_that_is_read() {
+    let mut book = rust_xlsxwriter::Workbook::new();
+    let sheet = book.add_worksheet();
+    let cells = [
+        ["", "sales of the north", "", "", ""],
+        ["", "", "", "", ""],
+        ["x", "id", "town", "n", "note"],
+        ["", "1", "York", "3", "!"],
+        ["", "2", "Hull", "4", ""],
+        ["", "", "", "", ""],
+        ["", "sum", "", "7", "7"],
+    ];
+    for (row, cells) in cells.iter().enumerate() {
+        for (column, text) in cells.iter().enumerate().filter(|(_, text)| !text.is_empty()) {
+            sheet.write_string(row as u32, column as u16, *text).unwrap();
+        }
+    }
+    let project = Project::new().await;
+    project.write("t.xlsx", book.save_to_buffer().unwrap());
+    let yaml = |range: &str| {
+        format!(
+            "name: t\nfrom: {{excel: {{path: t.xlsx, {range}}}}}\ncolumns: [{{name: id, type: int32}}, {{name: n, \
+             type: int32}}]"
+        )
+    };
+    let read = async |range: &str| project.extract(&spec(&yaml(range))).await;
+    let rows = [row(&["1", "3"]), row(&["2", "4"])];
+    assert_eq!(read("range: 'B3:D5'").await.unwrap().rows, rows);
+    let whole = read("range: 'B3:D'").await.unwrap();
+    assert_eq!(whole.rows, rows);
+    assert_eq!(causes(&whole.rejects), vec![(7, "type", Some("id"))]);
+    assert_eq!(read("range: 'b3:d900'").await.unwrap().rejects.len(), 1);
+    for (range, says) in [
+        ("range: 'B3:C5'", "no column `n`"),
+        ("range: 'B2:D5'", "the heading cell B2 is empty"),
+        ("range: 'B30:D35'", "the sheet is empty"),
+        ("range: 'B3-D5'", "write it as B3:F20"),
+        ("range: 'B3:D5', header_row: 3", "both say where the headings are"),
+    ] {
+        let error = read(range).await.err().unwrap().to_string();
+        assert!(error.contains(says), "{range}: {error}");
+    }
+}
+
+#[tokio::test]
 async fn sheets_and_headings_that_are_not_there() {
     let project = Project::new().await;
     project.write("costs.xlsx", workbook());

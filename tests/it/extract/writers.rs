@@ -25,9 +25,11 @@ pub(crate) enum Format {
     HttpParquet,
     HttpExcel,
     Api,
-    /// In buckets, of a server of the test's own and of `moto`.
+    /// In buckets: of a server of the test's own, of `moto`, Azurite and fake-gcs-server.
     GsJson,
     S3Csv,
+    AzureCsv,
+    GoogleCsv,
     FlightSql,
 }
 
@@ -41,6 +43,8 @@ impl Format {
             Self::GsJson => format!("gs://bucket/{}", self.file()),
             Self::FlightSql => project.flight().name(),
             Self::S3Csv => format!("s3://{}/{}", project.s3().bucket, self.file()),
+            Self::AzureCsv => format!("az://{}/{}", project.azure().container, self.file()),
+            Self::GoogleCsv => format!("gs://{}/{}", project.google().bucket, self.file()),
             _ => self.file().to_owned(),
         }
     }
@@ -58,7 +62,7 @@ impl Format {
             Self::Sqlite => "t.db",
             Self::Postgresql => "postgresql://127.0.0.1:",
             Self::Mysql => "mysql://127.0.0.1:",
-            Self::HttpCsv | Self::S3Csv => "t.csv",
+            Self::HttpCsv | Self::S3Csv | Self::AzureCsv | Self::GoogleCsv => "t.csv",
             Self::HttpParquet => "t.parquet",
             Self::HttpExcel => "t.xlsx",
             Self::Api => "api/t.rows",
@@ -69,9 +73,22 @@ impl Format {
 
     /// The file of the project that it is, or that a server of the test's gives out.
     pub(crate) fn path(self, project: &Project) -> Option<PathBuf> {
-        let is_file =
-            !matches!(self, Self::Postgresql | Self::Mysql | Self::S3Csv | Self::FlightSql);
-        is_file.then(|| project.path().join(self.file()))
+        let is_elsewhere = matches!(
+            self,
+            Self::Postgresql
+                | Self::Mysql
+                | Self::S3Csv
+                | Self::AzureCsv
+                | Self::GoogleCsv
+                | Self::FlightSql
+        );
+        (!is_elsewhere).then(|| project.path().join(self.file()))
+    }
+
+    /// Whether it is files, which may be read once each.
+    pub(crate) fn is_of_files(self) -> bool {
+        use Format::{Api, FlightSql, Mysql, Postgresql, Sqlite};
+        !matches!(self, Api | FlightSql | Mysql | Postgresql | Sqlite)
     }
 
     /// Whether each row names its own values.
@@ -107,8 +124,12 @@ impl Format {
                 return format!("{{json: {{path: '{path}', at: data.rows, access: {access}}}}}");
             }
             Self::FlightSql => return project.flight().from("table: sandbox.t"),
-            Self::S3Csv => {
-                let access = project.s3().access();
+            Self::S3Csv | Self::AzureCsv | Self::GoogleCsv => {
+                let access = match self {
+                    Self::AzureCsv => project.azure().access(project),
+                    Self::GoogleCsv => project.google().access(),
+                    _ => project.s3().access(),
+                };
                 return format!("{{csv: {{path: '{}', access: {access}}}}}", self.name(project));
             }
         };
@@ -121,6 +142,8 @@ impl Format {
         match self {
             Self::Csv | Self::HttpCsv => std::fs::write(path, csv(headings, rows)).unwrap(),
             Self::S3Csv => project.s3().put(self.file(), csv(headings, rows)),
+            Self::AzureCsv => project.azure().put(self.file(), csv(headings, rows)),
+            Self::GoogleCsv => project.google().put(self.file(), csv(headings, rows)),
             Self::Api => {
                 std::fs::create_dir_all(path.parent().unwrap()).unwrap();
                 std::fs::write(path, objects(headings, rows).join("\n")).unwrap();

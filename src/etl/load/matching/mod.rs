@@ -5,19 +5,22 @@ mod records;
 mod tables;
 
 use super::{Loaded, Loading, stage};
-use crate::error::{Error, Result};
+use crate::engine::Reserved;
+use crate::error::{Error, ErrorKind, Result};
 use crate::etl::job::Missing;
 use crate::etl::job::matching::{Estimate, MatchLoad};
-use crate::etl::matching::{Before, Columns, Decision, Resolved, What, resolve};
+use crate::etl::matching::{Before, Columns, Kept, Resolved, Room, What, resolve};
 use crate::etl::rows;
-use crate::store::{TableSpec, TableState};
+use crate::store::{DataFile, TableSpec, TableState};
 use arrow::array::{ArrayRef, AsArray, Int64Array};
 use arrow::record_batch::RecordBatch;
 use before::{decisions, definition, numbers, stored, stored_pairs, stored_weights};
+use futures::StreamExt;
 use records::{Together, incoming, known, together};
 use std::collections::HashSet;
 use std::sync::Arc;
 use tables::{HOUSEHOLD, PERSON, history_table, pairs_table, records_table, weights_table};
+use tokio::sync::mpsc;
 
 /// Matches a job's records.
 ///
@@ -60,10 +63,10 @@ pub(super) async fn load(loading: &mut Loading<'_>, spec: &MatchLoad) -> Result<
         }
     }
     loading.load.depends_on(&spec.table());
-    let resolved = matched(spec, &all, before).await?;
+    let (resolved, pairs) = matched(loading, spec, &all, before).await?;
     let written = all.fresh.iter().filter(|fresh| **fresh).count() as u64;
     notes.extend(told(spec, loading, &all, &resolved));
-    save(loading, spec, &all, &resolved).await?;
+    save(loading, spec, &all, &resolved, pairs).await?;
     let mut remember = |name: &str, value: String| {
         loading.load.set_cursor(&format!("{}.{name}", spec.table()), value);
     };
@@ -76,24 +79,58 @@ pub(super) async fn load(loading: &mut Loading<'_>, spec: &MatchLoad) -> Result<
     Ok(Loaded { rows_in, rows_written: written, rows_deleted: all.gone, lost: Vec::new(), notes })
 }
 
-/// The work of the processor, away from the threads that wait for disks.
-async fn matched(spec: &MatchLoad, all: &Together, before: Before) -> Result<Resolved> {
-    let (spec, batch) = (spec.clone(), all.batch.clone());
+impl Room for Reserved {
+    fn grow(&mut self, bytes: usize) -> bool {
+        Self::grow(self, bytes)
+    }
+
+    fn shrink(&mut self, bytes: usize) {
+        Self::shrink(self, bytes);
+    }
+}
+
+/// The work of the processor, away from the threads that wait for disks; pairs are written as they
+/// come out.
+async fn matched(
+    loading: &Loading<'_>,
+    spec: &MatchLoad,
+    all: &Together,
+    before: Before,
+) -> Result<(Resolved, Vec<DataFile>)> {
+    let room = Box::new(loading.engine.reserve("matching"));
+    let kept = Kept::new(room, loading.engine.spill_folder().to_owned());
+    let (spec, batch, table) = (spec.clone(), all.batch.clone(), pairs_table(spec));
+    let (sender, receiver) = mpsc::channel(BATCHES_WAITING);
+    let written = table.clone();
     let work = tokio::task::spawn_blocking(move || {
         let schema = batch.schema();
         let named = schema.fields().iter().zip(batch.columns()).filter_map(|(field, column)| {
             Some((field.name().as_str(), column.as_string_opt::<i32>()?))
         });
-        resolve(&spec, &Columns(named.collect()), before)
+        let keys = &batch.columns()[..spec.record.len()];
+        let stopped = || Error::new(ErrorKind::Cancelled, "the matching was stopped");
+        resolve(&spec, &Columns(named.collect()), before, kept, &mut |pairs| {
+            let batch = tables::pairs(&table, keys, pairs)?;
+            sender.blocking_send(Ok(batch)).map_err(|_| stopped())
+        })
     });
-    work.await.map_err(|error| Error::internal("the matching broke down").caused_by(error))?
+    let batches = futures::stream::unfold(receiver, |mut receiver| async {
+        receiver.recv().await.map(|batch: Result<RecordBatch>| (batch, receiver))
+    });
+    let (resolved, files) = tokio::join!(work, loading.load.write(&written, batches.boxed()));
+    let broken = |error| Error::internal("the matching broke down").caused_by(error);
+    Ok((resolved.map_err(broken)??, files?))
 }
+
+/// Batches of pairs that may wait to be written.
+const BATCHES_WAITING: usize = 2;
 
 async fn save(
     loading: &mut Loading<'_>,
     spec: &MatchLoad,
     all: &Together,
     resolved: &Resolved,
+    pairs: Vec<DataFile>,
 ) -> Result<()> {
     let count = spec.record.len();
     let numbered = |numbers: &[i64]| -> ArrayRef {
@@ -106,8 +143,7 @@ async fn save(
     columns.extend(compared.iter().map(Arc::clone));
     let table = records_table(spec);
     put(loading, tables::batch(&table, columns)?, table).await?;
-    let table = pairs_table(spec);
-    put(loading, tables::pairs(&table, record, &resolved.pairs)?, table).await?;
+    stage::replace(loading.load, pairs_table(spec), pairs)?;
     let table = history_table(spec);
     let order = "at, event, person_id, into_person_id";
     let before = stored(loading, &table, order).await?;
@@ -133,7 +169,6 @@ fn told(
     resolved: &Resolved,
 ) -> Vec<String> {
     let persons: HashSet<i64> = resolved.persons.of.iter().copied().collect();
-    let pairs = |decision| resolved.pairs.iter().filter(|p| p.decision == decision).count();
     let events = |what| resolved.persons.events.iter().filter(|e| e.what == what).count();
     let mut notes = vec![format!(
         "{} records are {} persons ({} new, {} merged, {} split); {} pairs compared, {} match, {} \
@@ -144,8 +179,8 @@ fn told(
         events(What::Merged),
         events(What::Split),
         resolved.compared,
-        pairs(Decision::Match),
-        pairs(Decision::Review),
+        resolved.matches,
+        resolved.reviews,
         spec.table(),
     )];
     if spec.missing == Missing::Close && loading.rows_rejected > 0 {

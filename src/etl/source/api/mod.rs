@@ -16,10 +16,10 @@ mod value;
 use super::headings::Wanted;
 use super::http::{self, Client};
 use super::json::{Elements, path};
-use super::json_lines::{Scanner, push};
+use super::json_lines::{Each, Scanner, push_at};
 use super::lines::{Line, escape_utf8};
 use super::spool::{Spool, Spooled};
-use super::{Alive, BatchBuilder, Bound, Found, Sink, Source, headings};
+use super::{Alive, BatchBuilder, Bound, Found, Position, Sink, Source, headings};
 use crate::error::{Error, ErrorKind, Result};
 use crate::etl::job::{ApiPlace, Setting};
 use crate::store::Input;
@@ -174,7 +174,8 @@ impl Source for Api {
 
 impl Api {
     fn read_rows(&self, mut rows: impl Read, name: &str, sink: &mut Sink<'_>) -> Result<()> {
-        let mut scanner = Scanner::new(self.columns.iter().map(headings::heading));
+        let each = Each::of(self.place.each.as_deref(), self.place.if_empty);
+        let mut scanner = Scanner::new(self.columns.iter().map(headings::heading), each);
         let mut batch = BatchBuilder::with_text(name, self.columns.len());
         let (mut number, mut bytes_read) = (0, 0);
         while let Some((decoded, text)) = row(&mut rows).map_err(lost)? {
@@ -184,7 +185,9 @@ impl Api {
                 Ok(text) => Cow::Owned(text),
                 Err(error) => Cow::Owned(escape_utf8(error.as_bytes())),
             };
-            push(&Line { number, offset: 0, text, decoded }, &mut scanner, &mut batch);
+            let line = Line { number, offset: 0, text, decoded };
+            // where it stood in which page, nobody remembers
+            push_at(Position { line: number, offset: None }, &line, &mut scanner, &mut batch);
             if batch.is_full() {
                 sink(batch.take(bytes_read).into())?;
             }

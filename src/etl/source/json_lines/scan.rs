@@ -1,4 +1,5 @@
-//! The wanted values of a JSON object, numbers as they were written.
+//! The wanted values of a JSON object, numbers as they were written; of an array inside it, those of
+//! each element.
 
 use crate::error::Result as Outcome;
 use crate::etl::source::headings::{Wanted, missing_columns};
@@ -16,8 +17,24 @@ pub(in crate::etl::source) struct Scanner {
     paths: Vec<String>,
     seen: Vec<bool>,
     keys: BTreeSet<String>,
-    objects: u64,
+    rows: u64,
+    each: Each,
 }
+
+/// Which array's elements are rows; the objects themselves are where there is none.
+#[derive(Debug, Clone, Default)]
+pub(in crate::etl::source) struct Each {
+    /// The keys that lead to it; what else on the way is an array has rows for each element, too.
+    pub(in crate::etl::source) path: Option<String>,
+    /// Whether an object without elements is a row all the same.
+    pub(in crate::etl::source) keeps_empty: bool,
+}
+
+/// The name of an element's number among the others, 1 being the first.
+const NUMBER: &str = "#";
+
+/// A row: its cells, and its text.
+pub(super) type Scanned<'a> = (Row<'a>, &'a str);
 
 /// A wanted value.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,50 +50,79 @@ pub(super) struct Value<'a> {
 struct Node {
     columns: Vec<usize>,
     inside: Vec<(String, Node)>,
+    /// Whether the array whose elements are rows is here, or inside.
+    leads: Leads,
+    /// The columns that want the number of the element.
+    numbers: Vec<usize>,
+}
+
+#[derive(Default, Clone, Copy, PartialEq, Eq)]
+enum Leads {
+    #[default]
+    Nowhere,
+    On,
+    Here,
 }
 
 /// The cells found so far in one object.
 type Row<'a> = Vec<Option<Value<'a>>>;
 
 impl Scanner {
-    /// For these paths: `a` or `a.b`.
-    pub(in crate::etl::source) fn new<'p>(paths: impl Iterator<Item = &'p str>) -> Self {
+    /// For these paths, `a` or `a.b`, in objects or in the elements of an array inside them.
+    pub(in crate::etl::source) fn new<'p>(
+        paths: impl Iterator<Item = &'p str>,
+        each: Each,
+    ) -> Self {
         let mut root = Node::default();
         let paths: Vec<String> = paths.map(str::to_owned).collect();
-        for (column, path) in paths.iter().enumerate() {
+        if let Some(path) = &each.path {
             let mut node = &mut root;
             for part in path.split('.') {
-                let at = node.inside.iter().position(|(name, _)| name == part);
-                let at = at.unwrap_or_else(|| {
-                    node.inside.push((part.to_owned(), Node::default()));
-                    node.inside.len() - 1
-                });
-                node = &mut node.inside[at].1;
+                node = node.inside(part);
+                node.leads = Leads::On;
             }
-            node.columns.push(column);
+            node.leads = Leads::Here;
+        }
+        for (column, path) in paths.iter().enumerate() {
+            match (path.rsplit_once('.'), &each.path) {
+                (Some((before, NUMBER)), Some(each)) if before == each => {
+                    before.split('.').fold(&mut root, Node::inside).numbers.push(column);
+                }
+                _ => path.split('.').fold(&mut root, Node::inside).columns.push(column),
+            }
         }
         let seen = vec![false; paths.len()];
-        Self { root, paths, seen, keys: BTreeSet::new(), objects: 0 }
+        Self { root, paths, seen, keys: BTreeSet::new(), rows: 0, each }
     }
 
-    /// The wanted values of a line, in order; none for a key that is missing.
+    /// The wanted values of a line, in order, none for a key that is missing; a row each element,
+    /// where elements are rows.
     ///
     /// # Errors
-    /// Why the line is not one JSON object.
-    pub(super) fn scan<'a>(&mut self, line: &'a str) -> Result<Row<'a>, String> {
+    /// Why the line is not one JSON object, or not of the form that is read.
+    pub(super) fn scan<'a>(&mut self, line: &'a str) -> Result<Vec<Scanned<'a>>, String> {
         serde_json::from_str::<IgnoredAny>(line).map_err(|error| format!("not JSON: {error}"))?;
         if !line.starts_with('{') {
             return Err("not a JSON object".to_owned());
         }
         let mut row = vec![None; self.paths.len()];
         let mut cursor = Cursor { text: line, at: 0 };
-        self.objects += 1;
         let keys = (self.keys.len() < MAX_KEYS).then_some(&mut self.keys);
-        object(&mut cursor, &self.root, keys, &mut row)?;
-        for (seen, cell) in self.seen.iter_mut().zip(&row) {
-            *seen |= cell.is_some();
+        let array = object(&mut cursor, &self.root, keys, &mut row)?;
+        let mut rows = Vec::with_capacity(1);
+        match (&self.each, array) {
+            (Each { path: None, .. }, _) => rows.push((row, line)),
+            (Each { keeps_empty, .. }, None) if *keeps_empty => rows.push((row, line)),
+            (_, None) => {}
+            (each, Some(array)) => elements(array, each, (row, line), &mut rows)?,
         }
-        Ok(row)
+        self.rows += rows.len() as u64;
+        for (row, _) in &rows {
+            for (seen, cell) in self.seen.iter_mut().zip(row) {
+                *seen |= cell.is_some();
+            }
+        }
+        Ok(rows)
     }
 
     /// Says which keys there were.
@@ -91,16 +137,28 @@ impl Scanner {
         sink(Piece::Headings(self.keys.iter().cloned().collect()))
     }
 
-    /// The paths that no object had, if there was any object.
+    /// The paths that no row had, if there was any row.
     fn never_seen(&self) -> Vec<&str> {
         let paths = self.paths.iter().zip(&self.seen);
-        let missing = paths.filter(|(_, seen)| self.objects > 0 && !**seen);
+        let missing = paths.filter(|(_, seen)| self.rows > 0 && !**seen);
         missing.map(|(path, _)| path.as_str()).collect()
     }
 
     /// Outermost keys that objects had.
     fn keys(&self) -> Vec<&str> {
         self.keys.iter().map(String::as_str).collect()
+    }
+}
+
+impl Node {
+    /// What is wanted under a key.
+    fn inside(&mut self, key: &str) -> &mut Self {
+        let at = self.inside.iter().position(|(name, _)| name == key);
+        let at = at.unwrap_or_else(|| {
+            self.inside.push((key.to_owned(), Self::default()));
+            self.inside.len() - 1
+        });
+        &mut self.inside[at].1
     }
 }
 
@@ -170,13 +228,21 @@ impl<'a> Cursor<'a> {
     }
 }
 
-/// Reads the object that begins at the cursor.
-fn object<'a>(
+/// An array whose elements are rows, or lead to them: what is wanted of each, its name, its text.
+struct Array<'n, 'a> {
+    node: &'n Node,
+    key: Cow<'a, str>,
+    text: &'a str,
+}
+
+/// Reads the object that begins at the cursor, and gives back the array whose elements are rows.
+fn object<'n, 'a>(
     cursor: &mut Cursor<'a>,
-    node: &Node,
+    node: &'n Node,
     mut keys: Option<&mut BTreeSet<String>>,
     row: &mut Row<'a>,
-) -> Result<(), String> {
+) -> Result<Option<Array<'n, 'a>>, String> {
+    let mut array = None;
     cursor.at += 1;
     while cursor.peek() == b'"' {
         let key = unescape(cursor.string())?;
@@ -189,12 +255,26 @@ fn object<'a>(
         cursor.at += 1;
         let start = (cursor.peek(), cursor.at);
         let text = cursor.value();
-        if let Some((_, wanted)) = node.inside.iter().find(|(name, _)| *name == key) {
-            fill(wanted, &key, text, row)?;
-            if start.0 == b'{' && !wanted.inside.is_empty() {
-                object(&mut Cursor { text: cursor.text, at: start.1 }, wanted, None, row)?;
-            } else {
-                nulls_inside(wanted, text, row);
+        let wanted = node.inside.iter().find(|(name, _)| *name == key).map(|(_, wanted)| wanted);
+        match (wanted, start.0) {
+            (None, _) => {}
+            (Some(node), b'[') if node.leads != Leads::Nowhere => {
+                if array.replace(Array { node, key: key.clone(), text }).is_some() {
+                    return Err(format!("the key `{key}` stands there twice"));
+                }
+            }
+            (Some(node), first) if node.leads == Leads::Here && first != b'n' => {
+                return Err(format!("`{key}` is no array"));
+            }
+            (Some(wanted), first) => {
+                fill(wanted, &key, text, row)?;
+                if first == b'{' && !wanted.inside.is_empty() {
+                    let inside = &mut Cursor { text: cursor.text, at: start.1 };
+                    let found = object(inside, wanted, None, row)?;
+                    array = array.or(found);
+                } else {
+                    nulls_inside(wanted, text, row);
+                }
             }
         }
         if cursor.peek() != b',' {
@@ -202,6 +282,50 @@ fn object<'a>(
         }
         cursor.at += 1;
         cursor.peek();
+    }
+    Ok(array)
+}
+
+/// A row for each element of an array, with what is known of the object around it.
+fn elements<'a>(
+    array: Array<'_, 'a>,
+    each: &Each,
+    around: Scanned<'a>,
+    rows: &mut Vec<Scanned<'a>>,
+) -> Result<(), String> {
+    let Array { node, key, text } = array;
+    let mut cursor = Cursor { text, at: 1 };
+    let mut number = 0;
+    while !matches!(cursor.peek(), b']' | 0) {
+        let element = cursor.value();
+        number += 1;
+        let mut row = around.0.clone();
+        fill(node, &key, element, &mut row)?;
+        let inside = match element.as_bytes().first() {
+            Some(b'{') => object(&mut Cursor { text: element, at: 0 }, node, None, &mut row)?,
+            Some(b'n') => {
+                nulls_inside(node, element, &mut row);
+                None
+            }
+            _ if node.inside.is_empty() => None,
+            _ => return Err(format!("element {number} of `{key}` is no object")),
+        };
+        for column in &node.numbers {
+            let text = Some(Cow::Owned(number.to_string()));
+            row[*column] = Some(Value { text, native: true });
+        }
+        match inside {
+            _ if node.leads == Leads::Here => rows.push((row, element)),
+            Some(array) => elements(array, each, (row, element), rows)?,
+            None if each.keeps_empty => rows.push((row, element)),
+            None => {}
+        }
+        if cursor.peek() == b',' {
+            cursor.at += 1;
+        }
+    }
+    if number == 0 && each.keeps_empty {
+        rows.push(around);
     }
     Ok(())
 }
@@ -245,46 +369,4 @@ fn unescape(string: &str) -> Result<Cow<'_, str>, String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn scan(paths: &[&str], line: &str) -> Result<Vec<Option<String>>, String> {
-        let mut scanner = Scanner::new(paths.iter().copied());
-        let row = scanner.scan(line)?;
-        Ok(row
-            .into_iter()
-            .map(|cell| cell.and_then(|value| value.text).map(String::from))
-            .collect())
-    }
-
-    #[test]
-    fn values_keep_their_text() {
-        let line = r#"{ "a" : {"b":"x\ny\u00e9", "c":[1,{"d":"]}"}]} , "n":1234567890.1234567890,"t":true,"z":null,"":"e"}"#;
-        let found = scan(&["a.b", "a.c", "n", "t", "z", "a.missing", "a"], line).unwrap();
-        assert_eq!(found[0].as_deref(), Some("x\nyé"));
-        assert_eq!(found[1].as_deref(), Some(r#"[1,{"d":"]}"}]"#));
-        assert_eq!(found[2].as_deref(), Some("1234567890.1234567890"));
-        assert_eq!(found[3].as_deref(), Some("true"));
-        assert_eq!(found[4], None);
-        assert_eq!(found[5], None);
-        assert_eq!(found[6].as_deref(), Some(r#"{"b":"x\ny\u00e9", "c":[1,{"d":"]}"}]}"#));
-    }
-
-    #[test]
-    fn what_is_not_one_object_is_refused() {
-        for line in [r#"{"a":1"#, r#"{"a":1} x"#, "[1]", "1", r#"{"a":01}"#, r#"{"a":1,"a":2}"#] {
-            assert!(scan(&["a"], line).is_err(), "{line}");
-        }
-        assert!(scan(&["a"], r#"{"a":"\ud800"}"#).is_err());
-        assert_eq!(scan(&["a"], "{}").unwrap(), vec![None]);
-    }
-
-    #[test]
-    fn keys_never_seen_are_told() {
-        let mut scanner = Scanner::new(["a.b", "c"].into_iter());
-        assert!(scanner.never_seen().is_empty());
-        scanner.scan(r#"{"a":null,"d":1}"#).unwrap();
-        assert_eq!(scanner.never_seen(), vec!["c"]);
-        assert_eq!(scanner.keys(), vec!["a", "d"]);
-    }
-}
+mod tests;

@@ -1,7 +1,7 @@
 //! Every way of paging, and the ways in which servers go astray.
 
 use super::*;
-use crate::etl::job::{ByCursor, ByOffset, ByPage, ByUrl, Setting};
+use crate::etl::job::{ByCursor, ByOffset, ByPage, ByUrl, IfEmpty, Setting};
 use std::collections::BTreeMap;
 
 const FIRST: &str = "https://api.example.com/v1/orders?size=2";
@@ -11,6 +11,8 @@ fn walk(paging: Option<Paging>) -> Walk {
         url: Setting::Here(FIRST.to_owned()),
         query: BTreeMap::new(),
         at: None,
+        each: None,
+        if_empty: IfEmpty::Drop,
         paging,
         since: None,
         pages_at_most: 4,
