@@ -15,7 +15,7 @@ use crate::yaml::Located;
 
 /// A derived measure, unless it had a fault; or another kind of measure.
 pub(super) enum Derived {
-    Resolved(Option<MeasureKind>),
+    Resolved(Option<Box<MeasureKind>>),
     Other,
 }
 
@@ -76,7 +76,7 @@ impl Resolver<'_> {
         } else {
             return Derived::Other;
         };
-        Derived::Resolved(kind)
+        Derived::Resolved(kind.map(Box::new))
     }
 
     fn calculated(&mut self, text: &Text, sheet: &mut Sheet<'_>) -> Option<MeasureKind> {

@@ -189,7 +189,7 @@ impl Resolver<'_> {
             return None;
         }
         match self.derived(sheet) {
-            Derived::Resolved(kind) => kind,
+            Derived::Resolved(kind) => kind.map(|kind| *kind),
             Derived::Other => self.aggregated(sheet),
         }
     }

@@ -32,6 +32,9 @@ impl Line {
     }
 }
 
+/// Combinations of members, by what they were sought for.
+type Sought = HashMap<(Vec<String>, String, Shift), BTreeSet<Vec<Value>>>;
+
 /// The question, its names resolved.
 struct Asked<'a> {
     reference: &'a Reference<'a>,
@@ -42,7 +45,7 @@ struct Asked<'a> {
     rows: Vec<Vec<CubeColumn>>,
     across: Vec<CubeColumn>,
     /// Combinations by the columns, measure and shift that they were sought for.
-    sought: RefCell<HashMap<(Vec<String>, String, Shift), BTreeSet<Vec<Value>>>>,
+    sought: RefCell<Sought>,
 }
 
 pub(super) fn ask(reference: &Reference<'_>, query: &CubeQuery) -> Answer {

@@ -58,11 +58,14 @@ pub(crate) struct Place<'q> {
     pub(crate) beside: Beside<'q>,
 }
 
+/// The members of cells.
+pub(crate) type Cells = Vec<Vec<(CubeColumn, Value)>>;
+
 /// The rest of an answer, seen from a cell.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Beside<'q> {
     /// The members of all cells for which a measure, under a shift, has rows.
-    pub(crate) cells: Option<&'q dyn Fn(&str, &Shift) -> Vec<Vec<(CubeColumn, Value)>>>,
+    pub(crate) cells: Option<&'q dyn Fn(&str, &Shift) -> Cells>,
     /// The only members that count, by columns.
     pub(crate) shown: Option<(&'q [CubeColumn], &'q BTreeSet<Vec<Value>>)>,
 }
