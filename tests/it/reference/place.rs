@@ -61,11 +61,14 @@ pub(crate) struct Place<'q> {
 /// The members of cells.
 pub(crate) type Cells = Vec<Vec<(CubeColumn, Value)>>;
 
+/// The cells that a measure, under a shift, has rows for.
+type CellsOf<'q> = &'q dyn Fn(&str, &Shift) -> Cells;
+
 /// The rest of an answer, seen from a cell.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Beside<'q> {
     /// The members of all cells for which a measure, under a shift, has rows.
-    pub(crate) cells: Option<&'q dyn Fn(&str, &Shift) -> Cells>,
+    pub(crate) cells: Option<CellsOf<'q>>,
     /// The only members that count, by columns.
     pub(crate) shown: Option<(&'q [CubeColumn], &'q BTreeSet<Vec<Value>>)>,
 }

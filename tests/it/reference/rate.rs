@@ -53,13 +53,12 @@ impl Reference<'_> {
                 known.retain(|row| period_of(&row["date_key"], period) == own);
             }
         }
-        let rates = known.iter().map(|row| row[&conversion.rate].clone());
+        let rate = |row: &&Row| row[&conversion.rate].clone();
         match &conversion.at {
             RateAt::Average(_) => {
-                let count = Value::int(known.len() as i128);
-                sum(rates).over(&count)
+                sum(known.iter().map(rate)).over(&Value::int(known.len() as i128))
             }
-            _ => rates.last().unwrap_or(Value::Null),
+            _ => known.last().map_or(Value::Null, rate),
         }
     }
 }
