@@ -35,7 +35,8 @@ A query in full:
   columns: [date.quarter]              # members across, in place of rows
   measures: [revenue, margin_rate]
   slice: {date.year: 2025}
-  dice: {store.country: [DE, FR], date.month: {from: 2025-01, to: 2025-06}, channel: {except: [Web]}}
+  dice: {store.country: [DE, FR], date.month: {from: 2025-01, to: 2025-06}, channel: {except: [Web]},
+         region: {set: home}}            # a named set of the cube; in rows it stands as `home`
   totals: rollup                       # none, grand, rollup, cube, or {sets: [[store.region], []]}
   identify: true                       # with totals: their level and grouping id
   having: {revenue: {from: 1000}}
@@ -44,6 +45,13 @@ A query in full:
   order: [{by: revenue, of: [store.region], descending: true}, {by: revenue, descending: true}]
   limit: 20
   offset: 40
+
+Beside all that:
+  visual: true                         # totals also of the rows shown alone, as <measure>_visible
+  compare_release: 41                  # the same at another release, or as of \"2025-03-31\"
+  formatted: true                      # values also as text
+  language: de                         # headings and members by the cube's captions
+  properties: [store.city]             # said beside single members
 
 And with `date.month` among the rows:
   dense: date.month                    # every month, whether anything was sold or not

@@ -320,7 +320,8 @@ impl Watched {
         (first && inner.ready.explain).then(|| {
             let release = inner.session.release().id;
             let others = inner.parsed.catalogs.others();
-            explain::first_row(&inner.ready.schema, release, others, &inner.ready.routing.sentences)
+            let Ready { schema, routing, reads, .. } = &inner.ready;
+            explain::first_row(schema, release, others, &routing.sentences, reads)
         })
     }
 

@@ -1,4 +1,4 @@
-//! `EXPLAIN` says first what Starhouse decided: the release, and which aggregates answer.
+//! `EXPLAIN` says first what Starhouse decided: the release, which aggregates answer, what is read.
 
 use super::errors::from_datafusion;
 use super::sql::catalog_of;
@@ -67,6 +67,15 @@ pub(crate) fn in_words(
 ) -> Result<Vec<String>> {
     let mut lines = vec![format!("release {release}")];
     lines.extend(routing.iter().cloned());
+    lines.extend(reads(plan)?);
+    Ok(lines)
+}
+
+/// The tables that a plan reads before anything is left out, with their files and rows.
+///
+/// # Errors
+/// Internal where the plan cannot be walked.
+pub(crate) fn reads(plan: &LogicalPlan) -> Result<Vec<String>> {
     let mut read: BTreeMap<String, (usize, BTreeMap<String, u64>)> = BTreeMap::new();
     plan.apply_with_subqueries(|node| {
         if let LogicalPlan::TableScan(scan) = node
@@ -81,13 +90,13 @@ pub(crate) fn in_words(
         Ok(TreeNodeRecursion::Continue)
     })
     .map_err(from_datafusion)?;
-    lines.extend(read.into_iter().map(|(name, (times, files))| {
+    let said = read.into_iter().map(|(name, (times, files))| {
         let (rows, files): (u64, usize) = (files.values().sum(), files.len());
         let times = if times == 1 { String::new() } else { format!(", {times} times") };
         let files = if files == 1 { "1 file".to_owned() } else { format!("{files} files") };
         format!("reads {name}: {rows} rows in {files} at most{times}")
-    }));
-    Ok(lines)
+    });
+    Ok(said.collect())
 }
 
 /// The row that stands before DataFusion's plans.
@@ -96,10 +105,11 @@ pub(crate) fn first_row(
     release: ReleaseId,
     others: impl Iterator<Item = ReleaseId>,
     routing: &[String],
+    reads: &[String],
 ) -> Result<RecordBatch> {
     let mut lines = vec![format!("release {release}")];
     lines.extend(others.map(|other| format!("{} is release {other}", catalog_of(other))));
-    lines.extend(routing.iter().cloned());
+    lines.extend(routing.iter().chain(reads).cloned());
     let texts = ["starhouse".to_owned(), lines.join("\n")];
     let arrays: Vec<ArrayRef> = schema
         .fields()

@@ -15,15 +15,17 @@ use super::ready::Ready;
 use super::scope::QueryScope;
 use super::sql::{self, AsOf, Versions};
 use super::{
-    Query, Session, concatenation, finest, guard, names, origin, size, star, state, wire, zoned,
+    Query, Session, concatenation, explain, finest, guard, names, origin, size, star, state, wire,
+    zoned,
 };
 use crate::error::{Error, Result};
 use crate::ids::ReleaseId;
 use crate::model::{Aggregate, Cube};
 use crate::policy::Access;
 use crate::query::{
-    Building, CubeQuery, Members, PlanContext, Planned, Routing, aggregate_plan, best_members,
-    drilled_table, pivot_members, plan_cube_query, plan_drill_through, resolve_cubes,
+    Building, CubeQuery, Members, OtherRelease, PlanContext, Planned, Routing, aggregate_plan,
+    best_members, drilled_table, pivot_members, plan_cube_query, plan_drill_through, resolve_cubes,
+    visible_members, without_sets,
 };
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::common::{ParamValues, ScalarValue};
@@ -145,6 +147,7 @@ fn optimised(
     routing: Routing,
     explain: bool,
 ) -> Result<Ready> {
+    let reads = if explain { explain::reads(&plan)? } else { Vec::new() };
     let unbound = !plan.get_parameter_names().map_err(from_datafusion)?.is_empty();
     // Told before the present moment takes the place of `now()`.
     let asks_the_time = calls(&plan, |volatility| volatility == Volatility::Stable)?;
@@ -171,6 +174,7 @@ fn optimised(
         plan,
         schema,
         routing,
+        reads,
         explain,
         unbound,
         asks_the_time,
@@ -202,7 +206,9 @@ pub(crate) async fn cube_query(
     }
     let wanted = Access { schema: CUBES.to_owned(), table: query.cube.clone() };
     session.policy().authorize(session.principal(), &[wanted])?;
-    let catalogs = session.catalogs(BTreeSet::new()).await?;
+    let query = &without_sets(query, session.model())?;
+    let compared = other_release(session, query).await?;
+    let catalogs = session.catalogs(compared.into_iter().collect()).await?;
     let state = Arc::new(bound_state(session, &catalogs));
     let Planned { plan, routing } = match drilled_table(query, session.model())? {
         Some(table) => {
@@ -210,7 +216,8 @@ pub(crate) async fn cube_query(
             plan_drill_through(query, &parts, &context(session, &state, &catalogs)?)?
         }
         None => {
-            let members = members(session, &state, query, &catalogs).await?;
+            let mut members = members(session, &state, query, &catalogs).await?;
+            members.compared = compared.map(sql::catalog_of);
             plan_cube_query(query, &members, &context(session, &state, &catalogs)?)?
         }
     };
@@ -221,19 +228,36 @@ pub(crate) async fn cube_query(
     Ok((parsed, ready))
 }
 
-/// The members that must be known first, each a question of its own: across the top of a pivot, and
-/// the best, whom others stand beside.
+/// The release that a cube query compares with.
+async fn other_release(session: &Session, query: &CubeQuery) -> Result<Option<ReleaseId>> {
+    let asked = match &query.compare_release {
+        None => return Ok(None),
+        Some(OtherRelease::Number(number)) => AsOf::Release(ReleaseId(*number)),
+        Some(OtherRelease::AsOf(text)) => AsOf::Time(sql::parse_moment(text).ok_or_else(|| {
+            Error::user(format!(
+                "`compare_release` is `{text}`, which is neither a release nor a moment"
+            ))
+            .hint("write its number, or a moment as '2025-03-31 18:00:00' (UTC) or '2025-03-31'")
+        })?),
+    };
+    Ok(releases(session, BTreeSet::from([asked])).await?.into_values().next())
+}
+
+/// The members that must be known first, each a question of its own: across the top of a pivot, the
+/// best, whom others stand beside, and those shown, of which visual totals are.
 async fn members(
     session: &Session,
     state: &SessionState,
     query: &CubeQuery,
     catalogs: &Catalogs,
 ) -> Result<Members> {
-    let (across, best) = {
+    let (across, best, visible) = {
         let context = context(session, state, catalogs)?;
-        (pivot_members(query, &context)?, best_members(query, &context)?)
+        let best = best_members(query, &context)?;
+        (pivot_members(query, &context)?, best, visible_members(query, &context)?)
     };
-    Ok(Members { across: found(state, across).await?, best: found(state, best).await? })
+    let (across, best) = (found(state, across).await?, found(state, best).await?);
+    Ok(Members { across, best, visible: found(state, visible).await?, compared: None })
 }
 
 /// The rows of a question's answer.

@@ -137,6 +137,7 @@ mod tests {
             plan,
             schema,
             routing,
+            reads: Vec::new(),
             explain,
             unbound,
             asks_the_time,

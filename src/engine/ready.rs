@@ -13,6 +13,8 @@ pub(crate) struct Ready {
     pub(crate) schema: SchemaRef,
     /// Which aggregates answer, or why none does, and what the question needs of one.
     pub(crate) routing: Routing,
+    /// Where the plan is shown: the tables it reads, in words.
+    pub(crate) reads: Vec<String>,
     /// Whether the plan is shown instead of run.
     pub(crate) explain: bool,
     /// Whether parameters have no values yet.

@@ -259,7 +259,9 @@ fn expressions(kind: &MeasureKind) -> (Vec<&str>, Option<&str>) {
         | MeasureKind::Before { .. }
         | MeasureKind::Running { .. }
         | MeasureKind::Share { .. }
+        | MeasureKind::Rank { .. }
         | MeasureKind::Weighted { .. }
+        | MeasureKind::Converted { .. }
         | MeasureKind::ShareOfTotal { .. } => (Vec::new(), &None),
     };
     (values.into_iter().map(String::as_str).collect(), filter.as_deref())

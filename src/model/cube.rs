@@ -2,6 +2,7 @@
 
 use super::{Column, Measure};
 use chrono::NaiveDate;
+use std::collections::BTreeMap;
 
 /// A cube: what analysts ask. One fact, or several that share conformed dimensions; each measure
 /// is aggregated at its own fact's grain before anything is joined.
@@ -21,6 +22,61 @@ pub struct Cube {
     pub aggregates: Vec<Aggregate>,
     /// Every level column in SQL order, resolved from the dimensions.
     pub columns: Vec<CubeColumn>,
+    /// Members that have a name together.
+    pub sets: Vec<NamedSet>,
+    /// Members that count where a question says nothing of their dimension.
+    pub default_members: Vec<DefaultMember>,
+    /// What things are called in other languages.
+    pub captions: Vec<Captions>,
+}
+
+/// What the things of a cube are called in a language.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Captions {
+    /// The language, by its code.
+    pub language: String,
+    /// By the name of a measure, a column or a role, or by `role.level`.
+    pub names: BTreeMap<String, String>,
+    /// By a column's SQL name the column that has its members' names.
+    pub members: BTreeMap<String, String>,
+}
+
+/// Members of a column that have a name together, which questions use in place of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NamedSet {
+    /// Its name, unique in the cube.
+    pub name: String,
+    /// What it means, in words.
+    pub description: String,
+    /// The SQL name of the column.
+    pub column: String,
+    /// Which members, each as text.
+    pub members: SetMembers,
+}
+
+/// Which members a set has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SetMembers {
+    /// These.
+    Listed(Vec<String>),
+    /// All but these.
+    Except(Vec<String>),
+    /// From one to another, both included; an end left out is open.
+    Range {
+        /// The first.
+        from: Option<String>,
+        /// The last.
+        to: Option<String>,
+    },
+}
+
+/// The member that counts where a question says nothing of its dimension.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DefaultMember {
+    /// The SQL name of the column.
+    pub column: String,
+    /// The member, as text.
+    pub member: String,
 }
 
 /// A dimension in a role of a cube.
@@ -115,6 +171,16 @@ impl Cube {
     /// The column of that SQL name.
     pub fn column(&self, name: &str) -> Option<&CubeColumn> {
         self.columns.iter().find(|column| column.name == name)
+    }
+
+    /// What things are called in a language.
+    pub fn captions(&self, language: &str) -> Option<&Captions> {
+        self.captions.iter().find(|captions| captions.language == language)
+    }
+
+    /// The named set of that name.
+    pub fn set(&self, name: &str) -> Option<&NamedSet> {
+        self.sets.iter().find(|set| set.name == name)
     }
 
     /// The column of a role's attribute.

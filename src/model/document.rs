@@ -3,14 +3,19 @@
 //! These types are the format; [`load`](super::load) turns them into the resolved model. Text
 //! that is checked later keeps its place.
 
+mod cube;
 mod expect;
 mod measure;
 
+pub use cube::{
+    CaptionFields, CubeDocument, DefaultMemberFields, LinkFields, MemberNameFields, NameFields,
+    SetFields, ViewFields,
+};
 pub use expect::{AcceptedFields, ExpectFields, FreshFields, OnFailWord, SumDriftFields};
 pub use measure::{
-    BeforeFields, CorrelationFields, CumulativeFields, MeasureFields, PercentileFields,
-    RatioFields, RollingFields, ShareFields, ToDateFields, UnrelatedWord, WeightedFields,
-    YearsBeforeFields,
+    BeforeFields, ConvertFields, CorrelationFields, CumulativeFields, MeasureFields, MissingWord,
+    PercentileFields, RankFields, RateAtWord, RatioFields, RollingFields, ShareFields, TiesWord,
+    ToDateFields, UnrelatedWord, WeightedFields, YearsBeforeFields,
 };
 
 use crate::yaml::{Document, Fault, Faults, Located, NameOr};
@@ -316,54 +321,6 @@ pub struct RoleFields {
     pub description: Option<Text>,
     /// The level that the fact knows, where it knows no day.
     pub level: Option<Text>,
-}
-
-/// A cube.
-#[derive(Debug, Clone, Deserialize)]
-pub struct CubeDocument {
-    /// Its name.
-    pub cube: Text,
-    /// What it is about.
-    pub description: Option<Text>,
-    /// The facts it draws on.
-    pub facts: Vec<Text>,
-    /// Roles and degenerate dimensions offered; all of the facts' where left out.
-    pub dimensions: Option<Vec<Text>>,
-    /// Roles whose members are shown as they are now, or were on some day.
-    #[serde(default)]
-    pub views: Vec<ViewFields>,
-    /// Roles of which a row of the facts may have several members.
-    #[serde(default)]
-    pub links: Vec<LinkFields>,
-    /// The measures.
-    pub measures: Vec<MeasureFields>,
-    /// The cuboids kept ready.
-    #[serde(default)]
-    pub aggregates: Vec<AggregateFields>,
-}
-
-/// A role of the facts, seen as of another time than the facts'.
-#[derive(Debug, Clone, Deserialize)]
-pub struct ViewFields {
-    /// The name of the view, a role of the cube.
-    pub role: Text,
-    /// The role of the facts.
-    pub of: Text,
-    /// The day at whose beginning members are seen; as they are now where left out.
-    pub day: Option<Text>,
-}
-
-/// The way from a role of the facts to several members: exactly one of `bridge` and `ancestors`.
-#[derive(Debug, Clone, Deserialize)]
-pub struct LinkFields {
-    /// The name of the link, a role of the cube.
-    pub role: Text,
-    /// The role of the facts.
-    pub of: Text,
-    /// The bridge that leads there.
-    pub bridge: Option<Text>,
-    /// Whether it is the members above the role's own, itself included.
-    pub ancestors: Option<Located<bool>>,
 }
 
 /// Aggregates of a cube in a file of their own.

@@ -1,5 +1,7 @@
 //! Measures: what may be asked, and how it adds up.
 
+use super::{Conversion, Format, Period};
+
 /// A measure of a cube.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Measure {
@@ -12,6 +14,9 @@ pub struct Measure {
     /// Whether its value is repeated along dimensions that its fact does not have, instead of being
     /// refused there.
     pub repeats: bool,
+    /// How its values are written for people; with two decimals at most where it is not
+    /// said.
+    pub format: Option<Format>,
     /// How it is computed.
     pub kind: MeasureKind,
 }
@@ -178,6 +183,29 @@ pub enum MeasureKind {
         /// The role of the link.
         role: String,
     },
+    /// Not additive: the place of another measure's value among those of the members of one dimension
+    /// that the question shows, all other members kept the same: before `having`, `top` and paging.
+    /// The first has rank 1. NULL where the measure has no value, and where no member of the dimension
+    /// is shown, as in its total.
+    Rank {
+        /// The other measure.
+        measure: String,
+        /// The role of the dimension.
+        role: String,
+        /// The part of the dimension within which members are ranked.
+        within: Whole,
+        /// Smallest first.
+        ascending: bool,
+        /// What equals have.
+        ties: Ties,
+    },
+    /// Another measure's money in one currency: each row's amount at the rate of its day, then added up.
+    Converted {
+        /// The other measure, of amounts that are added up.
+        measure: String,
+        /// How.
+        conversion: Conversion,
+    },
     /// Another measure's value over its value for all members shown together (in a cube query or
     /// SQL: with every grouping removed, filters kept).
     ShareOfTotal {
@@ -216,57 +244,6 @@ pub enum End {
     Last,
 }
 
-/// A period by which time is moved.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Period {
-    /// Twelve months.
-    Year,
-    /// Three months.
-    Quarter,
-    /// A month.
-    Month,
-    /// Seven days.
-    Week,
-    /// A day.
-    Day,
-}
-
-impl Period {
-    /// The period that a level of a generated calendar is made of.
-    pub fn of_level(level: &str) -> Option<Self> {
-        Some(match level {
-            "year" | "fiscal_year" => Self::Year,
-            "quarter" | "fiscal_quarter" => Self::Quarter,
-            "month" => Self::Month,
-            "week" => Self::Week,
-            "date" => Self::Day,
-            _ => return None,
-        })
-    }
-
-    /// So many of them, as months and days, of which one is 0.
-    pub fn months_and_days(self, periods: u32) -> (u32, u32) {
-        match self {
-            Self::Year => (periods.saturating_mul(12), 0),
-            Self::Quarter => (periods.saturating_mul(3), 0),
-            Self::Month => (periods, 0),
-            Self::Week => (0, periods.saturating_mul(7)),
-            Self::Day => (0, periods),
-        }
-    }
-
-    /// Its name.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Year => "year",
-            Self::Quarter => "quarter",
-            Self::Month => "month",
-            Self::Week => "week",
-            Self::Day => "day",
-        }
-    }
-}
-
 /// What is shown of an earlier period.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Compared {
@@ -300,7 +277,18 @@ pub enum Window {
     },
 }
 
-/// What a share is of.
+/// The ranks of members whose values are equal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ties {
+    /// The same, and the ranks they fill are left out after them: 1, 1, 3.
+    Same,
+    /// The same, and the next rank follows: 1, 1, 2.
+    Dense,
+    /// One after the other, in the order of the columns shown: 1, 2, 3.
+    Order,
+}
+
+/// What a share is of, and within what a rank is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Whole {
     /// The member one level up in the hierarchy that the question goes by.
@@ -341,7 +329,9 @@ impl MeasureKind {
             | Self::Before { .. }
             | Self::Running { .. }
             | Self::Share { .. }
+            | Self::Rank { .. }
             | Self::Weighted { .. }
+            | Self::Converted { .. }
             | Self::ShareOfTotal { .. } => None,
         }
     }
@@ -354,7 +344,9 @@ impl MeasureKind {
             Self::Before { measure, .. }
             | Self::Running { measure, .. }
             | Self::Share { measure, .. }
+            | Self::Rank { measure, .. }
             | Self::Weighted { measure, .. }
+            | Self::Converted { measure, .. }
             | Self::ShareOfTotal { measure } => vec![measure],
             _ => Vec::new(),
         }

@@ -12,21 +12,26 @@ mod arrow_types;
 mod bridge;
 mod calendar;
 mod column;
+mod conversion;
 mod cube;
 mod dictionary;
 mod dimension;
 pub mod document;
 mod expectation;
 mod fact;
+mod format;
 mod load;
 mod measure;
+mod period;
 mod time_of_day;
 
 pub use arrow_types::{arrow_schema, plan_schema};
 pub use bridge::Bridge;
 pub use calendar::{CalendarDay, RetailDay, RetailYear, YearEnd};
 pub use column::{Column, ColumnType};
+pub use conversion::{Conversion, RateAt};
 pub use cube::{Aggregate, Cube, CubeColumn, CubeDimension, Link, LinkedBy, View};
+pub use cube::{Captions, DefaultMember, NamedSet, SetMembers};
 pub use dictionary::markdown as dictionary;
 pub use dimension::{
     Attribute, Calendar, Dimension, DimensionKind, Hierarchy, History, Level, ParentChild,
@@ -34,10 +39,10 @@ pub use dimension::{
 pub use expectation::{Check, Expectation, OnFail};
 pub(crate) use fact::MONTH_PARTITION;
 pub use fact::{Coarse, Fact, FactKind, FactRole, Lag};
+pub use format::{Format, Separators};
 pub use load::load;
-pub use measure::{
-    Additivity, Compared, End, Measure, MeasureKind, OverTime, Period, Whole, Window,
-};
+pub use measure::{Additivity, Compared, End, Measure, MeasureKind, OverTime, Ties, Whole, Window};
+pub use period::Period;
 pub use time_of_day::{Time, TimeOfDay};
 
 use std::collections::BTreeMap;

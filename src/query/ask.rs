@@ -9,6 +9,7 @@ use super::context::Context;
 use super::ends::Aggregated;
 use super::linked::Linked;
 use super::measure::{Asked, Expansion};
+use super::rates;
 use super::route::{Part, Route, Routing, route};
 use super::split;
 use super::star::{Star, relates};
@@ -100,6 +101,7 @@ impl Ask<'_> {
         for (atoms, frame, found) in elsewhere {
             answer = self.look_up(answer, &frame, found, &atoms, &expansion)?;
         }
+        answer = self.ranked(answer, &expansion, context)?;
         let formulas = expansion.formulas.iter().enumerate().map(|(index, formula)| {
             cast(formula.expr.clone(), formula.ty.clone()).alias(measure_name(index))
         });
@@ -142,29 +144,31 @@ impl Ask<'_> {
         })?;
         let catalog = self.catalog.as_deref();
         let (shift, links) = (part.shift.as_ref(), self.links.as_slice());
-        let base = Star { catalog, shift, links, ..Star::new(context, self.cube, fact) };
+        let rows = Star { catalog, shift, links, ..Star::new(context, self.cube, fact) };
         let needed = self.needed_columns()?;
-        if let Some(alien) = needed.iter().find(|column| !base.relates(column)) {
-            return Err(base.unknown_to_fact(alien).with("measure", &atoms[0].1.measure));
+        if let Some(alien) = needed.iter().find(|column| !rows.relates(column)) {
+            return Err(rows.unknown_to_fact(alien).with("measure", &atoms[0].1.measure));
         }
         let names: BTreeSet<String> = needed.iter().map(|column| column.name.clone()).collect();
         let alone: Vec<&Atom> = atoms.iter().map(|(_, atom)| *atom).collect();
         let asked =
             Part { cube: self.cube, catalog, context: part, columns: &names, atoms: &alone };
-        let chosen = match links {
-            [] => route(&asked, context),
-            _ => Route { cuboid: None, reason: self.reason_of_links(part) },
+        let base = |reason| Route { cuboid: None, reason };
+        let chosen = match (links, &part.converted) {
+            ([], None) => route(&asked, context),
+            ([], Some(_)) => base(rates::reason(part)),
+            _ => base(self.reason_of_links(part)),
         };
         if links.is_empty()
             && chosen.cuboid.is_none()
             && let Some(split) = self.split(&asked, fact, context)
         {
             split::note(&split, &asked, context, routing);
-            return self.plan_split(&split, &base, atoms, &needed);
+            return self.plan_split(&split, &rows, atoms, &needed);
         }
-        let star = Star { kept: chosen.cuboid, ..base };
-        match links {
-            [] => routing.note(chosen, &asked, context),
+        let star = Star { kept: chosen.cuboid, ..rows };
+        match (links, &part.converted) {
+            ([], None) => routing.note(chosen, &asked, context),
             // No aggregate could answer: there is nothing to wish for.
             _ => routing.note_base(chosen.reason),
         }
@@ -193,7 +197,7 @@ impl Ask<'_> {
         needed: &[&CubeColumn],
         atoms: &[(usize, &Atom)],
     ) -> Result<(LogicalPlanBuilder, Vec<Aggregated>)> {
-        let source = star.relation(roles, &self.held_roles())?;
+        let source = star.rated(star.relation(roles, &self.held_roles())?, atoms)?;
         let mut columns: Vec<Expr> =
             needed.iter().map(|own| star.column(own).alias(&own.name)).collect();
         let mut aggregated = Vec::new();

@@ -2,6 +2,7 @@
 
 use super::context::Context;
 use super::link_members::WEIGHT;
+use super::rates;
 use super::scalar_sql;
 use super::sketch::HYPERLOGLOG;
 use crate::error::{Error, Result};
@@ -123,10 +124,19 @@ impl Atom {
         Ok(versioned.map(|role| role.role.clone()).chain(self.context.weighted.clone()).collect())
     }
 
+    /// The columns of a row: the fact's, and its rate where amounts are converted.
+    fn schema(&self, model: &Model) -> Result<DFSchema> {
+        let own = fact_schema(self.fact(model)?)?;
+        match &self.context.converted {
+            None => Ok(own),
+            Some(conversion) => own.join(&rates::schema(conversion, model)?).map_err(super::defect),
+        }
+    }
+
     /// What is aggregated, as expressions over the star relation's columns (see `star.rs`): the value,
     /// then what else the function looks at.
     pub(super) fn inputs(&self, model: &Model) -> Result<Vec<Expr>> {
-        let schema = fact_schema(self.fact(model)?)?;
+        let schema = self.schema(model)?;
         let value = self.value(model)?;
         Ok(match &self.function {
             Function::Percentile(_) => vec![cast(value, DataType::Float64)],
@@ -141,7 +151,7 @@ impl Atom {
     /// The value of a row.
     pub(super) fn value(&self, model: &Model) -> Result<Expr> {
         let fact = self.fact(model)?;
-        let schema = fact_schema(fact)?;
+        let schema = self.schema(model)?;
         let value = match (&self.input, self.counted_role(fact)) {
             (None, _) => lit(1_i64),
             (Some(_), Some(role)) => {
@@ -232,7 +242,7 @@ impl Atom {
             (None, _) => Ok(DataType::Int64),
             (Some(_), Some(_)) => Ok(DataType::Int32),
             (Some(sql), None) => {
-                let schema = fact_schema(fact)?;
+                let schema = self.schema(model)?;
                 scalar_sql::parse(sql, &schema)?.get_type(&schema).map_err(super::defect)
             }
         }
@@ -245,7 +255,7 @@ impl Atom {
         if self.function.counts() {
             return Ok(DataType::Int64);
         }
-        let schema = fact_schema(self.fact(model)?)?;
+        let schema = self.schema(model)?;
         let mut inputs = self.inputs(model)?;
         if self.context.daily.is_some() {
             inputs = inputs.into_iter().map(sum).collect();
@@ -286,7 +296,7 @@ pub(super) fn fact_column(name: &str) -> Expr {
     Expr::Column(Column::new(Some(FACT), name))
 }
 
-fn fact_schema(fact: &Fact) -> Result<DFSchema> {
+pub(super) fn fact_schema(fact: &Fact) -> Result<DFSchema> {
     let schema = plan_schema(&fact.table_columns());
     DFSchema::try_from_qualified_schema(FACT, &schema).map_err(super::defect)
 }

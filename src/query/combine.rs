@@ -4,6 +4,7 @@ use super::ask::{Ask, group_name, total_name};
 use super::atom::{Atom, atom_name};
 use super::defect;
 use super::measure::Expansion;
+use super::rank::mark_name;
 use crate::error::{Error, Result};
 use arrow::datatypes::DataType;
 use datafusion::common::ScalarValue;
@@ -44,8 +45,13 @@ impl Ask<'_> {
         };
         let all =
             expansion.atoms.iter().enumerate().filter(|(_, atom)| atom.context.place.is_empty());
-        let found: Vec<Expr> = all.clone().map(|(i, _)| max(ident(atom_name(i)))).collect();
+        let mut found: Vec<Expr> = all.clone().map(|(i, _)| max(ident(atom_name(i)))).collect();
         let mut columns = self.key_columns();
+        for mark in expansion.marks().into_iter().map(mark_name) {
+            let marked = max(ident(&mark));
+            columns.push(ident(marked.schema_name().to_string()).alias(mark));
+            found.push(marked);
+        }
         for ((index, atom), value) in all.zip(&found) {
             let value = ident(value.schema_name().to_string());
             let value = match atom.function.counts() {
@@ -83,6 +89,8 @@ impl Ask<'_> {
                 columns.push(typed_null(ty)?.alias(atom_name(index)));
             }
         }
+        let marks = expansion.marks().into_iter();
+        columns.extend(marks.map(|mark| lit(ScalarValue::Int32(None)).alias(mark_name(mark))));
         let row = LogicalPlanBuilder::empty(true).project(columns);
         row.and_then(LogicalPlanBuilder::build).map(Some).map_err(defect)
     }
@@ -104,6 +112,10 @@ impl Ask<'_> {
                 false => lit(ScalarValue::Null),
             };
             columns.push(cast(value, ty.clone()).alias(atom_name(index)));
+        }
+        for mark in expansion.marks() {
+            let is_own = own.iter().any(|(mine, _)| *mine == mark);
+            columns.push(lit(ScalarValue::Int32(is_own.then_some(1))).alias(mark_name(mark)));
         }
         LogicalPlanBuilder::from(plan)
             .project(columns)

@@ -7,7 +7,7 @@
 
 use super::at::Modifier;
 use super::atom::{Atom, Function};
-use crate::model::Window;
+use crate::model::{Conversion, Window};
 use datafusion::logical_expr::Expr;
 
 /// Where an atom's rows come from.
@@ -23,6 +23,8 @@ pub(super) struct Context {
     pub(super) daily: Option<String>,
     /// A link by whose weights rows are allocated.
     pub(super) weighted: Option<String>,
+    /// How each row's amount is converted.
+    pub(super) converted: Option<Conversion>,
     /// How the place differs from the row's own, in order.
     pub(super) place: Vec<Change>,
 }
@@ -55,6 +57,8 @@ pub(super) enum Change {
     Level { role: String, level: String },
     /// All groups of a role are removed, conditions stay.
     AllMembers(String),
+    /// Only the members that are shown count.
+    Shown(Expr),
     /// What is about dimensions that the fact does not have is set aside.
     Unrelated,
     /// What SQL says after AT.
@@ -65,7 +69,8 @@ impl Context {
     /// The row's own context over a fact.
     pub(super) fn of(fact: &str) -> Self {
         let fact = fact.to_owned();
-        Self { fact, shift: None, running: None, daily: None, weighted: None, place: Vec::new() }
+        let (shift, running, daily, weighted, converted) = (None, None, None, None, None);
+        Self { fact, shift, running, daily, weighted, converted, place: Vec::new() }
     }
 
     /// The same rows where the row of the answer is.
@@ -117,6 +122,9 @@ impl Context {
         if let Some(role) = &self.weighted {
             words.push_str(&format!(", allocated to {role}"));
         }
+        if let Some(conversion) = &self.converted {
+            words.push_str(&format!(", in {} by {}", conversion.to, conversion.rates));
+        }
         for change in &self.place {
             words.push_str(&match change {
                 Change::Total => ", total".to_owned(),
@@ -124,6 +132,7 @@ impl Context {
                 Change::Parent(role) => format!(", parent in {role}"),
                 Change::Level { role, level } => format!(", whole {role}.{level}"),
                 Change::AllMembers(role) => format!(", all of {role}"),
+                Change::Shown(_) => ", of the rows shown".to_owned(),
                 Change::Unrelated => ", repeated where it has no dimension".to_owned(),
                 Change::Modified(modifier) => format!(", at {modifier}"),
             });

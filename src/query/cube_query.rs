@@ -25,7 +25,7 @@ use std::collections::BTreeMap;
 pub struct CubeQuery {
     /// The cube.
     pub cube: String,
-    /// Columns down the side.
+    /// Columns down the side. The name of a set stands for its column, with its members alone.
     #[serde(default)]
     pub rows: Vec<String>,
     /// Columns across the top: the answer has one column a member and measure (a pivot).
@@ -67,19 +67,50 @@ pub struct CubeQuery {
     #[serde(default)]
     pub dense: Option<String>,
     /// The same measures where these columns have other members than in the row, each as
-    /// `<measure>_compared`, and what the row's is more, as `<measure>_change`.
+    /// `<measure>_compared`, what the row's is more, as `<measure>_change`, and that over the other, as
+    /// `<measure>_growth`; the last two of numbers alone.
     #[serde(default)]
     pub compare: BTreeMap<String, serde_json::Value>,
+    /// The same question at another release, compared in the same way. A row that only one of them has
+    /// is shown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub compare_release: Option<OtherRelease>,
+    /// Where totals are asked: each measure also of the rows shown alone, as `<measure>_visible`. In a
+    /// total it is computed of the members that `having`, `top` and the page leave; in a row it is the
+    /// measure itself.
+    #[serde(default)]
+    pub visual: bool,
     /// Where totals are asked, also `level`, the number of row columns that are not aggregated away,
     /// and `grouping_id`, as SQL's `GROUPING(...)` of all of them.
     #[serde(default)]
     pub identify: bool,
+    /// Each measure also as people read it, by its format: `<measure>_formatted`.
+    #[serde(default)]
+    pub formatted: bool,
+    /// The language of headings, of members in `rows` that have a name in it, and of formats: one of the
+    /// cube's captions, by its code. Names stand for the same in every language.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub language: Option<String>,
+    /// Columns that say more of the members in `rows`, such as a store's address: they make no rows of
+    /// their own.
+    #[serde(default)]
+    pub properties: Vec<String>,
     /// At most so many rows.
     #[serde(default)]
     pub limit: Option<usize>,
     /// Without so many of the first.
     #[serde(default)]
     pub offset: usize,
+}
+
+/// Another release of the warehouse.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum OtherRelease {
+    /// By its number.
+    Number(u64),
+    /// The one that was the last at a moment, such as `2025-03-31 18:00:00` (UTC) or `2025-03-31`.
+    AsOf(String),
 }
 
 /// Which members of a column count.
@@ -90,8 +121,18 @@ pub enum Slice {
     Members(Vec<serde_json::Value>),
     /// Any but these; the missing member is among the others.
     Except(Except),
+    /// Those of a named set.
+    Set(OfSet),
     /// From one to another.
     Range(MemberRange),
+}
+
+/// Members that the model names together.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OfSet {
+    /// The name.
+    pub set: String,
 }
 
 /// Members left out.

@@ -94,6 +94,11 @@ fn check(query: &CubeQuery) -> Result<()> {
         ("non_empty", query.non_empty),
         ("dense", query.dense.is_some()),
         ("compare", !query.compare.is_empty()),
+        ("compare_release", query.compare_release.is_some()),
+        ("visual", query.visual),
+        ("formatted", query.formatted),
+        ("language", query.language.is_some()),
+        ("properties", !query.properties.is_empty()),
         ("identify", query.identify),
     ];
     if let Some((what, _)) = asked.iter().find(|(_, asked)| *asked) {

@@ -134,7 +134,9 @@ impl Ask<'_> {
             let inputs = star.inputs(atom)?.into_iter().enumerate();
             columns.extend(inputs.map(|(place, input)| input.alias(format!("__x{index}_{place}"))));
         }
-        let rows = star.relation(&roles, &self.held_roles())?;
+        let pairs: Vec<(usize, &Atom)> =
+            at_end.iter().map(|(index, atom)| (*index, atom)).collect();
+        let rows = star.rated(star.relation(&roles, &self.held_roles())?, &pairs)?;
         rows.project(columns).map(Some).map_err(defect)
     }
 

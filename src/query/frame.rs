@@ -87,6 +87,20 @@ impl<'a> Ask<'a> {
         Ok(Frame { ask, keys, kept: place.kept })
     }
 
+    /// Of each grouping set of the answer the groups that a larger part of a role keeps.
+    pub(super) fn kept_within(
+        &self,
+        role: &str,
+        larger: &Change,
+        planning: &PlanContext<'_>,
+    ) -> Result<Vec<Vec<usize>>> {
+        let mut place = Place { kept: self.sets(), predicates: Vec::new(), set: Vec::new() };
+        self.refuse_mixed(&place, &|name| self.is_of(role, name), &format!("`{role}`"))?;
+        // No fact is asked: which of them it would be makes no difference to groups.
+        self.change(&mut place, larger, &Context::of(""), planning)?;
+        Ok(place.kept)
+    }
+
     fn change(
         &self,
         place: &mut Place,
@@ -127,6 +141,7 @@ impl<'a> Ask<'a> {
                     self.drop_finer(set, role, level, dimension)?;
                 }
             }
+            Change::Shown(members) => place.predicates.push(members.clone()),
             Change::Modified(modifier) => self.modify(place, modifier)?,
         }
         Ok(())

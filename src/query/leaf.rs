@@ -18,6 +18,7 @@ impl Expander<'_> {
                 shift: at.shift.clone(),
                 running: at.running.clone(),
                 weighted: at.weighted.clone(),
+                converted: at.converted.clone(),
                 place: at.place.iter().cloned().chain(repeated).collect(),
                 ..Context::of(fact)
             }
@@ -54,7 +55,14 @@ impl Expander<'_> {
                     input: Some(input),
                     filter: filter.clone(),
                 };
-                return self.over_time(atom, sql, over, rule);
+                return match (rule, &at.converted) {
+                    (OverTime::At { end, per }, Some(conversion)) => {
+                        let (role, per) = (over.clone(), per.clone());
+                        let at_end = Function::SumAtEnd(AtEnd { role, end: *end, per });
+                        self.converted(atom, &at_end, sql, conversion)
+                    }
+                    _ => self.over_time(atom, sql, over, rule),
+                };
             }
             MeasureKind::Average { fact, sql, filter } => {
                 let part = |function| Atom {
@@ -65,10 +73,31 @@ impl Expander<'_> {
                     filter: filter.clone(),
                 };
                 let (total, rows) = (part(Function::Sum), part(Function::Count));
-                return divide(self.atom(total)?, self.atom(rows)?);
+                let rows = self.atom(rows)?;
+                let total = match &at.converted {
+                    None => self.atom(total)?,
+                    Some(conversion) => {
+                        let atom = |function, input| Atom { input: Some(input), ..part(function) };
+                        self.converted(atom, &Function::Sum, sql, conversion)?
+                    }
+                };
+                return divide(total, rows);
             }
             _ => return Err(Error::internal("a derived measure was taken for a base measure")),
         };
+        if let Some(conversion) = &at.converted {
+            let Some(sql) = input else {
+                return Err(Error::internal("what is converted has no amount"));
+            };
+            let atom = |function: Function, input: String| Atom {
+                context: context(fact),
+                measure: measure.name.clone(),
+                function,
+                input: Some(input),
+                filter: filter.clone(),
+            };
+            return self.converted(atom, &function, sql, conversion);
+        }
         let counts = function.counts();
         let atom = self.atom(Atom {
             context: context(fact),

@@ -77,16 +77,18 @@ impl Ask<'_> {
             return Ok((value, flag));
         }
         // Rows of different sets keep different groups.
-        let is_set = |set: &Vec<usize>| {
-            let flags = (0..self.groups.len()).map(|index| {
-                whole(ident(total_name(index))).eq(lit(i32::from(!set.contains(&index))))
-            });
-            flags.reduce(Expr::and).unwrap_or_else(|| lit(true))
-        };
-        let keeping = pairs().filter(|(_, kept)| kept.contains(&group)).map(|(set, _)| is_set(set));
+        let keeping = pairs().filter(|(_, kept)| kept.contains(&group));
+        let keeping = keeping.map(|(set, _)| self.is_of_set(set));
         let keeps = keeping.reduce(Expr::or).unwrap_or_else(|| lit(false));
         let value = when(keeps.clone(), value).end().map_err(defect)?;
         Ok((value, when(keeps, lit(0_i32)).otherwise(lit(1_i32)).map_err(defect)?))
+    }
+
+    /// Whether a row of the answer is of a grouping set.
+    pub(super) fn is_of_set(&self, set: &[usize]) -> Expr {
+        let flags = (0..self.groups.len())
+            .map(|index| whole(ident(total_name(index))).eq(lit(i32::from(!set.contains(&index)))));
+        flags.reduce(Expr::and).unwrap_or_else(|| lit(true))
     }
 
     /// An expression over cube columns as one over the groups of a row of the answer.

@@ -6,9 +6,10 @@
 
 use super::atom::{Atom, atom_name};
 use super::context::{Change, Running, Shift};
+use super::rank::{Rank, rank_name};
 use super::scalar_sql;
 use crate::error::{Error, Result, did_you_mean};
-use crate::model::{Compared, Cube, Measure, MeasureKind, Model, Period, Whole};
+use crate::model::{Compared, Conversion, Cube, Measure, MeasureKind, Model, Period, Whole};
 use arrow::datatypes::{DataType, Field, Schema};
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{DFSchema, ScalarValue};
@@ -29,6 +30,8 @@ pub(super) struct Expansion {
     pub(super) atoms: Vec<Atom>,
     pub(super) types: Vec<DataType>,
     pub(super) formulas: Vec<Formula>,
+    /// What formulas say of places among others, over the same columns.
+    pub(super) ranks: Vec<Rank>,
 }
 
 /// A measure as a question asks for it.
@@ -62,8 +65,8 @@ impl Expansion {
         measures: &[Asked],
         strangers: &[String],
     ) -> Result<Self> {
-        let (atoms, types) = (Vec::new(), Vec::new());
-        let mut expander = Expander { cube, model, strangers, atoms, types };
+        let (atoms, types, ranks) = (Vec::new(), Vec::new(), Vec::new());
+        let mut expander = Expander { cube, model, strangers, atoms, types, ranks };
         let mut formulas = Vec::new();
         for asked in measures {
             let place = At { place: asked.place.clone(), ..At::default() };
@@ -72,7 +75,8 @@ impl Expansion {
             formulas.push(Formula { measure: asked.measure.clone(), expr, ty });
         }
         expander.rows_of_the_answer()?;
-        Ok(Self { atoms: expander.atoms, types: expander.types, formulas })
+        let Expander { atoms, types, ranks, .. } = expander;
+        Ok(Self { atoms, types, formulas, ranks })
     }
 }
 
@@ -91,11 +95,12 @@ pub(super) fn find<'a>(cube: &'a Cube, name: &str) -> Result<&'a Measure> {
 /// A measure's expansion under way.
 pub(super) struct Expander<'a> {
     cube: &'a Cube,
-    model: &'a Model,
+    pub(super) model: &'a Model,
     /// Facts that lack a dimension of the question.
     pub(super) strangers: &'a [String],
     atoms: Vec<Atom>,
     types: Vec<DataType>,
+    ranks: Vec<Rank>,
 }
 
 /// A context but for its fact.
@@ -104,6 +109,7 @@ pub(super) struct At {
     pub(super) shift: Option<Shift>,
     pub(super) running: Option<Running>,
     pub(super) weighted: Option<String>,
+    pub(super) converted: Option<Conversion>,
     pub(super) place: Vec<Change>,
 }
 
@@ -158,16 +164,24 @@ impl Expander<'_> {
                 let weighted = Some(role.clone());
                 self.expand(of, &At { weighted, ..at.clone() }, depth + 1)
             }
+            MeasureKind::Converted { measure: of, conversion } => {
+                let converted = Some(conversion.clone());
+                self.expand(of, &At { converted, ..at.clone() }, depth + 1)
+            }
             MeasureKind::ShareOfTotal { measure: of } => self.share(of, at, Change::Total, depth),
             MeasureKind::Share { measure: of, role, of: whole } => {
-                let larger = match whole {
-                    Whole::Parent => Change::Parent(role.clone()),
-                    Whole::Level(level) => {
-                        Change::Level { role: role.clone(), level: level.clone() }
-                    }
-                    Whole::All => Change::AllMembers(role.clone()),
-                };
-                self.share(of, at, larger, depth)
+                self.share(of, at, larger(role, whole), depth)
+            }
+            MeasureKind::Rank { measure: of, role, within, ascending, ties } => {
+                if !at.place.is_empty() {
+                    return Err(Error::unsupported(format!(
+                        "measure `{name}` ranks the members that are shown, and elsewhere others are"
+                    ))
+                    .hint("ask it where it is meant; for an earlier time declare `before` over it"));
+                }
+                let value = self.expand(of, at, depth + 1)?;
+                let (role, within) = (role.clone(), larger(role, within));
+                Ok(self.rank(Rank { value, role, within, ascending: *ascending, ties: *ties }))
             }
             _ => self.leaf(&measure, at),
         }
@@ -178,6 +192,15 @@ impl Expander<'_> {
         let part = self.expand(of, at, depth + 1)?;
         let whole = self.expand(of, &at.within(larger), depth + 1)?;
         divide(part, whole)
+    }
+
+    /// The column of a rank, which is added unless it is there.
+    fn rank(&mut self, rank: Rank) -> Expr {
+        let known = self.ranks.iter().position(|known| *known == rank);
+        ident(rank_name(known.unwrap_or_else(|| {
+            self.ranks.push(rank);
+            self.ranks.len() - 1
+        })))
     }
 
     /// A place that is not the row's own has no rows of its own: the rows of the answer are those of
@@ -250,16 +273,25 @@ impl Expander<'_> {
     }
 
     fn type_of(&self, formula: &Expr) -> Result<DataType> {
-        let fields: Vec<Field> = self
-            .types
-            .iter()
-            .enumerate()
-            .map(|(index, ty)| Field::new(atom_name(index), ty.clone(), true))
-            .collect();
+        let atoms = self.types.iter().enumerate();
+        let atoms = atoms.map(|(index, ty)| Field::new(atom_name(index), ty.clone(), true));
+        let ranks = (0..self.ranks.len()).map(rank_name);
+        let ranks = ranks.map(|name| Field::new(name, DataType::Int64, true));
+        let fields: Vec<Field> = atoms.chain(ranks).collect();
         let schema = DFSchema::try_from(Schema::new(fields)).map_err(super::defect)?;
         formula.get_type(&schema).map_err(|error| {
             Error::user("a calculated measure's types do not fit together").caused_by(error)
         })
+    }
+}
+
+/// The change of place to a larger part of a dimension.
+fn larger(role: &str, part: &Whole) -> Change {
+    let role = role.to_owned();
+    match part {
+        Whole::Parent => Change::Parent(role),
+        Whole::Level(level) => Change::Level { role, level: level.clone() },
+        Whole::All => Change::AllMembers(role),
     }
 }
 

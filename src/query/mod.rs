@@ -14,7 +14,7 @@
 //! ```
 //!
 //! What is aggregated is in `atom.rs`, which measures are made of it in `leaf.rs` and `measure.rs`. Semi-additive
-//! measures are in `ends.rs` and `by_set.rs`, windows of days in `running.rs`, roles of which a row has
+//! measures are in `ends.rs` and `by_set.rs`, windows of days in `running.rs`, ranks in `rank.rs`, money in one currency in `rates.rs`, roles of which a row has
 //! several members in `linked.rs` and `link_members.rs`.
 //!
 //! Aggregates: which answer for what in `lattice.rs`, what they keep in `state.rs` and `sketch.rs`, how they are
@@ -24,14 +24,18 @@
 //!
 //! SQL over a cube comes through `sql.rs`, `AT` through `at.rs`; what SQL must not do is in `safe.rs`.
 //!
-//! Where a verb lives: slice and dice in `slice.rs`, roll up (totals) in `roll_up.rs`, pivot in
+//! Where a verb lives: slice and dice in `slice.rs`, sets of members in `named_set.rs`, roll up (totals) in `roll_up.rs`, pivot in
 //! `pivot.rs`, top and order in `top.rs`, others in `others.rs`, having and paging in `having.rs`,
-//! skipped levels in `ragged.rs`, dense answers in `dense.rs`, comparing in `wanted.rs`; drilling is asking for a finer column in
+//! skipped levels in `ragged.rs`, dense answers in `dense.rs`, totals of what is shown in `visual.rs`, what is said beside members in
+//! `beside.rs`, and as people read it in `formatted.rs`, comparing in
+//! `wanted.rs`, with another release in `other_release.rs`; drilling is asking for a finer column in
 //! `rows`, the fact rows behind a value are in `drill_through.rs`.
 
 mod ask;
 mod at;
 mod atom;
+mod axes;
+mod beside;
 mod by_set;
 mod combine;
 mod context;
@@ -42,6 +46,7 @@ mod demand;
 mod dense;
 mod drill_through;
 mod ends;
+mod formatted;
 mod frame;
 mod having;
 mod lattice;
@@ -51,12 +56,16 @@ mod linked;
 mod look_up;
 mod marker;
 mod measure;
+mod named_set;
 mod names;
+mod other_release;
 mod others;
 mod pivot;
 mod plan;
 mod preview;
 mod ragged;
+mod rank;
+mod rates;
 mod roll_up;
 mod route;
 mod running;
@@ -71,10 +80,13 @@ mod star_sql;
 mod state;
 mod subquery;
 mod top;
+mod visual;
 mod wanted;
 
 pub use at::{AT_ALL, AT_SET, AT_VISIBLE, AT_WHERE, modifier_functions};
-pub use cube_query::{CubeQuery, Except, MemberRange, OrderBy, Slice, Top, Totals};
+pub use cube_query::{
+    CubeQuery, Except, MemberRange, OfSet, OrderBy, OtherRelease, Slice, Top, Totals,
+};
 pub use cube_table::CubeTable;
 pub use cuboid::{
     AGGREGATE_DEFINITION, Building, aggregate_columns, aggregate_order, aggregate_plan,
@@ -84,11 +96,13 @@ pub use demand::Demand;
 pub use drill_through::{FactPart, drilled_table, plan_drill_through};
 pub use lattice::Lattice;
 pub use marker::measure_function;
+pub use named_set::without_sets;
 pub use others::best_members;
 pub use pivot::{Members, pivot_members};
 pub use plan::plan_cube_query;
 pub use route::Routing;
 pub use sql::resolve_cubes;
+pub use visual::visible_members;
 
 use crate::error::Error;
 use crate::model::Model;

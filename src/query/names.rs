@@ -52,6 +52,7 @@ fn unknown(cube: &Cube, model: &Model, name: &str) -> Error {
         let levels = of.into_iter().flat_map(|d| &d.hierarchies).flat_map(|h| &h.levels);
         known.extend(levels.map(|level| format!("{}.{}", dimension.role, level.name)));
     }
+    known.extend(cube.sets.iter().map(|set| set.name.clone()));
     match did_you_mean(name, known.iter().map(String::as_str)) {
         Some(near) => error.hint(format!("did you mean `{near}`?")),
         None => {

@@ -30,6 +30,11 @@ pub fn best_members(query: &CubeQuery, context: &PlanContext<'_>) -> Result<Opti
         top: Some(Top { others: false, ..top.clone() }),
         dense: None,
         compare: Default::default(),
+        compare_release: None,
+        visual: false,
+        formatted: false,
+        language: None,
+        properties: Vec::new(),
         limit: None,
         offset: 0,
         ..query.clone()

@@ -24,6 +24,10 @@ pub struct Members {
     pub across: Vec<Vec<ScalarValue>>,
     /// Those that are not others: the answer of [`best_members`](super::best_members).
     pub best: Vec<Vec<ScalarValue>>,
+    /// Those of the rows shown: the answer of [`visible_members`](super::visible_members).
+    pub visible: Vec<Vec<ScalarValue>>,
+    /// The catalog of the release that the query compares with.
+    pub compared: Option<String>,
 }
 
 /// The question whose rows are the members across, in order; `None` where the query has no
@@ -194,6 +198,8 @@ pub(super) fn check(query: &CubeQuery, cube: &Cube, members: &Members) -> Result
         ("having", !query.having.is_empty()),
         ("dense", query.dense.is_some()),
         ("compare", !query.compare.is_empty()),
+        ("compare_release", query.compare_release.is_some()),
+        ("visual", query.visual),
         ("order of groups", query.order.iter().any(|order| !order.of.is_empty())),
     ];
     match refused.iter().find(|(_, asked)| *asked) {

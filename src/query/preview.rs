@@ -7,6 +7,7 @@
 use super::atom::atom_name;
 use super::context::Context;
 use super::measure::{Asked, Expansion};
+use super::rank::rank_name;
 use super::star::Star;
 use super::{PlanContext, defect};
 use crate::error::{Error, Result};
@@ -80,6 +81,9 @@ fn fact_rows(
         };
         columns.push(cast(value, expansion.types[index].clone()).alias(atom_name(index)));
     }
+    // A row is no member among others.
+    let ranks = (0..expansion.ranks.len()).map(rank_name);
+    columns.extend(ranks.map(|name| lit(ScalarValue::Int64(None)).alias(name)));
     let shown = schema.fields().iter().map(|field| {
         let formula = expansion.formulas.iter().find(|f| f.measure == *field.name());
         let value = formula.map_or_else(|| ident(field.name()), |f: &_| f.expr.clone());

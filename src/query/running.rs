@@ -117,7 +117,7 @@ impl Ask<'_> {
         roles.insert(role.to_owned());
         roles.extend(self.linked_roles());
         let held = self.held_roles().into_iter().filter(|held| held != role);
-        let base = star.relation(&roles, &held.collect::<BTreeSet<_>>())?;
+        let base = star.rated(star.relation(&roles, &held.collect::<BTreeSet<_>>())?, atoms)?;
         let calendar = self.calendar(role, star)?;
         let day = Expr::Column(Column::new(Some(role), day_column(calendar)?));
         let mut columns: Vec<Expr> =

@@ -1,13 +1,14 @@
 //! Slice and dice: which members count, as predicates.
 
-use super::cube_query::{Except, MemberRange, Slice};
+use super::cube_query::{Except, MemberRange, OfSet, Slice};
 use super::{CubeQuery, names};
 use crate::error::{Error, Result};
-use crate::model::{ColumnType, Cube, CubeColumn, Model};
+use crate::model::{ColumnType, Cube, CubeColumn, DefaultMember, Model};
 use chrono::{DateTime, NaiveDate, NaiveDateTime};
 use datafusion::common::ScalarValue;
 use datafusion::logical_expr::{Expr, cast, ident, lit};
 use serde_json::Value;
+use std::collections::BTreeSet;
 use std::ops::Not;
 
 /// The predicates of a cube query, over cube columns (unqualified).
@@ -24,10 +25,47 @@ pub(super) fn predicates(query: &CubeQuery, cube: &Cube, model: &Model) -> Resul
         match slice {
             Slice::Members(members) => predicates.push(any_of(column, members)?),
             Slice::Except(Except { except }) => predicates.push(none_of(column, except)?),
+            Slice::Set(OfSet { set }) => {
+                return Err(Error::internal("a set was not told by its members").with("set", set));
+            }
             Slice::Range(range) => predicates.extend(between(column, range)?),
         }
     }
+    let defaults = defaults(cube, &roles(query, cube, model)?)?;
+    predicates.extend(defaults.into_iter().map(|(_, predicate)| predicate));
     Ok(predicates)
+}
+
+/// What default members a query has, in words.
+pub(super) fn told_defaults(query: &CubeQuery, cube: &Cube, model: &Model) -> Result<Vec<String>> {
+    let defaults = defaults(cube, &roles(query, cube, model)?)?;
+    Ok(defaults.into_iter().map(|(sentence, _)| sentence).collect())
+}
+
+/// The roles of which a query says something.
+fn roles<'c>(query: &CubeQuery, cube: &'c Cube, model: &Model) -> Result<BTreeSet<&'c str>> {
+    let named = query.rows.iter().chain(&query.columns).chain(query.slice.keys());
+    let named = named.chain(query.dice.keys()).chain(query.compare.keys());
+    let role =
+        |name: &String| names::resolve_one(cube, model, name).map(|column| column.role.as_str());
+    named.map(role).collect()
+}
+
+/// The default members of dimensions of which a question says nothing, each as a sentence and as a
+/// predicate; `roles` are those of which it does.
+pub(super) fn defaults(cube: &Cube, roles: &BTreeSet<&str>) -> Result<Vec<(String, Expr)>> {
+    let mut defaults = Vec::new();
+    for DefaultMember { column, member } in &cube.default_members {
+        let Some(column) = cube.column(column) else { continue };
+        if roles.contains(column.role.as_str()) {
+            continue;
+        }
+        let role = &column.role;
+        let sentence =
+            format!("{} is {member} by default, as nothing is said of {role}", column.name);
+        defaults.push((sentence, is_member(column, &Value::String(member.clone()))?));
+    }
+    Ok(defaults)
 }
 
 /// One member; `null` is the missing one.

@@ -92,6 +92,9 @@ impl Ask<'_> {
         else {
             return None;
         };
+        if part.context.converted.is_some() {
+            return None;
+        }
         let day = self.day_of_partitions(fact, planning)?;
         let is_about_it = |expr: &&Expr| expr.column_refs().iter().any(|own| own.name == day);
         if self.groups.iter().any(|group| is_about_it(&group)) {

@@ -10,7 +10,8 @@ use super::context::Change;
 use super::measure::Asked;
 use super::star_sql::resolve_star;
 use super::{
-    CubeTable, PlanContext, Planned, Routing, defect, marker, preview, roll_up, safe, subquery,
+    CubeTable, PlanContext, Planned, Routing, defect, marker, preview, roll_up, safe, slice,
+    subquery,
 };
 use crate::error::{Error, Result};
 use crate::model::{Cube, MeasureKind, Model};
@@ -254,6 +255,13 @@ fn resolve_aggregate(
     let mut predicates = Vec::new();
     for predicate in &input.predicates {
         predicates.push(subquery::resolved(predicate, context, routing)?);
+    }
+    let said = groups.iter().chain(&predicates).flat_map(Expr::column_refs);
+    let said = said.filter_map(|column| input.cube.column(&column.name));
+    let roles = said.map(|column| column.role.as_str()).collect();
+    for (sentence, predicate) in slice::defaults(input.cube, &roles)? {
+        routing.sentences.push(sentence);
+        predicates.push(predicate);
     }
     let ask = Ask {
         cube: input.cube,

@@ -4,17 +4,22 @@ use super::ask::measure_name;
 use super::at::Modifier;
 use super::context::Change;
 use super::measure::{Asked, find};
+use super::other_release::then_name;
+use super::rank::is_ranked;
 use super::{CubeQuery, names, slice};
 use crate::error::{Error, Result};
 use crate::model::{Cube, Model};
+use datafusion::logical_expr::Expr;
 
 /// Measures, each with the name of its column.
 pub(super) struct Wanted {
     pub(super) asked: Vec<Asked>,
     /// Those of the query: name and column.
     pub(super) shown: Vec<(String, String)>,
-    /// For each of those the column of the slice compared with; empty where none is.
+    /// For each of those the column of the slice or release compared with; empty where none is.
     pub(super) compared: Vec<String>,
+    /// For each of those the column of its value of the rows shown; empty where that is not asked.
+    pub(super) visible: Vec<String>,
     /// Others that are named by `having`.
     pub(super) hidden: Vec<(String, String)>,
     /// For each key of `order` the column of its groups' value, where it goes by that.
@@ -22,17 +27,20 @@ pub(super) struct Wanted {
 }
 
 impl Wanted {
-    /// The measures of a query; `rows` are the cube columns of each of its rows.
+    /// The measures of a query; `rows` are the cube columns of each of its rows, `shown` is true of the
+    /// members that are, for one with visual totals.
     pub(super) fn new(
         query: &CubeQuery,
         cube: &Cube,
         model: &Model,
         rows: &[(String, Vec<String>)],
+        shown: Option<&Expr>,
     ) -> Result<Self> {
         let mut wanted = Self {
             asked: Vec::new(),
             shown: Vec::new(),
             compared: Vec::new(),
+            visible: Vec::new(),
             hidden: Vec::new(),
             of_groups: Vec::new(),
         };
@@ -46,6 +54,18 @@ impl Wanted {
                 let asked = Asked { measure: name.clone(), place: elsewhere.clone() };
                 let column = wanted.column(asked);
                 wanted.compared.push(column);
+            }
+        }
+        if query.compare_release.is_some() {
+            wanted.compared = wanted.shown.iter().map(|(_, column)| then_name(column)).collect();
+        }
+        if let Some(shown) = shown {
+            let shown = Change::Shown(shown.clone());
+            for name in &query.measures {
+                // What ranks the rows shown is a total's own nothing.
+                let place = if is_ranked(cube, name) { Vec::new() } else { vec![shown.clone()] };
+                let column = wanted.column(Asked { measure: name.clone(), place });
+                wanted.visible.push(column);
             }
         }
         for name in query.having.keys().filter(|name| !query.measures.contains(name)) {

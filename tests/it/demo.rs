@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-const TABLES: [&str; 15] = [
+const TABLES: [&str; 16] = [
     "dim_campaign",
     "dim_channel",
     "dim_customer",
@@ -15,6 +15,7 @@ const TABLES: [&str; 15] = [
     "fact_campaign_contact",
     "fact_campaign_cost",
     "fact_customer_year",
+    "fact_exchange_rate",
     "fact_loan",
     "fact_loan_payment",
     "fact_sales",

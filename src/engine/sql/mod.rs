@@ -16,7 +16,7 @@ pub(crate) use changes::{Change, IfExists, Verb, change, quoted};
 pub(crate) use dialect::StarhouseDialect;
 pub use settings::Setting;
 pub(crate) use settings::{may_set, setting};
-pub(crate) use versions::{AsOf, Versions, catalog_of};
+pub(crate) use versions::{AsOf, Versions, catalog_of, parse_moment};
 
 use crate::error::{Error, Result};
 use datafusion::sql::parser::{DFParserBuilder, Statement};

@@ -186,7 +186,8 @@ fn string_literal(value: &Value) -> Option<&str> {
     }
 }
 
-fn parse_moment(text: &str) -> Option<DateTime<Utc>> {
+/// A moment as people write it: with an offset, or in UTC, or a day.
+pub(crate) fn parse_moment(text: &str) -> Option<DateTime<Utc>> {
     let text = text.trim();
     if let Ok(moment) = DateTime::parse_from_rfc3339(text) {
         return Some(moment.to_utc());

@@ -4,8 +4,8 @@ use super::arrays::{boolean, column, optional, optional_text, text};
 use super::{SystemSource, SystemTable};
 use crate::error::Result;
 use crate::model::{
-    Additivity, Column, ColumnType, Compared, Cube, End, Measure, MeasureKind, OverTime, Period,
-    Whole, Window,
+    Additivity, Column, ColumnType, Compared, Conversion, Cube, End, Measure, MeasureKind,
+    OverTime, Period, RateAt, Ties, Whole, Window,
 };
 use arrow::array::ArrayRef;
 use async_trait::async_trait;
@@ -91,7 +91,9 @@ fn kind(kind: &MeasureKind) -> &'static str {
         MeasureKind::Running { window: Window::Rolling { .. }, .. } => "rolling",
         MeasureKind::ShareOfTotal { .. } => "share_of_total",
         MeasureKind::Share { .. } => "share",
+        MeasureKind::Rank { .. } => "rank",
         MeasureKind::Weighted { .. } => "weighted",
+        MeasureKind::Converted { .. } => "convert",
     }
 }
 
@@ -167,12 +169,37 @@ fn definition(kind: &MeasureKind) -> String {
             }
         },
         MeasureKind::Weighted { measure, role } => format!("{measure}, allocated to {role}"),
+        MeasureKind::Converted { measure, conversion } => {
+            let Conversion { to, rates, rate, at, refuses, .. } = conversion;
+            let at = match at {
+                RateAt::Day => "of the day".to_owned(),
+                RateAt::Latest => "known by the day".to_owned(),
+                RateAt::End(period) => format!("at the end of the {period}"),
+                RateAt::Average(period) => format!("on average of the {period}"),
+            };
+            let missing = if *refuses { "refused" } else { "empty" };
+            format!("{measure} in {to} by the {rate} of {rates} {at}; {missing} without one")
+        }
         MeasureKind::ShareOfTotal { measure } => format!("{measure} / its total"),
         MeasureKind::Share { measure, role, of } => match of {
             Whole::Parent => format!("{measure} / that of the parent in {role}"),
             Whole::Level(level) => format!("{measure} / that of the {level} in {role}"),
             Whole::All => format!("{measure} / that of all of {role}"),
         },
+        MeasureKind::Rank { measure, role, within, ascending, ties } => {
+            let within = match within {
+                Whole::All => String::new(),
+                Whole::Parent => " of a parent".to_owned(),
+                Whole::Level(level) => format!(" of a {level}"),
+            };
+            let first = if *ascending { "smallest" } else { "largest" };
+            let ties = match ties {
+                Ties::Same => "equals alike",
+                Ties::Dense => "equals alike, without gaps",
+                Ties::Order => "equals in order",
+            };
+            format!("the place of {measure} among {role}{within}, {first} first, {ties}")
+        }
     }
 }
 

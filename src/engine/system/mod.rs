@@ -3,6 +3,7 @@
 
 mod aggregates;
 mod arrays;
+mod captions;
 mod catalog;
 mod lineage;
 mod measures;
@@ -61,6 +62,7 @@ pub(crate) trait SystemTable: Debug + Send + Sync {
 pub(crate) fn all() -> Vec<Arc<dyn SystemTable>> {
     vec![
         Arc::new(aggregates::Aggregates),
+        Arc::new(captions::Captions),
         Arc::new(catalog::Catalog),
         Arc::new(lineage::Lineage),
         Arc::new(measures::Measures),

@@ -13,6 +13,8 @@ pub struct MeasureFields {
     pub description: Option<Text>,
     /// The unit of its values.
     pub unit: Option<Text>,
+    /// How its values are written for people: `#,##0.00 EUR`, `0.0%`.
+    pub format: Option<Text>,
     /// The fact aggregated; the cube's only one where left out.
     pub fact: Option<Text>,
     /// SQL condition on the rows that count.
@@ -72,6 +74,10 @@ pub struct MeasureFields {
     pub share_of_total: Option<Text>,
     /// Another measure's share of a larger part of a dimension.
     pub share: Option<Located<ShareFields>>,
+    /// Another measure's place among the members of a dimension.
+    pub rank: Option<Located<RankFields>>,
+    /// Another measure's money in one currency.
+    pub convert: Option<Located<ConvertFields>>,
     /// Another measure, allocated by the weights of a bridge.
     pub weighted: Option<Located<WeightedFields>>,
 }
@@ -181,6 +187,84 @@ pub struct ShareFields {
     pub over: Text,
     /// `parent`, `all`, or a level of the dimension.
     pub of: Text,
+}
+
+/// `rank: {measure, over, within, ascending, ties}`
+#[derive(Debug, Clone, Deserialize)]
+pub struct RankFields {
+    /// The other measure.
+    pub measure: Text,
+    /// The role of the dimension whose members are ranked.
+    pub over: Text,
+    /// `parent`, `all`, or a level of the dimension; all where left out.
+    pub within: Option<Text>,
+    /// Whether the smallest comes first; the largest does where left out.
+    pub ascending: Option<Located<bool>>,
+    /// What equals have; the same rank where left out.
+    pub ties: Option<Located<TiesWord>>,
+}
+
+/// The ranks of equals.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TiesWord {
+    /// The same one: 1, 1, 3.
+    Same,
+    /// The same one, and none is left out: 1, 1, 2.
+    Dense,
+    /// Each its own, by the columns shown: 1, 2, 3.
+    Order,
+}
+
+/// `convert: {measure, from, to, over, rates, at, by, missing}`
+#[derive(Debug, Clone, Deserialize)]
+pub struct ConvertFields {
+    /// The other measure.
+    pub measure: Text,
+    /// The currency of a row's amounts: a column of the measure's fact, or SQL over its columns.
+    pub from: Text,
+    /// The currency converted to.
+    pub to: Text,
+    /// The calendar role of a row's day.
+    pub over: Text,
+    /// The fact of rates, whose key is a day and two currencies.
+    pub rates: Text,
+    /// Its column of rates; `rate` where left out.
+    pub rate: Option<Text>,
+    /// Its column with the currency converted from; `from_currency` where left out.
+    pub source: Option<Text>,
+    /// Its column with the currency converted to; `to_currency` where left out.
+    pub target: Option<Text>,
+    /// Which rate a day has; its own where left out.
+    pub at: Option<Located<RateAtWord>>,
+    /// With `end` and `average`: of which period, a level of the calendar.
+    pub by: Option<Text>,
+    /// What becomes of amounts without a rate; they are refused where left out.
+    pub missing: Option<Located<MissingWord>>,
+}
+
+/// Which rate a day has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RateAtWord {
+    /// Its own.
+    Day,
+    /// The last one known by then.
+    Latest,
+    /// The last one of its period.
+    End,
+    /// The mean of its period.
+    Average,
+}
+
+/// What becomes of amounts without a rate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MissingWord {
+    /// The question is refused.
+    Refuse,
+    /// What they are a part of is NULL.
+    Empty,
 }
 
 /// `weighted: {measure, over}`

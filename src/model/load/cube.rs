@@ -5,7 +5,7 @@ use super::super::{
     Column, ColumnType, Cube, CubeColumn, CubeDimension, Dimension, Fact, Link, LinkedBy, View,
 };
 use super::sheet::Sheet;
-use super::{Known, aggregate, link, measure};
+use super::{Known, aggregate, captions, link, measure, members};
 
 /// What a cube's measures and aggregates may refer to.
 pub(super) struct Scope<'a> {
@@ -52,7 +52,13 @@ pub(super) fn resolve(
         measures,
         aggregates: Vec::new(),
         columns,
+        sets: Vec::new(),
+        default_members: Vec::new(),
+        captions: Vec::new(),
     };
+    cube.sets = members::sets(&document.sets, &cube, sheet);
+    cube.default_members = members::defaults(&document.default_members, &cube, &scope.facts, sheet);
+    cube.captions = captions::resolve(&document.captions, &cube, &scope, sheet);
     cube.aggregates = aggregate::resolve(&document.aggregates, &names, &cube, &scope, sheet);
     Some(cube)
 }

@@ -1,8 +1,11 @@
 //! Measures computed from other measures.
 
-use super::super::document::{BeforeFields, ShareFields, Text, WeightedFields};
+use super::super::document::{
+    BeforeFields, RankFields, ShareFields, Text, TiesWord, WeightedFields,
+};
 use super::super::{
-    Compared, CubeDimension, Dimension, FactRole, LinkedBy, MeasureKind, Period, Whole, Window,
+    Compared, CubeDimension, Dimension, FactRole, LinkedBy, MeasureKind, Period, Ties, Whole,
+    Window,
 };
 use super::fact::is_calendar;
 use super::measure::Resolver;
@@ -12,7 +15,7 @@ use crate::yaml::Located;
 
 /// A derived measure, unless it had a fault; or another kind of measure.
 pub(super) enum Derived {
-    Resolved(Option<MeasureKind>),
+    Resolved(Option<Box<MeasureKind>>),
     Other,
 }
 
@@ -64,12 +67,16 @@ impl Resolver<'_> {
             Some(MeasureKind::ShareOfTotal { measure: self.measure(measure, sheet) })
         } else if let Some(share) = &fields.share {
             self.share(share, sheet)
+        } else if let Some(rank) = &fields.rank {
+            self.rank(rank, sheet)
+        } else if let Some(convert) = &fields.convert {
+            self.convert(convert, sheet)
         } else if let Some(weighted) = &fields.weighted {
             self.weighted(weighted, sheet)
         } else {
             return Derived::Other;
         };
-        Derived::Resolved(kind)
+        Derived::Resolved(kind.map(Box::new))
     }
 
     fn calculated(&mut self, text: &Text, sheet: &mut Sheet<'_>) -> Option<MeasureKind> {
@@ -116,24 +123,43 @@ impl Resolver<'_> {
 
     fn share(&mut self, fields: &ShareFields, sheet: &mut Sheet<'_>) -> Option<MeasureKind> {
         let measure = self.measure(&fields.measure, sheet);
+        let of = self.whole(&fields.over, Some(&fields.of), sheet)?;
+        Some(MeasureKind::Share { measure, role: fields.over.value.clone(), of })
+    }
+
+    fn rank(&mut self, fields: &RankFields, sheet: &mut Sheet<'_>) -> Option<MeasureKind> {
+        let measure = self.measure(&fields.measure, sheet);
+        let within = self.whole(&fields.over, fields.within.as_ref(), sheet)?;
+        let ties = match fields.ties.map(|ties| ties.value) {
+            None | Some(TiesWord::Same) => Ties::Same,
+            Some(TiesWord::Dense) => Ties::Dense,
+            Some(TiesWord::Order) => Ties::Order,
+        };
+        let ascending = fields.ascending.is_some_and(|ascending| ascending.value);
+        let role = fields.over.value.clone();
+        Some(MeasureKind::Rank { measure, role, within, ascending, ties })
+    }
+
+    /// A part of the dimension in a role; all of it where nothing is said.
+    fn whole(&self, over: &Text, part: Option<&Text>, sheet: &mut Sheet<'_>) -> Option<Whole> {
         let roles: Vec<&str> =
             self.scope.dimensions.iter().map(|offered| offered.role.as_str()).collect();
-        if !roles.contains(&fields.over.as_str()) {
-            sheet.unknown("role of the cube", &fields.over, &roles);
+        if !roles.contains(&over.as_str()) {
+            sheet.unknown("role of the cube", over, &roles);
             return None;
         }
-        let levels = self.dimension(&fields.over).map(level_names).unwrap_or_default();
-        let of = match fields.of.as_str() {
+        let Some(part) = part else { return Some(Whole::All) };
+        let levels = self.dimension(over).map(level_names).unwrap_or_default();
+        Some(match part.as_str() {
             "all" => Whole::All,
             "parent" if !levels.is_empty() => Whole::Parent,
             level if levels.contains(&level) => Whole::Level(level.to_owned()),
             _ => {
                 let known: Vec<&str> = ["all", "parent"].into_iter().chain(levels).collect();
-                sheet.unknown("part of the dimension", &fields.of, &known);
+                sheet.unknown("part of the dimension", part, &known);
                 return None;
             }
-        };
-        Some(MeasureKind::Share { measure, role: fields.over.value.clone(), of })
+        })
     }
 
     fn weighted(&mut self, fields: &WeightedFields, sheet: &mut Sheet<'_>) -> Option<MeasureKind> {
@@ -159,14 +185,19 @@ impl Resolver<'_> {
     }
 
     /// A calendar role of any of the cube's facts.
-    fn calendar(&self, written: &Text, sheet: &mut Sheet<'_>) -> Option<String> {
+    pub(super) fn calendar(&self, written: &Text, sheet: &mut Sheet<'_>) -> Option<String> {
         let roles = self.scope.facts.iter().flat_map(|fact| &fact.roles);
         let offered = |r: &&FactRole| self.scope.dimensions.iter().any(|d| d.role == r.role);
         self.calendar_role(written, roles.filter(offered).collect(), sheet)
     }
 
     /// A level of the calendar in a role. Where there is no such calendar, that is told elsewhere.
-    fn period(&self, over: &Text, written: &Text, sheet: &mut Sheet<'_>) -> Option<String> {
+    pub(super) fn period(
+        &self,
+        over: &Text,
+        written: &Text,
+        sheet: &mut Sheet<'_>,
+    ) -> Option<String> {
         let calendar = self.dimension(over).filter(|dimension| is_calendar(dimension))?;
         let levels = level_names(calendar);
         if !levels.contains(&written.as_str()) {
@@ -176,7 +207,7 @@ impl Resolver<'_> {
         Some(written.value.clone())
     }
 
-    fn dimension(&self, role: &str) -> Option<&Dimension> {
+    pub(super) fn dimension(&self, role: &str) -> Option<&Dimension> {
         let offered = self.scope.dimensions.iter().find(|offered| offered.role == role)?;
         self.scope.known.sound_dimension(offered.dimension.as_deref()?)
     }

@@ -1,7 +1,10 @@
 //! Measures: exactly one way to be computed, over what exists, without going round in a circle.
 
 use super::super::document::{MeasureFields, Text, UnrelatedWord};
-use super::super::{Column, ColumnType, End, Fact, FactRole, Measure, MeasureKind, OverTime};
+use super::super::{
+    Column, ColumnType, End, Fact, FactRole, Format, Measure, MeasureKind, OverTime,
+};
+use super::convert;
 use super::cube::Scope;
 use super::derived::Derived;
 use super::fact::is_calendar;
@@ -13,10 +16,10 @@ use crate::yaml::{Located, Place};
 /// The ways a measure can be computed, as keys.
 const WAYS: &str = "sum, count, count_distinct, approximate_distinct, min, max, average, first, \
                     last, median, percentile, correlation, ratio, calculated, years_before, \
-                    before, change, growth, to_date, rolling, cumulative, share_of_total, share, weighted";
+                    before, change, growth, to_date, rolling, cumulative, share_of_total, share, rank, convert, weighted";
 
 /// Those computed from other measures.
-const DERIVED: [&str; 12] = [
+const DERIVED: [&str; 14] = [
     "ratio",
     "calculated",
     "years_before",
@@ -28,6 +31,8 @@ const DERIVED: [&str; 12] = [
     "cumulative",
     "share_of_total",
     "share",
+    "rank",
+    "convert",
     "weighted",
 ];
 
@@ -80,6 +85,8 @@ fn ways(fields: &MeasureFields) -> Vec<(&'static str, Place)> {
         ("cumulative", place(&fields.cumulative)),
         ("share_of_total", text(&fields.share_of_total)),
         ("share", place(&fields.share)),
+        ("rank", place(&fields.rank)),
+        ("convert", place(&fields.convert)),
         ("weighted", place(&fields.weighted)),
     ]
     .into_iter()
@@ -144,14 +151,26 @@ pub(super) fn resolve(
             description:
                 fields.description.as_ref().map(|d| d.trim().to_owned()).unwrap_or_default(),
             unit: fields.unit.as_ref().map(|unit| unit.value.clone()),
+            format: fields.format.as_ref().and_then(|text| format(text, sheet)),
             repeats: fields.unrelated.is_some_and(|word| word.value == UnrelatedWord::Repeat),
             kind,
         }));
     }
     if uses::circles(&uses, sheet) {
         uses::nesting(&uses, &measures, sheet);
+        convert::currencies(documents, &measures, scope, sheet);
     }
     measures
+}
+
+fn format(text: &Text, sheet: &mut Sheet<'_>) -> Option<Format> {
+    let format = Format::parse(text);
+    if format.is_none() {
+        let message = format!("`{}` is no format of numbers", text.value);
+        let hint = "expected digits such as #,##0, 0.00 or 0.0%, with words around them";
+        sheet.fault_with_hint(text.place, message, hint);
+    }
+    format
 }
 
 pub(super) struct Resolver<'a> {
@@ -170,7 +189,7 @@ impl Resolver<'_> {
             return None;
         }
         match self.derived(sheet) {
-            Derived::Resolved(kind) => kind,
+            Derived::Resolved(kind) => kind.map(|kind| *kind),
             Derived::Other => self.aggregated(sheet),
         }
     }
@@ -324,7 +343,7 @@ fn column_or_role(text: &Text, fact: &Fact, sheet: &mut Sheet<'_>) -> Option<Str
 }
 
 /// SQL over the columns of a fact, and its type where that is plain.
-fn expression(
+pub(super) fn expression(
     text: &Text,
     fact: &Fact,
     sheet: &mut Sheet<'_>,

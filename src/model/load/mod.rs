@@ -7,7 +7,9 @@
 
 mod aggregate;
 mod bridge;
+mod captions;
 mod columns;
+mod convert;
 mod cube;
 mod derived;
 mod dimension;
@@ -16,6 +18,7 @@ mod fact;
 mod generated;
 mod link;
 mod measure;
+mod members;
 mod sheet;
 mod sql;
 mod uses;

@@ -88,9 +88,23 @@ fn misfit(outer: &MeasureKind, inner: &Measure) -> Option<String> {
             | MeasureKind::Percentile { .. }
             | MeasureKind::Correlation { .. },
         ) => Some(format!("allocates `{name}`, which is no sum: a part of a row is nothing of it")),
+        (MeasureKind::Converted { .. }, MeasureKind::Converted { .. }) => {
+            Some(format!("converts `{name}`, which is converted already"))
+        }
         (MeasureKind::Weighted { .. }, MeasureKind::Weighted { .. }) => {
             Some(format!("allocates `{name}`, which is allocated already"))
         }
+        (
+            MeasureKind::Running { .. }
+            | MeasureKind::Weighted { .. }
+            | MeasureKind::Share { .. }
+            | MeasureKind::ShareOfTotal { .. }
+            | MeasureKind::Rank { .. },
+            MeasureKind::Rank { measure, .. },
+        ) => Some(format!(
+            "is computed from the rank `{name}`, which has no parts and no whole; rank such a measure \
+             of `{measure}` instead"
+        )),
         (MeasureKind::Running { .. }, MeasureKind::SemiAdditive { .. }) => {
             Some(format!("runs over `{name}`, which is not additive over time"))
         }

@@ -140,16 +140,17 @@ fn sales() -> impl Strategy<Value = Vec<(Row, usize, usize)>> {
     let amounts = || maybe((-2..9_i32).prop_map(|n| Value::cents(n * 450)));
     let line = (
         (day(), day(), any_key(), any_key()),
-        (0..6_i32, maybe((0..4_i32).prop_map(Value::int))),
+        (0..6_i32, maybe((0..4_i32).prop_map(Value::int)), maybe(word(&["EUR", "EUR", "NOK"]))),
         (amounts(), amounts(), maybe((0..50_i32).prop_map(|n| Value::Float(f64::from(n) / 7.0)))),
     );
-    let line = line.prop_map(|(keys, (receipt, quantity), (net, cost, weight))| {
+    let line = line.prop_map(|(keys, (receipt, quantity, currency), (net, cost, weight))| {
         let (date, delivered, customer, store) = keys;
         let own = row([
             ("date_key", date),
             ("delivered_key", delivered),
             ("receipt_no", Value::text(format!("r{receipt}"))),
             ("quantity", quantity),
+            ("currency", currency),
             ("net_amount", net),
             ("cost", cost),
             ("weight", weight),
@@ -173,11 +174,29 @@ fn accounts() -> impl Strategy<Value = Vec<(Row, usize, usize)>> {
     vec(snapshot, 0..25)
 }
 
+/// Rates of some of the days, each once.
+fn rates() -> impl Strategy<Value = Vec<Row>> {
+    let rate =
+        maybe((1..30_i32).prop_map(|n| Value::Exact { unscaled: i128::from(n) * 777, scale: 4 }));
+    vec(proptest::option::weighted(0.7, rate), DAYS.len() - 1).prop_map(|rates| {
+        let known = DAYS.iter().flatten().zip(rates);
+        let rows = known.filter_map(|((year, month, day), rate)| {
+            Some(row([
+                ("date_key", key_of(NaiveDate::from_ymd_opt(*year, *month, *day).unwrap())),
+                ("from_currency", Value::text("NOK")),
+                ("to_currency", Value::text("EUR")),
+                ("rate", rate?),
+            ]))
+        });
+        rows.collect()
+    })
+}
+
 /// The base rows of a world.
 pub(crate) fn data() -> impl Strategy<Value = Data> {
     let memberships_by = vec((0..8_u8, any::<bool>()), 4);
     let people = (customers(), stores(), clubs(), memberships_by);
-    (people, sales(), accounts()).prop_map(|(people, sales, accounts)| {
+    (people, sales(), accounts(), rates()).prop_map(|(people, sales, accounts, rates)| {
         let (customers, stores, clubs, bits) = people;
         let memberships = memberships(&customers, &clubs, &bits);
         let facts = [("sales", sales), ("accounts", accounts)].map(|(name, rows)| {
@@ -193,7 +212,7 @@ pub(crate) fn data() -> impl Strategy<Value = Data> {
             [("date", calendar()), ("customer", customers), ("store", stores), ("club", clubs)];
         Data {
             dimensions: dimensions.map(|(name, rows)| (name.to_owned(), rows)).into(),
-            facts: facts.into(),
+            facts: facts.into_iter().chain([("exchange".to_owned(), rates)]).collect(),
             bridges: [("membership".to_owned(), memberships)].into(),
         }
     })
@@ -225,7 +244,7 @@ const SHARED: [&str; 20] = [
 
 const OF_SALES: [&str; 3] = ["receipt_no", "delivered.year", "delivered_month"];
 
-const SALES: [&str; 52] = [
+const SALES: [&str; 66] = [
     "revenue",
     "expense",
     "pieces",
@@ -278,9 +297,23 @@ const SALES: [&str; 52] = [
     "revenue_ytd_of_clubs",
     "lines_last_year_of_clubs",
     "club_share",
+    "store_rank",
+    "rank_in_parent",
+    "rank_in_country",
+    "year_rank",
+    "customer_rank",
+    "customer_rank_last_year",
+    "places_won",
+    "in_euro",
+    "in_euro_latest",
+    "in_euro_month_end",
+    "in_euro_average",
+    "in_euro_last_year",
+    "in_euro_ytd",
+    "in_euro_share",
 ];
 
-const OF_ACCOUNTS: [&str; 18] = [
+const OF_ACCOUNTS: [&str; 20] = [
     "balance",
     "snapshots",
     "holders",
@@ -299,6 +332,8 @@ const OF_ACCOUNTS: [&str; 18] = [
     "balance_of_clubs",
     "average_balance_of_clubs",
     "most_owed_of_clubs",
+    "club_rank",
+    "balance_in_euro",
 ];
 
 /// Measures whose values are exact, by which an order is the same everywhere.
@@ -316,6 +351,21 @@ const EXACT: [&str; 13] = [
     "buyers_qtd",
     "revenue_3_months",
     "own_last",
+];
+
+/// Measures whose rows are those of a place alone.
+const VISUAL: [&str; 11] = [
+    "revenue",
+    "pieces",
+    "lines",
+    "buyers",
+    "receipts",
+    "dearest",
+    "average_line",
+    "margin_rate",
+    "median_line",
+    "snapshots",
+    "revenue_last_year",
 ];
 
 /// Members by column that filters choose from; one of each is nowhere.
@@ -385,7 +435,9 @@ fn question_over(
 ) -> impl Strategy<Value = CubeQuery> {
     let axes = (0..4_usize, subsequence(columns.clone(), 0..=3)).prop_map(|(rows, mut names)| {
         let across = names.split_off(rows.min(names.len()));
-        (names, across.into_iter().take(1).collect::<Vec<_>>())
+        // A pivot has no room for all days.
+        let across = across.into_iter().filter(|name| *name != "date.date").take(1);
+        (names, across.collect::<Vec<_>>())
     });
     let axes = (axes, any::<bool>()).prop_map(|((rows, across), pivot)| match pivot {
         true => (rows, across),
@@ -415,11 +467,13 @@ fn question_over(
                 sets.push(vec![last.clone()]);
             }
             let knows_country = knows_country(&query);
-            query.measures.retain(|measure| knows_country || measure != "share_of_country");
+            let of_country = ["share_of_country", "rank_in_country"];
+            query.measures.retain(|measure| knows_country || !of_country.contains(&&**measure));
             // Above towns is a level that may be skipped.
             let mut axes = query.rows.iter().chain(&query.columns);
             let by_city = axes.any(|name| name == "store_city");
-            query.measures.retain(|measure| !by_city || measure != "share_of_parent");
+            let of_parent = ["share_of_parent", "rank_in_parent"];
+            query.measures.retain(|measure| !by_city || !of_parent.contains(&&**measure));
             if query.measures.iter().all(|measure| measure == "all_snapshots") {
                 query.measures.push("lines".to_owned());
             }
@@ -438,8 +492,25 @@ fn knows_country(query: &CubeQuery) -> bool {
     !shows_finer || (query.totals == Totals::None && axes().any(|name| name == "store.country"))
 }
 
+/// Asks for visual totals, of measures that have them by all kinds of rows, where there are totals.
+fn show_visual_totals(query: &mut CubeQuery) {
+    let leads_to_many = |name: &String| name.starts_with("club") || name.starts_with("leader");
+    let plain = query.columns.is_empty() && !query.rows.iter().any(leads_to_many);
+    if !plain || query.rows.is_empty() || query.totals == Totals::None {
+        return;
+    }
+    query.measures.retain(|measure| VISUAL.contains(&measure.as_str()));
+    if query.measures.is_empty() {
+        query.measures.push("revenue".to_owned());
+    }
+    query.visual = true;
+}
+
 /// Adds an order and a top to a question, where it has what they go by.
 fn arrange(query: &mut CubeQuery, (bits, descending, with_ties, n): (u32, bool, bool, usize)) {
+    if bits & 0b110_0000_0000 == 0b110_0000_0000 {
+        show_visual_totals(query);
+    }
     let exact = query.measures.iter().find(|measure| EXACT.contains(&measure.as_str())).cloned();
     if !query.columns.is_empty() {
         return;

@@ -3,12 +3,17 @@
 
 mod at;
 mod chance;
+mod currency;
+mod languages;
 mod links;
+mod members;
 mod metamorphic;
 mod model;
 mod properties;
 mod questions;
+mod ranks;
 mod refresh;
+mod releases;
 mod shadow;
 mod shares;
 mod spans;

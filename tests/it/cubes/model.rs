@@ -53,7 +53,7 @@ weight: {name: share, description: The part of a customer that goes to the club.
 ",
 ];
 
-const FACTS: [&str; 2] = [
+const FACTS: [&str; 3] = [
     "
 fact: sales
 description: What was sold.
@@ -68,6 +68,7 @@ degenerate:
   - {name: receipt_no, type: text, description: The receipt.}
 columns:
   - {name: line_no, type: int32, description: The line.}
+  - {name: currency, type: text, description: What it was paid in.}
   - {name: quantity, type: int32, description: Pieces.}
   - {name: net_amount, type: 'decimal(12,2)', unit: EUR, description: What was paid.}
   - {name: cost, type: 'decimal(12,2)', unit: EUR, description: What it had cost.}
@@ -85,6 +86,19 @@ dimensions: [date, customer, store]
 columns:
   - {name: balance, type: 'decimal(14,2)', unit: EUR, description: What is owed.}
 key: [date_key, customer_key, store_key]
+",
+    "
+fact: exchange
+description: What money is worth.
+grain: one row a day and pair of currencies
+kind: periodic_snapshot
+dimensions: [date]
+degenerate:
+  - {name: from_currency, type: text, description: What is exchanged.}
+  - {name: to_currency, type: text, description: For what.}
+columns:
+  - {name: rate, type: 'decimal(10,4)', description: What one unit is worth.}
+key: [date_key, from_currency, to_currency]
 ",
 ];
 
@@ -119,7 +133,7 @@ measures:
   - {name: all_snapshots, fact: accounts, count: true, unrelated: repeat, description: Snapshots whatever else is asked.}
   - {name: holders, fact: accounts, count_distinct: customer, description: Customers with a card.}
   - {name: margin, calculated: revenue - expense, unit: EUR, description: What is left.}
-  - {name: margin_rate, ratio: {of: margin, to: revenue}, description: Of each euro.}
+  - {name: margin_rate, ratio: {of: margin, to: revenue}, format: 0.0 %, description: Of each euro.}
   - {name: revenue_a_snapshot, ratio: {of: revenue, to: snapshots}, description: Across facts.}
   - {name: revenue_last_year, years_before: {measure: revenue, over: date, years: 1}, description: A year before.}
   - {name: lines_last_year, years_before: {measure: lines, over: date, years: 1}, description: A year before.}
@@ -171,6 +185,27 @@ measures:
   - {name: revenue_ytd_of_clubs, weighted: {measure: revenue_ytd, over: club}, unit: EUR, description: Allocated.}
   - {name: lines_last_year_of_clubs, weighted: {measure: lines_last_year, over: club}, description: Allocated.}
   - {name: club_share, share_of_total: revenue_of_clubs, description: Part of all shown.}
+  - {name: store_rank, rank: {measure: revenue, over: store}, description: The place of a store among all.}
+  - {name: rank_in_parent, rank: {measure: lines, over: store, within: parent, ties: dense}, description: The place among those of the same parent.}
+  - {name: rank_in_country, rank: {measure: buyers, over: store, within: country, ascending: true, ties: order}, description: The place in the country from below.}
+  - {name: year_rank, rank: {measure: revenue_ytd, over: date, ascending: true}, description: The place in time.}
+  - {name: customer_rank_last_year, years_before: {measure: customer_rank, over: date}, description: Its place a year before.}
+  - {name: customer_rank, rank: {measure: margin, over: customer, ties: order}, description: The place of a customer.}
+  - {name: receipt_rank, rank: {measure: revenue, over: receipt_no}, description: The place of a receipt.}
+  - {name: receipt_rank_dense, rank: {measure: revenue, over: receipt_no, ties: dense}, description: Without gaps.}
+  - {name: receipt_rank_ordered, rank: {measure: revenue, over: receipt_no, ties: order}, description: Without ties.}
+  - {name: quarter_rank, rank: {measure: lines, over: date, ascending: true}, description: The quietest first.}
+  - {name: club_rank, rank: {measure: snapshots, over: club}, description: The place of a club by snapshots.}
+  - {name: places_won, calculated: customer_rank_last_year - customer_rank, description: How far a customer came up.}
+  - {name: in_euro, convert: {measure: revenue, from: currency, to: EUR, over: date, rates: exchange, missing: empty}, unit: EUR, description: At the rate of the day.}
+  - {name: in_euro_latest, convert: {measure: revenue, from: currency, to: EUR, over: date, rates: exchange, at: latest, missing: empty}, unit: EUR, description: At the last rate known.}
+  - {name: in_euro_month_end, convert: {measure: margin, from: currency, to: EUR, over: date, rates: exchange, at: end, by: month, missing: empty}, unit: EUR, description: At the month's last rate.}
+  - {name: in_euro_average, convert: {measure: average_line, from: currency, to: EUR, over: delivered, rates: exchange, at: average, by: quarter, missing: empty}, unit: EUR, description: At the quarter's mean rate.}
+  - {name: in_euro_only, convert: {measure: revenue, from: currency, to: EUR, over: date, rates: exchange}, unit: EUR, description: At the rate of the day or not at all.}
+  - {name: balance_in_euro, convert: {measure: balance, from: \"'NOK'\", to: EUR, over: date, rates: exchange, at: latest, missing: empty}, unit: EUR, description: Owed.}
+  - {name: in_euro_last_year, years_before: {measure: in_euro_latest, over: date}, unit: EUR, description: A year before.}
+  - {name: in_euro_ytd, to_date: {measure: in_euro_latest, over: date, by: year}, unit: EUR, description: From New Year on.}
+  - {name: in_euro_share, share_of_total: in_euro_latest, description: Part of all shown.}
 aggregates:
   - {name: by_month_store, fact: sales, columns: [date_year, date_quarter, date_month, country, region, store_id, store_name], measures: [revenue, expense, pieces, lines, big_lines, dearest, cheapest, average_line], description: The monthly report.}
   - {name: by_year_segment, fact: sales, columns: [date_year, segment], measures: [revenue, lines, big_revenue, average_weight], description: Segments.}

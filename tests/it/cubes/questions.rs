@@ -1,6 +1,7 @@
 //! What a cube query can ask besides rows and measures, on the world of [`traps`](super::traps).
 
 use super::traps::{asks, world};
+use crate::cube_support::answer;
 use serde_json::json;
 use starhouse::error::ErrorKind;
 
@@ -157,12 +158,80 @@ async fn two_slices_side_by_side() {
         "compare": {"date.year": 2025},
     });
     let expected = [
-        "country | revenue | buyers | revenue_compared | revenue_change | buyers_compared | buyers_change",
-        "IT | 80.00 | 1 | 80.00 | 0.00 | 1 | 0",
-        "NO | 200.00 | 1 | NULL | NULL | 0 | 1",
-        "Unknown | 40.00 | 0 | NULL | NULL | 0 | 0",
+        "country | revenue | buyers | revenue_compared | revenue_change | revenue_growth | \
+         buyers_compared | buyers_change | buyers_growth",
+        "IT | 80.00 | 1 | 80.00 | 0.00 | 0 | 1 | 0 | 0",
+        "NO | 200.00 | 1 | NULL | NULL | NULL | 0 | 1 | NULL",
+        "Unknown | 40.00 | 0 | NULL | NULL | NULL | 0 | 0 | NULL",
     ];
     asks(query, &expected).await;
+}
+
+/// The two best receipts beside all: 300 of 500, and two buyers of two, whose rates are not added up.
+#[tokio::test]
+async fn a_visual_total_is_of_the_rows_shown_and_the_real_one_stands_beside_it() {
+    let query = json!({
+        "rows": ["country", "receipt_no"],
+        "measures": ["revenue", "margin_rate", "buyers"],
+        "top": {"n": 2, "by": "revenue"},
+        "totals": "rollup",
+        "visual": true,
+    });
+    let expected = [
+        "country | receipt_no | country_is_total | receipt_no_is_total | revenue | margin_rate | \
+         buyers | revenue_visible | margin_rate_visible | buyers_visible",
+        "NO | r3 | 0 | 0 | 200.00 | 0.25 | 1 | 200.00 | 0.25 | 1",
+        "IT | r1 | 0 | 0 | 100.00 | 0.4 | 1 | 100.00 | 0.4 | 1",
+        "IT | NULL | 0 | 1 | 260.00 | 0.34615384615384615 | 2 | 100.00 | 0.4 | 1",
+        "NO | NULL | 0 | 1 | 200.00 | 0.25 | 1 | 200.00 | 0.25 | 1",
+        "Unknown | NULL | 0 | 1 | 40.00 | 0.75 | 0 | NULL | NULL | 0",
+        "NULL | NULL | 1 | 1 | 500.00 | 0.34 | 2 | 300.00 | 0.3 | 2",
+    ];
+    asks(query, &expected).await;
+}
+
+/// A page has two rows; its total is of them, wherever they stand.
+#[tokio::test]
+async fn a_visual_total_is_of_the_page() {
+    let query = json!({
+        "rows": ["receipt_no"],
+        "measures": ["revenue"],
+        "having": {"revenue": {"to": 100}},
+        "order": [{"by": "receipt_no", "descending": true}],
+        "totals": "grand",
+        "limit": 3,
+        "visual": true,
+    });
+    let expected = [
+        "receipt_no | receipt_no_is_total | revenue | revenue_visible",
+        "r5 | 0 | 40.00 | 40.00",
+        "r4 | 0 | 80.00 | 80.00",
+        "r2 | 0 | 80.00 | 80.00",
+    ];
+    asks(query.clone(), &expected).await;
+    let mut all = query;
+    all["limit"] = json!(null);
+    let expected = [
+        "receipt_no | receipt_no_is_total | revenue | revenue_visible",
+        "r5 | 0 | 40.00 | 40.00",
+        "r4 | 0 | 80.00 | 80.00",
+        "r2 | 0 | 80.00 | 80.00",
+        "r1 | 0 | 100.00 | 100.00",
+        "NULL | 1 | 500.00 | 300.00",
+    ];
+    asks(all, &expected).await;
+}
+
+/// Many rows on several threads, with columns computed of others: they stay in order.
+#[tokio::test]
+async fn what_is_computed_of_columns_leaves_rows_in_order() {
+    let (_at, session) = world().await;
+    let query = json!({"cube": "trade", "rows": ["date.date"], "measures": ["revenue"],
+        "dense": "date.date", "compare": {"country": "IT"}, "formatted": true});
+    let query = serde_json::from_value(query).unwrap();
+    let answered = answer(&session.plan_cube_query(&query).await.unwrap()).await.unwrap();
+    let days = answered.column("date_date");
+    assert!(days.len() > 700 && days.is_sorted(), "{answered}");
 }
 
 #[tokio::test]
@@ -215,6 +284,23 @@ async fn what_a_query_cannot_mean_is_told() {
                 "top": {"n": 1, "by": "revenue", "per": ["country"], "others": true}}),
             ErrorKind::User,
             "needs a row that `top.per` does not name",
+        ),
+        (
+            json!({"rows": ["country"], "measures": ["revenue"], "visual": true}),
+            ErrorKind::User,
+            "add `totals: rollup`",
+        ),
+        (
+            json!({"rows": ["country"], "columns": ["date.year"], "measures": ["revenue"],
+                "totals": "grand", "visual": true}),
+            ErrorKind::Unsupported,
+            "visual goes by rows",
+        ),
+        (
+            json!({"rows": ["date.year", "country"], "measures": ["balance"], "totals": "grand",
+                "visual": true}),
+            ErrorKind::Unsupported,
+            "mixes",
         ),
     ] {
         query["cube"] = json!("trade");

@@ -20,7 +20,7 @@ use std::sync::Arc;
 
 /// Something that becomes other than it was.
 #[derive(Debug, Clone)]
-enum Edit {
+pub(super) enum Edit {
     /// A row of a fact goes.
     Drop(&'static str, Index),
     /// A row of a fact has another value.
@@ -31,7 +31,7 @@ enum Edit {
     Tell(&'static str, Index, &'static str, Value),
 }
 
-fn edit() -> impl Strategy<Value = Edit> {
+pub(super) fn edit() -> impl Strategy<Value = Edit> {
     let cents = || (0..9_i32).prop_map(|n| Value::cents(n * 333));
     let words = |words: &'static [&'static str]| select(words).prop_map(Value::text);
     let day = || {
@@ -60,7 +60,7 @@ fn edit() -> impl Strategy<Value = Edit> {
     ]
 }
 
-fn apply(data: &mut Data, edit: &Edit) {
+pub(super) fn apply(data: &mut Data, edit: &Edit) {
     fn pick<'a>(rows: &'a mut [Row], row: &Index) -> Option<&'a mut Row> {
         (!rows.is_empty()).then(|| row.get_mut(rows))
     }

@@ -303,3 +303,23 @@ async fn totals_over_a_constant_column_are_whole() {
         );
     }
 }
+
+/// In an analyst's words: the release, the aggregate taken or why none is, and what is read at most.
+#[tokio::test]
+async fn explain_says_what_is_read() {
+    let (_at, session) = world().await;
+    let base = "EXPLAIN SELECT MEASURE(receipts) FROM cubes.trade WHERE country = 'IT'";
+    let said = lines(&session, base).await.join("\n");
+    for part in [
+        "release 1",
+        "fact sales: base rows; by_month_store does not keep receipts",
+        "reads warehouse.dim_store: 4 rows in 1 file at most",
+        "reads warehouse.fact_sales: 6 rows in",
+    ] {
+        assert!(said.contains(part), "{part}\n{said}");
+    }
+    let kept = "EXPLAIN SELECT MEASURE(revenue) FROM cubes.trade WHERE country = 'IT'";
+    let said = lines(&session, kept).await.join("\n");
+    assert!(said.contains("reads warehouse.agg_trade_by_month_store: "), "{said}");
+    assert!(!said.contains("warehouse.fact_sales"), "{said}");
+}

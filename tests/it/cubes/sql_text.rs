@@ -19,6 +19,7 @@ pub(crate) fn plain(query: &CubeQuery, model: &Model) -> CubeQuery {
         top: None,
         having: BTreeMap::new(),
         non_empty: false,
+        visual: false,
         limit: None,
         offset: 0,
         totals: plain_totals(query, cube),
@@ -94,6 +95,7 @@ fn conditions(query: &CubeQuery, cube: &Cube) -> Vec<String> {
                     (_, false) => format!("(NOT ({any}) OR {name} IS NULL)"),
                 });
             }
+            Slice::Set(_) => panic!("SQL knows no sets"),
             Slice::Range(range) => {
                 let bound = |op: &str, end: &Value| {
                     format!("{} {op} {}", column.name, literal(column, end))

@@ -20,6 +20,10 @@ const SALES: [(&str, i32, i32, &str, i32, i32); 6] = [
     ("2024-12-31", -1, -1, "r5", 40, 10),
 ];
 
+/// Day, and what a Norwegian crown was worth in ten thousandths of a euro. Of 30 June, when one sold for
+/// 200 crowns, no rate is known.
+const RATES: [(&str, i128); 3] = [("2024-06-03", 1000), ("2024-06-28", 1100), ("2024-07-01", 1200)];
+
 /// Day, customer key, store key, balance.
 const ACCOUNTS: [(&str, i32, i32, Option<i32>); 6] = [
     ("2024-02-15", 2, 1, Some(999)),
@@ -67,6 +71,7 @@ pub(crate) fn data() -> Data {
                 ("receipt_no", text(receipt)),
                 ("line_no", Value::int(line as i128)),
                 ("quantity", Value::int(1)),
+                ("currency", text(if *receipt == "r3" { "NOK" } else { "EUR" })),
                 ("net_amount", Value::cents(100 * net)),
                 ("cost", Value::cents(100 * cost)),
                 ("weight", Value::Null),
@@ -87,7 +92,19 @@ pub(crate) fn data() -> Data {
         named("store", stores),
         named("club", clubs()),
     ];
-    let facts = [named("sales", sales.collect()), named("accounts", accounts.collect())];
+    let rates = RATES.map(|(day, rate)| {
+        row([
+            ("date_key", key(day)),
+            ("from_currency", text("NOK")),
+            ("to_currency", text("EUR")),
+            ("rate", Value::Exact { unscaled: rate, scale: 4 }),
+        ])
+    });
+    let facts = [
+        named("sales", sales.collect()),
+        named("accounts", accounts.collect()),
+        named("exchange", rates.into()),
+    ];
     let bridges = [named("membership", memberships())].into();
     Data { dimensions: dimensions.into(), facts: facts.into(), bridges }
 }

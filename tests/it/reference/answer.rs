@@ -1,11 +1,12 @@
 //! The table that answers a cube query: groups, totals, pivot, top, order.
 
-use super::place::{Filter, Place, Row, Shift, columns, filters};
+use super::place::{Beside, Filter, Place, Row, Shift, columns, filters};
 use super::{Reference, Value, measure};
 use starhouse::model::{Cube, CubeColumn, Window};
 use starhouse::query::{CubeQuery, Totals};
+use std::cell::RefCell;
 use std::cmp::Ordering;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 /// A table: names and rows, in order.
 #[derive(Debug, Clone)]
@@ -31,6 +32,9 @@ impl Line {
     }
 }
 
+/// Combinations of members, by what they were sought for.
+type Sought = HashMap<(Vec<String>, String, Shift), BTreeSet<Vec<Value>>>;
+
 /// The question, its names resolved.
 struct Asked<'a> {
     reference: &'a Reference<'a>,
@@ -40,6 +44,8 @@ struct Asked<'a> {
     /// The columns of each name in `rows`.
     rows: Vec<Vec<CubeColumn>>,
     across: Vec<CubeColumn>,
+    /// Combinations by the columns, measure and shift that they were sought for.
+    sought: RefCell<Sought>,
 }
 
 pub(super) fn ask(reference: &Reference<'_>, query: &CubeQuery) -> Answer {
@@ -52,6 +58,7 @@ pub(super) fn ask(reference: &Reference<'_>, query: &CubeQuery) -> Answer {
         filters: filters(model, cube, query),
         rows: query.rows.iter().map(resolve).collect(),
         across: query.columns.iter().flat_map(resolve).collect(),
+        sought: RefCell::default(),
     };
     let heads = asked.heads();
     // Neither rows nor members across: there is nothing to show, not even a line.
@@ -61,7 +68,8 @@ pub(super) fn ask(reference: &Reference<'_>, query: &CubeQuery) -> Answer {
     asked.keep_top(&mut lines);
     lines.sort_by(|a, b| asked.order(a, b));
     let lines = lines.into_iter().skip(query.offset).take(query.limit.unwrap_or(usize::MAX));
-    let lines = lines.collect();
+    let mut lines: Vec<Line> = lines.collect();
+    asked.add_visible(&mut lines);
     asked.table(&heads, lines)
 }
 
@@ -85,33 +93,48 @@ impl Asked<'_> {
 
     /// Every combination of members that any measure has a row for.
     fn combinations(&self, of: &[CubeColumn]) -> BTreeSet<Vec<Value>> {
+        let measures = self.query.measures.iter();
+        measures.flat_map(|name| self.combinations_of(name, &None, of)).collect()
+    }
+
+    /// Those that one measure, seen under a shift, has a row for.
+    fn combinations_of(
+        &self,
+        name: &str,
+        shift: &Shift,
+        of: &[CubeColumn],
+    ) -> BTreeSet<Vec<Value>> {
+        let columns = of.iter().map(|column| column.name.clone()).collect();
+        let key = (columns, name.to_owned(), shift.clone());
+        if let Some(known) = self.sought.borrow().get(&key) {
+            return known.clone();
+        }
         let mut found = BTreeSet::new();
         if of.is_empty() {
             found.insert(Vec::new());
         }
-        for name in &self.query.measures {
-            for (fact, shift, running) in measure::contexts(self.cube, name, &None) {
-                // What is repeated has no rows by all that is asked.
-                let columns = self.columns();
-                let asked = columns.iter().chain(&self.across);
-                let mut asked = asked.chain(self.filters.iter().map(Filter::column));
-                if !asked.all(|column| self.reference.has(self.cube, &fact, column)) {
-                    continue;
+        for (fact, shift, running) in measure::contexts(self.cube, name, shift) {
+            // What is repeated has no rows by all that is asked.
+            let columns = self.columns();
+            let asked = columns.iter().chain(&self.across);
+            let mut asked = asked.chain(self.filters.iter().map(Filter::column));
+            if !asked.all(|column| self.reference.has(self.cube, &fact, column)) {
+                continue;
+            }
+            match running {
+                None => {
+                    let rows = self.reference.rows(&fact, &shift);
+                    let place = self.place(Vec::new());
+                    for row in rows.iter().filter(|row| place.sees(row)) {
+                        found.extend(row.combinations(of, &place));
+                    }
                 }
-                match running {
-                    None => {
-                        let rows = self.reference.rows(&fact, &shift);
-                        let place = self.place(Vec::new());
-                        for row in rows.iter().filter(|row| place.sees(row)) {
-                            found.extend(row.combinations(of, &place));
-                        }
-                    }
-                    Some((role, window)) => {
-                        self.seen_in_windows(of, (&fact, &shift), (&role, &window), &mut found);
-                    }
+                Some((role, window)) => {
+                    self.seen_in_windows(of, (&fact, &shift), (&role, &window), &mut found);
                 }
             }
         }
+        self.sought.borrow_mut().insert(key, found.clone());
         found
     }
 
@@ -150,7 +173,9 @@ impl Asked<'_> {
 
     /// A place with these members.
     fn place(&self, members: Vec<(CubeColumn, Value)>) -> Place<'_> {
-        Place { filters: &self.filters, members, shift: None, window: None, weighted: None }
+        let (shift, window, weighted, converted) = (None, None, None, None);
+        let (filters, beside) = (&self.filters, Beside::default());
+        Place { filters, members, shift, window, weighted, converted, beside }
     }
 
     /// Which names of `rows` each grouping keeps.
@@ -236,12 +261,17 @@ impl Asked<'_> {
         members: &[Value],
         heads: &[Vec<Value>],
     ) -> Vec<Value> {
+        let cells = |name: &str, shift: &Shift| {
+            let cells = self.combinations_of(name, shift, columns).into_iter();
+            cells.map(|cell| columns.iter().cloned().zip(cell).collect()).collect()
+        };
+        let beside = Beside { cells: Some(&cells), shown: None };
         let mut values = Vec::new();
         for head in heads {
             let members: Vec<Value> = members.iter().chain(head).cloned().collect();
             let exists = there.contains(&members);
             let members = columns.iter().cloned().zip(members).collect();
-            let place = self.place(members);
+            let place = Place { beside, ..self.place(members) };
             for name in &self.query.measures {
                 values.push(match exists {
                     true => self.reference.value(self.cube, name, &place),
@@ -251,6 +281,26 @@ impl Asked<'_> {
             }
         }
         values
+    }
+
+    /// Adds what each measure is of the rows shown alone.
+    fn add_visible(&self, lines: &mut [Line]) {
+        if !self.query.visual {
+            return;
+        }
+        let columns = self.columns();
+        let rows = lines.iter().filter(|line| !line.is_total());
+        let shown: BTreeSet<Vec<Value>> =
+            rows.map(|line| (0..columns.len()).map(|index| line.member(index)).collect()).collect();
+        let beside = Beside { cells: None, shown: Some((&columns, &shown)) };
+        for line in lines {
+            let kept = columns.iter().cloned().zip(line.members.clone());
+            let members = kept.filter_map(|(column, member)| Some((column, member?))).collect();
+            let place = Place { beside, ..self.place(members) };
+            let visible = self.query.measures.iter();
+            let visible = visible.map(|name| self.reference.value(self.cube, name, &place));
+            line.values.extend(visible.collect::<Vec<_>>());
+        }
     }
 
     fn counts(&self, measure: &str) -> bool {
@@ -356,6 +406,8 @@ impl Asked<'_> {
                 names.push(if again == 0 { name } else { format!("{name} ({})", again + 1) });
             }
         }
+        let visible = self.query.measures.iter().filter(|_| self.query.visual);
+        names.extend(visible.map(|name| format!("{name}_visible")));
         let rows = lines.into_iter().map(|line| {
             let mut row: Vec<Value> = (0..columns.len()).map(|index| line.member(index)).collect();
             if with_totals {

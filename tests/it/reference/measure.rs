@@ -1,6 +1,6 @@
 //! A measure's value at a place: one cell of an answer.
 
-use super::place::{Filter, Place, Seen, Shift};
+use super::place::{Beside, Filter, Place, Seen, Shift};
 use super::{Reference, Value, expression};
 use chrono::NaiveDate;
 use starhouse::model::{Compared, Cube, CubeColumn, End, MeasureKind, OverTime, Whole, Window};
@@ -27,7 +27,7 @@ impl Reference<'_> {
         let of = |name: &str| self.value(cube, name, place);
         match &cube.measure(name).unwrap().kind {
             MeasureKind::Sum { fact, sql, filter } => {
-                sum(self.inputs(fact, sql, filter, place).into_iter().map(|(_, value)| value))
+                self.total(fact, self.inputs(fact, sql, filter, place), place)
             }
             MeasureKind::Count { fact, filter } => {
                 let rows = self.inputs(fact, "1", filter, place).into_iter();
@@ -61,7 +61,7 @@ impl Reference<'_> {
                         sum(rows.map(|(_, part)| part))
                     }
                 };
-                sum(values.into_iter().map(|(_, value)| value)).over(&rows)
+                self.total(fact, values, place).over(&rows)
             }
             MeasureKind::SemiAdditive { fact, sql, over, rule, filter } => {
                 self.over_time(fact, sql, filter, over, rule, place)
@@ -115,6 +115,14 @@ impl Reference<'_> {
                 let weighted = Some(role.clone());
                 self.value(cube, measure, &Place { weighted, ..place.clone() })
             }
+            MeasureKind::Converted { measure, conversion } => {
+                let converted = Some(conversion);
+                self.value(cube, measure, &Place { converted, ..place.clone() })
+            }
+            MeasureKind::Rank { measure, role, within, ascending, ties } => {
+                let kept = self.within(role, within, &place.members);
+                self.rank(cube, measure, place, &kept, *ascending, *ties)
+            }
             MeasureKind::ShareOfTotal { measure } => {
                 let all = Place { members: Vec::new(), ..place.clone() };
                 of(measure).over(&self.value(cube, measure, &all))
@@ -148,6 +156,9 @@ impl Reference<'_> {
     ) -> Vec<(CubeColumn, Value)> {
         let own = members.iter().filter(|(column, _)| column.role == role);
         let own: Vec<&CubeColumn> = own.map(|(column, _)| column).collect();
+        if *whole == Whole::All {
+            return members.iter().filter(|(column, _)| column.role != role).cloned().collect();
+        }
         let dimension = own.first().and_then(|column| column.dimension.as_deref());
         let Some(dimension) = dimension.and_then(|name| self.model.dimension(name)) else {
             return members.to_vec();
@@ -158,7 +169,7 @@ impl Reference<'_> {
             levels.iter().rposition(|l| l.attribute == *name || l.key.as_ref() == Some(name))
         };
         let kept = match whole {
-            Whole::All => None,
+            Whole::All => unreachable!(),
             Whole::Parent => {
                 own.iter().filter_map(|column| depth(column)).max().unwrap().checked_sub(1)
             }
@@ -188,7 +199,9 @@ impl Reference<'_> {
         let members = place.members.iter().filter(|(column, _)| column.role == *over);
         let members = members.cloned().collect();
         let shift = place.shift.clone();
-        let period = Place { filters: &filters, members, shift, window: None, weighted: None };
+        let (window, weighted, converted, beside) = (None, None, None, Beside::default());
+        let period =
+            Place { filters: &filters, members, shift, window, weighted, converted, beside };
         let all = self.inputs(fact, sql, filter, &period);
         let values = self.inputs(fact, sql, filter, place).into_iter();
         match rule {
@@ -205,7 +218,7 @@ impl Reference<'_> {
                     }
                 };
                 let at_end = values.filter(|(own, _)| Some(&own[&key]) == end_of(own).as_ref());
-                sum(at_end.map(|(_, value)| value))
+                self.total(fact, at_end.collect(), place)
             }
             OverTime::Average => {
                 let known = |own: &super::Row| own[&key] > Value::int(0);
@@ -288,7 +301,7 @@ impl Reference<'_> {
     }
 }
 
-fn sum(values: impl Iterator<Item = Value>) -> Value {
+pub(super) fn sum(values: impl Iterator<Item = Value>) -> Value {
     values.reduce(|a, b| a.plus(&b)).unwrap_or(Value::Null)
 }
 

@@ -6,13 +6,16 @@
 //!
 //! In reading order: [`value`], [`place`] (which rows a cell sees), [`link`] (roles with several members
 //! a row), [`time`] (windows of days),
-//! [`measure`] (a cell), then [`answer`] (the table: groups, totals, pivot, top, order).
+//! [`measure`] (a cell), [`rank`] (a cell among others), [`rate`] (money in
+//! one currency), then [`answer`] (the table: groups, totals, pivot, top, order).
 
 mod answer;
 mod expression;
 mod link;
 mod measure;
 mod place;
+mod rank;
+mod rate;
 mod time;
 mod value;
 

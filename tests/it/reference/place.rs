@@ -3,9 +3,9 @@
 use super::Reference;
 use super::value::Value;
 use chrono::{Days, Months, NaiveDate};
-use starhouse::model::{Cube, CubeColumn, Model, View};
+use starhouse::model::{Conversion, Cube, CubeColumn, Model, View};
 use starhouse::query::{CubeQuery, Slice};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 /// A row: values by column.
@@ -52,6 +52,25 @@ pub(crate) struct Place<'q> {
     pub(crate) window: Option<(String, NaiveDate, NaiveDate)>,
     /// A link by whose weights rows are allocated.
     pub(crate) weighted: Option<String>,
+    /// How amounts are converted.
+    pub(crate) converted: Option<&'q Conversion>,
+    /// What else the answer shows.
+    pub(crate) beside: Beside<'q>,
+}
+
+/// The members of cells.
+pub(crate) type Cells = Vec<Vec<(CubeColumn, Value)>>;
+
+/// The cells that a measure, under a shift, has rows for.
+type CellsOf<'q> = &'q dyn Fn(&str, &Shift) -> Cells;
+
+/// The rest of an answer, seen from a cell.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Beside<'q> {
+    /// The members of all cells for which a measure, under a shift, has rows.
+    pub(crate) cells: Option<CellsOf<'q>>,
+    /// The only members that count, by columns.
+    pub(crate) shown: Option<(&'q [CubeColumn], &'q BTreeSet<Vec<Value>>)>,
 }
 
 /// A calendar role, and by how many months and days it is moved.
@@ -98,6 +117,9 @@ impl Place<'_> {
         filters.into_iter().all(|filter| filter.admits(row))
             && members.into_iter().all(|(column, member)| row.value(column) == *member)
             && row.linked.keys().all(|role| !self.says(role) || !self.meets(row, role).is_empty())
+            && self.beside.shown.is_none_or(|(columns, shown)| {
+                shown.contains(&columns.iter().map(|column| row.value(column)).collect::<Vec<_>>())
+            })
             && self.window.as_ref().is_none_or(|(role, from, until)| {
                 matches!(row.members[role]["date"], Value::Date(day) if day >= *from && day <= *until)
             })
@@ -254,6 +276,7 @@ pub(crate) fn filters(model: &Model, cube: &Cube, query: &CubeQuery) -> Vec<Filt
             Slice::Except(except) => {
                 Filter::NoneOf(column.clone(), except.except.iter().map(value).collect())
             }
+            Slice::Set(_) => panic!("the reference knows no sets"),
             Slice::Range(range) => {
                 let (from, to) = (range.from.as_ref().map(value), range.to.as_ref().map(value));
                 Filter::Between(column.clone(), from, to)

@@ -14,7 +14,7 @@ impl Reference<'_> {
         fact: &str,
         role: &str,
         window: &Window,
-        place: &Place<'_>,
+        place: &Place<'q>,
         others: &'q [Filter],
     ) -> Option<Place<'q>> {
         let own = |column: &CubeColumn| column.role == role;
@@ -32,7 +32,8 @@ impl Reference<'_> {
         let members = place.members.iter().filter(|(column, _)| !own(column)).cloned().collect();
         let (shift, window) = (place.shift.clone(), Some((role.to_owned(), from, until)));
         let weighted = place.weighted.clone();
-        Some(Place { filters: others, members, shift, window, weighted })
+        let (converted, beside) = (place.converted, place.beside);
+        Some(Place { filters: others, members, shift, window, weighted, converted, beside })
     }
 
     /// The first and the last day of the window that ends with a day.

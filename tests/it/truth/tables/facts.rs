@@ -16,6 +16,7 @@ pub(super) fn all(world: &World, known: &Knowledge) -> Vec<Table> {
         tickets(world, known),
         balances(world, known),
         targets(world),
+        exchange_rates(world),
     ]
 }
 
@@ -294,4 +295,24 @@ pub(super) fn customer_years(years: &[Year]) -> Table {
             .to_owned(),
         expected: years.iter().map(line).collect(),
     }
+}
+
+/// Each currency in each other, to the billionth.
+fn exchange_rates(world: &World) -> Table {
+    let rates = &world.rates.rows;
+    let pairs = rates.iter().flat_map(|from| rates.iter().map(move |to| (from, to)));
+    let pairs = pairs.filter(|(from, to)| from.month == to.month && from.currency != to.currency);
+    let expected = pairs.map(|(from, to)| {
+        let (one, other) = (i128::from(from.micro_eur), i128::from(to.micro_eur));
+        let billionths = (one * 2_000_000_000 + other) / (2 * other);
+        let (units, rest) = (billionths / 1_000_000_000, billionths % 1_000_000_000);
+        let [month, from, to] = [
+            from.month.format("%Y%m%d").to_string(),
+            from.currency.to_string(),
+            to.currency.to_string(),
+        ];
+        row([month, from, to, format!("{units}.{rest:09}")])
+    });
+    let sql = "SELECT date_key, from_currency, to_currency, rate FROM fact_exchange_rate";
+    Table { name: "fact_exchange_rate", sql: sql.to_owned(), expected: expected.collect() }
 }
