@@ -97,7 +97,10 @@
 //!   entry in `engine/functions/rules.rs`; `docs/cleaning.md` is what users read of both.
 //! * *values looked up in other data*: [`etl::job::Lookup`] and [`etl::job::MustExist`], read by
 //!   `etl/references.rs`, held by `etl/listed.rs`.
-//! * *tables that users write* (`CREATE TABLE sandbox.x`, ingestion): [`etl::sandbox`].
+//! * *tables that users write* (`CREATE TABLE sandbox.x`, ingestion): [`etl::sandbox`]; those of a
+//!   session alone: `engine/temporary.rs`.
+//! * *answers in several endpoints, and how far they are*: `server/flight_sql/kept.rs` and
+//!   `endpoints.rs`; `docs/clients/sessions.md` is what users read of it.
 //! * *how records of one person are found*: [`etl::matching`], which has a map of its own; a way of
 //!   comparing is a variant of [`etl::job::matching::Kind`].
 //! * *an expectation*: [`model::Check`] for what can be expected, `etl/quality.rs` for how it is
@@ -112,8 +115,8 @@
 //! * *runs by the clock*: [`etl::schedule`]; *tests of a project's jobs*: [`etl::fixtures`].
 //! * *an option of a session* (`SET`, Flight's session options): an entry of
 //!   [`engine::SESSION_OPTIONS`].
-//! * *a bound on what may be asked*: `engine/sql/limits.rs` for the text, `engine/size.rs` for the
-//!   plan, `engine/bounded.rs` for functions; `tests/it/hostile/` tries to get around them.
+//! * *a bound on what may be asked*: `engine/sql/limits.rs` and `relations.rs` for the text,
+//!   `engine/size.rs` for the plan, `engine/bounded.rs` for functions; `tests/it/hostile/` tries to get around them.
 //! * *a system table*: a file in `engine/system/`.
 //! * *a command*: a file in `cli/` and a variant of its `Command`.
 //! * *the moment of commit*: [`store::Load::publish`]; the steps at which tests kill it:

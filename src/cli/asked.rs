@@ -38,7 +38,7 @@ impl Asked {
         let own = at.is_held().then_some(release.id);
         let options = SessionOptions { release: own, ..SessionOptions::default() };
         let (engine, sandbox) = (project.engine.clone(), Sandbox::new(project.engine.clone()));
-        let session = engine.session(Principal::local(), release);
+        let session = engine.session(Principal::local(), release).with_options(&options)?;
         Ok(Self::Here(Box::new(Here { engine, sandbox, session, options })))
     }
 

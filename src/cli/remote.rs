@@ -220,6 +220,7 @@ fn listed(batch: &RecordBatch) -> Result<Vec<TableInfo>> {
                 name: names.value(row).to_owned(),
                 table_type: match types.value(row) {
                     "VIEW" => "VIEW",
+                    "LOCAL TEMPORARY" => "LOCAL TEMPORARY",
                     "SYSTEM TABLE" => "SYSTEM TABLE",
                     _ => "TABLE",
                 },

@@ -20,7 +20,7 @@ use datafusion::logical_expr::{
 use std::sync::Arc;
 
 /// Bytes that one call may make, for all rows of a batch.
-pub(super) const MOST_BYTES: u64 = 256 << 20;
+pub(super) const MOST_BYTES: u64 = 128 << 20;
 /// Bytes that a call with the same arguments for all rows may make: planning does so again and
 /// again, and every row of a batch may come to hold them.
 pub(super) const MOST_BYTES_ALIKE: u64 = 16 << 20;

@@ -8,6 +8,7 @@ use super::plan_cache::Plans;
 use super::streamed::{Streamed, StreamedTable};
 use super::system::{self, SystemProvider, SystemSource};
 use super::table::{Place, StoredTable};
+use super::temporary::{OwnTables, Temporary};
 use super::wire;
 use super::zoned::ZonedCatalog;
 use super::{describe, statistics};
@@ -256,6 +257,8 @@ pub(crate) struct Catalogs {
     own: Arc<ReleaseCatalog>,
     others: BTreeMap<String, Arc<ReleaseCatalog>>,
     zone: Option<Arc<str>>,
+    /// The session's temporary tables.
+    temporary: Arc<OwnTables>,
 }
 
 impl Catalogs {
@@ -264,7 +267,17 @@ impl Catalogs {
         others: BTreeMap<String, Arc<ReleaseCatalog>>,
         zone: Option<Arc<str>>,
     ) -> Self {
-        Self { own, others, zone }
+        Self { own, others, zone, temporary: Temporary::default().now() }
+    }
+
+    /// The same with temporary tables of the session.
+    pub(super) fn with(self, temporary: Arc<OwnTables>) -> Self {
+        Self { temporary, ..self }
+    }
+
+    /// The names of the session's temporary tables.
+    pub(crate) fn temporary(&self) -> impl Iterator<Item = &str> {
+        self.temporary.names()
     }
 
     /// The catalog of that name; `None` names the session's own.
@@ -308,7 +321,10 @@ impl CatalogProviderList for Catalogs {
     }
 
     fn catalog(&self, name: &str) -> Option<Arc<dyn CatalogProvider>> {
-        let catalog = Arc::clone(self.get(Some(name))?) as Arc<dyn CatalogProvider>;
+        let catalog = match name {
+            CATALOG => self.temporary.beside(&self.own),
+            other => Arc::clone(self.get(Some(other))?) as Arc<dyn CatalogProvider>,
+        };
         Some(match &self.zone {
             None => catalog,
             Some(zone) => Arc::new(ZonedCatalog { catalog, zone: Arc::clone(zone) }),

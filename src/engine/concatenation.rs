@@ -11,8 +11,8 @@ use arrow::datatypes::{DataType, FieldRef};
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{Result, ScalarValue};
 use datafusion::logical_expr::{
-    ColumnarValue, Expr, LogicalPlan, Operator, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF,
-    ScalarUDFImpl, Signature, Volatility,
+    BinaryExpr, ColumnarValue, Expr, LogicalPlan, Operator, ReturnFieldArgs, ScalarFunctionArgs,
+    ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
 use std::sync::{Arc, LazyLock};
 
@@ -28,15 +28,38 @@ static BOUNDED: LazyLock<Arc<ScalarUDF>> = LazyLock::new(|| {
 pub(super) fn bound(plan: LogicalPlan) -> Result<LogicalPlan> {
     let bounded = plan.transform_up_with_subqueries(|node| {
         node.map_expressions(|expr| {
-            expr.transform_up(|part| match &part {
-                Expr::BinaryExpr(binary) if binary.op == Operator::StringConcat => {
-                    Ok(Transformed::yes(BOUNDED.call(vec![part])))
-                }
-                _ => Ok(Transformed::no(part)),
-            })
+            let bounded = expr.transform_up(|part| {
+                Ok(match concatenations(&part) {
+                    AT_ONCE.. => Transformed::yes(BOUNDED.call(vec![part])),
+                    0 => part.map_children(|part| Ok(whole(part)))?,
+                    _ => Transformed::no(part),
+                })
+            })?;
+            bounded.transform_data(|part| Ok(whole(part)))
         })
     })?;
     Ok(bounded.data)
+}
+
+/// So many are looked at at once: planning takes long where functions are deep within each other.
+const AT_ONCE: usize = 4;
+
+/// How many `||` lie at the top of an expression, with nothing else between them.
+fn concatenations(expr: &Expr) -> usize {
+    match expr {
+        Expr::BinaryExpr(BinaryExpr { left, op: Operator::StringConcat, right }) => {
+            1 + concatenations(left) + concatenations(right)
+        }
+        _ => 0,
+    }
+}
+
+/// A whole `a || b || ...` is looked at.
+fn whole(expr: Expr) -> Transformed<Expr> {
+    if concatenations(&expr) == 0 {
+        return Transformed::no(expr);
+    }
+    Transformed::yes(BOUNDED.call(vec![expr]))
 }
 
 /// Its one argument, unless that is too large. It bears the argument's name, so that nothing else

@@ -5,6 +5,7 @@ use super::erased::erased;
 use super::errors::{from_datafusion, to_datafusion};
 use super::log::LogEntry;
 use super::plan::Parsed;
+use super::progress::Progress;
 use super::ready::Ready;
 use super::{Query, Session, damage, explain, shadow, state, wire};
 use crate::error::{Error, Result};
@@ -102,6 +103,20 @@ impl Query {
         self.rebound(values)
     }
 
+    /// Whether its rows come in an order that it asks for.
+    pub fn is_ordered(&self) -> bool {
+        let mut plan = &self.0.parsed.plan;
+        loop {
+            plan = match plan {
+                LogicalPlan::Sort(_) => return true,
+                LogicalPlan::Projection(projection) => &projection.input,
+                LogicalPlan::SubqueryAlias(alias) => &alias.input,
+                LogicalPlan::Limit(limit) => &limit.input,
+                _ => return false,
+            }
+        }
+    }
+
     /// Which aggregates answer, or why none does.
     pub fn routing(&self) -> &[String] {
         &self.0.ready.routing.sentences
@@ -133,12 +148,20 @@ impl Query {
     /// # Errors
     /// User errors where parameters have no values; whatever planning and reading may fail with.
     pub async fn execute(&self) -> Result<SendableRecordBatchStream> {
+        Ok(self.begin().await?.0)
+    }
+
+    /// The same, and how far it is while it runs.
+    ///
+    /// # Errors
+    /// As [`execute`](Self::execute).
+    pub async fn begin(&self) -> Result<(SendableRecordBatchStream, Progress)> {
         let mut log = self.session().log(&self.0.text, self.0.planning);
         let asked = self.asked();
         if let Some(asked) = &asked
             && let Some(answer) = self.session().catalog().answers().get(asked)
         {
-            return Ok(self.again(&answer, log));
+            return Ok((self.again(&answer, log), Progress::done()));
         }
         if let Some(log) = &mut log {
             log.routed(self.routing());
@@ -146,7 +169,8 @@ impl Query {
         match self.start().await {
             Ok((plan, answer)) => {
                 shadow::look_again(self);
-                Ok(self.watched(plan, answer, log, asked))
+                let progress = Progress::of(&plan);
+                Ok((self.watched(plan, answer, log, asked), progress))
             }
             Err(error) => {
                 if let Some(log) = &mut log {

@@ -4,7 +4,7 @@
 //! [`Query`]: planned and authorised once, executed once or more.
 //!
 //! * the DataFusion session, bound to a principal and a release: `state`, `scope`
-//! * what a session may set: `options`, `zoned`
+//! * what a session may set: `options`, `zoned`; what it has of its own: `temporary`
 //! * text to statement: `sql`; names and plans: `names`, `plan` (gives a `ready` one), `plan_cache`, `planner`; what may run: `guard`, `size`
 //! * what SQL can name: `catalog`, `system`, `table`
 //! * what DataFusion gets wrong: `grouping_sets`, `yielding`; what it takes long for: `finest`, `star`
@@ -13,8 +13,10 @@
 //!   (windows)
 //! * reading: `scan`, `streamed`, `statistics`, `reader`, `object_stores`; limits: `memory`, `shares`
 //! * cleaning rules as SQL functions: `functions`; expressions over rows that are cleaned: `expression`
-//! * answers: `execute`, `answers` (those asked again), `shadow` (those looked at again), `wire`, `explain`, `log`, `errors`, `damage`
+//! * answers: `execute`, `progress`, `answers` (those asked again), `shadow` (those looked at again),
+//!   `answer_file` (those kept for their clients), `wire`, `explain`, `log`, `errors`, `damage`
 
+mod answer_file;
 mod answers;
 mod bounded;
 mod catalog;
@@ -42,6 +44,7 @@ mod origin;
 mod plan;
 mod plan_cache;
 mod planner;
+mod progress;
 mod reader;
 mod ready;
 mod scan;
@@ -58,6 +61,7 @@ mod statistics;
 mod streamed;
 mod system;
 mod table;
+mod temporary;
 mod wire;
 mod yielding;
 mod zoned;
@@ -66,17 +70,21 @@ mod zoned;
 mod tests;
 
 use self::erased::Erased;
+pub use answer_file::{AnswerFile, AnswerPlace};
 pub(crate) use catalog::{SANDBOX, sandbox_table};
 pub use errors::from_datafusion as error_of;
 pub use expression::RowExpression;
 pub use lineage::{Decides, Origin, PlanLineage};
 pub use memory::Reserved;
 pub use options::{Compression, OptionValue, SESSION_OPTIONS, SessionOption, SessionOptions};
+pub use progress::Progress;
 pub use session::Session;
 pub use shared::Engine;
 pub(crate) use sql::{Change, IfExists, Verb, quoted};
 pub use sql::{Setting, UpdateKind, update_of};
 pub use streamed::Streamed;
+pub use temporary::Temporary;
+pub(crate) use temporary::{Collected, TEMPORARY};
 
 use arrow::datatypes::SchemaRef;
 use std::sync::Arc;
@@ -131,7 +139,7 @@ pub struct TableInfo {
     pub schema_name: String,
     /// Name.
     pub name: String,
-    /// `TABLE`, `VIEW` (cubes) or `SYSTEM TABLE`.
+    /// `TABLE`, `VIEW` (cubes), `LOCAL TEMPORARY` or `SYSTEM TABLE`.
     pub table_type: &'static str,
     /// Columns, as they go over the wire.
     pub schema: SchemaRef,

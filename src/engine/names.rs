@@ -2,6 +2,7 @@
 
 use super::catalog::{Catalogs, ReleaseCatalog};
 use super::errors::from_datafusion;
+use super::temporary::TEMPORARY;
 use crate::error::{Error, Result, did_you_mean};
 use crate::policy::Access;
 use datafusion::common::TableReference;
@@ -64,6 +65,16 @@ fn check_table(table: &TableReference, catalogs: &Catalogs, default_schema: &str
     let name = table.table();
     if schema == "information_schema" {
         return Ok(());
+    }
+    if schema == TEMPORARY {
+        if catalogs.temporary().any(|known| known == name) {
+            return Ok(());
+        }
+        let error = Error::not_found(format!("the session has no temporary table `{name}`"));
+        return Err(match did_you_mean(name, catalogs.temporary()) {
+            Some(near) => error.hint(format!("did you mean `{near}`?")),
+            None => error.hint("CREATE TEMPORARY TABLE makes one"),
+        });
     }
     let Some(catalog) = catalogs.get(table.catalog()) else {
         return Err(Error::not_found(format!("there is no catalog in `{table}`"))

@@ -3,7 +3,7 @@
 //! The same options are set by Flight SQL's `SetSessionOptions`, by `SET name = value` in SQL
 //! wherever SQL is written, and told by `SHOW ALL`.
 
-use super::{Engine, Session};
+use super::{Engine, Session, Temporary};
 use crate::error::{Error, Result, did_you_mean};
 use crate::ids::ReleaseId;
 use crate::policy::Principal;
@@ -13,6 +13,9 @@ use std::time::Duration;
 
 /// The one catalog.
 pub(crate) const CATALOG: &str = super::catalog::CATALOG;
+
+/// Parts that an answer is cut into, at most.
+const MOST_ENDPOINTS: usize = 64;
 
 /// What a session wants of all its questions.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,10 +30,15 @@ pub struct SessionOptions {
     pub statement_timeout: Option<Duration>,
     /// How answers are compressed on their way.
     pub compression: Compression,
+    /// Into how many endpoints an answer is cut at most, to be fetched by as many at once; one is
+    /// not kept, but sent as it is worked out.
+    pub endpoints: usize,
     /// In which zone moments are shown, cut and understood; UTC where none is said.
     pub time_zone: Option<Tz>,
     /// What its questions are logged with.
     pub query_tag: Option<Arc<str>>,
+    /// Its temporary tables, which are nobody else's.
+    pub temporary: Temporary,
 }
 
 /// How answers are compressed on their way.
@@ -84,7 +92,7 @@ pub struct SessionOption {
 }
 
 /// All options.
-pub static SESSION_OPTIONS: [SessionOption; 8] = [
+pub static SESSION_OPTIONS: [SessionOption; 9] = [
     SessionOption {
         name: "catalog",
         doc: "the one catalog",
@@ -156,6 +164,16 @@ pub static SESSION_OPTIONS: [SessionOption; 8] = [
         get: |options, _| OptionValue::Text(format!("{:?}", options.compression).to_lowercase()),
     },
     SessionOption {
+        name: "endpoints",
+        doc: "into how many parts an answer is cut, to be fetched at once: from 1 to 64",
+        expected: "a whole number from 1 to 64",
+        set: |options, value| {
+            options.endpoints = value.map_or(Ok(1), str::parse).ok()?;
+            (1..=MOST_ENDPOINTS).contains(&options.endpoints).then_some(())
+        },
+        get: |options, _| OptionValue::Whole(options.endpoints as u64),
+    },
+    SessionOption {
         name: "time_zone",
         doc: "the zone in which moments are shown, cut to days, and today is",
         expected: "a zone such as `Europe/Berlin` or `UTC`",
@@ -188,8 +206,10 @@ impl Default for SessionOptions {
             aggregates: true,
             statement_timeout: None,
             compression: Compression::None,
+            endpoints: 1,
             time_zone: None,
             query_tag: None,
+            temporary: Temporary::default(),
         }
     }
 }

@@ -15,8 +15,8 @@ use super::ready::Ready;
 use super::scope::QueryScope;
 use super::sql::{self, AsOf, Versions};
 use super::{
-    Query, Session, concatenation, explain, finest, guard, names, origin, size, star, state, wire,
-    zoned,
+    Query, Session, TEMPORARY, concatenation, explain, finest, guard, names, origin, size, star, state,
+    wire, zoned,
 };
 use crate::error::{Error, Result};
 use crate::ids::ReleaseId;
@@ -49,12 +49,16 @@ pub(crate) struct Parsed {
 /// Plans SQL, unless it was planned before.
 pub(crate) async fn sql(session: &Session, text: &str) -> Result<(Parsed, Ready)> {
     let question = session.question(Form::Sql, text);
-    if let Some(planned) = known(session, &question) {
+    // Where a session has tables of its own, the same text means something else.
+    let shared = session.temporary().is_empty();
+    if shared && let Some(planned) = known(session, &question) {
         return Ok(planned);
     }
     let parsed = parse(session, text).await?;
     let ready = ready(session, &parsed)?;
-    keep(session, question, &parsed, &ready);
+    if shared {
+        keep(session, question, &parsed, &ready);
+    }
     Ok((parsed, ready))
 }
 
@@ -86,6 +90,7 @@ pub(crate) async fn parse(session: &Session, text: &str) -> Result<Parsed> {
     let versions = releases(session, Versions::find(&statement)?).await?;
     let catalogs = session.catalogs(versions.values().copied().collect()).await?;
     Versions::rename(&mut statement, versions, session.default_schema())?;
+    sql::qualify(&mut statement, TEMPORARY, &|name| catalogs.temporary().any(|own| own == name));
     let named = names::check(&statement, &catalogs, session.default_schema())?;
     session.policy().authorize(session.principal(), &named)?;
     let state = bound_state(session, &catalogs);

@@ -5,7 +5,7 @@ use super::log::LogEntry;
 use super::plan_cache::{Form, Question};
 use super::ready::Ready;
 use super::sql::Setting;
-use super::{Engine, Query, SessionOptions, TableInfo, plan, sql};
+use super::{Engine, Query, SessionOptions, TableInfo, Temporary, plan, sql};
 use crate::error::{Error, Result};
 use crate::ids::ReleaseId;
 use crate::model::{Aggregate, Cube, Model};
@@ -29,13 +29,14 @@ pub struct Session {
     aggregates: bool,
     time_zone: Option<Tz>,
     query_tag: Option<Arc<str>>,
+    temporary: Temporary,
     logged: bool,
 }
 
 impl Session {
     pub(crate) fn new(engine: Engine, principal: Principal, catalog: Arc<ReleaseCatalog>) -> Self {
         let (default_schema, aggregates, logged) = (WAREHOUSE, true, true);
-        let (time_zone, query_tag) = (None, None);
+        let (time_zone, query_tag, temporary) = (None, None, Temporary::default());
         Self {
             engine,
             principal,
@@ -44,6 +45,7 @@ impl Session {
             aggregates,
             time_zone,
             query_tag,
+            temporary,
             logged,
         }
     }
@@ -88,6 +90,7 @@ impl Session {
             aggregates: options.aggregates,
             time_zone: options.time_zone,
             query_tag: options.query_tag.clone(),
+            temporary: options.temporary.clone(),
             ..self.clone()
         };
         match &options.schema {
@@ -136,6 +139,11 @@ impl Session {
     /// User where it does not parse, not found where there is no such option.
     pub(crate) fn setting(&self, sql: &str) -> Result<Option<Setting>> {
         if sql::may_set(sql) { sql::setting(&sql::parse(sql)?) } else { Ok(None) }
+    }
+
+    /// The session's temporary tables.
+    pub fn temporary(&self) -> &Temporary {
+        &self.temporary
     }
 
     /// Plans one SQL statement.
@@ -196,8 +204,8 @@ impl Session {
         }
     }
 
-    /// The tables of the session: schema, name, type (`TABLE`, `VIEW`, `SYSTEM TABLE`), Arrow
-    /// schema, description; in order of schema and name.
+    /// The tables of the session: schema, name, type (`TABLE`, `VIEW`, `LOCAL TEMPORARY`, `SYSTEM
+    /// TABLE`), Arrow schema, description; in order of schema and name.
     ///
     /// Those that the policy denies are not there.
     ///
@@ -205,6 +213,8 @@ impl Session {
     /// None today.
     pub fn tables(&self) -> Result<Vec<TableInfo>> {
         let mut listed = self.catalog.listed();
+        listed.extend(self.temporary.listed());
+        listed.sort_by(|a, b| (&a.schema_name, &a.name).cmp(&(&b.schema_name, &b.name)));
         listed.retain(|info| {
             let access = Access { schema: info.schema_name.clone(), table: info.name.clone() };
             self.policy().authorize(&self.principal, &[access]).is_ok()
@@ -268,7 +278,8 @@ impl Session {
             let release = self.warehouse().release(id).await?;
             others.insert(sql::catalog_of(id), self.engine.catalog(&release));
         }
-        Ok(Arc::new(Catalogs::new(Arc::clone(&self.catalog), others, self.time_zone())))
+        let own = Arc::clone(&self.catalog);
+        Ok(Arc::new(Catalogs::new(own, others, self.time_zone()).with(self.temporary.now())))
     }
 
     /// A log entry for a question, where this session's questions are logged.

@@ -14,7 +14,11 @@ use crate::policy::{Policy, Principal};
 use crate::query::Lattice;
 use crate::store::{LiveFolder, Release, TableState, Warehouse};
 use datafusion::execution::SessionState;
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, PoisonError};
+
+/// Temporary tables take at most this part of the memory of all queries.
+const TEMPORARY_SHARE: usize = 4;
 
 /// Plans and runs questions over one warehouse and model; clones share it.
 #[derive(Debug, Clone)]
@@ -30,6 +34,8 @@ struct Shared {
     clock: Arc<dyn Clock>,
     template: Arc<dyn Erased<SessionState>>,
     shadow: Arc<Shadow>,
+    /// Bytes of all temporary tables, and how many they may have.
+    temporary: (Arc<AtomicUsize>, usize),
     /// How many bytes of answers a release keeps.
     answers_bytes: usize,
     /// The newest catalog asked for: most sessions are on it.
@@ -79,6 +85,7 @@ impl Engine {
             clock,
             template,
             shadow: Arc::new(Shadow::new(settings.shadow_one_in)),
+            temporary: (Arc::default(), settings.memory_limit_bytes / TEMPORARY_SHARE),
             answers_bytes: settings.result_cache_bytes,
             recent,
             spill,
@@ -166,6 +173,11 @@ impl Engine {
     /// Memory out of that of all queries, for work beside them; none yet.
     pub(crate) fn reserve(&self, what: &str) -> memory::Reserved {
         memory::Reserved::new(&self.0.template.runtime_env().memory_pool, what)
+    }
+
+    /// Bytes of all temporary tables, and how many they may have.
+    pub(super) fn temporary_bytes(&self) -> &(Arc<AtomicUsize>, usize) {
+        &self.0.temporary
     }
 
     /// The model's aggregates.

@@ -3,6 +3,9 @@
 //! A query waits first for its session's turn, then for a place among all that run: so a session
 //! that asks a hundred things at once does not keep the others from asking one. What asks about
 //! tables and columns does not wait.
+//!
+//! Planning is let in in the same way before that: it takes memory that no budget counts, and once
+//! begun it goes on to its end, even where nobody waits for it any more.
 
 use crate::error::{Error, ErrorKind, Result};
 use bytes::Bytes;
@@ -13,6 +16,39 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Sessions remembered before those that run nothing are forgotten.
 const MANY_SESSIONS: usize = 1024;
+
+/// Texts of so many bytes are large: programs have written them.
+const LARGE_BYTES: usize = 64 << 10;
+/// Statements that are planned at once.
+const MOST_PLANNED: usize = 32;
+/// ... and of those with a large text.
+const MOST_LARGE_PLANNED: usize = 2;
+/// Statements that wait to be planned, of either kind.
+const MOST_TO_PLAN: usize = 1_000;
+
+/// Lets statements be planned: large ones one after the other, so that small ones need not wait.
+pub(super) struct Planning {
+    small: Arc<Admission>,
+    large: Arc<Admission>,
+}
+
+impl Default for Planning {
+    fn default() -> Self {
+        let places = |most| Arc::new(Admission::new(most, MOST_TO_PLAN));
+        Self { small: places(MOST_PLANNED), large: places(MOST_LARGE_PLANNED) }
+    }
+}
+
+impl Planning {
+    /// Waits for a place for planning a text of so many bytes.
+    ///
+    /// # Errors
+    /// As [`Admission::admit`].
+    pub(super) async fn admit(&self, session: Bytes, bytes: usize) -> Result<Place> {
+        let places = if bytes < LARGE_BYTES { &self.small } else { &self.large };
+        places.admit(session).await
+    }
+}
 
 /// Lets queries in.
 pub(super) struct Admission {
@@ -132,6 +168,22 @@ mod tests {
         let _other = is_let_in(&admission, "modest").await.unwrap();
         drop(one);
         assert!(is_let_in(&admission, "greedy").await.is_some());
+    }
+
+    #[tokio::test]
+    async fn large_statements_wait_for_each_other_and_small_ones_do_not() {
+        let planning = Planning::default();
+        let admit = async |session: &'static str, bytes| {
+            let admitted = planning.admit(Bytes::from_static(session.as_bytes()), bytes);
+            tokio::time::timeout(Duration::from_millis(20), admitted).await.ok().map(Result::unwrap)
+        };
+        let first = admit("a", LARGE_BYTES).await.unwrap();
+        assert!(admit("a", LARGE_BYTES).await.is_none(), "half of all places are one session's");
+        let _other = admit("b", 1 << 30).await.unwrap();
+        assert!(admit("c", LARGE_BYTES).await.is_none());
+        let _small = admit("a", LARGE_BYTES - 1).await.unwrap();
+        drop(first);
+        assert!(admit("c", LARGE_BYTES).await.is_some());
     }
 
     #[tokio::test]

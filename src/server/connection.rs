@@ -9,6 +9,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::timeout;
 use tokio_rustls::server::TlsStream;
@@ -31,6 +32,15 @@ pub(super) struct ConnectionId(pub(super) u64);
 pub(super) struct Connection {
     id: ConnectionId,
     transport: Transport,
+    /// Told when it is closed.
+    closed: UnboundedSender<ConnectionId>,
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        // Nobody listens any more where the server is on its way down.
+        let _ = self.closed.send(self.id);
+    }
 }
 
 enum Transport {
@@ -38,10 +48,12 @@ enum Transport {
     Tls(Box<TlsStream<TcpStream>>),
 }
 
-/// The connections that come in on a socket, as they are ready; for ever.
+/// The connections that come in on a socket, as they are ready; for ever. Of each it is told when it
+/// is closed.
 pub(super) fn incoming(
     listener: TcpListener,
     tls: Option<Tls>,
+    closed: UnboundedSender<ConnectionId>,
 ) -> impl Stream<Item = io::Result<Connection>> {
     let (ready, connections) = mpsc::channel(64);
     tokio::spawn(async move {
@@ -61,7 +73,7 @@ pub(super) fn incoming(
             let _ = stream.set_nodelay(true);
             let id = ConnectionId(numbers.fetch_add(1, Ordering::Relaxed));
             let (tls, handshakes) = (tls.clone(), Arc::clone(&handshakes));
-            let client = Arriving { id, stream, tls, handshakes };
+            let client = Arriving { id, stream, tls, handshakes, closed: closed.clone() };
             let ready = ready.clone();
             // Beside all others: who says nothing holds up nobody.
             tokio::spawn(async move {
@@ -81,12 +93,13 @@ struct Arriving {
     stream: TcpStream,
     tls: Option<Tls>,
     handshakes: Arc<Semaphore>,
+    closed: UnboundedSender<ConnectionId>,
 }
 
 impl Arriving {
     /// Waits for the client's first word and agrees on TLS, where that is spoken.
     async fn ready(self) -> io::Result<Connection> {
-        let Self { id, stream, tls, handshakes } = self;
+        let Self { id, stream, tls, handshakes, closed } = self;
         timeout(HANDSHAKE_TIMEOUT, stream.readable()).await??;
         let transport = match tls {
             None => Transport::Plain(stream),
@@ -96,7 +109,7 @@ impl Arriving {
                 Transport::Tls(Box::new(agreed))
             }
         };
-        Ok(Connection { id, transport })
+        Ok(Connection { id, transport, closed })
     }
 }
 

@@ -39,8 +39,8 @@ impl<T: Clone> Handles<T> {
     }
 
     fn keep(&self, handle: Bytes, owner: &Principal, value: T, now: Instant) {
+        self.forget_old(now);
         let mut entries = self.entries();
-        entries.retain(|_, entry| entry.deadline > now);
         if entries.len() >= self.capacity {
             let next = entries.iter().min_by_key(|(_, entry)| entry.deadline);
             if let Some(handle) = next.map(|(handle, _)| handle.clone()) {
@@ -97,6 +97,16 @@ impl<T: Clone> Handles<T> {
         let owned = entries.get(handle).is_some_and(|entry| entry.is_of(owner, now));
         let entry = if owned { entries.remove(handle) } else { None };
         entry.map(|entry| entry.value).ok_or_else(|| self.unknown())
+    }
+
+    /// Lets go what is past its age.
+    pub(super) fn forget_old(&self, now: Instant) {
+        self.entries().retain(|_, entry| entry.deadline > now);
+    }
+
+    /// Lets go what is kept under a key, whoever's it is.
+    pub(super) fn forget(&self, key: &Bytes) {
+        self.entries().remove(key);
     }
 
     fn unknown(&self) -> Error {

@@ -1,8 +1,8 @@
 //! The socket, the HTTP/2 limits and the way down.
 
 use super::ServerOptions;
-use super::connection::incoming;
-use super::flight_sql::FlightSql;
+use super::connection::{ConnectionId, incoming};
+use super::flight_sql::{FlightSql, Sessions};
 use super::tls::Tls;
 use crate::engine::Engine;
 use crate::error::{Error, ErrorKind, Result};
@@ -11,9 +11,10 @@ use arrow_flight::flight_service_server::FlightServiceServer;
 use std::fmt;
 use std::future::Future;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 
 /// Calls at once on one connection; tonic's own default is no limit.
 const MAX_CONCURRENT_STREAMS: u32 = 128;
@@ -77,11 +78,13 @@ impl Server {
     /// # Errors
     /// Unavailable where the socket fails.
     pub async fn run(self, shutdown: impl Future<Output = ()> + Send) -> Result<()> {
+        let sessions = self.service.sessions();
         let service = FlightServiceServer::new(self.service)
             .max_decoding_message_size(MAX_REQUEST_BYTES)
             .max_encoding_message_size(usize::MAX);
         let (stop, stopped) = oneshot::channel::<()>();
-        let incoming = incoming(self.listener, self.tls);
+        let (closed, gone) = mpsc::unbounded_channel();
+        let incoming = incoming(self.listener, self.tls, closed);
         let serving =
             builder().add_service(service).serve_with_incoming_shutdown(incoming, async {
                 // A dropped sender means the same: nobody is left to serve for.
@@ -104,8 +107,18 @@ impl Server {
                 Ok(())
             }
             () = follow(self.engine, self.look_interval) => Ok(()),
+            () = forget(sessions, gone) => Ok(()),
         }
     }
+}
+
+/// Forgets the sessions of connections that are closed, for ever.
+async fn forget(sessions: Arc<Sessions>, mut gone: mpsc::UnboundedReceiver<ConnectionId>) {
+    while let Some(connection) = gone.recv().await {
+        sessions.forget(connection);
+    }
+    // No connection is left, nor will there be another: serving is about to end by itself.
+    std::future::pending().await
 }
 
 /// Moves on to newer releases for ever: a server that nobody asks would keep an old one, and all

@@ -179,8 +179,12 @@ fn cookie(metadata: &MetadataMap) -> Option<Bytes> {
 }
 
 fn connection(extensions: &Extensions) -> Option<Bytes> {
-    let id = extensions.get::<ConnectionId>()?;
-    Some(Bytes::from(format!("connection:{}", id.0)))
+    extensions.get::<ConnectionId>().copied().map(connection_key)
+}
+
+/// The key of the session of a connection.
+pub(super) fn connection_key(id: ConnectionId) -> Bytes {
+    Bytes::from(format!("connection:{}", id.0))
 }
 
 fn unknown(message: &'static str) -> Error {

@@ -63,6 +63,11 @@ impl QueryThreads {
         }
     }
 
+    /// Begins work there; dropping what this gives stops it.
+    pub(super) fn start(&self, work: impl Future<Output = ()> + Send + 'static) -> Task<()> {
+        Task(self.handle().spawn(work))
+    }
+
     /// Does work that keeps its thread until it is done: so it has one of its own, and shares the
     /// processors with all others as the system sees fit. Dropping this stops it only where it
     /// waits for something.
@@ -171,7 +176,7 @@ impl Drop for QueryThreads {
 }
 
 /// Work that is stopped when nobody waits for it any more.
-struct Task<T>(JoinHandle<T>);
+pub(super) struct Task<T>(JoinHandle<T>);
 
 impl<T> Drop for Task<T> {
     fn drop(&mut self) {

@@ -110,7 +110,8 @@ def check_metadata(connection):
     assert columns[:3] == ["store_key", "receipt_no", "line_no"], columns
     schema = connection.adbc_get_table_schema("dim_store", db_schema_filter="warehouse")
     assert schema.field("opened_on").type == pa.date32()
-    assert set(connection.adbc_get_table_types()) == {"TABLE", "VIEW", "SYSTEM TABLE"}
+    assert set(connection.adbc_get_table_types()) == {
+        "TABLE", "VIEW", "SYSTEM TABLE", "LOCAL TEMPORARY"}
 
 
 def check_whole_and_parts(connection):
@@ -121,6 +122,57 @@ def check_whole_and_parts(connection):
         assert len(partitions) == 1
         cursor.adbc_read_partition(partitions[0])
         assert cursor.fetchone() == (4,)
+        # An answer cut into parts, each read by itself: together, in their order, the answer.
+        cursor.execute("SET endpoints = 4")
+        many = "SELECT n FROM generate_series(1, 100000) AS t(n) ORDER BY n"
+        partitions, schema = cursor.adbc_execute_partitions(many)
+        assert len(partitions) == 4 and schema.names == ["n"], (len(partitions), schema)
+        parts = []
+        for partition in partitions:
+            cursor.adbc_read_partition(partition)
+            parts += cursor.fetch_arrow_table().column("n").to_pylist()
+        assert parts == list(range(1, 100_001))
+        # Whoever does not ask for parts gets them one after the other.
+        cursor.execute(many)
+        assert cursor.fetch_arrow_table().column("n").to_pylist() == parts
+        cursor.execute("RESET endpoints")
+        # Polled: the driver is given what is there so far, until all of it is.
+        cursor.adbc_statement.set_options(**{"adbc.statement.exec.incremental": "true"})
+        polled = []
+        while True:
+            partitions, _ = cursor.adbc_execute_partitions(many)
+            if not partitions:
+                break
+            for partition in partitions:
+                with connection.cursor() as reader:
+                    reader.adbc_read_partition(partition)
+                    polled += reader.fetch_arrow_table().column("n").to_pylist()
+        assert polled == parts
+
+
+def check_temporary(connection, uri):
+    rows = pa.table({"id": pa.array([1, 2, 3], pa.int64()), "name": ["a", None, "naïve 东京"]})
+    with connection.cursor() as cursor:
+        assert cursor.adbc_ingest("own", rows, mode="create", temporary=True) == 3
+        assert cursor.adbc_ingest("own", rows, mode="append", temporary=True) == 3
+        cursor.execute("SELECT id, name FROM own ORDER BY id, name")
+        assert cursor.fetch_arrow_table().column("id").to_pylist() == [1, 1, 2, 2, 3, 3]
+        cursor.execute("DELETE FROM own WHERE id < 3")
+        assert cursor.fetchone() == (4,)
+        # The same text again is the table as it is now.
+        for count in (2, 3):
+            cursor.execute("SELECT count(*) FROM own")
+            assert cursor.fetchone() == (count,)
+            cursor.execute("INSERT INTO own VALUES (?, ?)", (count, "x"))
+        with dbapi.connect(uri, autocommit=True) as other, other.cursor() as stranger:
+            try:
+                stranger.execute("SELECT * FROM own")
+            except adbc_driver_manager.Error as error:
+                assert "there is no table" in str(error), error
+            else:
+                raise AssertionError("somebody else sees a temporary table")
+        assert cursor.adbc_ingest("own", rows, mode="replace", temporary=True) == 3
+        cursor.execute("DROP TABLE own")
 
 
 def check_sandbox(connection):
@@ -147,7 +199,7 @@ def check_sandbox(connection):
         assert cursor.adbc_ingest("taken", rows.to_reader(1), mode="create_append") == 3
         assert len(read()["id"]) == 6
         for arguments in ({"mode": "create"}, {"mode": "append", "db_schema_name": "warehouse"},
-                          {"mode": "create", "temporary": True}):
+                          {"mode": "append", "temporary": True}):
             try:
                 cursor.adbc_ingest("taken", rows, **arguments)
             except adbc_driver_manager.Error:
@@ -229,6 +281,7 @@ def main():
         check_metadata(connection)
         check_whole_and_parts(connection)
         check_sandbox(connection)
+        check_temporary(connection, uri)
         check_errors(connection)
     check_sessions(uri)
     signed_in = {"username": "ann", "password": "secret"}

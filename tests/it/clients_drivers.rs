@@ -64,6 +64,43 @@ async fn python_adbc_speaks_tls() {
 }
 
 #[tokio::test]
+#[ignore = "needs Python with adbc-driver-flightsql (see .ci/install/programs.sh)"]
+async fn python_keeps_to_pep_249() {
+    let project = TinyProject::new().await;
+    let server = ServeProcess::start(project.path());
+    let python = std::env::var("STARHOUSE_PYTHON").unwrap_or_else(|_| "python3".to_owned());
+    let output = run(
+        Command::new(python)
+            .arg(clients_folder().join("pep249.py"))
+            .arg(format!("grpc://{}", server.address)),
+        "source .ci/install/programs.sh, which sets STARHOUSE_PYTHON to a Python with the packages \
+         of tests/requirements.txt",
+    );
+    assert!(output.trim_end().ends_with("pep249: ok"), "{output}");
+}
+
+#[tokio::test]
+#[ignore = "needs Python with SQLAlchemy, its dialect for ADBC and pytest (see .ci/install/programs.sh)"]
+async fn sqlalchemys_own_suite_passes_but_for_what_is_named() {
+    let project = TinyProject::new().await;
+    let server = ServeProcess::start(project.path());
+    let python = std::env::var("STARHOUSE_PYTHON").unwrap_or_else(|_| "python3".to_owned());
+    let output = run(
+        Command::new(python)
+            .current_dir(clients_folder().join("sqlalchemy_suite"))
+            .env("PYTHONPATH", ".")
+            .env("PYTHONDONTWRITEBYTECODE", "1")
+            .args(["-m", "pytest", "-q", "-p", "no:cacheprovider", "--dburi"])
+            .arg(format!("starhouse+adbc://{}?tls=false", server.address)),
+        "source .ci/install/programs.sh, which sets STARHOUSE_PYTHON to a Python with the packages \
+         of tests/requirements.txt",
+    );
+    // pytest fails where a test does; here it must also have run them.
+    let passed = output.lines().last().and_then(|line| line.split(" passed").next()?.parse().ok());
+    assert!(passed.is_some_and(|passed: u32| passed >= 240), "{output}");
+}
+
+#[tokio::test]
 #[ignore = "needs Python with pandas, Polars, DuckDB and SQLAlchemy (see .ci/install/programs.sh)"]
 async fn pandas_polars_duckdb_and_sqlalchemy_get_the_same_answers() {
     let project = TinyProject::new().await;

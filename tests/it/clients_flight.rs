@@ -80,7 +80,7 @@ async fn queries_wait_for_their_turn_and_questions_about_tables_do_not() {
     assert_eq!(refused.code(), Code::ResourceExhausted, "{refused}");
     assert!(refused.message().contains("max_waiting_queries"), "{refused}");
     let info = three.get_table_types().await.unwrap();
-    assert_eq!(fetch(&mut three, info).await.unwrap().num_rows(), 3);
+    assert_eq!(fetch(&mut three, info).await.unwrap().num_rows(), 4);
     assert!(!waiting.is_finished());
 
     // Who goes makes room.

@@ -36,7 +36,7 @@ async fn catalogs_schemas_and_table_types_are_listed() {
     }
     let info = client.get_table_types().await.unwrap();
     let types = fetch(&mut client, info).await.unwrap();
-    assert_eq!(texts(&types, "table_type"), ["SYSTEM TABLE", "TABLE", "VIEW"]);
+    assert_eq!(texts(&types, "table_type"), ["LOCAL TEMPORARY", "SYSTEM TABLE", "TABLE", "VIEW"]);
 }
 
 #[tokio::test]

@@ -90,8 +90,12 @@ async fn rows_of_a_program_become_a_table() {
     assert_eq!(client.execute_ingest(append(), rows(1000)).await.unwrap(), 1000);
     assert!(client.execute_ingest(create(), rows(0)).await.is_err());
     let temporary = CommandStatementIngest { temporary: true, ..create() };
-    let refused = client.execute_ingest(temporary, rows(0)).await.unwrap_err();
-    assert_eq!(code(refused), Code::Unimplemented);
+    let elsewhere = CommandStatementIngest { schema: Some("sandbox".into()), ..temporary.clone() };
+    let refused = client.execute_ingest(elsewhere, rows(0)).await.unwrap_err();
+    assert_eq!(code(refused), Code::InvalidArgument);
+    // The session's own, beside the table of the same name.
+    assert_eq!(client.execute_ingest(temporary, rows(0)).await.unwrap(), 1000);
+    assert_eq!(count(&mut client, "SELECT sum(id) FROM scores").await, 499_500);
     assert_eq!(count(&mut client, "SELECT sum(id) FROM sandbox.scores").await, 1_999_000);
 }
 

@@ -226,6 +226,7 @@ fn rows(from: i64, count: i64) -> RecordBatch {
 async fn rows_of_a_client_come_in_whole_or_not_at_all() {
     let desk = Desk::new().await;
     let target = |if_missing, if_exists| Target {
+        temporary: false,
         schema: None,
         table: "t".to_owned(),
         if_missing,

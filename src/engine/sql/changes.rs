@@ -2,7 +2,7 @@
 //! becomes or takes in.
 //!
 //! ```text
-//! CREATE [OR REPLACE] TABLE [IF NOT EXISTS] t [(column type [NOT NULL], ...)] [AS query]
+//! CREATE [OR REPLACE] [TEMPORARY] TABLE [IF NOT EXISTS] t [(column type [NOT NULL], ...)] [AS query]
 //! INSERT INTO t [(column, ...)] query          UPDATE t SET column = expression, ... [WHERE ...]
 //! DELETE FROM t [WHERE ...]                    TRUNCATE TABLE t
 //! DROP TABLE [IF EXISTS] t
@@ -43,6 +43,8 @@ pub(crate) enum Verb {
         query: String,
         /// Columns that never hold NULL.
         not_null: Vec<String>,
+        /// Whether it is the session's own.
+        temporary: bool,
     },
     /// It takes in the rows of a query.
     Insert {
@@ -151,13 +153,16 @@ fn created(create: &ast::CreateTable) -> Result<(Change, String)> {
         (None, true) => return Err(Error::user("a table without columns cannot be made")),
     };
     let plain = format!(
-        "CREATE {}TABLE {}{}{listed}{}",
+        "CREATE {}{}TABLE {}{}{listed}{}",
         on(create.or_replace, "OR REPLACE "),
+        on(create.temporary, "TEMPORARY "),
         on(create.if_not_exists, "IF NOT EXISTS "),
         create.name,
         create.query.as_ref().map(|query| format!(" AS {query}")).unwrap_or_default(),
     );
-    Ok((named(&create.name, Verb::Create { if_exists, query, not_null })?, plain))
+    let temporary = create.temporary;
+    let verb = Verb::Create { if_exists, query, not_null, temporary };
+    Ok((named(&create.name, verb)?, plain))
 }
 
 fn column_may_not_be_null(column: &ColumnDef) -> Result<bool> {
@@ -310,6 +315,7 @@ mod tests {
             if_exists: IfExists::Keep,
             query: query.to_owned(),
             not_null: vec!["a".to_owned()],
+            temporary: false,
         };
         let text = "create table if not exists Sandbox.T (A int not null, \"B\" varchar(9) null)";
         let expected = Change {
@@ -339,12 +345,14 @@ mod tests {
         let replaced = of("CREATE OR REPLACE TABLE t AS SELECT 1 AS a");
         let Verb::Create { if_exists, query, .. } = replaced.verb else { panic!() };
         assert_eq!((if_exists, query.as_str()), (IfExists::Replace, "SELECT 1 AS a"));
+        let own = of("CREATE OR REPLACE TEMP TABLE t (a int)").verb;
+        assert!(matches!(own, Verb::Create { temporary: true, .. }), "{own:?}");
     }
 
     #[test]
     fn what_is_not_understood_is_refused_whole() {
         for text in [
-            "CREATE TEMPORARY TABLE t (a int)",
+            "CREATE GLOBAL TEMPORARY TABLE t (a int)",
             "CREATE TABLE t (a int PRIMARY KEY)",
             "CREATE TABLE t (a int, UNIQUE (a))",
             "CREATE TABLE t (a int DEFAULT 3)",

@@ -7,13 +7,16 @@ mod changes;
 mod dialect;
 mod limits;
 mod ordinals;
+mod own;
 mod parameters;
+mod relations;
 mod settings;
 mod unplanned;
 mod versions;
 
 pub(crate) use changes::{Change, IfExists, Verb, change, quoted};
 pub(crate) use dialect::StarhouseDialect;
+pub(crate) use own::qualify;
 pub use settings::Setting;
 pub(crate) use settings::{may_set, setting};
 pub(crate) use versions::{AsOf, Versions, catalog_of, parse_moment};
@@ -42,7 +45,7 @@ pub(crate) fn parse(sql: &str) -> Result<Statement> {
             .hint("send one statement at a time"));
     }
     if let Some(statement) = inner_mut(&mut statement) {
-        limits::check(statement)?;
+        relations::check(statement)?;
         unplanned::check(statement)?;
         parameters::number(statement)?;
         ordinals::resolve(statement);

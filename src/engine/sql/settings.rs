@@ -154,7 +154,10 @@ impl Setting {
     pub fn applied(&self, options: &SessionOptions) -> Result<SessionOptions> {
         match self {
             Self::Set { name, value } => options.with(name, value.as_deref()),
-            Self::ResetAll => Ok(SessionOptions::default()),
+            Self::ResetAll => {
+                let temporary = options.temporary.clone();
+                Ok(SessionOptions { temporary, ..SessionOptions::default() })
+            }
             Self::Show(_) | Self::ShowAll => Ok(options.clone()),
         }
     }

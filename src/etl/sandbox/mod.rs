@@ -9,6 +9,9 @@
 //! A change is a release of its own: it is there whole or not at all, the past can be asked and
 //! gone back to, and every other tool reads the tables as Delta tables. In a release a table of
 //! the sandbox bears the prefix `sandbox_`, so that it meets no table of the model's.
+//!
+//! A temporary table is changed in the same way, but in memory: it is the session's and in no
+//! release.
 
 mod arrived;
 mod assign;
@@ -16,11 +19,13 @@ mod ingest;
 mod question;
 mod staging;
 mod target;
+mod temporary;
 mod write;
 
 pub use target::{IfExists, IfMissing, Target};
 
-use crate::engine::{self, Engine, Query, Session, Setting};
+use self::question::Place;
+use crate::engine::{self, Engine, Query, Session, Setting, Temporary};
 use crate::error::{Error, Result};
 use arrow::datatypes::{DataType, Schema};
 use datafusion::common::ScalarValue;
@@ -59,6 +64,8 @@ pub struct Change {
     types: BTreeMap<String, DataType>,
     /// Rows of values for its parameters; none before any is bound.
     rows: Option<Arc<Vec<Vec<ScalarValue>>>>,
+    /// Whether the table is the session's own.
+    temporary: bool,
 }
 
 impl Sandbox {
@@ -79,20 +86,25 @@ impl Sandbox {
         let Some(asked) = session.change(sql)? else {
             return session.plan_sql(sql).await.map(Statement::Question);
         };
-        let question = question::plan(session, &asked).await?;
-        let types = question::parameter_types(session, &asked)?;
+        let place = Place::of(session, &asked)?;
+        let question = question::plan(session, &asked, place).await?;
+        let types = question::parameter_types(session, &asked, place)?;
+        let temporary = matches!(place, Place::Temporary(_));
         let (session, asked) = (session.clone(), Arc::new(asked));
-        let change = Change { session, asked, question, types, rows: None };
+        let change = Change { session, asked, question, types, rows: None, temporary };
         Ok(Statement::Change(change))
     }
 
-    /// Makes a change, for every row of bound values, as one release; gives how many rows it
-    /// inserted, changed or deleted.
+    /// Makes a change, for every row of bound values, as one release, or to a temporary table; gives
+    /// how many rows it inserted, changed or deleted.
     ///
     /// # Errors
     /// User where parameters have no values or the table is not what it was when the change was
     /// planned, data where a value does not fit its column; nothing has changed then.
     pub async fn run(&self, change: &Change) -> Result<u64> {
+        if change.temporary {
+            return temporary::run(&self.engine, change).await;
+        }
         let _turn = self.turn.lock().await;
         write::run(&self.engine, change).await
     }
@@ -125,6 +137,11 @@ impl Change {
             None => Arc::clone(field),
         });
         Ok(Schema::new(typed.collect::<Vec<_>>()))
+    }
+
+    /// The temporary tables that it changes one of, if it does.
+    pub fn temporary(&self) -> Option<&Temporary> {
+        self.temporary.then(|| self.session.temporary())
     }
 
     /// The same change with rows of values for its parameters, in place of those bound before.

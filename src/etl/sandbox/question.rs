@@ -1,6 +1,8 @@
 //! The question behind a change: what is asked of a release so that its answer can be written.
 
-use crate::engine::{Change, IfExists, Query, SANDBOX, Session, Verb, quoted, sandbox_table};
+use crate::engine::{
+    Change, IfExists, Query, SANDBOX, Session, TEMPORARY, Verb, quoted, sandbox_table,
+};
 use crate::error::{Error, ErrorKind, Result, did_you_mean};
 use crate::model::Column;
 use crate::store::{Release, TableState};
@@ -12,12 +14,87 @@ use std::collections::BTreeMap;
 const NEW_VALUE: &str = "__new_";
 const CHANGED: &str = "__changed";
 
+/// Where the table is that a change is about.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Place<'a> {
+    /// In the sandbox, by its name.
+    Sandbox(&'a str),
+    /// Among the session's temporary tables.
+    Temporary(&'a str),
+}
+
+impl<'a> Place<'a> {
+    /// Where a change means: a bare name is a temporary table's before any other, except where a
+    /// table is made.
+    ///
+    /// # Errors
+    /// As [`target`]; user where a temporary table is made in a schema.
+    pub(super) fn of(session: &Session, change: &'a Change) -> Result<Self> {
+        let (name, schema) = (change.table.as_str(), change.schema.as_deref());
+        let own = match (&change.verb, schema) {
+            (_, Some(TEMPORARY)) => true,
+            (Verb::Create { temporary: true, .. }, Some(schema)) => {
+                let text = format!("a temporary table is in no schema, so not in `{schema}`");
+                return Err(Error::user(text).hint(format!("write TEMPORARY TABLE {name}")));
+            }
+            (Verb::Create { temporary, .. }, None) => *temporary,
+            (_, None) => session.temporary().has(name),
+            (_, Some(_)) => false,
+        };
+        if own { Ok(Self::Temporary(name)) } else { target(session, change).map(Self::Sandbox) }
+    }
+
+    /// The columns of the table there.
+    ///
+    /// # Errors
+    /// Not found, with what may have been meant.
+    pub(super) fn columns(self, session: &Session) -> Result<Vec<Column>> {
+        match self {
+            Self::Sandbox(name) => Ok(existing(session.release(), name)?.columns.clone()),
+            Self::Temporary(name) => {
+                let own = session.temporary();
+                own.columns(name).ok_or_else(|| no_temporary(name, &own.names()))
+            }
+        }
+    }
+
+    fn is_taken(self, session: &Session) -> bool {
+        match self {
+            Self::Sandbox(name) => session.release().tables.contains_key(&sandbox_table(name)),
+            Self::Temporary(name) => session.temporary().has(name),
+        }
+    }
+
+    /// That a table cannot be made.
+    pub(super) fn there_already(self) -> Error {
+        match self {
+            Self::Sandbox(name) => there_already(name),
+            Self::Temporary(name) => {
+                Error::user(format!("the session has a temporary table `{name}` already"))
+                    .hint("drop it first, or write CREATE OR REPLACE TEMPORARY TABLE")
+            }
+        }
+    }
+}
+
+fn no_temporary(name: &str, known: &[String]) -> Error {
+    let error = Error::not_found(format!("the session has no temporary table `{name}`"));
+    match did_you_mean(name, known.iter().map(String::as_str)) {
+        Some(near) => error.hint(format!("did you mean `{near}`?")),
+        None => error.hint("CREATE TEMPORARY TABLE makes one"),
+    }
+}
+
 /// Plans the question behind a change on the session's release; none where nothing need be asked.
 ///
 /// # Errors
 /// As [`Session::plan_sql`]; denied and user as [`target`] and [`existing`].
-pub(super) async fn plan(session: &Session, change: &Change) -> Result<Option<Query>> {
-    match text(session, change)? {
+pub(super) async fn plan(
+    session: &Session,
+    change: &Change,
+    place: Place<'_>,
+) -> Result<Option<Query>> {
+    match text(session, change, place)? {
         Some(sql) => session.plan_sql(&sql).await.map(Some),
         None => Ok(None),
     }
@@ -28,12 +105,13 @@ pub(super) async fn plan(session: &Session, change: &Change) -> Result<Option<Qu
 pub(super) fn parameter_types(
     session: &Session,
     change: &Change,
+    place: Place<'_>,
 ) -> Result<BTreeMap<String, DataType>> {
     let mut types = BTreeMap::new();
     if change.values.is_empty() {
         return Ok(types);
     }
-    let columns = &existing(session.release(), &change.table)?.columns;
+    let columns = place.columns(session)?;
     let named: Vec<&str> = match &change.verb {
         Verb::Insert { columns, .. } => columns.iter().map(String::as_str).collect(),
         Verb::Update { set, .. } => set.iter().map(|(column, _)| column.as_str()).collect(),
@@ -41,7 +119,7 @@ pub(super) fn parameter_types(
     };
     for (parameter, place) in &change.values {
         let column = match named.get(*place) {
-            Some(name) => &columns[known(columns, name)?],
+            Some(name) => &columns[known(&columns, name)?],
             None => match columns.get(*place).filter(|_| named.is_empty()) {
                 Some(column) => column,
                 None => continue,
@@ -56,36 +134,30 @@ pub(super) fn parameter_types(
     Ok(types)
 }
 
-fn text(session: &Session, change: &Change) -> Result<Option<String>> {
-    let name = target(session, change)?;
-    let release = session.release();
-    let existing = || existing(release, name);
+fn text(session: &Session, change: &Change, place: Place<'_>) -> Result<Option<String>> {
+    let columns_there = || place.columns(session);
     Ok(match &change.verb {
-        Verb::Create { if_exists, query, .. } => {
-            match (if_exists, release.tables.contains_key(&sandbox_table(name))) {
-                (IfExists::Fail, true) => return Err(there_already(name)),
-                (IfExists::Keep, true) => None,
-                _ => Some(query.clone()),
-            }
-        }
+        Verb::Create { if_exists, query, .. } => match (if_exists, place.is_taken(session)) {
+            (IfExists::Fail, true) => return Err(place.there_already()),
+            (IfExists::Keep, true) => None,
+            _ => Some(query.clone()),
+        },
         Verb::Insert { query, columns } => {
-            columns
-                .iter()
-                .try_for_each(|column| known(&existing()?.columns, column).map(|_| ()))?;
-            existing()?;
+            let there = columns_there()?;
+            columns.iter().try_for_each(|column| known(&there, column).map(|_| ()))?;
             Some(query.clone())
         }
         Verb::Update { from, set, condition } => {
-            Some(update(&existing()?.columns, from, set, condition.as_deref())?)
+            Some(update(&columns_there()?, from, set, condition.as_deref())?)
         }
         Verb::Delete { from, condition } => {
-            existing()?;
+            columns_there()?;
             condition
                 .as_ref()
                 .map(|condition| format!("SELECT * FROM {from} WHERE ({condition}) IS NOT TRUE"))
         }
         Verb::Drop { if_exists: true } => None,
-        Verb::Drop { if_exists: false } => existing().map(|_| None)?,
+        Verb::Drop { if_exists: false } => columns_there().map(|_| None)?,
     })
 }
 

@@ -12,6 +12,8 @@ pub struct Target {
     pub schema: Option<String>,
     /// The table.
     pub table: String,
+    /// Whether it is the session's own.
+    pub temporary: bool,
     /// What if there is no such table.
     pub if_missing: IfMissing,
     /// What if there is one.
@@ -63,7 +65,7 @@ pub(super) fn allowed(session: &Session, target: &Target) -> Result<()> {
 }
 
 /// Rows that join a table bring no column that it does not have.
-fn same_columns(rows: &[Column], table: &[Column]) -> Result<()> {
+pub(super) fn same_columns(rows: &[Column], table: &[Column]) -> Result<()> {
     let names = || table.iter().map(|column| column.name.as_str());
     let Some(unknown) = rows.iter().find(|column| !names().any(|name| name == column.name)) else {
         return Ok(());

@@ -3,7 +3,7 @@
 use super::Change;
 use super::arrived::Arrived;
 use super::assign::{Assign, Update, columns_of};
-use super::question::{existing, plan, target, there_already};
+use super::question::{Place, existing, plan, target, there_already};
 use super::staging::{append, replace};
 use crate::engine::{Engine, IfExists, Query, Verb, error_of, sandbox_table};
 use crate::error::{Error, ErrorKind, Result};
@@ -94,7 +94,7 @@ async fn attempt(engine: &Engine, name: &str, work: Work<'_>) -> Result<u64> {
 /// Stages what a change makes of its table, and counts its rows.
 async fn changed(load: &mut Load, change: &Change, name: &str) -> Result<u64> {
     let session = change.session.on(load.base());
-    let question = plan(&session, &change.asked).await?;
+    let question = plan(&session, &change.asked, Place::Sandbox(name)).await?;
     let queries = bound(question, change)?;
     let base = Arc::clone(load.base());
     let mut spec = TableSpec {
@@ -142,7 +142,7 @@ async fn changed(load: &mut Load, change: &Change, name: &str) -> Result<u64> {
 }
 
 /// The questions of a change, one for each row of values.
-fn bound(question: Option<Query>, change: &Change) -> Result<Vec<Query>> {
+pub(super) fn bound(question: Option<Query>, change: &Change) -> Result<Vec<Query>> {
     let Some(question) = question else { return Ok(Vec::new()) };
     let rows = change.bound()?;
     let several = rows.len() > 1 && !matches!(change.asked.verb, Verb::Insert { .. });
@@ -170,14 +170,14 @@ fn answers(queries: &[Query], turn: impl Fn(&Query) -> Result<Turn>) -> Result<R
 
 type Turn = Box<dyn Fn(&RecordBatch) -> Result<RecordBatch> + Send>;
 
-fn assigned(queries: &[Query], columns: &[Column], named: &[String]) -> Result<Rows> {
+pub(super) fn assigned(queries: &[Query], columns: &[Column], named: &[String]) -> Result<Rows> {
     answers(queries, |query| {
         let assign = Assign::new(&query.schema(), columns, named)?;
         Ok(Box::new(move |batch| assign.apply(batch)))
     })
 }
 
-fn updated(
+pub(super) fn updated(
     queries: &[Query],
     columns: &[Column],
     set: &[String],

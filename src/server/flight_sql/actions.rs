@@ -1,6 +1,6 @@
 //! Actions: preparing, closing, cancelling.
 
-use super::{Answers, FlightSql, command};
+use super::{Answers, FlightSql, command, endpoints};
 use crate::error::{Error, ErrorKind, Result};
 use crate::server::sign_in::Client;
 use arrow_flight::sql::{
@@ -101,10 +101,17 @@ impl FlightSql {
     /// Keeps an answer for as long as if it had just been asked for.
     fn renew(&self, client: &Client, body: &Bytes) -> Result<Vec<u8>> {
         let request = RenewFlightEndpointRequest::decode(body.clone()).map_err(malformed)?;
-        let endpoint = request.endpoint.ok_or_else(|| malformed("no endpoint"))?;
+        let mut endpoint = request.endpoint.ok_or_else(|| malformed("no endpoint"))?;
         let ticket = endpoint.ticket.as_ref().ok_or_else(|| malformed("no ticket"))?;
         if let Command::TicketStatementQuery(query) = command(&ticket.ticket)? {
-            self.waiting.get(&client.principal, &query.statement_handle, Instant::now())?;
+            let (owner, handle) = (&client.principal, query.statement_handle);
+            let key = endpoints::whole(&handle);
+            if key == handle {
+                self.waiting.get(owner, &handle, Instant::now())?;
+            } else {
+                self.kept.get(owner, &key, Instant::now())?;
+                endpoint.expiration_time.get_or_insert_default().seconds = self.kept_until();
+            }
         }
         Ok(endpoint.encode_to_vec())
     }
@@ -120,17 +127,21 @@ impl FlightSql {
     /// Forgets a query that was not fetched yet, or stops one that runs.
     fn cancel(&self, client: &Client, info: &FlightInfo) -> Result<CancelStatus> {
         let ticket = info.endpoint.first().and_then(|endpoint| endpoint.ticket.as_ref());
-        let ticket = ticket.ok_or_else(|| malformed("the flight info has no ticket"))?;
-        let Command::TicketStatementQuery(query) = command(&ticket.ticket)? else {
-            return Ok(CancelStatus::NotCancellable);
+        let handle = match ticket.map(|ticket| command(&ticket.ticket)).transpose()? {
+            Some(Command::TicketStatementQuery(query)) => query.statement_handle,
+            Some(_) => return Ok(CancelStatus::NotCancellable),
+            // Polled, and no part of it is there yet.
+            None if !info.app_metadata.is_empty() => info.app_metadata.clone(),
+            None => return Err(malformed("the flight info has no ticket")),
         };
-        let handle = &query.statement_handle;
-        if self.running.cancel(&client.principal, handle) {
+        let (owner, key) = (&client.principal, endpoints::whole(&handle));
+        if self.running.cancel(owner, &key) {
             return Ok(CancelStatus::Cancelling);
         }
-        self.waiting
-            .take(&client.principal, handle, Instant::now())
-            .map(|_| CancelStatus::Cancelled)
+        if self.kept.take(owner, &key, Instant::now()).is_ok() {
+            return Ok(CancelStatus::Cancelled);
+        }
+        self.waiting.take(owner, &handle, Instant::now()).map(|_| CancelStatus::Cancelled)
     }
 }
 

@@ -12,11 +12,12 @@ use crate::yaml;
 use arrow::array::RecordBatch;
 use arrow_flight::flight_descriptor::DescriptorType;
 use arrow_flight::sql::Command;
-use arrow_flight::{FlightDescriptor, FlightInfo, SchemaResult, Ticket};
+use arrow_flight::{FlightDescriptor, FlightEndpoint, FlightInfo, SchemaResult, Ticket};
 use std::sync::Arc;
+use tonic::Status;
 
 /// What a descriptor asks, planned or answered.
-enum Asked {
+pub(super) enum Asked {
     /// To be fetched once.
     Planned(Planned),
     /// Answered from what is known; the command is its own ticket.
@@ -29,12 +30,30 @@ impl FlightSql {
         &self,
         client: &Client,
         descriptor: FlightDescriptor,
+    ) -> Result<FlightInfo, Status> {
+        match self.asked(client, &descriptor).await? {
+            Asked::Planned(planned)
+                if planned.is_question() && self.sessions.of(client).endpoints > 1 =>
+            {
+                self.in_parts(client, planned, descriptor).await
+            }
+            asked => Ok(self.info_of(client, asked, descriptor)?),
+        }
+    }
+
+    /// How to fetch it: from one endpoint without a location, so from where it was asked.
+    pub(super) fn info_of(
+        &self,
+        client: &Client,
+        asked: Asked,
+        descriptor: FlightDescriptor,
     ) -> Result<FlightInfo> {
-        let (schema, ticket) = match self.asked(client, &descriptor).await? {
+        let (schema, ticket) = match asked {
             Asked::Planned(planned) => (Arc::clone(planned.schema()), self.keep(client, planned)),
             Asked::Known(batch) => (batch.schema(), Ticket::new(descriptor.cmd.clone())),
         };
-        statement::flight_info(&schema, ticket, descriptor)
+        let endpoint = FlightEndpoint::new().with_ticket(ticket);
+        Ok(statement::flight_info(&schema, descriptor)?.with_endpoint(endpoint))
     }
 
     /// The schema of what a descriptor asks; nothing is kept.
@@ -50,7 +69,11 @@ impl FlightSql {
         Ok(SchemaResult { schema: statement::schema_bytes(&schema)? })
     }
 
-    async fn asked(&self, client: &Client, descriptor: &FlightDescriptor) -> Result<Asked> {
+    pub(super) async fn asked(
+        &self,
+        client: &Client,
+        descriptor: &FlightDescriptor,
+    ) -> Result<Asked> {
         if descriptor.r#type() == DescriptorType::Path {
             return self.plan(client, &everything(&descriptor.path)?).await.map(Asked::Planned);
         }
@@ -58,7 +81,7 @@ impl FlightSql {
             let query: CubeQuery = yaml::parse("the cube query", text)?;
             let session = self.session(client).await?;
             let planning = async move { session.plan_cube_query(&query).await };
-            let query = self.apart(client, planning).await?;
+            let query = self.apart(client, text.len(), planning).await?;
             return Planned::new(query.schema(), vec![query]).map(Asked::Planned);
         }
         Ok(match command(&descriptor.cmd)? {

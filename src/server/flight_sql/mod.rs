@@ -7,12 +7,14 @@
 //! metadata commands, which here are one function: a command in, a batch out.
 //!
 //! Deliberately absent: transactions (a statement sees one release as it is, a change is one
-//! release), temporary tables, Substrait.
+//! release), Substrait.
 
 mod actions;
 mod arriving;
 mod cancel;
 mod descriptor;
+mod endpoints;
+mod kept;
 mod metadata;
 mod parameters;
 mod prepared;
@@ -22,12 +24,14 @@ mod statement;
 pub(super) mod understand;
 mod updates;
 
+pub(super) use self::sessions::Sessions;
+
 use self::cancel::Running;
+use self::kept::Kept;
 use self::prepared::Prepared;
-use self::sessions::Sessions;
 use self::statement::Planned;
 use super::ServerOptions;
-use super::admission::Admission;
+use super::admission::{Admission, Planning};
 use super::handles::Handles;
 use super::sign_in::{Client, SignIn};
 use super::threads::QueryThreads;
@@ -58,11 +62,14 @@ pub(super) struct FlightSql {
     facts: metadata::ServerFacts,
     waiting: Handles<Planned>,
     prepared: Handles<Prepared>,
+    /// Answers on disk, to be fetched in parts.
+    kept: Arc<Handles<Arc<Kept>>>,
     running: Arc<Running>,
     sandbox: Sandbox,
     sign_in: SignIn,
-    sessions: Sessions,
+    sessions: Arc<Sessions>,
     admission: Arc<Admission>,
+    planning: Planning,
     threads: QueryThreads,
 }
 
@@ -74,12 +81,19 @@ impl FlightSql {
             facts: metadata::ServerFacts::new()?,
             waiting: Handles::new("query", MAX_WAITING, MAX_WAITING_AGE),
             prepared: Handles::new("prepared statement", MAX_PREPARED, MAX_PREPARED_AGE),
+            kept: endpoints::kept_answers(),
             running: Arc::default(),
             sign_in: SignIn::new(options.password.clone()),
-            sessions: Sessions::default(),
+            sessions: Arc::default(),
             admission: Arc::new(Admission::new(options.max_queries, options.max_waiting_queries)),
+            planning: Planning::default(),
             threads: QueryThreads::new(options.threads)?,
         })
+    }
+
+    /// The sessions, to forget those whose connection is closed.
+    pub(super) fn sessions(&self) -> Arc<Sessions> {
+        Arc::clone(&self.sessions)
     }
 
     async fn get(&self, client: &Client, ticket: &Ticket) -> Result<Answers<FlightData>> {

@@ -116,9 +116,14 @@ impl FlightSql {
             Statement::Setting(setting) => return self.plan_setting(client, setting.clone()).await,
         };
         let session = self.session(client).await?;
-        if session.release().id == prepared.release {
+        // A plan reads temporary tables as they were when it was made.
+        let same = session.release().id == prepared.release && session.temporary().is_empty();
+        if same {
             let (query, rows) = (query.clone(), prepared.rows.clone());
-            return self.apart(client, async move { planned(&query, rows.as_deref()) }).await;
+            let bytes = prepared.sql.len();
+            return self
+                .apart(client, bytes, async move { planned(&query, rows.as_deref()) })
+                .await;
         }
         let (asking, sql, rows) =
             (session.clone(), Arc::clone(&prepared.sql), prepared.rows.clone());
@@ -127,7 +132,7 @@ impl FlightSql {
             let planned = planned(&again, rows.as_deref());
             Ok((again, planned))
         };
-        let (again, planned) = self.apart(client, planning).await?;
+        let (again, planned) = self.apart(client, prepared.sql.len(), planning).await?;
         unchanged(&prepared, query, &again, session.release().id)?;
         prepared.statement = Statement::Question(again);
         prepared.release = session.release().id;

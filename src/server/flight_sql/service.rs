@@ -42,14 +42,13 @@ impl FlightService for FlightSql {
         Ok(Response::new(self.flight_info(&client, request.into_inner()).await?))
     }
 
-    /// Planning is quick and execution begins when rows are fetched: the first poll is the last.
+    /// Begins to work out what is asked, or tells how far that is.
     async fn poll_flight_info(
         &self,
         request: Request<FlightDescriptor>,
     ) -> Result<Response<PollInfo>, Status> {
         let client = self.sign_in.client(&request)?;
-        let info = self.flight_info(&client, request.into_inner()).await?;
-        Ok(Response::new(PollInfo { info: Some(info), ..PollInfo::default() }))
+        Ok(Response::new(self.poll(&client, request.into_inner()).await?))
     }
 
     async fn get_schema(

@@ -5,10 +5,13 @@
 //! by its connection.
 
 use super::FlightSql;
-use crate::engine::{self, Compression, SESSION_OPTIONS, Session, SessionOptions, Setting};
+use crate::engine::{
+    self, Compression, SESSION_OPTIONS, Session, SessionOptions, Setting, Temporary,
+};
 use crate::error::{Error, ErrorKind, Result};
+use crate::server::connection::ConnectionId;
 use crate::server::handles::Handles;
-use crate::server::sign_in::{Client, cookie_key};
+use crate::server::sign_in::{Client, connection_key, cookie_key};
 use crate::server::status;
 use arrow::ipc::CompressionType;
 use arrow::ipc::writer::IpcWriteOptions;
@@ -33,7 +36,7 @@ pub(super) fn encoding(options: &SessionOptions) -> Result<IpcWriteOptions> {
 }
 
 /// The sessions whose clients have set something.
-pub(super) struct Sessions(Handles<SessionOptions>);
+pub(in crate::server) struct Sessions(Handles<SessionOptions>);
 
 impl Default for Sessions {
     fn default() -> Self {
@@ -48,12 +51,30 @@ impl Sessions {
         client.session_keys.iter().find_map(get).unwrap_or_default()
     }
 
+    /// Keeps what it wants, for as long as it is found by what the client brings already.
+    pub(super) fn put(&self, client: &Client, options: SessionOptions) {
+        if let Some(key) = client.session_keys.first() {
+            self.0.put(&client.principal, key.clone(), options, Instant::now());
+        }
+    }
+
+    /// Keeps its temporary tables: what else it wants may be nothing.
+    pub(super) fn hold(&self, client: &Client, temporary: &Temporary) {
+        let options = self.of(client);
+        if options.temporary != *temporary {
+            self.put(client, SessionOptions { temporary: temporary.clone(), ..options });
+        }
+    }
+
+    /// Forgets what was kept for a connection that is closed, its temporary tables among it.
+    pub(in crate::server) fn forget(&self, connection: ConnectionId) {
+        self.0.forget(&connection_key(connection));
+    }
+
     /// Keeps what it wants; gives the value of the cookie to set where it has none.
     pub(super) fn keep(&self, client: &Client, options: SessionOptions) -> Option<String> {
         let now = Instant::now();
-        if let Some(key) = client.session_keys.first() {
-            self.0.put(&client.principal, key.clone(), options.clone(), now);
-        }
+        self.put(client, options.clone());
         (!client.has_cookie).then(|| {
             let value = Uuid::new_v4().to_string();
             self.0.put(&client.principal, cookie_key(&value), options, now);
@@ -83,7 +104,7 @@ impl FlightSql {
         let wanted = setting.applied(&self.sessions.of(client))?;
         self.session_with(client, &wanted).await?;
         // Who sets in SQL keeps no cookie for it: the token or connection is the session.
-        self.sessions.keep(client, wanted);
+        self.sessions.put(client, wanted);
         Ok(())
     }
 

@@ -1,8 +1,9 @@
 //! Statements: planned when their schema is promised, executed when they are fetched.
 
+use super::cancel::Watch;
 use super::sessions::encoding;
 use super::{Answers, FlightSql};
-use crate::engine::{Query, Session, Setting, error_of};
+use crate::engine::{Progress, Query, Session, Setting, error_of};
 use crate::error::{Error, ErrorKind, Result};
 use crate::etl::sandbox::{Change, Sandbox, Statement};
 use crate::server::sign_in::Client;
@@ -13,9 +14,7 @@ use arrow::ipc::writer::IpcWriteOptions;
 use arrow_flight::encode::FlightDataEncoderBuilder;
 use arrow_flight::error::FlightError;
 use arrow_flight::sql::{ProstMessageExt, TicketStatementQuery};
-use arrow_flight::{
-    FlightData, FlightDescriptor, FlightEndpoint, FlightInfo, IpcMessage, SchemaAsIpc, Ticket,
-};
+use arrow_flight::{FlightData, FlightDescriptor, FlightInfo, IpcMessage, SchemaAsIpc, Ticket};
 use bytes::Bytes;
 use futures::stream::{self, Stream, StreamExt, TryStreamExt};
 use prost::Message;
@@ -82,31 +81,46 @@ impl Planned {
         &self.schema
     }
 
+    /// Whether queries give its rows.
+    pub(super) fn is_question(&self) -> bool {
+        matches!(self.work, Work::Ask(_))
+    }
+
+    /// Whether its rows come in an order that was asked for.
+    pub(super) fn is_ordered(&self) -> bool {
+        matches!(&self.work, Work::Ask(queries) if queries.iter().any(Query::is_ordered))
+    }
+
     /// Runs the first query, so that what fails at once fails here, and the others in their turn.
+    /// How far it is can be told where there is one.
     async fn execute(
         self,
         sandbox: Sandbox,
         options: IpcWriteOptions,
-    ) -> Result<Answers<FlightData>> {
+    ) -> Result<(Answers<FlightData>, Option<Progress>)> {
         let queries = match self.work {
             Work::Ask(queries) => queries,
             Work::Change(change) => {
-                return count(sandbox.run(&change).await?);
+                return Ok((count(sandbox.run(&change).await?)?, None));
             }
-            Work::Set(_) => return count(0),
-            Work::Known(batch) => return Ok(encode_batch(batch)),
+            Work::Set(_) => return Ok((count(0)?, None)),
+            Work::Known(batch) => return Ok((encode_batch(batch), None)),
         };
+        let several = queries.len() > 1;
         let mut queries = queries.into_iter();
-        let first = match queries.next() {
-            Some(query) => Some(query.execute().await?),
-            None => None,
+        let (first, progress) = match queries.next() {
+            Some(query) => {
+                let (rows, progress) = query.begin().await?;
+                (Some(rows), Some(progress).filter(|_| !several))
+            }
+            None => (None, None),
         };
         let rest = stream::iter(queries).then(|query| async move { query.execute().await });
         let batches = stream::iter(first.map(Ok))
             .chain(rest)
             .map_ok(|batches| batches.map_err(error_of))
             .try_flatten();
-        Ok(encode(self.schema, options, batches))
+        Ok((encode(self.schema, options, batches), progress))
     }
 }
 
@@ -124,20 +138,38 @@ impl FlightSql {
         session: Session,
         sql: String,
     ) -> Result<Statement> {
-        let sandbox = self.sandbox.clone();
-        self.apart(client, async move { sandbox.plan(&session, &sql).await }).await
+        let (sandbox, bytes) = (self.sandbox.clone(), sql.len());
+        let planning = async move { sandbox.plan(&session, &sql).await };
+        let planned = self.apart(client, bytes, planning).await?;
+        if let Statement::Change(change) = &planned
+            && let Some(tables) = change.temporary()
+        {
+            self.sessions.hold(client, tables);
+        }
+        Ok(planned)
     }
 
-    /// Plans on threads of their own, for as long as the session allows: planning is work too, and
-    /// who speaks with clients must not wait for it.
+    /// Plans a text of so many bytes on a thread of its own, in the session's turn and for as long
+    /// as it allows: planning is work too, and who speaks with clients must not wait for it.
     pub(super) async fn apart<T: Send + 'static>(
         &self,
         client: &Client,
+        bytes: usize,
         planning: impl Future<Output = Result<T>> + Send + 'static,
     ) -> Result<T> {
         let limit = self.sessions.of(client).statement_timeout;
         let limit = limit.map_or(MAX_PLANNING, |limit| limit.min(MAX_PLANNING));
-        match tokio::time::timeout(limit, self.threads.run_apart(planning)).await {
+        let planning = async {
+            let place = self.planning.admit(client.session_key(), bytes).await?;
+            // The place is held to the end of the work, which comes even if nobody waits for it.
+            let planning = async move {
+                let planned = planning.await;
+                drop(place);
+                planned
+            };
+            self.threads.run_apart(planning).await
+        };
+        match tokio::time::timeout(limit, planning).await {
             Ok(planned) => planned,
             Err(_) => Err(Error::new(ErrorKind::Limit, "the statement takes too long to plan")
                 .with("limit", format!("{} s", limit.as_secs_f64()))
@@ -190,27 +222,40 @@ impl FlightSql {
         Ticket::new(ticket.as_any().encode_to_vec())
     }
 
-    /// Runs a kept plan; it can be fetched once.
+    /// Runs a kept plan, which can be fetched once; or reads a part of a kept answer.
     pub(super) async fn fetch(
         &self,
         client: &Client,
         handle: &Bytes,
     ) -> Result<Answers<FlightData>> {
-        let options = self.sessions.of(client);
+        if let Some(part) = self.fetch_part(client, handle) {
+            return part;
+        }
         // From here on a cancel finds it, wherever it is.
-        let mut watch = self
-            .running
-            .watch(&client.principal, handle.clone())?
-            .within(options.statement_timeout);
+        let watch = self.running.watch(&client.principal, handle.clone())?;
         let planned = self.waiting.take(&client.principal, handle, Instant::now())?;
         if let Work::Set(setting) = &planned.work {
             self.set(client, setting).await?;
         }
+        Ok(self.begin(client, watch, planned).await?.0)
+    }
+
+    /// Begins to work an answer out, in its session's turn and within its time.
+    pub(super) async fn begin(
+        &self,
+        client: &Client,
+        watch: Watch,
+        planned: Planned,
+    ) -> Result<(Answers<FlightData>, Option<Progress>)> {
+        let options = self.sessions.of(client);
+        let mut watch = watch.within(options.statement_timeout);
         let place = watch.unless_stopped(self.admission.admit(client.session_key())).await?;
         let work = planned.execute(self.sandbox.clone(), encoding(&options)?);
-        // To begin an answer is to plan its operators: that too keeps a thread.
-        let answers = watch.unless_stopped(self.threads.run_apart(work)).await?;
-        Ok(watch.over(self.threads.stream(answers, place)))
+        // To begin an answer is to plan its operators: that too keeps a thread, and its place.
+        let work = async move { Ok((work.await?, place)) };
+        let ((answers, progress), place) =
+            watch.unless_stopped(self.threads.run_apart(work)).await?;
+        Ok((watch.over(self.threads.stream(answers, place)), progress))
     }
 }
 
@@ -226,18 +271,10 @@ fn count(rows: u64) -> Result<Answers<FlightData>> {
     Ok(encode_batch(batch))
 }
 
-/// How to fetch an answer: one endpoint without a location, so from where it was asked.
-pub(super) fn flight_info(
-    schema: &Schema,
-    ticket: Ticket,
-    descriptor: FlightDescriptor,
-) -> Result<FlightInfo> {
-    let info = FlightInfo::new()
-        .try_with_schema(schema)
-        .map_err(status::encoding)?
-        .with_endpoint(FlightEndpoint::new().with_ticket(ticket))
-        .with_descriptor(descriptor);
-    Ok(info)
+/// An answer of a schema, without a word on how to fetch it.
+pub(super) fn flight_info(schema: &Schema, descriptor: FlightDescriptor) -> Result<FlightInfo> {
+    let info = FlightInfo::new().try_with_schema(schema).map_err(status::encoding)?;
+    Ok(info.with_descriptor(descriptor))
 }
 
 /// A schema as an IPC message.

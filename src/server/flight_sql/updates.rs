@@ -61,6 +61,9 @@ impl FlightSql {
         self.only_latest(client)?;
         let target = target(&command)?;
         let session = self.session(client).await?;
+        if target.temporary {
+            self.sessions.hold(client, session.temporary());
+        }
         let mut batches = Arriving::new(data, None);
         // The schema comes before any row, and may be all that comes.
         let first = batches.next().await.transpose()?;
@@ -84,10 +87,6 @@ impl FlightSql {
 }
 
 fn target(command: &CommandStatementIngest) -> Result<Target> {
-    if command.temporary {
-        return Err(Error::unsupported("there are no temporary tables")
-            .hint("write a table of the sandbox and drop it when it has served"));
-    }
     if command.transaction_id.as_ref().is_some_and(|id| !id.is_empty()) {
         return Err(Error::unsupported("there are no transactions")
             .hint("what is taken in at once is there whole or not at all"));
@@ -106,6 +105,7 @@ fn target(command: &CommandStatementIngest) -> Result<Target> {
     Ok(Target {
         schema: command.schema.clone().filter(|schema| !schema.is_empty()),
         table: command.table.clone(),
+        temporary: command.temporary,
         if_missing: match options.if_not_exist() {
             TableNotExistOption::Create => IfMissing::Create,
             TableNotExistOption::Fail | TableNotExistOption::Unspecified => IfMissing::Fail,

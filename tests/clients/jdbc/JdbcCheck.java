@@ -65,7 +65,7 @@ public class JdbcCheck {
   static void checkTables(DatabaseMetaData metadata) throws SQLException {
     same(List.of("starhouse"), column(metadata.getCatalogs(), "TABLE_CAT"));
     same(true, column(metadata.getSchemas(), "TABLE_SCHEM").contains("warehouse"));
-    same(List.of("SYSTEM TABLE", "TABLE", "VIEW"), column(metadata.getTableTypes(), "TABLE_TYPE"));
+    same(List.of("LOCAL TEMPORARY", "SYSTEM TABLE", "TABLE", "VIEW"), column(metadata.getTableTypes(), "TABLE_TYPE"));
     String[] stored = {"TABLE"};
     List<String> tables = column(metadata.getTables(null, null, "%", stored), "TABLE_NAME");
     same(List.of("dim_store", "fact_sales"), tables);

@@ -1,6 +1,6 @@
 //! Connections that say nothing, read nothing, or come and go.
 
-use super::{Healthy, full, hurried, memory_mib, serve};
+use super::{Healthy, hurried, many, memory_mib, serve};
 use crate::clients::{ask, connect};
 use crate::support::TinyProject;
 use futures::StreamExt;
@@ -9,7 +9,7 @@ use tokio::net::TcpStream;
 
 /// A process may have so many files open; the long tier wants `ulimit -n 25000`.
 fn idle() -> usize {
-    if full() { 10_000 } else { 200 }
+    many(200, 10_000)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -71,7 +71,7 @@ async fn requests_that_are_taken_back_leave_nothing_behind() {
     let project = TinyProject::new().await;
     let server = serve(&project);
     let healthy = Healthy::start(&server).await;
-    let rounds = if full() { 20_000 } else { 400 };
+    let rounds = many(400, 20_000);
     for round in 0..rounds {
         let mut client =
             if round % 50 == 0 { hurried(&server).await } else { connect(&server).await };

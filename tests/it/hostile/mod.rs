@@ -1,8 +1,9 @@
 //! Clients that nobody wants, against the real server: whatever they send, it lives, answers with an
 //! error that says what is wrong, gives memory back, and goes on answering everybody else.
 //!
-//! The long tier (`STARHOUSE_FULL`) sends 100,000 statements; `STARHOUSE_SEED` gives others than
-//! these.
+//! The long tier (`STARHOUSE_FULL=1`) sends 100,000 statements and keeps 10,000 connections; a part of
+//! it runs with a smaller number (`STARHOUSE_FULL=0.05`). `STARHOUSE_SEED` gives other statements
+//! than these, and `STARHOUSE_SHOW` shows each, one after the other, with what it cost.
 
 mod connections;
 mod statements;
@@ -25,13 +26,16 @@ use tonic::Code;
 /// Memory of all queries, as the server is told; the smallest that the fixtures' own loads allow.
 const MEMORY_MIB: u64 = 256;
 /// Beyond that: the program, its threads, and what is not counted (batches in flight, plans).
-const BESIDE_MIB: u64 = 3_000;
+const BESIDE_MIB: u64 = 1_000;
 /// No statement may take longer from first word to last, whatever it is: it is set to stop after
 /// a second, and a development build on a busy machine may take its time to notice.
 const LONGEST: Duration = Duration::from_secs(40);
 
-fn full() -> bool {
-    std::env::var_os("STARHOUSE_FULL").is_some()
+/// How many, in the short tier and in the whole long one; of which a part may be asked for.
+fn many(short: usize, long: usize) -> usize {
+    let part = std::env::var("STARHOUSE_FULL");
+    let part = part.map(|part| part.parse::<f64>().expect("STARHOUSE_FULL is 1, or a part of it"));
+    part.map_or(short, |part| short.max((long as f64 * part) as usize))
 }
 
 fn seed() -> u64 {
@@ -94,6 +98,15 @@ fn memory_mib(process: u32, which: &str) -> u64 {
     line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() / 1024
 }
 
+/// What a process has in memory now, from where its highest is measured anew if each statement is
+/// shown.
+fn memory_from_now_mib(process: u32) -> u64 {
+    if show() {
+        std::fs::write(format!("/proc/{process}/clear_refs"), "5").expect("it is ours");
+    }
+    memory_mib(process, "VmRSS:")
+}
+
 /// Asks, and reads some of the answer.
 async fn outcome(client: &mut Client, sql: &str) -> Result<(), FlightError> {
     let info = client.execute(sql.to_owned(), None).await?;
@@ -128,23 +141,30 @@ fn fault(ended: Result<Result<(), FlightError>, tokio::time::error::Elapsed>) ->
     }
 }
 
+/// Whether to show each statement and what it cost: then one goes after the other.
+fn show() -> bool {
+    std::env::var_os("STARHOUSE_SHOW").is_some()
+}
+
 /// Sends statements from several clients at once, and tells which ended in a way they should not.
 async fn send(server: &ServeProcess, statements: Vec<String>) -> Vec<String> {
     let shared = Arc::new(std::sync::Mutex::new(statements.into_iter()));
-    let mut senders = Vec::new();
-    for _ in 0..4 {
+    let (mut senders, process) = (Vec::new(), server.id());
+    for _ in 0..if show() { 1 } else { 4 } {
         let (mut client, statements) = (hurried(server).await, Arc::clone(&shared));
         senders.push(tokio::spawn(async move {
             let mut faults = Vec::new();
             loop {
                 let next = statements.lock().unwrap().next();
                 let Some(sql) = next else { return faults };
-                let started = Instant::now();
+                let (started, before) = (Instant::now(), memory_from_now_mib(process));
                 let ended = tokio::time::timeout(LONGEST, outcome(&mut client, &sql)).await;
                 let (took, shown) = (started.elapsed(), sql.chars().take(400).collect::<String>());
-                if std::env::var_os("STARHOUSE_SHOW").is_some() {
+                if show() {
                     let ended = format!("{ended:?}").chars().take(300).collect::<String>();
-                    eprintln!("{took:?} {ended}\n    {}", shown.replace('\n', " "));
+                    let (highest, after) =
+                        (memory_mib(process, "VmHWM:"), memory_mib(process, "VmRSS:"));
+                    eprintln!("{before} -> {highest} -> {after} MiB in {took:?}, {} bytes: {ended}\n    {}", sql.len(), shown.replace('\n', " "));
                 }
                 faults.extend(fault(ended).map(|fault| format!("{took:?} {fault}\n    {shown}")));
             }
@@ -186,12 +206,15 @@ async fn statements_by_chance_are_answered_or_refused() {
     let server = serve(&project);
     let mut random = Random::new(seed(), functions(&server).await);
     let healthy = Healthy::start(&server).await;
-    let (rounds, each) = if full() { (100, 1_000) } else { (1, 400) };
-    let mut faults = Vec::new();
-    for _ in 0..rounds {
-        let statements = (0..each).map(|_| random.statement()).collect();
+    let (all, mut sent, mut faults, started) = (many(400, 100_000), 0, Vec::new(), Instant::now());
+    while sent < all {
+        let round = (all - sent).min(1_000);
+        let statements = (0..round).map(|_| random.statement()).collect();
         faults.extend(send(&server, statements).await);
+        sent += round;
     }
+    let rate = sent as f64 / started.elapsed().as_secs_f64();
+    eprintln!("{sent} statements, {rate:.1} a second");
     let took = healthy.end().await;
     check(&server, &faults, &took);
 }
@@ -201,7 +224,8 @@ async fn statements_by_design_are_answered_or_refused() {
     let project = TinyProject::new().await;
     let server = serve(&project);
     let healthy = Healthy::start(&server).await;
-    let sizes: &[usize] = if full() { &[10, 30, 1_000, 5_000, 100_000] } else { &[30, 1_000] };
+    let sizes: &[usize] = &[30, 1_000, 10, 5_000, 100_000];
+    let sizes = &sizes[..many(2, 5)];
     let mut faults = Vec::new();
     for size in sizes {
         faults.extend(send(&server, designs(*size)).await);

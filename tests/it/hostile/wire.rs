@@ -1,6 +1,6 @@
 //! Bytes that are no messages, or say of themselves what is not so.
 
-use super::{Healthy, full, memory_mib, seed, serve};
+use super::{Healthy, many, memory_mib, seed, serve};
 use crate::support::{ServeProcess, TinyProject};
 use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
 use arrow::ipc::CompressionType;
@@ -27,7 +27,7 @@ async fn client(server: &ServeProcess) -> FlightServiceClient<Channel> {
 }
 
 fn rounds() -> usize {
-    if full() { 20_000 } else { 150 }
+    many(150, 20_000)
 }
 
 /// Some bytes of a message are others, or gone, or doubled.

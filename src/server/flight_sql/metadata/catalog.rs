@@ -1,7 +1,7 @@
 //! Catalogs, schemas, tables and their columns.
 
 use super::CATALOG;
-use crate::engine::{SANDBOX, Session, TableInfo};
+use crate::engine::{SANDBOX, Session, TEMPORARY, TableInfo};
 use crate::error::Result;
 use crate::server::status;
 use arrow::array::{RecordBatch, StringArray};
@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// The types of tables there may be, sorted.
-const TABLE_TYPES: [&str; 3] = ["SYSTEM TABLE", "TABLE", "VIEW"];
+const TABLE_TYPES: [&str; 4] = ["LOCAL TEMPORARY", "SYSTEM TABLE", "TABLE", "VIEW"];
 
 /// Field metadata that JDBC shows as a column's type name and remarks.
 const TYPE_NAME: &str = "ARROW:FLIGHT:SQL:TYPE_NAME";
@@ -62,7 +62,8 @@ fn columns(table: &TableInfo) -> Schema {
         .map(|(field, remark)| {
             let mut metadata = field.metadata().clone();
             metadata.insert(TYPE_NAME.to_owned(), type_name(field.data_type()));
-            let read_only = if table.schema_name == SANDBOX { "0" } else { "1" };
+            let writable = [SANDBOX, TEMPORARY].contains(&table.schema_name.as_str());
+            let read_only = if writable { "0" } else { "1" };
             metadata.insert(IS_READ_ONLY.to_owned(), read_only.to_owned());
             metadata.insert(REMARKS.to_owned(), remark.clone());
             field.as_ref().clone().with_metadata(metadata)
