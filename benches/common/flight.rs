@@ -101,7 +101,7 @@ impl Served {
 
     /// Asks, and takes in the whole answer.
     pub(crate) async fn ask(&self, sql: &str) -> Outcome<Vec<RecordBatch>> {
-        ask(&mut *self.client.lock().await, sql).await
+        ask(&mut self.client.lock().await, sql).await
     }
 
     /// The most memory the server has held.

@@ -103,7 +103,7 @@ fn late(args: &Args, dir: &Path, what: &'static str, part: Part) -> Outcome<Refr
     let (schemas, aside) = (dir.join("schemas/aggregates"), dir.join("aggregates-aside"));
     std::fs::rename(&schemas, &aside)?;
     starhouse(dir, &["aggregates", "build"])?;
-    if aggregate_tables(&*release()?).next().is_some() {
+    if aggregate_tables(&release()?).next().is_some() {
         return Err("aggregates that are not declared any more are still there".into());
     }
     std::fs::rename(&aside, &schemas)?;

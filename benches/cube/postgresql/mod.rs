@@ -45,9 +45,11 @@ async fn measured(args: &Args, dir: &Path, root: &Path) -> Outcome<()> {
                 WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace";
     let bytes: i64 = client.query_one(size, &[]).await?.try_get(0)?;
     drop(session);
-    let mut columns = vec![ours(args, dir).await?];
-    columns.push(prepared(args, &client, &version).await?);
-    columns.push(as_text(args, &client, &version).await?);
+    let columns = [
+        ours(args, dir).await?,
+        prepared(args, &client, &version).await?,
+        as_text(args, &client, &version).await?,
+    ];
     report::compare(&columns)?;
     let mut proof =
         Proof::new("postgresql", "Star Schema Benchmark beside PostgreSQL", args.common.scale);
