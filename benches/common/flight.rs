@@ -1,6 +1,6 @@
 //! The real server, asked over Flight SQL by arrow-flight's own client.
 
-use super::{Args, Outcome};
+use super::{Args, Outcome, process};
 use arrow::record_batch::RecordBatch;
 use arrow_flight::sql::client::FlightSqlServiceClient;
 use futures::TryStreamExt;
@@ -10,19 +10,29 @@ use std::process::{Child, Command, Stdio};
 use tokio::sync::Mutex;
 use tonic::transport::Channel;
 
-/// A server and a connection to it; it ends with this.
-pub(crate) struct Served {
+/// A connection.
+pub(crate) type Client = FlightSqlServiceClient<Channel>;
+
+/// A server; it ends with this.
+pub(crate) struct Server {
     child: Child,
-    client: Mutex<FlightSqlServiceClient<Channel>>,
+    /// Where it listens.
+    pub(crate) address: String,
 }
 
-impl Served {
-    /// Serves a project on a free port.
-    pub(crate) async fn start(dir: &Path, args: &Args) -> Outcome<Self> {
+/// A server and a connection to it.
+pub(crate) struct Served {
+    server: Server,
+    client: Mutex<Client>,
+}
+
+impl Server {
+    /// Serves a project on a free port, with room for answers that are asked again; 0 keeps none.
+    pub(crate) fn start(dir: &Path, args: &Args, result_cache: &str) -> Outcome<Self> {
         let mut child = Command::new(env!("CARGO_BIN_EXE_starhouse"))
             .args(["serve", "--no-schedules", "--address", "127.0.0.1:0", "--project"])
             .arg(dir)
-            .env("STARHOUSE_RESULT_CACHE", "0")
+            .env("STARHOUSE_RESULT_CACHE", result_cache)
             .env("STARHOUSE_THREADS", args.threads.to_string())
             .env("STARHOUSE_MEMORY_LIMIT", format!("{} GiB", args.memory_gib))
             .stdout(Stdio::piped())
@@ -37,31 +47,66 @@ impl Served {
         };
         // Read to the end, so that the server never waits for a reader.
         std::thread::spawn(move || lines.for_each(drop));
-        let channel = Channel::from_shared(format!("http://{address}"))?.connect().await?;
-        Ok(Self { child, client: Mutex::new(FlightSqlServiceClient::new(channel)) })
+        Ok(Self { child, address })
+    }
+
+    /// The most memory it has held.
+    pub(crate) fn peak(&self) -> u64 {
+        process::peak(&self.child)
+    }
+
+    /// Ends it politely: it writes its log to the end.
+    #[allow(dead_code, reason = "not every benchmark reads the log")]
+    pub(crate) fn stop(mut self) -> Outcome<()> {
+        let asked = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status()?;
+        let ended = self.child.wait()?;
+        match asked.success() && ended.success() {
+            true => Ok(()),
+            false => Err(format!("the server did not end in order: {ended}").into()),
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Connects to a server.
+pub(crate) async fn connect(address: &str) -> Outcome<Client> {
+    let channel = Channel::from_shared(format!("http://{address}"))?.connect().await?;
+    Ok(FlightSqlServiceClient::new(channel))
+}
+
+/// Asks, and takes in the whole answer.
+pub(crate) async fn ask(client: &mut Client, sql: &str) -> Outcome<Vec<RecordBatch>> {
+    let info = client.execute(sql.to_owned(), None).await?;
+    let mut batches = Vec::new();
+    for endpoint in info.endpoint {
+        let ticket = endpoint.ticket.ok_or("an endpoint without a ticket")?;
+        batches.extend(client.do_get(ticket).await?.try_collect::<Vec<_>>().await?);
+    }
+    Ok(batches)
+}
+
+impl Served {
+    /// Serves a project, without a memory for answers, and connects.
+    pub(crate) async fn start(dir: &Path, args: &Args) -> Outcome<Self> {
+        let server = Server::start(dir, args, "0")?;
+        let client = connect(&server.address).await?;
+        Ok(Self { server, client: Mutex::new(client) })
     }
 
     /// Asks, and takes in the whole answer.
     pub(crate) async fn ask(&self, sql: &str) -> Outcome<Vec<RecordBatch>> {
         let mut client = self.client.lock().await;
-        let info = client.execute(sql.to_owned(), None).await?;
-        let mut batches = Vec::new();
-        for endpoint in info.endpoint {
-            let ticket = endpoint.ticket.ok_or("an endpoint without a ticket")?;
-            batches.extend(client.do_get(ticket).await?.try_collect::<Vec<_>>().await?);
-        }
-        Ok(batches)
+        ask(&mut client, sql).await
     }
 
     /// The most memory the server has held.
     pub(crate) fn peak(&self) -> u64 {
-        super::process::peak(&self.child)
-    }
-}
-
-impl Drop for Served {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        self.server.peak()
     }
 }

@@ -9,16 +9,16 @@
 //! shows it.
 
 pub(crate) mod cell;
-mod flight;
+pub(crate) mod flight;
 pub(crate) mod generate;
-mod load;
+pub(crate) mod load;
 pub(crate) mod measured;
-mod ours;
+pub(crate) mod ours;
 mod peers;
 mod plot;
-mod process;
-mod report;
-mod results;
+pub(crate) mod process;
+pub(crate) mod report;
+pub(crate) mod results;
 
 use clap::Parser;
 use starhouse::query::CubeQuery;
@@ -88,22 +88,23 @@ pub(crate) enum Asked {
 
 /// A benchmark: Starhouse beside its peers
 #[derive(Debug, Clone, Parser)]
+#[group(skip)]
 pub(crate) struct Args {
     /// How much data, in the benchmark's own units
     #[arg(long, default_value_t = 1.0)]
-    scale: f64,
+    pub(crate) scale: f64,
     /// Timed runs of each query; the median counts, after two runs that do not
     #[arg(long, default_value_t = 5)]
-    runs: usize,
+    pub(crate) runs: usize,
     /// Threads of every engine
     #[arg(long, default_value_t = 2)]
-    threads: usize,
+    pub(crate) threads: usize,
     /// Memory of every engine, in GiB
     #[arg(long, default_value_t = 8)]
-    memory_gib: usize,
+    pub(crate) memory_gib: usize,
     /// Where sources, warehouse and peers' files are kept
     #[arg(long, value_name = "D")]
-    dir: Option<PathBuf>,
+    pub(crate) dir: Option<PathBuf>,
     /// Only Starhouse and plain DataFusion, which need nothing but Rust
     #[arg(long)]
     no_peers: bool,
@@ -112,10 +113,10 @@ pub(crate) struct Args {
     reload: bool,
     /// Only draw the plots and the README's table again, from the figures in `benches/results`
     #[arg(long)]
-    redraw: bool,
+    pub(crate) redraw: bool,
     /// Ask in one way, by its number, in this process, and print what it took
     #[arg(long, hide = true, value_name = "WAY")]
-    way: Option<usize>,
+    pub(crate) way: Option<usize>,
     /// Ask only this
     #[arg(long, hide = true, value_name = "QUERY", requires = "way")]
     query: Option<String>,
@@ -125,18 +126,16 @@ pub(crate) struct Args {
 }
 
 /// Runs before those that count: what is kept in memory is kept from its second use on.
-const WARM_UPS: usize = 2;
+pub(crate) const WARM_UPS: usize = 2;
 
 /// Runs a benchmark, which may depend on the scale, as its arguments say.
-pub(crate) fn run(benchmark: impl FnOnce(f64) -> Benchmark) -> Outcome<()> {
-    let args = Args::parse();
+pub(crate) fn run(args: Args, benchmark: impl FnOnce(f64) -> Benchmark) -> Outcome<()> {
     let benchmark = &benchmark(args.scale);
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     if args.redraw {
         return results::redraw(benchmark, root);
     }
-    let name = format!("{}-{}", benchmark.name, args.scale);
-    let dir = args.dir.clone().unwrap_or_else(|| cache().join(name));
+    let dir = args.folder(benchmark.name);
     if let Some(way) = args.way {
         return ours::child(benchmark, way, &dir, &args);
     }
@@ -156,8 +155,16 @@ pub(crate) fn run(benchmark: impl FnOnce(f64) -> Benchmark) -> Outcome<()> {
     report.write(root)
 }
 
+impl Args {
+    /// Where the sources and the warehouse of a benchmark are.
+    pub(crate) fn folder(&self, benchmark: &str) -> PathBuf {
+        let name = format!("{benchmark}-{}", self.scale);
+        self.dir.clone().unwrap_or_else(|| cache().join(name))
+    }
+}
+
 /// Beside the build, where there is room.
-fn cache() -> PathBuf {
+pub(crate) fn cache() -> PathBuf {
     let target = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
     target.unwrap_or_else(|| Path::new(env!("CARGO_TARGET_TMPDIR")).to_owned())
 }

@@ -174,14 +174,23 @@ impl Opened {
     }
 }
 
-fn model(dir: &Path) -> Outcome<Arc<Model>> {
-    let schemas: Vec<(String, String)> = std::fs::read_dir(dir.join("schemas"))?
-        .map(|entry| {
-            let path = entry?.path();
-            Ok((path.display().to_string(), std::fs::read_to_string(path)?))
-        })
-        .collect::<std::io::Result<_>>()?;
+/// The model of a project.
+pub(crate) fn model(dir: &Path) -> Outcome<Arc<Model>> {
+    let mut schemas = Vec::new();
+    documents(&dir.join("schemas"), &mut schemas)?;
     Ok(Arc::new(model::load(&schemas)?))
+}
+
+fn documents(folder: &Path, found: &mut Vec<(String, String)>) -> std::io::Result<()> {
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            documents(&path, found)?;
+        } else {
+            found.push((path.display().to_string(), std::fs::read_to_string(path)?));
+        }
+    }
+    Ok(())
 }
 
 /// DataFusion as it comes, over the same files.

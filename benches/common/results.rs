@@ -79,7 +79,15 @@ impl Figures {
         Ok(path)
     }
 
-    fn columns(&self) -> Outcome<Vec<Column>> {
+    /// The figures of the last run of a benchmark's scale.
+    #[allow(dead_code, reason = "not every benchmark makes claims of its figures")]
+    pub(crate) fn last(benchmark: &str, scale: f64, folder: &Path) -> Outcome<Self> {
+        let path = folder.join(format!("{benchmark}-{scale}.json"));
+        Ok(serde_json::from_slice(&std::fs::read(path)?)?)
+    }
+
+    /// What each engine took, without its answers.
+    pub(crate) fn columns(&self) -> Outcome<Vec<Column>> {
         self.engines.iter().map(EngineFigures::column).collect()
     }
 
@@ -149,15 +157,19 @@ pub(crate) fn redraw(benchmark: &Benchmark, root: &Path) -> Outcome<()> {
         }
     }
     let Some(figures) = largest else { return Ok(()) };
+    put_in_readme(root, benchmark.name, &figures.table()?)
+}
+
+/// Puts a table between its marks in the README.
+pub(crate) fn put_in_readme(root: &Path, name: &str, table: &str) -> Outcome<()> {
     let readme = root.join("README.md");
     let text = std::fs::read_to_string(&readme)?;
-    let [begin, end] = ["begin", "end"].map(|mark| format!("<!-- {}: {mark} -->", benchmark.name));
+    let [begin, end] = ["begin", "end"].map(|mark| format!("<!-- {name}: {mark} -->"));
     let parts = text.split_once(&begin).and_then(|(before, rest)| {
         let (_, after) = rest.split_once(&end)?;
         Some((before, after))
     });
     let (before, after) = parts.ok_or_else(|| format!("README.md lacks {begin} and {end}"))?;
-    let table = figures.table()?;
     Ok(std::fs::write(readme, format!("{before}{begin}\n{table}{end}{after}"))?)
 }
 

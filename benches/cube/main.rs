@@ -1,65 +1,105 @@
-//! The Star Schema Benchmark with aggregates: how long a dashboard waits, over Flight SQL.
+//! Cubes with aggregates beside the facts: what they are worth to those who ask.
 //!
-//! One command does all of it: `cargo bench --bench cube`. Data, loading and queries are those of
-//! `benches/ssb`; the aggregates are in `aggregates.yaml`, far smaller than the facts. DuckDB answers
-//! from its own storage, without aggregates.
+//! ```text
+//! ssb         the Star Schema Benchmark with hand-made aggregates, over Flight SQL, beside DuckDB
+//! postgresql  the same beside PostgreSQL with the same aggregates as tables of its own
+//! dashboards  a cube of 12 dimensions, advised aggregates, 64 clients: questions a second, p50, p99
+//! refresh     1 % more facts: how long aggregates take to follow, beside building them anew
+//! routing     how long it takes to find the one of 1,000 aggregates that answers
+//! advice      what aggregates of half the facts' bytes save, of all that could be saved
+//! ```
+//!
+//! `cargo bench --bench cube -- --scale 10` does all of it; `--part dashboards` does one. What they find
+//! is in `benches/results/cube*`, a line a claim in the README.
 
+mod advice;
 #[path = "../common/mod.rs"]
 mod common;
+mod crowd;
+mod dashboards;
 #[path = "../ssb/data.rs"]
 mod data;
 #[path = "../ssb/generate.rs"]
 mod generate;
+mod postgresql;
+mod proof;
 #[path = "../ssb/queries.rs"]
 mod queries;
+mod refresh;
+mod retail;
+mod routing;
+mod ssb;
 
-use common::{Asked, Benchmark, Engine, Outcome, Way};
-use queries::{QUERIES, Query};
-use std::path::Path;
-use std::process::Command;
+use clap::{Parser, ValueEnum};
+use common::Outcome;
+use std::path::{Path, PathBuf};
 
-const CUBE: &str =
-    concat!(include_str!("../ssb/project/schemas/ssb.yaml"), include_str!("aggregates.yaml"));
+/// A part of the benchmark.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Part {
+    Ssb,
+    Postgresql,
+    Dashboards,
+    Refresh,
+    Routing,
+    Advice,
+}
+
+/// Cubes with aggregates: Starhouse beside its peers
+#[derive(Debug, Clone, Parser)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    pub(crate) common: common::Args,
+    /// Only this part; may be said several times
+    #[arg(long, value_enum, value_name = "PART")]
+    part: Vec<Part>,
+    /// Facts of the twelve-dimensional cube, in millions
+    #[arg(long, default_value_t = 10.0, value_name = "N")]
+    millions: f64,
+    /// How long the clients of dashboards go on
+    #[arg(long, default_value_t = 15, value_name = "S")]
+    seconds: u64,
+    /// Where the twelve-dimensional cube is kept
+    #[arg(long, value_name = "D")]
+    retail_dir: Option<PathBuf>,
+}
+
+impl Args {
+    /// Facts of the twelve-dimensional cube.
+    pub(crate) fn facts(&self) -> u64 {
+        (self.millions * 1e6) as u64
+    }
+
+    /// Where that cube is.
+    pub(crate) fn retail_folder(&self) -> PathBuf {
+        let name = format!("retail-{}", self.millions);
+        self.retail_dir.clone().unwrap_or_else(|| common::cache().join(name))
+    }
+}
 
 fn main() -> Outcome<()> {
-    let cube: fn(&Query) -> Asked = |query| Asked::Sql(query.cube_sql());
-    let way = |title, engine, form: fn(&Query) -> Asked| Way {
-        title,
-        engine,
-        asked: QUERIES.iter().map(form).collect(),
-    };
-    common::run(|_| Benchmark {
-        name: "cube",
-        title: "Star Schema Benchmark with aggregates",
-        project,
-        fact: "fact_lineorder",
-        rows: "lines of orders",
-        queries: QUERIES.iter().map(|query| (query.name, query.star())).collect(),
-        ways: vec![
-            way("Starhouse, cube SQL over Flight SQL", Engine::Flight, cube),
-            way("Starhouse, cube SQL", Engine::Hot, cube),
-            way("Starhouse, cube query", Engine::Hot, |query| {
-                Asked::Cube(Box::new(query.cube_query()))
-            }),
-            way("Starhouse, star SQL", Engine::Hot, |query| Asked::Sql(query.star())),
-            way("Starhouse, cube SQL, no aggregates", Engine::Base, cube),
-        ],
-        peers: &["duckdb_native"],
-        peers_load: include_str!("../ssb/duckdb_load.sql"),
-        check: |_, _| Ok(()),
+    let args = Args::parse();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    if args.common.way.is_some() {
+        return ssb::run(args.common);
+    }
+    if args.common.redraw {
+        ssb::run(args.common)?;
+        return proof::redraw(root);
+    }
+    let wanted = |part: &&Part| args.part.is_empty() || args.part.contains(part);
+    Part::value_variants().iter().filter(wanted).try_for_each(|part| match part {
+        Part::Ssb => ssb::prove(&args.common, root),
+        Part::Postgresql => postgresql::run(&args, root),
+        Part::Dashboards => dashboards::run(&args, root),
+        Part::Refresh => refresh::run(&args, root),
+        Part::Routing => routing::run(&args, root),
+        Part::Advice => advice::run(&args, root),
     })
 }
 
-/// The benchmark's project with its aggregates, which are built if the warehouse is there already.
-fn project(dir: &Path, scale: f64) -> Outcome<()> {
-    generate::project(dir, scale)?;
-    std::fs::write(dir.join("schemas/ssb.yaml"), CUBE)?;
-    if dir.join("warehouse").exists() {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_starhouse"));
-        let ended = command.args(["etl", "run", "--project"]).arg(dir).status()?;
-        if !ended.success() {
-            return Err(format!("{command:?}: {ended}").into());
-        }
-    }
-    Ok(())
+/// A runtime of as many threads as an engine has.
+pub(crate) fn runtime(args: &Args) -> std::io::Result<tokio::runtime::Runtime> {
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    runtime.worker_threads(args.common.threads).enable_all().build()
 }

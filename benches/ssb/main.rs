@@ -8,7 +8,8 @@ mod data;
 mod generate;
 mod queries;
 
-use common::{Asked, Benchmark, Engine, Outcome, Way};
+use clap::Parser;
+use common::{Args, Asked, Benchmark, Engine, Outcome, Way};
 use queries::{QUERIES, Query};
 
 fn main() -> Outcome<()> {
@@ -18,7 +19,7 @@ fn main() -> Outcome<()> {
         engine,
         asked: QUERIES.iter().map(form).collect(),
     };
-    common::run(|_| Benchmark {
+    common::run(Args::parse(), |_| Benchmark {
         name: "ssb",
         title: "Star Schema Benchmark",
         project: generate::project,

@@ -197,6 +197,12 @@ impl Query {
         self.sql(&format!("MEASURE({})", self.measure), "cubes.ssb", cube_column)
     }
 
+    /// SQL on a table that has the cube's columns, and the measure as a column of sums.
+    #[allow(dead_code, reason = "only the benchmark of aggregates has such tables")]
+    pub(crate) fn on_table(&self, table: &str) -> String {
+        self.sql(&format!("sum({})::int8", self.measure), table, cube_column)
+    }
+
     fn sql(&self, measure: &str, from: &str, column: impl Fn(&str, &str) -> String) -> String {
         let groups: Vec<String> = self.rows.iter().map(|(role, name)| column(role, name)).collect();
         let holds = self.holds.iter().map(|(role, name, holds)| {

@@ -11,10 +11,11 @@ mod common;
 mod generate;
 mod queries;
 
-use common::{Asked, Benchmark, Engine, Outcome, Way};
+use clap::Parser;
+use common::{Args, Asked, Benchmark, Engine, Outcome, Way};
 
 fn main() -> Outcome<()> {
-    common::run(|scale| {
+    common::run(Args::parse(), |scale| {
         let queries = queries::queries(scale);
         let asked: Vec<Asked> = queries.iter().map(|(_, sql)| Asked::Sql(sql.clone())).collect();
         let way = |title, engine| Way { title, engine, asked: asked.clone() };

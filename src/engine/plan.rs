@@ -15,8 +15,8 @@ use super::ready::Ready;
 use super::scope::QueryScope;
 use super::sql::{self, AsOf, Versions};
 use super::{
-    Query, Session, TEMPORARY, concatenation, explain, finest, guard, names, origin, size, star, state,
-    wire, zoned,
+    Query, Session, TEMPORARY, concatenation, explain, finest, guard, names, origin, size, star,
+    state, wire, zoned,
 };
 use crate::error::{Error, Result};
 use crate::ids::ReleaseId;
