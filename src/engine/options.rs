@@ -306,7 +306,9 @@ mod tests {
 
     #[test]
     fn values_of_every_kind_are_understood() {
+        // Each session has temporary tables of its own: all are of the same one here.
         let plain = SessionOptions::default();
+        let set = |name: &str, value: &str| plain.with(name, Some(value));
         let pinned = set("release", "7").unwrap();
         assert_eq!(pinned, SessionOptions { release: Some(ReleaseId(7)), ..plain.clone() });
         assert_eq!(pinned.with("release", Some("latest")).unwrap(), plain);

@@ -7,7 +7,7 @@ use serde_json::json;
 use starhouse::error::ErrorKind;
 use starhouse::policy::Principal;
 
-const HEAD: &str = "date_date | delivered_date | customer_id | store_id | receipt_no | line_no | quantity \
+const HEAD: &str = "date_date | delivered_date | customer_id | store_id | receipt_no | line_no | currency | quantity \
                     | net_amount | cost | weight | written_by_run | since_release | read_from";
 
 #[tokio::test]
@@ -16,8 +16,8 @@ async fn the_rows_behind_a_value_are_those_that_it_is_made_of() {
         json!({"drill_through": "revenue", "slice": {"date.year": 2024, "customer_id": "c0"}});
     let expected = [
         HEAD,
-        "2024-02-28 | NULL | c0 | s0 | r2 | 1 | 1 | 50.00 | 20.00 | NULL | 1 | 1 | NULL",
-        "2024-02-29 | NULL | c0 | s0 | r2 | 2 | 1 | 30.00 | 10.00 | NULL | 1 | 1 | NULL",
+        "2024-02-28 | NULL | c0 | s0 | r2 | 1 | EUR | 1 | 50.00 | 20.00 | NULL | 1 | 1 | NULL",
+        "2024-02-29 | NULL | c0 | s0 | r2 | 2 | EUR | 1 | 30.00 | 10.00 | NULL | 1 | 1 | NULL",
     ];
     asks(query, &expected).await;
     // A filtered measure's own rows only; asked columns first.
@@ -25,7 +25,7 @@ async fn the_rows_behind_a_value_are_those_that_it_is_made_of() {
         json!({"drill_through": "big_lines", "rows": ["segment"], "dice": {"country": ["NO"]}});
     let expected = [
         &format!("segment | {HEAD}"),
-        "gold | 2024-06-30 | NULL | c1 | s1 | r3 | 3 | 1 | 200.00 | 150.00 | NULL | 1 | 1 | NULL",
+        "gold | 2024-06-30 | NULL | c1 | s1 | r3 | 3 | NOK | 1 | 200.00 | 150.00 | NULL | 1 | 1 | NULL",
     ];
     asks(query, &expected).await;
 }
@@ -34,7 +34,8 @@ async fn the_rows_behind_a_value_are_those_that_it_is_made_of() {
 async fn a_row_of_a_member_in_two_clubs_is_shown_once() {
     let query =
         json!({"drill_through": "revenue", "slice": {"club_kind": "sport", "receipt_no": "r1"}});
-    let row = "2023-02-28 | NULL | c0 | s0 | r1 | 0 | 1 | 100.00 | 60.00 | NULL | 1 | 1 | NULL";
+    let row =
+        "2023-02-28 | NULL | c0 | s0 | r1 | 0 | EUR | 1 | 100.00 | 60.00 | NULL | 1 | 1 | NULL";
     asks(query, &[HEAD, row]).await;
 }
 

@@ -4,14 +4,13 @@
 //! Efficiently" (1996), who show that this has at least 63 % of the best choice's benefit, less what
 //! the largest aggregate takes of the budget. To lose less there, the greedy choice is begun with
 //! each of the most promising aggregates in turn, as Khuller, Moss and Naor do for weighted coverage
-//! (1999), and the best of these choices is taken; then each of its aggregates is given up in turn
-//! for what else its room is good for, as long as that is worth more.
+//! (1999), and the best of these choices is taken. Of few aggregates all choices are weighed.
 
 /// So many aggregates are tried as the first.
 const FIRSTS: usize = 24;
 
-/// A choice is bettered by exchanges so many times at most.
-const EXCHANGES: usize = 32;
+/// All choices are weighed where that takes so many weighings of a need at most.
+const WEIGHINGS: usize = 1 << 22;
 
 /// What saves less of all that is read is not worth another table.
 const WORTH_A_TABLE: f64 = 0.001;
@@ -54,6 +53,45 @@ pub(super) struct View {
 impl Problem {
     /// The views to keep beside those given, about in the order in which they were chosen.
     pub(super) fn choose(&self) -> Vec<usize> {
+        self.best_of_few().unwrap_or_else(|| self.near_the_best())
+    }
+
+    /// The best choice, where there are few.
+    fn best_of_few(&self) -> Option<Vec<usize>> {
+        let serves = self.serves();
+        let start = self.read(&self.given());
+        let least = self.least(&start);
+        let fits =
+            |view: &usize| !self.views[*view].is_given && self.views[*view].bytes <= self.room;
+        // What a view saves beside others is never more than what it saves alone.
+        let views: Vec<usize> = (0..self.views.len())
+            .filter(fits)
+            .filter(|view| self.gain(*view, &serves[*view], &start) > least)
+            .collect();
+        let choices = 1_usize.checked_shl(u32::try_from(views.len()).ok()?)?;
+        if choices.checked_mul(self.needs.len().max(1))? > WEIGHINGS {
+            return None;
+        }
+        let choice = |number: usize| -> Vec<usize> {
+            let is_in = |place: &usize| number >> place & 1 == 1;
+            (0..views.len()).filter(is_in).map(|place| views[place]).collect()
+        };
+        let mut best = (0.0, Vec::new());
+        for chosen in (0..choices).map(choice) {
+            let bytes: f64 = chosen.iter().map(|view| self.views[*view].bytes).sum();
+            if bytes <= self.room {
+                // Another table must be worth it.
+                let worth = self.worth(&chosen) - least * chosen.len() as f64;
+                if worth > best.0 {
+                    best = (worth, chosen);
+                }
+            }
+        }
+        Some(best.1)
+    }
+
+    /// A choice that is near the best: greedy, from each of the most promising views.
+    pub(super) fn near_the_best(&self) -> Vec<usize> {
         let serves = self.serves();
         let start = self.read(&self.given());
         let mut firsts: Vec<(f64, usize)> = (0..self.views.len())
@@ -66,39 +104,16 @@ impl Problem {
         let firsts = firsts.into_iter().map(|(_, view)| vec![view]);
         let mut best = (0.0, Vec::new());
         for begun in std::iter::once(Vec::new()).chain(firsts) {
-            let chosen = self.settled(begun, None, &serves, &start);
+            let chosen = self.filled(begun, &serves, &start);
+            let chosen = self.filled(self.without_surpassed(chosen), &serves, &start);
+            let chosen = self.without_surpassed(chosen);
             let worth = self.worth(&chosen);
             // By a hair is not better: of equal choices the greedy one is taken.
             if worth > best.0 * (1.0 + 1e-9) {
                 best = (worth, chosen);
             }
         }
-        for _ in 0..EXCHANGES {
-            let exchanged = (0..best.1.len()).map(|place| {
-                let mut others = best.1.clone();
-                let without = others.remove(place);
-                let chosen = self.settled(others, Some(without), &serves, &start);
-                (self.worth(&chosen), chosen)
-            });
-            match exchanged.max_by(|a, b| a.0.total_cmp(&b.0)) {
-                Some(better) if better.0 > best.0 * (1.0 + 1e-9) => best = better,
-                _ => break,
-            }
-        }
         best.1
-    }
-
-    /// A choice that was begun, filled with all but one view, twice: what is superfluous in the end
-    /// makes room.
-    fn settled(
-        &self,
-        begun: Vec<usize>,
-        but: Option<usize>,
-        serves: &[Vec<usize>],
-        start: &[f64],
-    ) -> Vec<usize> {
-        let chosen = self.without_surpassed(self.filled(begun, but, serves, start));
-        self.without_surpassed(self.filled(chosen, but, serves, start))
     }
 
     /// The views that are kept whatever they are worth.
@@ -107,16 +122,9 @@ impl Problem {
     }
 
     /// A choice that was begun, and what is worth most for each byte until nothing more fits.
-    fn filled(
-        &self,
-        begun: Vec<usize>,
-        but: Option<usize>,
-        serves: &[Vec<usize>],
-        start: &[f64],
-    ) -> Vec<usize> {
+    fn filled(&self, begun: Vec<usize>, serves: &[Vec<usize>], start: &[f64]) -> Vec<usize> {
         let (mut read, mut chosen, mut room) = (start.to_vec(), Vec::new(), self.room);
-        let all = self.needs.iter().zip(start).map(|(need, rows)| need.times * rows);
-        let least = all.sum::<f64>() * WORTH_A_TABLE;
+        let least = self.least(start);
         let mut next = begun;
         loop {
             for view in next.drain(..) {
@@ -128,7 +136,7 @@ impl Problem {
             }
             let fits = |view: &usize| {
                 let View { bytes, is_given, .. } = self.views[*view];
-                !is_given && bytes <= room && but != Some(*view) && !chosen.contains(view)
+                !is_given && bytes <= room && !chosen.contains(view)
             };
             let rated = (0..self.views.len()).filter(fits).filter_map(|view| {
                 let gain = self.gain(view, &serves[view], &read);
@@ -140,6 +148,12 @@ impl Problem {
                 None => return chosen,
             }
         }
+    }
+
+    /// What a view must save at least.
+    fn least(&self, start: &[f64]) -> f64 {
+        let all = self.needs.iter().zip(start).map(|(need, rows)| need.times * rows);
+        all.sum::<f64>() * WORTH_A_TABLE
     }
 
     /// A choice without those views that later ones have made superfluous.

@@ -70,7 +70,7 @@ fn the_choice_is_near_the_best() {
     let (mut least, mut sum, mut count, mut exact) = (1.0_f64, 0.0, 0.0, 0);
     for round in 0..60 {
         let problem = lattice(&mut random);
-        let chosen = problem.choose();
+        let chosen = problem.near_the_best();
         let bytes: f64 = chosen.iter().map(|view| problem.views[*view].bytes).sum();
         assert!(bytes <= problem.room, "round {round}: {bytes} bytes of {}", problem.room);
         assert!(chosen.iter().all(|view| !problem.views[*view].is_given), "round {round}");
@@ -79,6 +79,8 @@ fn the_choice_is_near_the_best() {
             assert!(chosen.is_empty(), "round {round}: nothing is worth it");
             continue;
         }
+        let exactly = problem.worth(&problem.choose()) / best;
+        assert!(exactly > 0.95, "round {round}: {exactly}, but for what is not worth a table");
         let ratio = problem.worth(&chosen) / best;
         assert!(ratio <= 1.0 + 1e-9, "round {round}: {ratio}");
         least = least.min(ratio);
@@ -88,7 +90,8 @@ fn the_choice_is_near_the_best() {
     }
     println!("least {least:.3}, mean {:.4}, {exact} of {count} the best", sum / count);
     assert!(count > 30.0, "only {count} lattices had anything to choose");
-    assert!(least >= 0.95, "{least}");
+    assert!(least >= 0.63, "{least}");
+    assert!(sum / count >= 0.95, "{}", sum / count);
 }
 
 #[test]

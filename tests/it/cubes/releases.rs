@@ -1,20 +1,20 @@
 //! Two releases in one answer: what it is now, what it was, and what has changed.
 
 use super::model::finer_model;
+use super::properties::holds;
 use super::refresh::{apply, edit};
 use super::world::{change, load};
 use super::{chance, traps};
 use crate::cube_support::{TempWarehouse, answer};
 use crate::reference::{Answer, Data, Reference, Value};
 use proptest::collection::vec;
-use proptest::test_runner::{Config, TestCaseError, TestRunner};
+use proptest::test_runner::TestCaseError;
 use serde_json::json;
 use starhouse::engine::Session;
 use starhouse::error::ErrorKind;
 use starhouse::policy::Principal;
 use starhouse::query::{CubeQuery, OtherRelease};
 use std::collections::{BTreeMap, BTreeSet};
-use std::env::var_os;
 
 /// Release 1 is the world of the traps; in release 2 the sale of 200 is one of 250 and the orphan is
 /// gone.
@@ -77,23 +77,15 @@ async fn a_release_that_is_not_there_is_told() {
     assert!(error.to_string().contains("do not stand in one query"), "{error}");
 }
 
-/// How many pairs of worlds.
-fn worlds() -> u32 {
-    if var_os("STARHOUSE_FULL").is_some() { 400 } else { 8 }
-}
-
 #[test]
 fn any_question_at_two_releases_is_the_two_answers_side_by_side() {
-    let config = Config { cases: worlds(), failure_persistence: None, ..Config::default() };
     let cases = (chance::data(), vec(edit(), 1..5), vec(chance::question(), 4));
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    TestRunner::new(config)
-        .run(&cases, |(before, edits, questions)| {
-            let mut after = before.clone();
-            edits.iter().for_each(|edit| apply(&mut after, edit));
-            runtime.block_on(compare(&before, &after, &questions))
-        })
-        .unwrap_or_else(|failure| panic!("{failure}"));
+    holds(&cases, |(before, edits, questions)| {
+        let mut after = before.clone();
+        edits.iter().for_each(|edit| apply(&mut after, edit));
+        runtime.block_on(compare(&before, &after, &questions))
+    });
 }
 
 async fn compare(
