@@ -257,8 +257,8 @@ pub(crate) fn find(name: &str) -> Result<&'static SessionOption> {
         return Ok(option);
     }
     if name == "language" {
-        return Err(Error::unsupported("there are no captions in several languages")
-            .hint("names and descriptions are as the model has them"));
+        return Err(Error::unsupported("a session has no language of its own")
+            .hint("SQL has the names of the model; a cube query asks for captions: `language`"));
     }
     let names = || SESSION_OPTIONS.iter().map(|option| option.name);
     let error = Error::not_found(format!("there is no session option `{name}`"));
@@ -338,7 +338,7 @@ mod tests {
             ("compression", "gzip", "`lz4`"),
             ("time_zone", "Europe/Belin", "did you mean `Europe/Berlin`?"),
             ("query_tag", &"x".repeat(257), "256 characters"),
-            ("language", "fr", "no captions"),
+            ("language", "fr", "a session has no language"),
         ] {
             let error = set(name, value).unwrap_err().to_string();
             assert!(error.contains(words), "{error}");

@@ -13,6 +13,7 @@ use crate::model::{Captions, Cube, CubeColumn, Model};
 use datafusion::common::{DFSchema, ScalarValue};
 use datafusion::functions::expr_fn::coalesce;
 use datafusion::logical_expr::{Expr, ident, lit};
+use std::collections::BTreeSet;
 
 /// The group columns of a query, and which of them each name of its axes stands for.
 pub(super) struct Axes<'c> {
@@ -269,6 +270,7 @@ impl<'c> Axes<'c> {
                 shown.push((format!("{name}_growth"), growth));
             }
         }
+        refuse_two_of_a_name(&shown)?;
         Ok(shown)
     }
 
@@ -312,4 +314,14 @@ impl<'c> Axes<'c> {
 fn heading(caption: Option<&String>, name: &str, shown: &[(String, Expr)]) -> String {
     let is_free = |caption: &&String| shown.iter().all(|(heading, _)| heading != *caption);
     caption.filter(is_free).map_or_else(|| name.to_owned(), String::clone)
+}
+
+/// `buyers` compared has a column `buyers_change`, and so may a measure be called.
+fn refuse_two_of_a_name(shown: &[(String, Expr)]) -> Result<()> {
+    let mut names = BTreeSet::new();
+    match shown.iter().find(|(name, _)| !names.insert(name)) {
+        None => Ok(()),
+        Some((name, _)) => Err(Error::user(format!("the answer would have two columns `{name}`"))
+            .hint("ask one of the measures behind them in a question of its own")),
+    }
 }

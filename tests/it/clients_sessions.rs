@@ -41,7 +41,7 @@ async fn options_are_set_and_shown_in_sql() {
         ("SET release = 99", Code::NotFound, "99"),
         ("SET schema = nowhere", Code::NotFound, "nowhere"),
         ("SET aggregates = maybe", Code::InvalidArgument, "`on` or `off`"),
-        ("SET language = 'fr'", Code::Unimplemented, "no captions"),
+        ("SET language = 'fr'", Code::Unimplemented, "a session has no language"),
         ("SET time_zone = 'Europe/Belin'", Code::InvalidArgument, "Europe/Berlin"),
         ("SET TRANSACTION READ ONLY", Code::Unimplemented, "SET name = value"),
     ] {

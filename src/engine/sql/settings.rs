@@ -95,7 +95,7 @@ fn shown(variable: &[Ident]) -> Result<Option<Setting>> {
     let name = match words.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         ["all"] => return Ok(Some(Setting::ShowAll)),
         ["time", "zone"] | ["timezone"] => "time_zone".to_owned(),
-        [name] => (*name).to_owned(),
+        [name] | ["starhouse", name] => (*name).to_owned(),
         // What DataFusion itself is set to can be seen, as `SHOW datafusion.execution.batch_size`.
         _ => return Ok(None),
     };
@@ -107,7 +107,7 @@ fn shown(variable: &[Ident]) -> Result<Option<Setting>> {
 
 /// An option's name, as it stands in the table.
 fn known(name: &str) -> Result<String> {
-    let name = match name {
+    let name = match name.strip_prefix("starhouse.").unwrap_or(name) {
         "timezone" => "time_zone",
         // As PostgreSQL calls it.
         "search_path" => "schema",
@@ -220,6 +220,9 @@ mod tests {
             ("SET time_zone = 'Europe/Berlin'", set("time_zone", Some("Europe/Berlin"))),
             ("set TIME ZONE 'Europe/Berlin'", set("time_zone", Some("Europe/Berlin"))),
             ("SET SESSION aggregates TO off", set("aggregates", Some("off"))),
+            ("SET starhouse.aggregates = off", set("aggregates", Some("off"))),
+            ("RESET starhouse.aggregates", set("aggregates", None)),
+            ("SHOW starhouse.aggregates", Some(Setting::Show("aggregates".to_owned()))),
             ("SET statement_timeout = 1.5", set("statement_timeout", Some("1.5"))),
             ("SET release = DEFAULT", set("release", None)),
             ("RESET release", set("release", None)),
@@ -237,7 +240,7 @@ mod tests {
             ("SET LOCAL release = 1", "for the session"),
             ("SET TRANSACTION READ ONLY", "not supported"),
             ("SET release = 1 + 1", "no value of an option"),
-            ("SET language = 'fr'", "no captions"),
+            ("SET language = 'fr'", "a session has no language"),
         ] {
             let error = of(sql).unwrap_err().to_string();
             assert!(error.contains(words), "{sql}: {error}");

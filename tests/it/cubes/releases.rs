@@ -77,6 +77,20 @@ async fn a_release_that_is_not_there_is_told() {
     assert!(error.to_string().contains("do not stand in one query"), "{error}");
 }
 
+#[tokio::test]
+async fn two_columns_of_one_name_are_refused() {
+    let (_at, session) = two_releases().await;
+    let query = json!({"cube": "trade", "measures": ["buyers", "buyers_change"],
+        "rows": ["date_quarter"], "compare_release": 1});
+    let query = serde_json::from_value(query).unwrap();
+    let error = session.plan_cube_query(&query).await.unwrap_err();
+    let told = error.to_string();
+    assert!(
+        error.kind() == ErrorKind::User && told.contains("two columns `buyers_change`"),
+        "{told}"
+    );
+}
+
 #[test]
 fn any_question_at_two_releases_is_the_two_answers_side_by_side() {
     let cases = (chance::data(), vec(edit(), 1..5), vec(chance::question(), 4));
@@ -99,7 +113,14 @@ async fn compare(
     let session = at.engine(&model, 2).session(Principal::local(), release);
     let (then, now) = (Reference::new(&model, before), Reference::new(&model, after));
     for question in questions {
+        // A measure of the name of what is shown beside another is refused.
+        let mut measures = question.measures.clone();
+        measures.retain(|name| {
+            let of = name.strip_suffix("_change").or(name.strip_suffix("_growth"));
+            !of.is_some_and(|of| question.measures.iter().any(|other| other == of))
+        });
         let plain = CubeQuery {
+            measures,
             columns: Vec::new(),
             order: Vec::new(),
             top: None,
