@@ -12,10 +12,10 @@ use crate::error::{Error, Result};
 use crate::query::Demand;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::record_batch::RecordBatch;
-use datafusion::common::ScalarValue;
 use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::common::{Result as DataFusionResult, ScalarValue};
 use datafusion::error::DataFusionError;
-use datafusion::execution::SendableRecordBatchStream;
+use datafusion::execution::{SendableRecordBatchStream, SessionState};
 use datafusion::logical_expr::{Expr, LogicalPlan};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
@@ -216,18 +216,16 @@ impl Query {
     }
 
     async fn start(&self) -> Result<(Arc<dyn ExecutionPlan>, SendableRecordBatchStream)> {
-        let Ready { plan, unbound, literal_bytes, .. } = &self.0.ready;
-        if *unbound {
+        let ready = &self.0.ready;
+        if ready.unbound {
             return Err(Error::user("the query's parameters have no values")
                 .hint("bind a value for each of them"));
         }
-        let state = state::with_literals(&self.0.parsed.state, *literal_bytes);
-        let planner = state.query_planner();
-        let physical =
-            planner.create_physical_plan(plan, state.as_ref()).await.map_err(from_datafusion)?;
+        let state = state::for_run(&self.0.parsed.state, ready);
+        let operators = operators(ready, &state).await.map_err(from_datafusion)?;
         let answer =
-            execute_stream(Arc::clone(&physical), state.task_ctx()).map_err(from_datafusion)?;
-        Ok((physical, answer))
+            execute_stream(Arc::clone(&operators), state.task_ctx()).map_err(from_datafusion)?;
+        Ok((operators, answer))
     }
 
     /// The answer in its promised schema, watched to its end.
@@ -244,6 +242,21 @@ impl Query {
         let batches = stream::unfold(state, Watched::next);
         Box::pin(RecordBatchStreamAdapter::new(self.schema(), batches.boxed()))
     }
+}
+
+/// The operators that answer a question once.
+async fn operators(
+    ready: &Ready,
+    state: &SessionState,
+) -> DataFusionResult<Arc<dyn ExecutionPlan>> {
+    if let Some(operators) = ready.operators.again()? {
+        return Ok(operators);
+    }
+    let operators = state.query_planner().create_physical_plan(&ready.plan, state).await?;
+    if ready.repeats {
+        ready.operators.keep(&operators)?;
+    }
+    Ok(operators)
 }
 
 /// The type that a client is asked to send for a parameter: of integers always the widest, for

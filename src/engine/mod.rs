@@ -5,7 +5,8 @@
 //!
 //! * the DataFusion session, bound to a principal and a release: `state`, `scope`
 //! * what a session may set: `options`, `zoned`; what it has of its own: `temporary`
-//! * text to statement: `sql`; names and plans: `names`, `plan` (gives a `ready` one), `plan_cache`, `planner`; what may run: `guard`, `size`
+//! * text to statement: `sql`; names and plans: `names`, `plan` (gives a `ready` one), `plan_cache`, `planner`, `partitions`,
+//!   `operators`; what may run: `guard`, `size`
 //! * what SQL can name: `catalog`, `system`, `table`
 //! * what DataFusion gets wrong: `grouping_sets`, `yielding`; what it takes long for: `finest`, `star`
 //! * where rows come from: `origin`
@@ -39,8 +40,10 @@ mod log;
 mod memory;
 mod names;
 mod object_stores;
+mod operators;
 mod options;
 mod origin;
+mod partitions;
 mod plan;
 mod plan_cache;
 mod planner;
@@ -110,6 +113,8 @@ pub struct EngineSettings {
     /// Of so many questions that aggregates answer, one is answered again from base rows and
     /// compared; none where it is 0.
     pub shadow_one_in: u64,
+    /// A question that reads no more rows than these, as stored, is one partition's.
+    pub one_partition_rows: usize,
 }
 
 impl EngineSettings {
@@ -124,6 +129,7 @@ impl EngineSettings {
             result_cache_bytes: 0,
             star_scan: true,
             shadow_one_in: 0,
+            one_partition_rows: partitions::ROWS_OF_ONE,
         }
     }
 }

@@ -15,8 +15,8 @@ use super::ready::Ready;
 use super::scope::QueryScope;
 use super::sql::{self, AsOf, Versions};
 use super::{
-    Query, Session, TEMPORARY, concatenation, explain, finest, guard, names, origin, size, star,
-    state, wire, zoned,
+    Query, Session, TEMPORARY, concatenation, explain, finest, guard, names, origin, partitions,
+    size, star, state, wire, zoned,
 };
 use crate::error::{Error, Result};
 use crate::ids::ReleaseId;
@@ -159,15 +159,16 @@ fn optimised(
     let changes = calls(&plan, |volatility| volatility != Volatility::Immutable)?;
     let of_tables = reads_only_tables(&plan).map_err(from_datafusion)?;
     let repeats = of_tables && !(changes || explain || unbound);
-    let plan = if unbound {
-        plan
+    let (plan, is_small) = if unbound {
+        (plan, false)
     } else {
-        concatenation::bound(plan)
+        let plan = concatenation::bound(plan)
             .and_then(|plan| state.optimize(&plan))
             .and_then(finest::derive)
-            .and_then(|plan| star::find(plan, state))
-            .and_then(forget_order)
-            .map_err(from_datafusion)?
+            .map_err(from_datafusion)?;
+        let is_small = partitions::one_is_enough(&plan, state)?;
+        let plan = star::find(plan, state).and_then(forget_order).map_err(from_datafusion)?;
+        (plan, is_small)
     };
     let mut schema = wire::schema(plan.schema().as_arrow());
     if let Some(zone) = &state.config_options().execution.time_zone {
@@ -184,6 +185,8 @@ fn optimised(
         unbound,
         asks_the_time,
         repeats,
+        is_small,
+        operators: Arc::default(),
     })
 }
 

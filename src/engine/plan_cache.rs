@@ -18,8 +18,11 @@ use datafusion::logical_expr::LogicalPlan;
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// So many plans are kept.
-const PLANS: usize = 256;
+/// So many plans are kept ...
+const PLANS: usize = 2_048;
+
+/// ... which take so many bytes together.
+const ALL_BYTES: usize = 64 << 20;
 
 /// Texts longer than this are not: they are written by programs, and no two are the same.
 const LONGEST_BYTES: usize = 16 << 10;
@@ -60,7 +63,24 @@ pub(crate) struct Plans(Mutex<Kept>);
 struct Kept {
     /// Each with when it was last used.
     plans: HashMap<Question, (u64, Plan)>,
+    bytes: usize,
     uses: u64,
+}
+
+impl Kept {
+    /// Drops the plan that was not used for longest.
+    fn forget_oldest(&mut self) -> bool {
+        let oldest = self.plans.iter().min_by_key(|(_, (used, _))| *used);
+        let Some(oldest) = oldest.map(|(question, _)| question.clone()) else { return false };
+        self.forget(&oldest);
+        true
+    }
+
+    fn forget(&mut self, question: &Question) {
+        if let Some((_, plan)) = self.plans.remove(question) {
+            self.bytes -= plan.ready.weight;
+        }
+    }
 }
 
 impl Plans {
@@ -88,13 +108,12 @@ impl Plans {
             return;
         }
         let mut kept = self.kept();
-        if kept.plans.len() >= PLANS && !kept.plans.contains_key(&question) {
-            let oldest = kept.plans.iter().min_by_key(|(_, (used, _))| *used);
-            if let Some(oldest) = oldest.map(|(question, _)| question.clone()) {
-                kept.plans.remove(&oldest);
-            }
-        }
+        kept.forget(&question);
+        let bytes = plan.ready.weight;
+        let is_full = |kept: &Kept| kept.plans.len() >= PLANS || kept.bytes + bytes > ALL_BYTES;
+        while is_full(&kept) && kept.forget_oldest() {}
         let now = kept.uses;
+        kept.bytes += bytes;
         kept.plans.insert(question, (now, plan));
     }
 }
@@ -129,10 +148,14 @@ mod tests {
     }
 
     fn plan(asks_the_time: bool) -> Plan {
+        heavy_plan(asks_the_time, 0)
+    }
+
+    fn heavy_plan(asks_the_time: bool, weight: usize) -> Plan {
         let parsed = LogicalPlanBuilder::empty(true).build().unwrap();
         let (plan, schema) = (parsed.clone(), Arc::new(Schema::empty()));
         let (routing, explain, unbound) = (Routing::default(), false, false);
-        let (repeats, literal_bytes, weight) = (!asks_the_time, 0, 0);
+        let (repeats, literal_bytes) = (!asks_the_time, 0);
         let ready = Ready {
             plan,
             schema,
@@ -142,6 +165,8 @@ mod tests {
             unbound,
             asks_the_time,
             repeats,
+            is_small: true,
+            operators: Arc::default(),
             literal_bytes,
             weight,
         };
@@ -158,6 +183,20 @@ mod tests {
         }
         assert_eq!(plans.kept().plans.len(), PLANS);
         assert!(plans.get(&question("0")).is_none());
+    }
+
+    #[test]
+    fn keeps_no_more_than_there_is_room_for() {
+        let plans = Plans::default();
+        for number in 0..ALL_BYTES / HEAVIEST_BYTES + 10 {
+            for _ in 0..2 {
+                plans.put(question(&number.to_string()), heavy_plan(false, HEAVIEST_BYTES));
+            }
+        }
+        assert_eq!(plans.kept().bytes, ALL_BYTES);
+        assert_eq!(plans.kept().plans.len(), ALL_BYTES / HEAVIEST_BYTES);
+        plans.put(question("too heavy"), heavy_plan(false, HEAVIEST_BYTES + 1));
+        assert!(plans.get(&question("too heavy")).is_none());
     }
 
     #[test]

@@ -1,8 +1,10 @@
 //! What planning yields.
 
+use super::operators::Operators;
 use crate::query::Routing;
 use arrow::datatypes::SchemaRef;
 use datafusion::logical_expr::LogicalPlan;
+use std::sync::Arc;
 
 /// A question ready to run.
 #[derive(Debug, Clone)]
@@ -26,6 +28,10 @@ pub(crate) struct Ready {
     pub(crate) repeats: bool,
     /// About how many bytes the plan takes to keep.
     pub(crate) weight: usize,
+    /// Whether one partition is enough for it.
+    pub(crate) is_small: bool,
+    /// Its operators, where it repeats, for whoever runs it again.
+    pub(crate) operators: Arc<Operators>,
     /// Bytes of the texts written in the plan, or made of what is written.
     pub(crate) literal_bytes: usize,
 }

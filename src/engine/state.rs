@@ -10,7 +10,9 @@ use super::bounded::bounded;
 use super::catalog::{CATALOG, Catalogs, WAREHOUSE};
 use super::compact_text::CompactText;
 use super::holding::Holding;
+use super::partitions::OnePartition;
 use super::planner::QueryPlanner;
+use super::ready::Ready;
 use super::scope::QueryScope;
 use super::star::{FuseStars, HotColumns, StarScan};
 use super::yielding::Yielding;
@@ -91,7 +93,8 @@ fn config(settings: &EngineSettings, hot: Arc<HotColumns>) -> SessionConfig {
         .with_create_default_catalog_and_schema(false)
         .with_information_schema(true)
         .with_extension(hot)
-        .with_extension(Arc::new(StarScan(settings.star_scan)));
+        .with_extension(Arc::new(StarScan(settings.star_scan)))
+        .with_extension(Arc::new(OnePartition(settings.one_partition_rows)));
     let collected = (settings.memory_limit_bytes / COLLECTED_SHARE)
         .clamp(*COLLECTED_BYTES.start(), *COLLECTED_BYTES.end());
     let threads = settings.threads.max(1);
@@ -147,15 +150,18 @@ pub(crate) fn at(mut state: SessionState, now: DateTime<Utc>) -> SessionState {
     state
 }
 
-/// The session for a plan whose literals take so many bytes: a batch repeats them for each of its
-/// rows, so it has fewer.
-pub(crate) fn with_literals(state: &Arc<SessionState>, literal_bytes: usize) -> Arc<SessionState> {
-    let most = (REPEATED_BYTES / literal_bytes.max(1)).max(1);
-    if state.config().batch_size() <= most {
+/// The session to run a question in: on one partition where that is enough. A batch repeats the
+/// literals of a plan for each of its rows, so it has fewer where these are large.
+pub(crate) fn for_run(state: &Arc<SessionState>, ready: &Ready) -> Arc<SessionState> {
+    let config = state.config();
+    let most = (REPEATED_BYTES / ready.literal_bytes.max(1)).max(1);
+    let rows = config.batch_size().min(most);
+    let partitions = if ready.is_small { 1 } else { config.target_partitions() };
+    if rows == config.batch_size() && partitions == config.target_partitions() {
         return Arc::clone(state);
     }
+    let config = config.clone().with_batch_size(rows).with_target_partitions(partitions);
     let mut state = state.as_ref().clone();
-    let fewer = state.config().clone().with_batch_size(most);
-    *state.config_mut() = fewer;
+    *state.config_mut() = config;
     Arc::new(state)
 }

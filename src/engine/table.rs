@@ -63,16 +63,21 @@ impl StoredTable {
     pub(crate) fn at(self, place: Place) -> Self {
         let key = match &place {
             Place::Dimension { unique } => unique.first().filter(|key| key.len() == 1),
-            Place::Fact | Place::Other => None,
+            Place::Fact | Place::Aggregate | Place::Other => None,
         };
         let key = key.and_then(|key| self.schema.index_of(&key[0]).ok());
         let constraints = key.map(|key| Constraint::PrimaryKey(vec![key])).into_iter().collect();
         Self { place, constraints: Constraints::new_unverified(constraints), ..self }
     }
 
-    /// Whether it is a fact's table.
-    pub(crate) fn is_fact(&self) -> bool {
-        self.place == Place::Fact
+    /// Whether it is a fact's table, or an aggregate's of one.
+    pub(crate) fn has_measures(&self) -> bool {
+        matches!(self.place, Place::Fact | Place::Aggregate)
+    }
+
+    /// Whether it is an aggregate's table.
+    pub(crate) fn is_aggregate(&self) -> bool {
+        self.place == Place::Aggregate
     }
 
     /// Whether it is a dimension's table.
@@ -84,7 +89,7 @@ impl StoredTable {
     pub(crate) fn unique(&self) -> &[Vec<String>] {
         match &self.place {
             Place::Dimension { unique } => unique,
-            Place::Fact | Place::Other => &[],
+            Place::Fact | Place::Aggregate | Place::Other => &[],
         }
     }
 
@@ -138,12 +143,14 @@ impl StoredTable {
 pub(crate) enum Place {
     /// A fact's table.
     Fact,
+    /// The table of a cube's aggregate.
+    Aggregate,
     /// A dimension's, and the sets of columns that say which of its rows is meant.
     Dimension {
         /// Each by itself.
         unique: Vec<Vec<String>>,
     },
-    /// An aggregate's, a staged one, one that the model no longer knows.
+    /// A staged one, one that the model no longer knows.
     #[default]
     Other,
 }
@@ -153,6 +160,9 @@ impl Place {
     pub(crate) fn of(model: &Model, table: &str) -> Self {
         if model.facts.iter().any(|fact| fact.table() == table) {
             return Self::Fact;
+        }
+        if model.cubes.iter().any(|cube| cube.aggregate_in(table).is_some()) {
+            return Self::Aggregate;
         }
         let dimension = model.dimensions.iter().find(|dimension| dimension.table() == table);
         dimension.map_or(Self::Other, |dimension| {

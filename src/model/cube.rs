@@ -209,6 +209,13 @@ impl Cube {
         Self::table_of_aggregate(&self.name, &aggregate.name)
     }
 
+    /// The declared aggregate that a table holds.
+    pub(crate) fn aggregate_in(&self, table: &str) -> Option<&Aggregate> {
+        let name = table.strip_prefix("agg_")?.strip_prefix(self.name.as_str())?;
+        let name = name.strip_prefix('_')?;
+        self.aggregates.iter().find(|aggregate| aggregate.name == name)
+    }
+
     /// The table of a cube's aggregate, by their names.
     pub(crate) fn table_of_aggregate(cube: &str, aggregate: &str) -> String {
         format!("agg_{cube}_{aggregate}")

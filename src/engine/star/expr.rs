@@ -44,6 +44,11 @@ impl Over {
         &self.schema
     }
 
+    /// The column that it is, if it is nothing but that.
+    pub(super) fn column(&self) -> Option<usize> {
+        self.expr.is::<Column>().then(|| self.columns.first().copied()).flatten()
+    }
+
     /// Whether each evaluation may give something else.
     pub(super) fn is_volatile(&self) -> bool {
         is_volatile(&self.expr)

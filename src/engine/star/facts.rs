@@ -2,9 +2,10 @@
 
 use super::hot::HotColumns;
 use super::members::Cover;
+use super::texts::{is_text, read_as_codes};
 use crate::engine::reader::NamingReaders;
 use crate::engine::scan::Scan;
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::datatypes::{Field, Schema, SchemaRef};
 use datafusion::catalog::Session;
 use datafusion::common::stats::Precision;
 use datafusion::common::{Result, ScalarValue, Statistics, internal_datafusion_err};
@@ -183,14 +184,15 @@ impl OpenFile {
         Some(kept)
     }
 
-    /// The footer as the Arrow reader wants it, with text as the views that plans have.
-    pub(super) fn arrow(&self, schema: &Schema) -> Result<ArrowReaderMetadata> {
+    /// The footer as the Arrow reader wants it, with text as codes, or as the views that plans have.
+    pub(super) fn arrow(&self, schema: &Schema, as_codes: bool) -> Result<ArrowReaderMetadata> {
         let options = ArrowReaderOptions::new();
         let plain = ArrowReaderMetadata::try_new(Arc::clone(&self.metadata), options.clone())?;
         let fields = plain.schema().fields().iter().map(|field| {
             match schema.field_with_name(field.name()) {
                 Ok(wanted) if is_text(field.data_type()) && is_text(wanted.data_type()) => {
-                    Arc::new(field.as_ref().clone().with_data_type(wanted.data_type().clone()))
+                    let ty = if as_codes { read_as_codes() } else { wanted.data_type().clone() };
+                    Arc::new(field.as_ref().clone().with_data_type(ty))
                 }
                 _ => Arc::clone(field),
             }
@@ -199,8 +201,4 @@ impl OpenFile {
         let options = options.with_schema(viewed);
         Ok(ArrowReaderMetadata::try_new(Arc::clone(&self.metadata), options)?)
     }
-}
-
-fn is_text(ty: &DataType) -> bool {
-    matches!(ty, DataType::Utf8 | DataType::Utf8View)
 }

@@ -2,9 +2,10 @@
 //! hash table of codes. Labels are looked up when the groups come out.
 
 use super::members::{Members, NONE};
-use arrow::array::{Array, ArrayRef, AsArray, Int32Array, UInt32Array};
+use super::texts::{Texts, is_text};
+use arrow::array::{Array, ArrayRef, AsArray, Int32Array, UInt32Array, new_empty_array};
 use arrow::compute::take;
-use arrow::datatypes::{Field, Schema, UInt32Type};
+use arrow::datatypes::{DataType, Field, Schema, UInt32Type};
 use datafusion::common::{Result, internal_datafusion_err};
 use datafusion::logical_expr::EmitTo;
 use datafusion::physical_plan::aggregates::group_values::{GroupValues, new_group_values};
@@ -84,13 +85,76 @@ impl Codes {
     }
 }
 
+/// Groups in a hash table.
+pub(super) struct Hashed {
+    groups: Box<dyn GroupValues>,
+    /// Which of the fact's own columns are texts, and these by code.
+    texts: Vec<Option<Texts>>,
+}
+
+impl Hashed {
+    /// For so many dimensions and columns such as these.
+    fn new(codes: &[ArrayRef], own: &[ArrayRef]) -> Result<Self> {
+        let mut columns = codes.to_vec();
+        let mut texts = Vec::with_capacity(own.len());
+        for column in own {
+            let text = match column.data_type() {
+                DataType::Dictionary(_, text) => Some(text.as_ref()),
+                plain => Some(plain).filter(|plain| is_text(plain)),
+            };
+            texts.push(match text {
+                Some(text) => {
+                    columns.push(new_empty_array(&DataType::UInt32));
+                    Some(Texts::new(interner(&[new_empty_array(text)])?))
+                }
+                None => {
+                    columns.push(ArrayRef::clone(column));
+                    None
+                }
+            });
+        }
+        Ok(Self { groups: interner(&columns)?, texts })
+    }
+
+    fn intern(
+        &mut self,
+        mut columns: Vec<ArrayRef>,
+        own: &[ArrayRef],
+        groups: &mut Vec<usize>,
+    ) -> Result<()> {
+        for (column, texts) in own.iter().zip(&mut self.texts) {
+            columns.push(match texts {
+                Some(texts) => texts.codes(column)?,
+                None => ArrayRef::clone(column),
+            });
+        }
+        self.groups.intern(&columns, groups)
+    }
+
+    fn size(&self) -> usize {
+        self.groups.size() + self.texts.iter().flatten().map(Texts::size).sum::<usize>()
+    }
+
+    /// The codes by dimension, and the fact's own columns.
+    fn emit(&mut self, dimensions: usize) -> Result<(Vec<ArrayRef>, Vec<ArrayRef>)> {
+        let mut codes = self.groups.emit(EmitTo::All)?;
+        let mut own = codes.split_off(dimensions.min(codes.len()));
+        for (column, texts) in own.iter_mut().zip(&mut self.texts) {
+            if let Some(texts) = texts {
+                *column = texts.emit(column)?;
+            }
+        }
+        Ok((codes, own))
+    }
+}
+
 /// The groups found so far by one partition.
 pub(super) enum Groups {
     /// A slot for every combination of codes, which holds its group's number, given when its first
     /// row came: an accumulator takes every number below the largest for a group that has rows.
     Slots { strides: Vec<usize>, numbers: Vec<u32>, slots: Vec<u32> },
     /// By codes, and by the fact's own columns. Made when the first rows come.
-    Hashed(Option<Box<dyn GroupValues>>),
+    Hashed(Option<Hashed>),
 }
 
 impl Groups {
@@ -115,7 +179,7 @@ impl Groups {
     pub(super) fn len(&self) -> usize {
         match self {
             Self::Slots { slots, .. } => slots.len(),
-            Self::Hashed(groups) => groups.as_ref().map_or(0, |groups| groups.len()),
+            Self::Hashed(hashed) => hashed.as_ref().map_or(0, |hashed| hashed.groups.len()),
         }
     }
 
@@ -123,7 +187,7 @@ impl Groups {
     pub(super) fn size(&self) -> usize {
         match self {
             Self::Slots { numbers, slots, .. } => (numbers.len() + slots.capacity()) * 4,
-            Self::Hashed(groups) => groups.as_ref().map_or(0, |groups| groups.size()),
+            Self::Hashed(hashed) => hashed.as_ref().map_or(0, Hashed::size),
         }
     }
 
@@ -162,15 +226,13 @@ impl Groups {
                     *group = *number as usize;
                 }
             }
-            Self::Hashed(interned) => {
-                let mut columns: Vec<ArrayRef> =
-                    codes.iter().map(|codes| codes.array(rows)).collect();
-                columns.extend(own.iter().cloned());
-                let interned = match interned {
-                    Some(interned) => interned,
-                    None => interned.insert(interner(&columns)?),
+            Self::Hashed(hashed) => {
+                let codes: Vec<ArrayRef> = codes.iter().map(|codes| codes.array(rows)).collect();
+                let hashed = match hashed {
+                    Some(hashed) => hashed,
+                    None => hashed.insert(Hashed::new(&codes, own)?),
                 };
-                interned.intern(&columns, groups)?;
+                hashed.intern(codes, own, groups)?;
             }
         }
         Ok(())
@@ -189,14 +251,13 @@ impl Groups {
                 slots.drain(..).for_each(|slot| numbers[slot as usize] = NONE);
                 Ok(Emitted { labels: shown, own: Vec::new() })
             }
-            Self::Hashed(interned) => {
-                let mut columns = match interned {
-                    Some(interned) => interned.emit(EmitTo::All)?,
-                    None => Vec::new(),
+            Self::Hashed(hashed) => {
+                let (codes, own) = match hashed {
+                    Some(hashed) => hashed.emit(labels.len())?,
+                    None => Default::default(),
                 };
-                let own = columns.split_off(labels.len().min(columns.len()));
                 let mut shown = Vec::new();
-                for (labels, codes) in labels.iter().zip(&columns) {
+                for (labels, codes) in labels.iter().zip(&codes) {
                     shown.push(labels.take(codes.as_primitive::<UInt32Type>())?);
                 }
                 Ok(Emitted { labels: shown, own })

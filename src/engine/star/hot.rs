@@ -6,6 +6,7 @@
 //! out what it will read again. What is kept counts against the memory of all queries, and is given
 //! up first when they need it.
 
+use super::texts::is_of;
 use arrow::array::{Array, ArrayRef};
 use arrow::datatypes::DataType;
 use datafusion::common::Result;
@@ -69,12 +70,12 @@ impl HotColumns {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A chunk's values, if they are here in that type.
+    /// A chunk's values, if they are here in that type, texts maybe as codes.
     pub(super) fn get(&self, chunk: &Chunk, ty: &DataType) -> Option<ArrayRef> {
         let mut kept = self.kept();
         kept.uses += 1;
         let now = kept.uses;
-        let hot = kept.chunks.get_mut(chunk).filter(|hot| hot.values.data_type() == ty)?;
+        let hot = kept.chunks.get_mut(chunk).filter(|hot| is_of(hot.values.data_type(), ty))?;
         hot.used = now;
         Some(ArrayRef::clone(&hot.values))
     }

@@ -11,6 +11,7 @@
 //!                 rows whose keys stay, most selective first         scan, row_group, rows
 //!                 (what partitions share: once)
 //!                 codes of labels -> slots -> states                 running, grouping, groups
+//!                 texts by their codes                               texts
 //! between queries: decoded columns, within a budget                 hot
 //! ```
 //!
@@ -45,6 +46,7 @@ mod rows;
 mod running;
 mod scan;
 mod shape;
+mod texts;
 
 pub(super) use fuse::FuseStars;
 pub(super) use hot::{HotColumns, HotColumnsYield};

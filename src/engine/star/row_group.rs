@@ -8,8 +8,9 @@ use super::hot::Chunk;
 use super::metrics::Read;
 use super::prepare::Morsel;
 use super::rows::{Column, Rows};
+use super::texts;
 use arrow::array::{Array, ArrayRef};
-use arrow::compute::{cast, concat};
+use arrow::compute::concat;
 use arrow::datatypes::DataType;
 use bytes::{Buf, Bytes};
 use datafusion::common::{Result, ScalarValue, internal_datafusion_err, internal_err};
@@ -31,7 +32,8 @@ pub(super) struct RowGroup {
     file: Arc<OpenFile>,
     index: usize,
     reader: Box<dyn AsyncFileReader + Send>,
-    arrow: Option<ArrowReaderMetadata>,
+    /// The footer as Arrow's reader wants it, for plain values and for codes of texts.
+    arrow: [Option<ArrowReaderMetadata>; 2],
     columns: HashMap<usize, Column>,
     /// Bytes at hand, by the column's place in the file.
     fetched: HashMap<usize, Fetched>,
@@ -61,7 +63,7 @@ impl RowGroup {
             file: Arc::clone(&morsel.file),
             index: morsel.row_group,
             reader,
-            arrow: None,
+            arrow: [None, None],
             columns: HashMap::new(),
             fetched: HashMap::new(),
             keeps: HashMap::new(),
@@ -114,6 +116,11 @@ impl RowGroup {
 
     /// The values of a column in the rows now asked for.
     pub(super) async fn values(&mut self, column: usize) -> Result<ArrayRef> {
+        texts::plain(self.coded_values(column).await?)
+    }
+
+    /// The same, texts maybe as codes.
+    pub(super) async fn coded_values(&mut self, column: usize) -> Result<ArrayRef> {
         self.load(column).await?;
         self.loaded(column)?.of(&self.rows)
     }
@@ -218,9 +225,10 @@ impl RowGroup {
     fn size(&self, leaf: usize, ty: &DataType) -> usize {
         let chunk = self.file.metadata.row_group(self.index).column(leaf);
         let rows = self.file.rows(self.index) as usize;
+        let width = if texts::is_coded(chunk) { size_of::<i32>() } else { size_of::<u128>() };
         match ty.primitive_width() {
             Some(width) => rows * width,
-            None => usize::try_from(chunk.uncompressed_size()).unwrap_or_default() + rows * 16,
+            None => usize::try_from(chunk.uncompressed_size()).unwrap_or_default() + rows * width,
         }
     }
 
@@ -249,9 +257,11 @@ impl RowGroup {
         bytes: Fetched,
         ty: &DataType,
     ) -> Result<ArrayRef> {
-        let arrow = match self.arrow.take() {
+        let chunk = self.file.metadata.row_group(self.index).column(leaf);
+        let as_codes = texts::is_text(ty) && texts::is_coded(chunk);
+        let arrow = match self.arrow[usize::from(as_codes)].take() {
             Some(arrow) => arrow,
-            None => self.file.arrow(&self.facts.schema)?,
+            None => self.file.arrow(&self.facts.schema, as_codes)?,
         };
         let mask =
             ProjectionMask::leaves(self.file.metadata.file_metadata().schema_descr(), [leaf]);
@@ -260,7 +270,7 @@ impl RowGroup {
             .with_row_groups(vec![self.index])
             .with_projection(mask)
             .with_batch_size(wanted.max(1));
-        self.arrow = Some(arrow);
+        self.arrow[usize::from(as_codes)] = Some(arrow);
         if !is_whole(ranges, whole) {
             // Runs of rows, never a mask: that would also decode pages that were not fetched.
             reader = reader
@@ -278,7 +288,7 @@ impl RowGroup {
         if values.len() != wanted {
             return internal_err!("{} values were decoded, not {wanted}", values.len());
         }
-        Ok(if values.data_type() == ty { values } else { cast(&values, ty)? })
+        texts::typed(values, ty)
     }
 }
 

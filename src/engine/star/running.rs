@@ -4,7 +4,7 @@ use super::asked::{Asked, Measure};
 use super::exec::slices;
 use super::grouping::{Place, Shared};
 use super::groups::{Codes, Emitted, Groups};
-use super::joined::Joined;
+use super::joined::{Joined, Source};
 use super::members::key_values;
 use super::once::Once;
 use super::row_group::RowGroup;
@@ -173,7 +173,10 @@ impl Reading<'_> {
         }
         let mut own = Vec::with_capacity(shared.own.len());
         for over in &shared.own {
-            own.push(joined.evaluate(&shared.prepared, rows, over).await?);
+            own.push(match over.column().map(|wide| joined.source(wide)) {
+                Some(Source::Fact(column)) => rows.coded_values(column).await?,
+                _ => joined.evaluate(&shared.prepared, rows, over).await?,
+            });
         }
         Ok((codes, own))
     }

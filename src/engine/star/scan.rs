@@ -7,14 +7,16 @@ use super::once::Turns;
 use super::prepare::{Morsel, Prepared};
 use super::prune::Pruner;
 use super::row_group::RowGroup;
-use arrow::array::{ArrayRef, AsArray, UInt32Array};
+use super::texts::not_boolean;
+use arrow::array::{Array, ArrayRef, AsArray, UInt32Array};
 use arrow::compute::take;
-use datafusion::common::{Result, internal_datafusion_err};
+use datafusion::common::Result;
 use datafusion::execution::TaskContext;
 use datafusion::execution::memory_pool::MemoryConsumer;
 use datafusion::physical_plan::metrics::{BaselineMetrics, ExecutionPlanMetricsSet};
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -65,8 +67,10 @@ impl Joined {
         let covers = self.covers(&prepared.members, &morsel.file, morsel.row_group);
         let mut steps: Vec<(f64, Step<'_>)> = Vec::new();
         for own in &prepared.own {
-            steps.push((PREDICATE_LEAVES, Step::Predicate(own)));
-            if let Some(pages) = own.pages(&self.facts, &morsel.file, morsel.row_group)? {
+            let pages = own.pages(&self.facts, &morsel.file, morsel.row_group)?;
+            let part = pages.as_ref().map_or(1.0, |pages| part_of(pages, &morsel.rows));
+            steps.push((PREDICATE_LEAVES * part, Step::Predicate(own)));
+            if let Some(pages) = pages {
                 group.rows = group.rows.within(&pages);
             }
         }
@@ -81,20 +85,15 @@ impl Joined {
         }
         prepared.counters.pages(morsel.rows.len(), group.rows.len());
         steps.sort_by(|(a, _), (b, _)| a.total_cmp(b));
-        if steps.is_empty() {
-            let columns = wanted(group);
-            group.fetch(&columns).await?;
-        }
         for (index, (_, step)) in steps.iter().enumerate() {
             if group.rows.is_empty() {
                 return Ok(());
             }
-            if index == 1 || steps.len() == 1 {
-                // One read for the first column, whose rows say which pages the others need, and
-                // one for all others.
-                let mut columns = wanted(group);
-                columns.extend(steps[index..].iter().flat_map(|(_, step)| self.reads(step)));
-                group.fetch(&columns).await?;
+            if index == 1 {
+                // One read for the first column, whose rows say which pages the others need, one
+                // for all others, and one for what is asked of the rows that stay.
+                let others = steps[index..].iter().flat_map(|(_, step)| self.reads(step));
+                group.fetch(&others.collect::<Vec<_>>()).await?;
             }
             match *step {
                 Step::Key(lookup) => {
@@ -108,6 +107,11 @@ impl Joined {
                 Step::Predicate(own) => self.hold(prepared, group, &own.over).await?,
             }
         }
+        if group.rows.is_empty() {
+            return Ok(());
+        }
+        let columns = wanted(group);
+        group.fetch(&columns).await?;
         for over in &prepared.across {
             if !group.rows.is_empty() {
                 self.hold(prepared, group, over).await?;
@@ -126,10 +130,21 @@ impl Joined {
 
     /// Leaves the rows for which a predicate is true.
     async fn hold(&self, prepared: &Prepared, group: &mut RowGroup, over: &Over) -> Result<()> {
+        if let [wide] = over.columns[..]
+            && let Source::Fact(column) = self.source(wide)
+        {
+            group.load(column).await?;
+            let asked = |texts: ArrayRef| {
+                let count = texts.len();
+                over.evaluate(vec![texts], count)
+            };
+            if let Some(kept) = group.loaded(column)?.keep_texts(&group.rows, asked)? {
+                group.rows = kept;
+                return Ok(());
+            }
+        }
         let mask = self.evaluate(prepared, group, over).await?;
-        let mask = mask
-            .as_boolean_opt()
-            .ok_or_else(|| internal_datafusion_err!("a predicate is not boolean"))?;
+        let mask = mask.as_boolean_opt().ok_or_else(not_boolean)?;
         if mask.true_count() < mask.len() {
             group.rows = group.rows.masked(mask);
         }
@@ -169,6 +184,12 @@ impl Joined {
             }
         }
     }
+}
+
+/// Which part of some rows is in these ranges, about.
+fn part_of(ranges: &[Range<u32>], rows: &Range<u32>) -> f64 {
+    let inside: usize = ranges.iter().map(ExactSizeIterator::len).sum();
+    inside as f64 / rows.len().max(1) as f64
 }
 
 /// One partition of a scan under way.

@@ -91,7 +91,7 @@ impl Found {
     fn fact(&mut self, scan: &TableScan) -> Option<Vec<usize>> {
         let table = stored(scan)?;
         let is_meant = match self.reads {
-            Reads::Facts => table.is_fact(),
+            Reads::Facts => table.has_measures(),
             Reads::Members => table.is_dimension(),
         };
         let is_one = is_meant && self.fact.is_none() && scan.fetch.is_none();
@@ -225,7 +225,7 @@ fn stored_table(provider: &Arc<dyn TableProvider>) -> Option<Arc<StoredTable>> {
 
 fn holds_fact(plan: &LogicalPlan) -> bool {
     let is_fact = |node: &LogicalPlan| match node {
-        LogicalPlan::TableScan(scan) => stored(scan).is_some_and(|table| table.is_fact()),
+        LogicalPlan::TableScan(scan) => stored(scan).is_some_and(|table| table.has_measures()),
         _ => false,
     };
     plan.exists(|node| Ok(is_fact(node))).unwrap_or(true)
@@ -274,7 +274,7 @@ fn unique(plan: &LogicalPlan) -> Vec<Vec<usize>> {
 
 /// Replaces what an aggregation is over, if it is a star.
 ///
-/// A fact that is joined to nothing is one only where few groups come of it: many are DataFusion's
+/// A table that is joined to nothing is one only where few groups come of it: many are DataFusion's
 /// to make, batch by batch.
 pub(super) fn below(aggregate: &Aggregate) -> Result<Transformed<LogicalPlan>> {
     let plan = aggregate.input.as_ref();
@@ -301,13 +301,19 @@ fn joins(plan: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
     }
 }
 
-/// Whether statistics say that an aggregation over a fact alone has few groups.
+/// Whether an aggregation over one table alone is likely to have few groups: statistics say so, or
+/// what is asked of an aggregate is a part of it, as dashboards do.
 fn few_groups(star: &StarJoin, aggregate: &Aggregate) -> bool {
     const FEW: usize = 1 << 16;
+    let Some(table) = stored(&star.fact) else { return false };
+    if table.is_aggregate() && !star.predicates.is_empty() {
+        return true;
+    }
+    let Some(statistics) = table.statistics() else { return false };
+    let rows = statistics.num_rows.get_value();
     let values = |expr: &Expr| -> Option<usize> {
         let wide = star.output[plain_column(expr, aggregate.input.schema())?];
         let column = star.fact.projection.as_ref().map_or(wide, |columns| columns[wide]);
-        let statistics = stored(&star.fact)?.statistics()?;
         let known = statistics.column_statistics.get(column)?;
         let between = || {
             let (low, high) = (known.min_value.get_value()?, known.max_value.get_value()?);
@@ -318,5 +324,5 @@ fn few_groups(star: &StarJoin, aggregate: &Aggregate) -> bool {
     let mut groups = aggregate.group_expr.iter().map(values);
     // One more for the value at the other end of a range, and one for NULL.
     let all = groups.try_fold(1_usize, |all, values| all.checked_mul(values?.saturating_add(2)));
-    all.is_some_and(|all| all <= FEW)
+    all.iter().chain(rows).any(|most| *most <= FEW)
 }

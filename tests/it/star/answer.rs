@@ -4,7 +4,7 @@ use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::{DataType, Float64Type};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use futures::TryStreamExt;
-use starhouse::engine::{Session, error_of};
+use starhouse::engine::{Query, Session, error_of};
 
 /// The rows of an answer, sorted; NULL is `None`.
 pub(super) type Rows = Vec<Vec<Cell>>;
@@ -33,9 +33,25 @@ impl Cell {
     }
 }
 
-/// Asks; the error is text.
+/// Asks, and asks again; the error is text.
 pub(super) async fn ask(session: &Session, sql: &str) -> Result<Rows, String> {
     let query = session.plan_sql(sql).await.map_err(|error| error.to_string())?;
+    let answer = run(&query).await?;
+    if !query.is_explained() {
+        // The same operators answer again, and for two at once.
+        for again in <[_; 2]>::from(futures::join!(run(&query), run(&query))) {
+            assert_eq!(difference(&answer, &again?), None, "{sql}, asked again");
+        }
+    }
+    Ok(answer)
+}
+
+/// Asks what need not have the same answer each time.
+pub(super) async fn ask_once(session: &Session, sql: &str) -> Result<Rows, String> {
+    run(&session.plan_sql(sql).await.map_err(|error| error.to_string())?).await
+}
+
+async fn run(query: &Query) -> Result<Rows, String> {
     let stream = query.execute().await.map_err(|error| error.to_string())?;
     let batches: Vec<RecordBatch> =
         stream.try_collect().await.map_err(|error| error_of(error).to_string())?;
