@@ -32,6 +32,8 @@ pub(crate) type Outcome<T> = Result<T, Box<dyn Error>>;
 pub(crate) struct Benchmark {
     /// Its name in files.
     pub(crate) name: &'static str,
+    /// Whose sources and warehouse it uses: its own, or another benchmark's.
+    pub(crate) data: &'static str,
     /// Its name in words.
     pub(crate) title: &'static str,
     /// Makes the project of a scale in a folder, with its data as text, unless it is there.
@@ -135,7 +137,7 @@ pub(crate) fn run(args: Args, benchmark: impl FnOnce(f64) -> Benchmark) -> Outco
     if args.redraw {
         return results::redraw(benchmark, root);
     }
-    let dir = args.folder(benchmark.name);
+    let dir = args.folder(benchmark.data);
     if let Some(way) = args.way {
         return ours::child(benchmark, way, &dir, &args);
     }

@@ -51,6 +51,7 @@ pub(crate) fn benchmark() -> Benchmark {
     };
     Benchmark {
         name: "cube",
+        data: "cube",
         title: "Star Schema Benchmark with aggregates",
         project,
         fact: "fact_lineorder",

@@ -21,6 +21,7 @@ fn main() -> Outcome<()> {
     };
     common::run(Args::parse(), |_| Benchmark {
         name: "ssb",
+        data: "ssb",
         title: "Star Schema Benchmark",
         project: generate::project,
         fact: "fact_lineorder",

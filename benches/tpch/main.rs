@@ -21,6 +21,7 @@ fn main() -> Outcome<()> {
         let way = |title, engine| Way { title, engine, asked: asked.clone() };
         Benchmark {
             name: "tpch",
+            data: "tpch",
             title: "TPC-H",
             project: generate::project,
             fact: "fact_lineitem",

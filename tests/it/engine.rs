@@ -58,6 +58,35 @@ async fn a_planned_question_runs_more_than_once() {
     }
 }
 
+/// Operators are kept from run to run; those that remember what they found are not, or begin anew.
+#[tokio::test(flavor = "multi_thread")]
+async fn each_run_of_a_question_begins_anew() {
+    let fixture = Fixture::new().await;
+    let session = fixture.session().await;
+    for sql in [
+        "SELECT receipt_no, quantity FROM fact_sales ORDER BY quantity DESC, receipt_no LIMIT 3",
+        "SELECT d.month, sum(f.quantity) FROM fact_sales f JOIN dim_date d ON d.date_key = f.date_key \
+         GROUP BY 1 ORDER BY 2 DESC LIMIT 2",
+        "SELECT max(receipt_no), min(receipt_no), count(DISTINCT quantity) FROM fact_sales",
+        "SELECT receipt_no, sum(quantity) OVER (ORDER BY receipt_no) FROM fact_sales ORDER BY 1",
+        "SELECT count(*) FROM fact_sales WHERE quantity > (SELECT avg(quantity) FROM fact_sales)",
+        "SELECT count(*) FROM fact_sales a JOIN fact_sales b ON a.receipt_no = b.receipt_no WHERE b.quantity > 3",
+        "SELECT count(*) FROM fact_sales a, fact_sales b WHERE a.quantity < b.quantity",
+        "SELECT count(*) FROM fact_sales WHERE receipt_no IN (SELECT max(receipt_no) FROM fact_sales)",
+        "SELECT quantity FROM fact_sales UNION SELECT store_key FROM fact_sales ORDER BY 1 LIMIT 4",
+        "WITH RECURSIVE n AS (SELECT 1 AS i UNION ALL SELECT i + 1 FROM n WHERE i < 5) \
+         SELECT sum(i * quantity) FROM n CROSS JOIN fact_sales",
+    ] {
+        let query = session.plan_sql(sql).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
+        let first = text(&answer(&query).await.unwrap());
+        for _ in 0..2 {
+            let (one, other) = futures::join!(answer(&query), answer(&query));
+            assert_eq!(text(&one.unwrap()), first, "{sql}");
+            assert_eq!(text(&other.unwrap()), first, "{sql}");
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn only_questions_are_answered_and_they_reach_no_file() {
     let fixture = Fixture::new().await;
