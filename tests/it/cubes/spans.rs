@@ -17,15 +17,16 @@ use starhouse::query::{CubeQuery, MemberRange, Slice, Totals};
 use std::sync::Arc;
 
 const BY_MONTH: &str = "aggregates:
-  - {name: by_month_region, fact: sales, columns: [date_month, region], measures: [revenue, lines, buyers, big_buyers, about_buyers, dearest, average_line, heaviness], description: Regions.}
+  - {name: by_month_region, fact: sales, columns: [date_month, region], measures: [revenue, lines, buyers, big_buyers, about_buyers, about_median, dearest, average_line, heaviness], description: Regions.}
 ";
 
-const MEASURES: [&str; 9] = [
+const MEASURES: [&str; 10] = [
     "revenue",
     "lines",
     "buyers",
     "big_buyers",
     "about_buyers",
+    "about_median",
     "dearest",
     "average_line",
     "heaviness",
