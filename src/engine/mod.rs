@@ -34,6 +34,7 @@ mod functions;
 mod grouping_sets;
 mod guard;
 mod holding;
+mod known;
 mod lineage;
 mod log;
 mod memory;
@@ -74,6 +75,7 @@ pub use answer_file::{AnswerFile, AnswerPlace};
 pub(crate) use catalog::{SANDBOX, sandbox_table};
 pub use errors::from_datafusion as error_of;
 pub use expression::RowExpression;
+pub use known::automatic_aggregates;
 pub use lineage::{Decides, Origin, PlanLineage};
 pub use memory::Reserved;
 pub use options::{Compression, OptionValue, SESSION_OPTIONS, SessionOption, SessionOptions};
@@ -110,6 +112,9 @@ pub struct EngineSettings {
     /// Of so many questions that aggregates answer, one is answered again from base rows and
     /// compared; none where it is 0.
     pub shadow_one_in: u64,
+    /// Room for aggregates that releases keep by themselves, beside those that files declare, which
+    /// count as well; none are kept where there is none.
+    pub automatic_aggregates: Option<crate::config::Room>,
 }
 
 impl EngineSettings {
@@ -124,6 +129,7 @@ impl EngineSettings {
             result_cache_bytes: 0,
             star_scan: true,
             shadow_one_in: 0,
+            automatic_aggregates: None,
         }
     }
 }
