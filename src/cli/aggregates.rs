@@ -73,10 +73,12 @@ async fn list(project: &Project, at: &At) -> Result<(), Failure> {
     let mut list = headed(["cube", "aggregate", "keeps", "by", "rows", "size", "declared"]);
     for cube in &engine.model().cubes {
         for aggregate in &cube.aggregates {
-            let why = by_itself.iter().filter(|_| aggregate.is_automatic);
-            let why = why
-                .filter(|one| one.cube == cube.name && one.aggregate.name == aggregate.name)
-                .map(|one| format!("by itself: {}", one.why));
+            let own = by_itself
+                .iter()
+                .filter(|_| aggregate.is_automatic)
+                .find(|one| one.cube == cube.name && one.aggregate.name == aggregate.name);
+            let declared =
+                own.map_or_else(|| "in a file".to_owned(), |one| format!("by itself: {}", one.why));
             let table = cube.aggregate_table(aggregate);
             let stored = release.tables.get(&table);
             let (rows, size) = match stored {
@@ -91,7 +93,7 @@ async fn list(project: &Project, at: &At) -> Result<(), Failure> {
                 Cell::new(by.map(String::as_str).collect::<Vec<_>>().join(", ")),
                 number(rows),
                 number(size),
-                Cell::new(why.last().unwrap_or_else(|| "in a file".to_owned())),
+                Cell::new(declared),
             ]);
         }
     }

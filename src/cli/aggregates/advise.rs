@@ -124,6 +124,11 @@ async fn built(project: &Project, advice: &mut Advice) -> Result<Vec<String>> {
         keep.iter()
             .any(|one| one.cube == advised.cube && one.aggregate.name == advised.aggregate.name)
     });
+    if !left_out.is_empty() {
+        let note =
+            "some of it is left out as it was built: what is read then is a little more than told";
+        advice.notes.push(note.to_owned());
+    }
     let mut lines: Vec<String> = left_out
         .iter()
         .map(|one| {
