@@ -4,6 +4,11 @@
 //! `starhouse.yaml` says, else the default. Reading the file, the environment and the machine is
 //! the composition root's part; here everything comes in as data.
 
+mod size;
+
+pub use size::Room;
+pub(crate) use size::bytes;
+
 use crate::yaml::{Document, Fault, Faults, Located, Place};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -12,7 +17,7 @@ use std::path::PathBuf;
 pub const FILE: &str = "starhouse.yaml";
 
 /// The settings of a project.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Config {
     /// Memory for all queries together, in bytes; operators that can, spill beyond it.
     pub memory_limit_bytes: usize,
@@ -29,6 +34,9 @@ pub struct Config {
     pub star_scan: bool,
     /// Of so many questions that aggregates answer, one is answered again from base rows; 0 is none.
     pub shadow_one_in: u64,
+    /// Room for aggregates that releases keep by themselves, declared ones included; none are kept where
+    /// nothing is said.
+    pub automatic_aggregates: Option<Room>,
     /// How many jobs a run has at work at once, where they leave each other alone.
     pub parallel_jobs: usize,
     /// Where operators spill; relative to the project.
@@ -76,7 +84,7 @@ pub struct Setting {
 }
 
 /// All settings.
-pub const SETTINGS: [Setting; 18] = [
+pub const SETTINGS: [Setting; 19] = [
     Setting {
         key: "memory_limit",
         default: "half of the machine's memory, or 4 GiB where that is unknown",
@@ -138,6 +146,20 @@ pub const SETTINGS: [Setting; 18] = [
         doc: "of so many questions that aggregates answer, one is answered again from base rows, in \
               the background, and a difference is logged: a whole number, or off",
         read: |config, text| one_in(text).map(|count| config.shadow_one_in = count),
+    },
+    Setting {
+        key: "automatic_aggregates",
+        default: "off",
+        example: "25%",
+        doc: "after a load, keep the aggregates that are worth most for what was asked, within so many \
+              bytes, or such a part of what the cubes' facts weigh: `512 MB`, `25%`, or off",
+        read: |config, text| {
+            config.automatic_aggregates = match text {
+                "off" | "false" => None,
+                _ => Some(text.parse()?),
+            };
+            Ok(())
+        },
     },
     Setting {
         key: "parallel_jobs",
@@ -244,6 +266,7 @@ impl Config {
             result_cache_bytes: 64 << 20,
             star_scan: true,
             shadow_one_in: 0,
+            automatic_aggregates: None,
             parallel_jobs: 4,
             spill_dir: PathBuf::from(".spill"),
             warehouse_dir: PathBuf::from("warehouse"),
@@ -360,33 +383,6 @@ fn level(text: &str) -> Result<String, String> {
         return Ok(text.to_owned());
     }
     Err(format!("expected one of {}, found `{text}`", LEVELS.join(", ")))
-}
-
-/// A number of bytes: `512 MiB`, `8GB`, `1.5 GiB`, `1073741824`.
-pub(crate) fn bytes(text: &str) -> Result<usize, String> {
-    let unknown = || format!("expected bytes such as `512 MiB` or `8 GB`, found `{text}`");
-    let split = text.find(|c: char| !c.is_ascii_digit() && c != '.' && c != '_');
-    let (digits, unit) = text.split_at(split.unwrap_or(text.len()));
-    let factor: f64 = match unit.trim().to_lowercase().as_str() {
-        "" | "b" => 1.0,
-        "kb" => 1e3,
-        "mb" => 1e6,
-        "gb" => 1e9,
-        "tb" => 1e12,
-        "k" | "kib" => f64::from(1_u32 << 10),
-        "m" | "mib" => f64::from(1_u32 << 20),
-        "g" | "gib" => f64::from(1_u32 << 30),
-        "t" | "tib" => f64::from(1_u32 << 30) * 1024.0,
-        _ => return Err(unknown()),
-    };
-    let number: f64 = digits.replace('_', "").parse().map_err(|_| unknown())?;
-    // Below 2^53 a double holds every whole number, and no machine has as many bytes.
-    let bytes = number * factor;
-    if !(0.0..9e15).contains(&bytes) {
-        return Err(unknown());
-    }
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-    Ok(bytes as usize)
 }
 
 #[cfg(test)]

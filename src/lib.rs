@@ -110,8 +110,10 @@
 //! * *jobs at once, tried again, resumed*: `etl/run/together.rs` and what it names.
 //! * *a person erased from all releases*: [`etl::erase`].
 //! * *which column comes from which*: [`etl::lineage`], read off plans by `engine/lineage.rs`.
-//! * *advice on aggregates*: [`aggregate::advise`], which has a map of its own; `docs/aggregates.md` is
-//!   what users read of it.
+//! * *advice on aggregates*: [`aggregate::advise`], which has a map of its own; what a warehouse keeps by
+//!   itself: [`aggregate::automatic`], after a load `etl/run/automatic.rs`; `docs/aggregates.md` is what
+//!   users read of both.
+//! * *a state that can be put together* (different values, percentiles): `query/sketch.rs`.
 //! * *runs by the clock*: [`etl::schedule`]; *tests of a project's jobs*: [`etl::fixtures`].
 //! * *an option of a session* (`SET`, Flight's session options): an entry of
 //!   [`engine::SESSION_OPTIONS`].

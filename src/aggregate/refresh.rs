@@ -17,8 +17,9 @@ use futures::{SinkExt, StreamExt, channel::mpsc};
 use std::collections::BTreeSet;
 
 /// An aggregate that keeps months is cut into files of about so many rows, between months: a month
-/// that changes is written anew with few others.
-const FILE_ROWS: u64 = 1 << 20;
+/// that changes is written anew with few others. Smaller files would make more work of reading than they
+/// save of writing.
+const FILE_ROWS: u64 = 1 << 17;
 
 /// An aggregate that was computed.
 #[derive(Debug, Clone, PartialEq, Eq)]

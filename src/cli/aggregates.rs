@@ -6,6 +6,7 @@ use super::etl::{bars::Bars, in_words};
 use super::failure::Failure;
 use super::project::{At, Project};
 use super::table::{self, headed, number};
+use crate::engine::automatic_aggregates;
 use crate::etl::progress::{Progress, Quiet};
 use crate::etl::run::Summarising;
 use comfy_table::Cell;
@@ -27,7 +28,7 @@ Examples:
   starhouse aggregates list --release 1
   starhouse aggregates advise
   starhouse aggregates advise --budget 512MB --write schemas/advised.yaml
-  starhouse aggregates advise --apply && starhouse aggregates build";
+  starhouse aggregates advise --budget 50% --apply";
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
@@ -67,9 +68,17 @@ async fn build(project: &Project) -> Result<(), Failure> {
 
 async fn list(project: &Project, at: &At) -> Result<(), Failure> {
     let release = project.release(at).await?;
-    let mut list = headed(["cube", "aggregate", "keeps", "by", "rows", "size"]);
-    for cube in &project.declared.model.cubes {
+    let engine = project.engine.of(&release);
+    let by_itself = automatic_aggregates(&release)?;
+    let mut list = headed(["cube", "aggregate", "keeps", "by", "rows", "size", "declared"]);
+    for cube in &engine.model().cubes {
         for aggregate in &cube.aggregates {
+            let own = by_itself
+                .iter()
+                .filter(|_| aggregate.is_automatic)
+                .find(|one| one.cube == cube.name && one.aggregate.name == aggregate.name);
+            let declared =
+                own.map_or_else(|| "in a file".to_owned(), |one| format!("by itself: {}", one.why));
             let table = cube.aggregate_table(aggregate);
             let stored = release.tables.get(&table);
             let (rows, size) = match stored {
@@ -84,12 +93,13 @@ async fn list(project: &Project, at: &At) -> Result<(), Failure> {
                 Cell::new(by.map(String::as_str).collect::<Vec<_>>().join(", ")),
                 number(rows),
                 number(size),
+                Cell::new(declared),
             ]);
         }
     }
     let mut out = io::stdout();
     if list.is_empty() {
-        writeln!(out, "no cube declares an aggregate")?;
+        writeln!(out, "no cube declares an aggregate, and the release keeps none by itself")?;
         return Ok(());
     }
     writeln!(out, "{list}\nrelease {}", release.id)?;

@@ -71,6 +71,7 @@ impl Declared {
             hot_columns_bytes: self.config.hot_columns_bytes.unwrap_or(defaults.hot_columns_bytes),
             star_scan: self.config.star_scan,
             shadow_one_in: self.config.shadow_one_in,
+            automatic_aggregates: self.config.automatic_aggregates,
             ..defaults
         }
     }

@@ -56,7 +56,7 @@ fn every_fault_is_told_with_its_place() {
 STARHOUSE_FLIGHT_ADDRESS: expected address:port such as 127.0.0.1:31337, found `here`
 starhouse.yaml:1:15: memory_limit: expected bytes such as `512 MiB` or `8 GB`, found `plenty`
 starhouse.yaml:2:1: unknown setting `thread`, expected one of memory_limit, threads, batch_size, \
-hot_columns, result_cache, star_scan, shadow, parallel_jobs, spill_dir, warehouse_dir, flight_address, metrics_address, max_queries, \
+hot_columns, result_cache, star_scan, shadow, automatic_aggregates, parallel_jobs, spill_dir, warehouse_dir, flight_address, metrics_address, max_queries, \
 max_waiting_queries, tls_certificate, tls_key, password_file, log_level; did you mean `threads`?
 starhouse.yaml:3:13: batch_size: expected at least 1
 starhouse.yaml:4:1: `log_level` is one value, not a list or mapping";

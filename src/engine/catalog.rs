@@ -15,7 +15,7 @@ use super::{describe, statistics};
 use crate::error::Result;
 use crate::ids::ReleaseId;
 use crate::model::Model;
-use crate::query::{AGGREGATE_DEFINITION, CubeTable, StarTables};
+use crate::query::{AGGREGATE_DEFINITION, CubeTable, Lattice, StarTables};
 use crate::store::{Release, TableState};
 use async_trait::async_trait;
 use datafusion::catalog::{CatalogProvider, CatalogProviderList, SchemaProvider, TableProvider};
@@ -60,7 +60,7 @@ pub(crate) type CubeTables = BTreeMap<String, (Arc<CubeTable>, String)>;
 /// Everything SQL can name in one release.
 #[derive(Debug)]
 pub(crate) struct ReleaseCatalog {
-    release: Arc<Release>,
+    source: Arc<SystemSource>,
     stored: BTreeMap<String, Arc<StoredTable>>,
     staged: BTreeMap<String, Arc<StoredTable>>,
     streamed: Option<(String, Arc<StreamedTable>)>,
@@ -99,7 +99,6 @@ impl ReleaseCatalog {
             (table.name().to_owned(), Arc::new(SystemProvider::new(table, Arc::clone(&source))))
         });
         let mut catalog = Self {
-            release: Arc::clone(release),
             stored: stored.collect(),
             staged: staged.collect(),
             streamed: streamed.map(|s| (s.name().to_owned(), Arc::new(StreamedTable::new(s)))),
@@ -108,6 +107,7 @@ impl ReleaseCatalog {
             schemas: BTreeMap::new(),
             plans: erased(Plans::default()),
             answers: erased(answers),
+            source: Arc::clone(&source),
         };
         catalog.schemas = catalog.schemas();
         catalog
@@ -125,7 +125,17 @@ impl ReleaseCatalog {
 
     /// The release.
     pub(crate) fn release(&self) -> &Arc<Release> {
-        &self.release
+        &self.source.release
+    }
+
+    /// The model of the release.
+    pub(crate) fn model(&self) -> &Arc<Model> {
+        &self.source.model
+    }
+
+    /// Its aggregates.
+    pub(crate) fn lattice(&self) -> &Lattice {
+        &self.source.lattice
     }
 
     fn schemas(&self) -> BTreeMap<&'static str, Arc<FixedSchema>> {
@@ -302,7 +312,7 @@ impl Catalogs {
 
     /// The releases beside the session's own.
     pub(crate) fn others(&self) -> impl Iterator<Item = ReleaseId> {
-        self.others.values().map(|catalog| catalog.release.id)
+        self.others.values().map(|catalog| catalog.release().id)
     }
 }
 
@@ -339,7 +349,7 @@ impl StarTables for Catalogs {
     }
 
     fn built_by(&self, catalog: Option<&str>, name: &str) -> Option<&str> {
-        let inputs = self.get(catalog)?.release.inputs.get(name)?;
+        let inputs = self.get(catalog)?.release().inputs.get(name)?;
         Some(&inputs.get(AGGREGATE_DEFINITION)?.first()?.sha256)
     }
 

@@ -35,6 +35,7 @@ mod functions;
 mod grouping_sets;
 mod guard;
 mod holding;
+mod known;
 mod lineage;
 mod log;
 mod memory;
@@ -77,6 +78,7 @@ pub use answer_file::{AnswerFile, AnswerPlace};
 pub(crate) use catalog::{SANDBOX, sandbox_table};
 pub use errors::from_datafusion as error_of;
 pub use expression::RowExpression;
+pub use known::automatic_aggregates;
 pub use lineage::{Decides, Origin, PlanLineage};
 pub use memory::Reserved;
 pub use options::{Compression, OptionValue, SESSION_OPTIONS, SessionOption, SessionOptions};
@@ -115,6 +117,9 @@ pub struct EngineSettings {
     pub shadow_one_in: u64,
     /// A question that reads no more rows than these, as stored, is one partition's.
     pub one_partition_rows: usize,
+    /// Room for aggregates that releases keep by themselves, beside those that files declare, which
+    /// count as well; none are kept where there is none.
+    pub automatic_aggregates: Option<crate::config::Room>,
 }
 
 impl EngineSettings {
@@ -130,6 +135,7 @@ impl EngineSettings {
             star_scan: true,
             shadow_one_in: 0,
             one_partition_rows: partitions::ROWS_OF_ONE,
+            automatic_aggregates: None,
         }
     }
 }

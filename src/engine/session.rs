@@ -239,11 +239,11 @@ impl Session {
     }
 
     pub(crate) fn model(&self) -> &Model {
-        self.engine.model()
+        self.catalog.model()
     }
 
     pub(crate) fn lattice(&self) -> &Lattice {
-        self.engine.lattice()
+        self.catalog.lattice()
     }
 
     pub(crate) fn policy(&self) -> &Policy {

@@ -1,15 +1,17 @@
 //! The engine: what all sessions share.
 
 use super::answers::Answers;
-use super::catalog::{self, CubeTables, ReleaseCatalog};
+use super::catalog::ReleaseCatalog;
 use super::erased::{Erased, erased};
+use super::known::{Known, automatic_aggregates};
 use super::shadow::Shadow;
 use super::streamed::Streamed;
 use super::system::SystemSource;
 use super::{EngineSettings, Session, memory, state};
 use crate::clock::Clock;
+use crate::config::Room;
 use crate::error::Result;
-use crate::model::Model;
+use crate::model::{AUTOMATIC_AGGREGATES, AutomaticAggregate, Model};
 use crate::policy::{Policy, Principal};
 use crate::query::Lattice;
 use crate::store::{LiveFolder, Release, TableState, Warehouse};
@@ -27,9 +29,14 @@ pub struct Engine(Arc<Shared>);
 #[derive(Debug)]
 struct Shared {
     warehouse: Warehouse,
-    model: Arc<Model>,
-    cubes: Arc<CubeTables>,
-    lattice: Arc<Lattice>,
+    /// The model, and the aggregates that are kept beside it.
+    known: Arc<Known>,
+    /// The model as files declare it.
+    declared: Arc<Known>,
+    /// Room for the aggregates that releases keep by themselves.
+    automatic: Option<Room>,
+    /// What the last such release adds to the model, and in which words.
+    extended: Mutex<Option<(String, Arc<Known>)>>,
     policy: Policy,
     clock: Arc<dyn Clock>,
     template: Arc<dyn Erased<SessionState>>,
@@ -41,7 +48,7 @@ struct Shared {
     /// The newest catalog asked for: most sessions are on it.
     recent: Mutex<Option<Arc<ReleaseCatalog>>>,
     /// Held for its queries: they spill there.
-    spill: LiveFolder,
+    spill: Arc<LiveFolder>,
 }
 
 impl Engine {
@@ -73,14 +80,14 @@ impl Engine {
         let spill = memory::spill_folder(&settings)?;
         let (runtime, hot) = memory::runtime(&settings, &spill, warehouse.object_store())?;
         let template = erased(state::template(&settings, runtime, hot));
-        let cubes = Arc::new(catalog::cube_tables(&model)?);
-        let lattice = Arc::new(Lattice::of(&model)?);
+        let known = Arc::new(Known::new(model)?);
         let recent = Mutex::new(None);
         let shared = Shared {
             warehouse,
-            model,
-            cubes,
-            lattice,
+            declared: Arc::clone(&known),
+            known,
+            automatic: settings.automatic_aggregates,
+            extended: Mutex::new(None),
             policy,
             clock,
             template,
@@ -88,7 +95,7 @@ impl Engine {
             temporary: (Arc::default(), settings.memory_limit_bytes / TEMPORARY_SHARE),
             answers_bytes: settings.result_cache_bytes,
             recent,
-            spill,
+            spill: Arc::new(spill),
         };
         Ok(Self(Arc::new(shared)))
     }
@@ -106,7 +113,63 @@ impl Engine {
 
     /// The model.
     pub fn model(&self) -> &Arc<Model> {
-        &self.0.model
+        &self.0.known.model
+    }
+
+    /// The same engine with the aggregates in its model that a release keeps by itself.
+    #[must_use]
+    pub fn of(&self, release: &Release) -> Self {
+        self.with(self.known_of(release))
+    }
+
+    /// The same engine with such aggregates, and no others that no file declares.
+    ///
+    /// # Errors
+    /// User errors where one keeps what cannot be put together from parts.
+    pub fn keeping(&self, automatic: &[AutomaticAggregate]) -> Result<Self> {
+        Ok(self.with(Arc::new(self.0.declared.with_automatic(automatic)?)))
+    }
+
+    /// Room for the aggregates that releases keep by themselves; none where they do not.
+    pub fn automatic(&self) -> Option<Room> {
+        self.0.automatic
+    }
+
+    fn with(&self, known: Arc<Known>) -> Self {
+        let shared = self.0.as_ref();
+        Self(Arc::new(Shared {
+            warehouse: shared.warehouse.clone(),
+            known,
+            declared: Arc::clone(&shared.declared),
+            automatic: shared.automatic,
+            extended: Mutex::new(None),
+            policy: shared.policy.clone(),
+            clock: Arc::clone(&shared.clock),
+            template: Arc::clone(&shared.template),
+            shadow: Arc::clone(&shared.shadow),
+            temporary: shared.temporary.clone(),
+            answers_bytes: shared.answers_bytes,
+            recent: Mutex::new(None),
+            spill: Arc::clone(&shared.spill),
+        }))
+    }
+
+    /// The model of a release.
+    fn known_of(&self, release: &Release) -> Arc<Known> {
+        let Shared { declared, automatic, extended, .. } = self.0.as_ref();
+        let text = release.cursors.get(AUTOMATIC_AGGREGATES).filter(|_| automatic.is_some());
+        let Some(text) = text else { return Arc::clone(declared) };
+        let mut extended = extended.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, known)) = extended.as_ref().filter(|(of, _)| of == text) {
+            return Arc::clone(known);
+        }
+        let known = automatic_aggregates(release).and_then(|more| declared.with_automatic(&more));
+        let known = known.map(Arc::new).unwrap_or_else(|error| {
+            tracing::warn!(%error, release = %release.id, "its automatic aggregates do not answer");
+            Arc::clone(declared)
+        });
+        *extended = Some((text.clone(), Arc::clone(&known)));
+        known
     }
 
     /// The warehouse.
@@ -129,7 +192,7 @@ impl Engine {
         staged: Vec<(String, TableState)>,
         streamed: Option<Streamed>,
     ) -> Session {
-        let catalog = self.new_catalog(&preview, staged, streamed);
+        let catalog = self.new_catalog(&preview, &self.0.known, staged, streamed);
         Session::for_load(self.clone(), principal, catalog)
     }
 
@@ -141,7 +204,7 @@ impl Engine {
         {
             return Arc::clone(catalog);
         }
-        let catalog = self.new_catalog(release, Vec::new(), None);
+        let catalog = self.new_catalog(release, &self.known_of(release), Vec::new(), None);
         if recent.as_ref().is_none_or(|recent| recent.release().id <= release.id) {
             *recent = Some(Arc::clone(&catalog));
         }
@@ -151,12 +214,13 @@ impl Engine {
     fn new_catalog(
         &self,
         release: &Arc<Release>,
+        known: &Known,
         staged: Vec<(String, TableState)>,
         streamed: Option<Streamed>,
     ) -> Arc<ReleaseCatalog> {
-        let Shared { warehouse, model, lattice, cubes, .. } = self.0.as_ref();
+        let Known { model, lattice, cubes } = known;
         let source = SystemSource {
-            warehouse: warehouse.clone(),
+            warehouse: self.0.warehouse.clone(),
             model: Arc::clone(model),
             lattice: Arc::clone(lattice),
             release: Arc::clone(release),
@@ -182,7 +246,7 @@ impl Engine {
 
     /// The model's aggregates.
     pub(crate) fn lattice(&self) -> &Lattice {
-        &self.0.lattice
+        &self.0.known.lattice
     }
 
     pub(crate) fn policy(&self) -> &Policy {

@@ -193,7 +193,7 @@ async fn erase(
                 request.progress.summarising(&stale.table());
             }
         };
-        aggregate::refresh(request.engine, &mut load, hears).await?;
+        aggregate::refresh(&request.engine.of(load.base()), &mut load, hears).await?;
         request.progress.publishing();
         let summary = format!("a member of {} was erased", request.who.dimension);
         release = Some(publish(load, summary, &mut notes).await?);

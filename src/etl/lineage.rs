@@ -252,6 +252,7 @@ fn expressions(kind: &MeasureKind) -> (Vec<&str>, Option<&str>) {
         | MeasureKind::Average { sql, filter, .. }
         | MeasureKind::SemiAdditive { sql, filter, .. }
         | MeasureKind::Percentile { sql, filter, .. }
+        | MeasureKind::ApproximatePercentile { sql, filter, .. }
         | MeasureKind::ApproximateDistinct { sql, filter, .. } => (vec![sql], filter),
         MeasureKind::Correlation { sql, with, filter, .. } => (vec![sql, with], filter),
         MeasureKind::Ratio { .. }

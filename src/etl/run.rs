@@ -9,12 +9,14 @@
 //!   -> what is expected of the tables that changed
 //!   -> the aggregates of what changed
 //!   -> publish once, or nothing where nothing changed
+//!   -> aggregates that are kept by themselves: looked at again, in a release of their own
 //! ```
 //!
 //! A job that fails for something that may pass is tried again. A failure publishes nothing and
 //! says why in the operational log; what was done by then is kept aside, and [`resume`] goes on
 //! from there. A run that lost against another begins again on what the other published.
 
+mod automatic;
 mod effects;
 mod job;
 mod late;
@@ -217,7 +219,7 @@ async fn attempt(
         // What was published stands, and why a run failed is worth more than the log's complaint.
         done.notes.push(format!("how the run ended is not in the operational log: {error}"));
     }
-    Ok(RunSummary {
+    let mut summary = RunSummary {
         run: record.run().clone(),
         release: outcome?,
         jobs: done.jobs,
@@ -225,7 +227,11 @@ async fn attempt(
         aggregates: done.aggregates,
         notes: done.notes,
         elapsed_ms: record.elapsed_ms(),
-    })
+    };
+    if summary.release.is_some() {
+        automatic::look_again(request, &mut summary).await;
+    }
+    Ok(summary)
 }
 
 async fn remember_lineage(request: &Request<'_>) -> Result<()> {
@@ -303,7 +309,7 @@ async fn work(
     let late = together::run(request, &planned, window, load, memory, done).await?;
     done.follow(late.follow(request, load).await?);
     expectations(request, load, done).await?;
-    aggregate::drop_undeclared(load, request.engine.model())?;
+    aggregate::drop_undeclared(load, &request.engine.of(load.base()))?;
     let Request { engine, clock, progress, .. } = request;
     Summarising { engine, clock, progress }.refresh(load, &mut done.aggregates).await
 }

@@ -33,6 +33,17 @@ impl Cube {
         names
     }
 
+    /// Whether a fact has what a column of the cube tells.
+    pub fn belongs(&self, column: &CubeColumn, fact: &Fact) -> bool {
+        match column.dimension {
+            Some(_) => {
+                let role = fact.role(self.fact_role(&column.role));
+                role.is_some_and(|role| role.knows(&column.column.name))
+            }
+            None => fact.degenerate.iter().any(|own| own.name == column.role),
+        }
+    }
+
     /// Why an aggregate of a fact that keeps these roles and columns cannot keep a measure, and what
     /// to do; `None` where it can.
     pub fn cannot_keep(
@@ -61,7 +72,11 @@ impl Cube {
                 format!("`{name}` counts different values of a kind that no aggregate remembers"),
                 "leave it out, or count approximately: `approximate_distinct`",
             ),
-            MeasureKind::Percentile { .. } | MeasureKind::Correlation { .. } => {
+            MeasureKind::Percentile { .. } => (
+                format!("`{name}` needs all values, which parts do not keep"),
+                "leave it out, or ask approximately: `approximate_median`, `approximate_percentile`",
+            ),
+            MeasureKind::Correlation { .. } => {
                 (format!("`{name}` needs all values, which parts do not keep"), "leave it out")
             }
             kind => match kind.fact() {

@@ -144,7 +144,7 @@ pub struct CubeColumn {
 }
 
 /// A declared cuboid: measures kept at chosen columns, one row a combination.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Aggregate {
     /// Its name, unique in the cube; the table is `agg_<cube>_<name>`.
     pub name: String,
@@ -160,6 +160,21 @@ pub struct Aggregate {
     pub columns: Vec<String>,
     /// The measures whose state it keeps.
     pub measures: Vec<String>,
+    /// Whether the warehouse has chosen it by itself: no file declares it.
+    pub is_automatic: bool,
+}
+
+impl Aggregate {
+    /// Whether it keeps all that another does, and nothing else.
+    pub fn keeps_what(&self, other: &Self) -> bool {
+        let same = |own: &[String], others: &[String]| {
+            own.len() == others.len() && own.iter().all(|name| others.contains(name))
+        };
+        self.fact == other.fact
+            && same(&self.roles, &other.roles)
+            && same(&self.columns, &other.columns)
+            && same(&self.measures, &other.measures)
+    }
 }
 
 impl Cube {

@@ -104,6 +104,18 @@ pub enum MeasureKind {
         /// Only rows for which this SQL condition holds.
         filter: Option<String>,
     },
+    /// Not additive: about that value, by a sketch of how the values are distributed; as
+    /// [`Self::Percentile`] otherwise.
+    ApproximatePercentile {
+        /// The fact aggregated.
+        fact: String,
+        /// The expression.
+        sql: String,
+        /// The share in thousandths: 500 is the median.
+        thousandths: u32,
+        /// Only rows for which this SQL condition holds.
+        filter: Option<String>,
+    },
     /// Not additive: about how many different non-NULL values, by a HyperLogLog sketch; as
     /// [`Self::CountDistinct`] otherwise.
     ApproximateDistinct {
@@ -322,6 +334,7 @@ impl MeasureKind {
             | Self::Average { fact, .. }
             | Self::SemiAdditive { fact, .. }
             | Self::Percentile { fact, .. }
+            | Self::ApproximatePercentile { fact, .. }
             | Self::ApproximateDistinct { fact, .. }
             | Self::Correlation { fact, .. } => Some(fact),
             Self::Ratio { .. }

@@ -9,6 +9,7 @@
 
 mod aggregate;
 mod arrow_types;
+mod automatic;
 mod bridge;
 mod calendar;
 mod column;
@@ -26,6 +27,7 @@ mod period;
 mod time_of_day;
 
 pub use arrow_types::{arrow_schema, plan_schema};
+pub use automatic::{AUTOMATIC_AGGREGATES, AutomaticAggregate};
 pub use bridge::Bridge;
 pub use calendar::{CalendarDay, RetailDay, RetailYear, YearEnd};
 pub use column::{Column, ColumnType};

@@ -4,7 +4,7 @@ use super::context::Context;
 use super::link_members::WEIGHT;
 use super::rates;
 use super::scalar_sql;
-use super::sketch::HYPERLOGLOG;
+use super::sketch::{HYPERLOGLOG, percentiles};
 use crate::error::{Error, Result};
 use crate::model::{Dimension, End, Fact, FactRole, Model, plan_schema};
 use arrow::datatypes::DataType;
@@ -41,6 +41,8 @@ pub(super) enum Function {
     ApproximateDistinct,
     /// The value below which so many thousandths of the values lie.
     Percentile(u32),
+    /// About that value, by a sketch.
+    ApproximatePercentile(u32),
     /// How the input goes together with this expression.
     Correlation(String),
 }
@@ -68,6 +70,7 @@ impl Function {
             Self::CountDistinct
             | Self::ApproximateDistinct
             | Self::Percentile(_)
+            | Self::ApproximatePercentile(_)
             | Self::Correlation(_) => false,
         }
     }
@@ -227,6 +230,7 @@ impl Atom {
             // Of the values at an end of each period: see `ends.rs`.
             Function::SumAtEnd(_) => sum(value),
             Function::ApproximateDistinct => HYPERLOGLOG.count(value),
+            Function::ApproximatePercentile(thousandths) => percentiles::of(value, *thousandths),
             Function::Percentile(500) => median(value),
             Function::Percentile(thousandths) => {
                 percentile_cont(value.sort(true, false), lit(share(*thousandths)))

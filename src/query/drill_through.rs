@@ -279,6 +279,7 @@ fn filter(kind: &MeasureKind) -> Option<&str> {
         | MeasureKind::Max { filter, .. }
         | MeasureKind::Average { filter, .. }
         | MeasureKind::Percentile { filter, .. }
+        | MeasureKind::ApproximatePercentile { filter, .. }
         | MeasureKind::Correlation { filter, .. }
         | MeasureKind::SemiAdditive { filter, .. } => filter.as_deref(),
         _ => None,

@@ -37,6 +37,9 @@ impl Expander<'_> {
             MeasureKind::Percentile { fact, sql, thousandths, filter } => {
                 (fact, Function::Percentile(*thousandths), Some(sql), filter)
             }
+            MeasureKind::ApproximatePercentile { fact, sql, thousandths, filter } => {
+                (fact, Function::ApproximatePercentile(*thousandths), Some(sql), filter)
+            }
             MeasureKind::Correlation { fact, sql, with, filter } => {
                 let atom = |function, input: String| Atom {
                     context: context(fact),

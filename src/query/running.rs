@@ -81,7 +81,9 @@ impl Ask<'_> {
                 .join(windows, JoinType::Inner, (vec![DAY], vec![SEEN]), None)
                 .map_err(defect)?;
             let values = |index: usize, atom: &Atom| match state_of_day(star, atom) {
-                Some(kind) if by_day => Some(kind.answer(ident(input_name(index, 0)))),
+                Some(kind) if by_day => {
+                    Some(kind.answer(&atom.function, ident(input_name(index, 0))))
+                }
                 _ => {
                     let inputs = (0..).map(|place| input_name(index, place));
                     let has = |name: &String| rows.schema().has_column_with_unqualified_name(name);

@@ -1,12 +1,14 @@
-//! States of different values that can be put together: as aggregate functions.
+//! States of values that can be put together: as aggregate functions.
 //!
-//! How many different values there are does not add up, but what is remembered of them does: all of
-//! them, as a bitmap (Roaring, for integers and days), or a HyperLogLog sketch of them (Apache
-//! DataSketches'). Both are kept in the portable formats of their libraries, so that other tools can
-//! read an aggregate's table. A count is the same however values were parted before: a sketch is
+//! How many different values there are does not add up, nor does the value in the middle, but what is
+//! remembered of values does: all different ones, as a bitmap (Roaring, for integers and days), a
+//! HyperLogLog sketch of them (Apache DataSketches'), or how they are distributed (a DDSketch). The
+//! first two are kept in the portable formats of their libraries, so that other tools can read an
+//! aggregate's table. An answer is the same however values were parted before: a HyperLogLog is
 //! asked for the estimate that does not depend on order.
 //!
-//! Flajolet, Fusy, Gandouet, Meunier, "HyperLogLog" (2007); Lemire et al., "Roaring Bitmaps" (2018).
+//! Flajolet, Fusy, Gandouet, Meunier, "HyperLogLog" (2007); Lemire et al., "Roaring Bitmaps" (2018);
+//! Masson, Rim, Lee, "DDSketch" (2019).
 
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::datatypes::{DataType, Date32Type, Field, FieldRef, Int16Type, Int32Type, Int64Type};
@@ -15,95 +17,118 @@ use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion::logical_expr::{
     Accumulator, AggregateUDF, AggregateUDFImpl, Expr, Signature, Volatility,
 };
-use std::sync::{Arc, LazyLock};
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::marker::PhantomData;
+use std::sync::Arc;
 
 mod distinct;
 mod hyperloglog;
+mod quantiles;
 
 use distinct::Bitmap;
 use hyperloglog::Hyperloglog;
+use quantiles::Quantiles;
 
-/// What is remembered of different values.
-trait Memory: Default + std::fmt::Debug + Send + Sync + 'static {
+/// What is remembered of values.
+trait Memory: Default + fmt::Debug + Send + Sync + 'static {
+    /// What it is asked.
+    type Question: Copy + fmt::Debug + Send + Sync + 'static;
+    /// The type of its answers.
+    const ANSWER: DataType;
     /// Takes in the values of an array; NULLs are none.
     fn see(&mut self, values: &dyn Array) -> Result<(), DataFusionError>;
     /// Takes in what another remembers.
     fn take_in(&mut self, bytes: &[u8]) -> Result<(), DataFusionError>;
     /// All of it, in a form that [`take_in`](Self::take_in) reads.
     fn bytes(&self) -> Result<Vec<u8>, DataFusionError>;
-    /// How many different values there are, or about how many.
-    fn count(&self) -> i64;
+    /// What it says of all values.
+    fn answer(&self, question: Self::Question) -> ScalarValue;
     /// Its size in memory.
     fn size(&self) -> usize;
 }
 
-/// What a function makes of what.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Form {
-    /// Values to their count.
-    Count,
-    /// Values to a state.
-    State,
-    /// States to the count of all.
-    CountOfStates,
-    /// States to one state.
-    StateOfStates,
+/// What a function reads, and what it makes of it.
+#[derive(Debug, Clone, Copy)]
+struct Form<Question> {
+    reads_states: bool,
+    /// The answer it gives; a state where there is none.
+    question: Option<Question>,
 }
 
-impl Form {
-    fn reads_states(self) -> bool {
-        matches!(self, Self::CountOfStates | Self::StateOfStates)
-    }
-
-    fn gives_a_count(self) -> bool {
-        matches!(self, Self::Count | Self::CountOfStates)
-    }
+/// A function over what is remembered of values.
+fn function<M: Memory>(
+    name: String,
+    reads_states: bool,
+    question: Option<M::Question>,
+) -> AggregateUDF {
+    let signature = Signature::any(1, Volatility::Immutable);
+    let form = Form { reads_states, question };
+    AggregateUDF::new_from_impl(Remembering::<M> { name, form, signature, memory: PhantomData })
 }
 
-/// The functions of one kind of state.
+/// The functions of what is remembered of different values.
 #[derive(Debug)]
-pub(super) struct Functions([Arc<AggregateUDF>; 4]);
+pub(super) struct Different {
+    word: &'static str,
+    function: fn(String, bool, Option<()>) -> AggregateUDF,
+}
 
-impl Functions {
-    fn new<M: Memory>(names: [&'static str; 4]) -> Self {
-        let forms = [Form::Count, Form::State, Form::CountOfStates, Form::StateOfStates];
-        let mut named = forms.into_iter().zip(names);
-        Self(std::array::from_fn(|_| {
-            let (form, name) = named.next().unwrap_or((Form::Count, "count"));
-            Arc::new(AggregateUDF::new_from_impl(Remembering::<M>::new(name, form)))
-        }))
-    }
-
+impl Different {
     /// How many different values there are.
     pub(super) fn count(&self, value: Expr) -> Expr {
-        self.0[0].call(vec![value])
+        (self.function)(format!("{}_distinct", self.word), false, Some(())).call(vec![value])
     }
 
     /// The state of values.
     pub(super) fn state(&self, value: Expr) -> Expr {
-        self.0[1].call(vec![value])
+        (self.function)(format!("{}_state", self.word), false, None).call(vec![value])
     }
 
     /// How many different values states know of.
     pub(super) fn count_of_states(&self, state: Expr) -> Expr {
-        self.0[2].call(vec![state])
+        (self.function)(format!("{}_count", self.word), true, Some(())).call(vec![state])
     }
 
     /// States as one.
     pub(super) fn state_of_states(&self, state: Expr) -> Expr {
-        self.0[3].call(vec![state])
+        (self.function)(format!("{}_union", self.word), true, None).call(vec![state])
     }
 }
 
 /// Different values exactly.
-pub(super) static BITMAP: LazyLock<Functions> = LazyLock::new(|| {
-    Functions::new::<Bitmap>(["bitmap_distinct", "bitmap_state", "bitmap_count", "bitmap_union"])
-});
+pub(super) static BITMAP: Different = Different { word: "bitmap", function: function::<Bitmap> };
 
 /// Different values by a sketch.
-pub(super) static HYPERLOGLOG: LazyLock<Functions> = LazyLock::new(|| {
-    Functions::new::<Hyperloglog>(["hll_distinct", "hll_state", "hll_count", "hll_union"])
-});
+pub(super) static HYPERLOGLOG: Different =
+    Different { word: "hll", function: function::<Hyperloglog> };
+
+/// The functions of what is remembered of how values are distributed.
+pub(super) mod percentiles {
+    use super::{Expr, Quantiles, function};
+
+    /// About the value below which so many thousandths of the values lie.
+    pub(in super::super) fn of(value: Expr, thousandths: u32) -> Expr {
+        let name = format!("ddsketch_percentile_{thousandths}");
+        function::<Quantiles>(name, false, Some(thousandths)).call(vec![value])
+    }
+
+    /// The state of values.
+    pub(in super::super) fn state(value: Expr) -> Expr {
+        function::<Quantiles>("ddsketch_state".to_owned(), false, None).call(vec![value])
+    }
+
+    /// About the value below which so many thousandths of the values lie that states know of.
+    pub(in super::super) fn of_states(state: Expr, thousandths: u32) -> Expr {
+        let name = format!("ddsketch_merged_percentile_{thousandths}");
+        function::<Quantiles>(name, true, Some(thousandths)).call(vec![state])
+    }
+
+    /// States as one.
+    pub(in super::super) fn state_of_states(state: Expr) -> Expr {
+        function::<Quantiles>("ddsketch_union".to_owned(), true, None).call(vec![state])
+    }
+}
 
 /// Whether a bitmap can hold values of a type.
 pub(super) fn fits_a_bitmap(ty: &DataType) -> bool {
@@ -111,37 +136,40 @@ pub(super) fn fits_a_bitmap(ty: &DataType) -> bool {
 }
 
 #[derive(Debug)]
-struct Remembering<M> {
-    name: &'static str,
-    form: Form,
+struct Remembering<M: Memory> {
+    name: String,
+    form: Form<M::Question>,
     signature: Signature,
-    memory: std::marker::PhantomData<M>,
+    memory: PhantomData<M>,
 }
 
-impl<M> PartialEq for Remembering<M> {
+// A name says all.
+impl<M: Memory> PartialEq for Remembering<M> {
     fn eq(&self, other: &Self) -> bool {
         self.name == other.name
     }
 }
 
-impl<M> Eq for Remembering<M> {}
+impl<M: Memory> Eq for Remembering<M> {}
 
-impl<M> std::hash::Hash for Remembering<M> {
-    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+impl<M: Memory> Hash for Remembering<M> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
         self.name.hash(state);
     }
 }
 
 impl<M: Memory> Remembering<M> {
-    fn new(name: &'static str, form: Form) -> Self {
-        let signature = Signature::any(1, Volatility::Immutable);
-        Self { name, form, signature, memory: std::marker::PhantomData }
+    /// What it gives of no values.
+    fn of_nothing(&self) -> ScalarValue {
+        self.form
+            .question
+            .map_or(ScalarValue::Binary(None), |question| M::default().answer(question))
     }
 }
 
 impl<M: Memory> AggregateUDFImpl for Remembering<M> {
     fn name(&self) -> &str {
-        self.name
+        &self.name
     }
 
     fn signature(&self) -> &Signature {
@@ -150,15 +178,15 @@ impl<M: Memory> AggregateUDFImpl for Remembering<M> {
 
     fn return_type(&self, arguments: &[DataType]) -> Result<DataType, DataFusionError> {
         match arguments {
-            [DataType::Binary] if self.form.reads_states() => {}
-            [other] if self.form.reads_states() => return plan_err!("{other} is no state"),
+            [DataType::Binary] if self.form.reads_states => {}
+            [other] if self.form.reads_states => return plan_err!("{other} is no state"),
             _ => {}
         }
-        Ok(if self.form.gives_a_count() { DataType::Int64 } else { DataType::Binary })
+        Ok(if self.form.question.is_some() { M::ANSWER } else { DataType::Binary })
     }
 
     fn is_nullable(&self) -> bool {
-        !self.form.gives_a_count()
+        self.of_nothing().is_null()
     }
 
     fn accumulator(
@@ -173,22 +201,19 @@ impl<M: Memory> AggregateUDFImpl for Remembering<M> {
     }
 
     fn default_value(&self, _data_type: &DataType) -> Result<ScalarValue, DataFusionError> {
-        Ok(match self.form.gives_a_count() {
-            true => ScalarValue::Int64(Some(0)),
-            false => ScalarValue::Binary(None),
-        })
+        Ok(self.of_nothing())
     }
 }
 
 #[derive(Debug)]
-struct Accumulating<M> {
-    form: Form,
+struct Accumulating<M: Memory> {
+    form: Form<M::Question>,
     memory: M,
 }
 
 impl<M: Memory> Accumulator for Accumulating<M> {
     fn update_batch(&mut self, values: &[ArrayRef]) -> Result<(), DataFusionError> {
-        match self.form.reads_states() {
+        match self.form.reads_states {
             true => self.merge_batch(values),
             false => values.iter().try_for_each(|values| self.memory.see(values)),
         }
@@ -198,7 +223,7 @@ impl<M: Memory> Accumulator for Accumulating<M> {
         for states in states {
             let states = states
                 .as_binary_opt::<i32>()
-                .ok_or_else(|| exec_datafusion_err!("states of different values are no bytes"))?;
+                .ok_or_else(|| exec_datafusion_err!("states of values are no bytes"))?;
             states.iter().flatten().try_for_each(|state| self.memory.take_in(state))?;
         }
         Ok(())
@@ -209,9 +234,9 @@ impl<M: Memory> Accumulator for Accumulating<M> {
     }
 
     fn evaluate(&mut self) -> Result<ScalarValue, DataFusionError> {
-        Ok(match self.form.gives_a_count() {
-            true => ScalarValue::Int64(Some(self.memory.count())),
-            false => ScalarValue::Binary(Some(self.memory.bytes()?)),
+        Ok(match self.form.question {
+            Some(question) => self.memory.answer(question),
+            None => ScalarValue::Binary(Some(self.memory.bytes()?)),
         })
     }
 
@@ -244,7 +269,7 @@ mod tests {
     use arrow::array::{Int64Array, StringArray};
 
     /// What is remembered of values that come in so many parts, each put together from its own state.
-    fn in_parts<M: Memory>(values: &ArrayRef, parts: usize) -> i64 {
+    fn in_parts<M: Memory<Question = ()>>(values: &ArrayRef, parts: usize) -> i64 {
         let mut whole = M::default();
         let length = values.len().div_ceil(parts);
         for offset in (0..values.len()).step_by(length) {
@@ -252,7 +277,10 @@ mod tests {
             part.see(&values.slice(offset, length.min(values.len() - offset))).unwrap();
             whole.take_in(&part.bytes().unwrap()).unwrap();
         }
-        whole.count()
+        match whole.answer(()) {
+            ScalarValue::Int64(Some(count)) => count,
+            other => panic!("{other} is no count"),
+        }
     }
 
     /// From a handful, which are listed, to many more than there are registers.

@@ -140,7 +140,7 @@ impl Star<'_> {
     pub(super) fn aggregation(&self, atom: &Atom, mut inputs: Vec<Expr>) -> Expr {
         match self.merged(atom) {
             Some(kept) if atom.context.daily.is_none() && !inputs.is_empty() => {
-                kept.state.kind.answer(inputs.swap_remove(0))
+                kept.state.kind.answer(&atom.function, inputs.swap_remove(0))
             }
             _ => atom.aggregate(inputs),
         }

@@ -1,12 +1,13 @@
 //! States: what an aggregate keeps of rows, so that parts can be put together again.
 //!
 //! A sum of sums is the sum, and so for counts, smallest and largest values; different values are
-//! remembered (`sketch.rs`), never their number. A finished average or distinct count is never kept.
+//! remembered (`sketch.rs`), never their number; so is how values are distributed, never the one in the
+//! middle. A finished average or distinct count is never kept.
 
 use super::atom::{Atom, Function};
 use super::context::Context;
 use super::measure::{Asked, Expansion};
-use super::sketch::{BITMAP, HYPERLOGLOG, fits_a_bitmap};
+use super::sketch::{BITMAP, HYPERLOGLOG, fits_a_bitmap, percentiles};
 use crate::error::{Error, Result};
 use crate::model::{Aggregate, Cube, Model};
 use arrow::datatypes::DataType;
@@ -25,6 +26,8 @@ pub(super) enum Kind {
     Distinct,
     /// A sketch of which different ones there are.
     Sketch,
+    /// A sketch of how they are distributed.
+    Distribution,
 }
 
 impl Kind {
@@ -37,6 +40,7 @@ impl Kind {
             Self::Max => max(value),
             Self::Distinct => BITMAP.state(value),
             Self::Sketch => HYPERLOGLOG.state(value),
+            Self::Distribution => percentiles::state(value),
         }
     }
 
@@ -48,21 +52,25 @@ impl Kind {
             Self::Max => max(state),
             Self::Distinct => BITMAP.state_of_states(state),
             Self::Sketch => HYPERLOGLOG.state_of_states(state),
+            Self::Distribution => percentiles::state_of_states(state),
         }
     }
 
-    /// What states say together.
-    pub(super) fn answer(self, state: Expr) -> Expr {
-        match self {
-            Self::Distinct => BITMAP.count_of_states(state),
-            Self::Sketch => HYPERLOGLOG.count_of_states(state),
+    /// What states say together, to a function's question.
+    pub(super) fn answer(self, function: &Function, state: Expr) -> Expr {
+        match (self, function) {
+            (Self::Distinct, _) => BITMAP.count_of_states(state),
+            (Self::Sketch, _) => HYPERLOGLOG.count_of_states(state),
+            (Self::Distribution, Function::ApproximatePercentile(thousandths)) => {
+                percentiles::of_states(state, *thousandths)
+            }
             _ => self.of_states(state),
         }
     }
 
     /// Whether a state is a value as rows have it.
     pub(super) fn is_plain(self) -> bool {
-        !matches!(self, Self::Distinct | Self::Sketch)
+        !matches!(self, Self::Distinct | Self::Sketch | Self::Distribution)
     }
 
     /// What a column is called that holds it, where a measure has several.
@@ -74,6 +82,7 @@ impl Kind {
             Self::Max => "max",
             Self::Distinct => "distinct",
             Self::Sketch => "sketch",
+            Self::Distribution => "distribution",
         }
     }
 }
@@ -113,6 +122,7 @@ impl Atom {
             Function::Max => Kind::Max,
             Function::CountDistinct => Kind::Distinct,
             Function::ApproximateDistinct => Kind::Sketch,
+            Function::ApproximatePercentile(_) => Kind::Distribution,
             Function::Percentile(_) | Function::Correlation(_) => return None,
         };
         Some(State { kind, input: self.input.clone(), filter: self.filter.clone() })
@@ -129,6 +139,8 @@ impl State {
             Kind::Max => Function::Max,
             Kind::Distinct => Function::CountDistinct,
             Kind::Sketch => Function::ApproximateDistinct,
+            // Any percentile will do: they have one state.
+            Kind::Distribution => Function::ApproximatePercentile(500),
         };
         Atom {
             context: Context::of(fact),

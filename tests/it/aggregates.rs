@@ -81,9 +81,8 @@ fn advice_answers_what_was_asked_with_the_same_answers() {
     let applying = ["aggregates", "advise", "--apply", "--budget", "200%", "--project", project];
     let told = starhouse(&applying);
     assert!(told.contains("schemas/aggregates/sales.yaml"), "{told}");
+    assert!(told.contains("built them in release 3"), "{told}");
     starhouse(&["check", "--project", project]);
-    let built = starhouse(&["aggregates", "build", "--project", project]);
-    assert!(built.contains("published release 3"), "{built}");
     let nothing = starhouse(&["aggregates", "build", "--project", project]);
     assert!(nothing.contains("nothing new; nothing published"), "{nothing}");
     for (question, answer) in QUESTIONS.iter().zip(&answers) {

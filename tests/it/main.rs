@@ -5,6 +5,7 @@
 
 mod aggregates;
 mod answers;
+mod automatic_aggregates;
 mod backup;
 mod bridges;
 mod clean;

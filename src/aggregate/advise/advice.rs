@@ -3,6 +3,7 @@
 use super::choose::Problem;
 use super::weighed::{Weighed, Weighing, keepable};
 use super::workload::{Source, Workload};
+use crate::config::Room;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::model::{Aggregate, Cube, Fact, Model};
@@ -11,14 +12,11 @@ use crate::store::Release;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-/// Room for aggregates.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Budget {
-    /// So many bytes.
-    Bytes(u64),
-    /// So much of what the cubes' facts weigh; 1 is as much as they do.
-    Share(f64),
-}
+/// What was chosen is counted so often; then the choice is made of what was.
+const COUNTINGS: usize = 6;
+
+/// Of larger facts so many rows are looked at, where nothing is said.
+pub const SAMPLE_ROWS: u64 = 200_000;
 
 /// What advice is asked.
 #[derive(Debug, Clone)]
@@ -26,7 +24,7 @@ pub struct Request {
     /// Where the workload is taken from; the log where it has questions, if nothing is said.
     pub source: Option<Source>,
     /// Room for all aggregates together, declared ones included.
-    pub budget: Budget,
+    pub budget: Room,
     /// Of larger facts about so many rows are looked at.
     pub sample_rows: u64,
 }
@@ -48,6 +46,11 @@ pub struct Advice {
     pub unused: Vec<Unused>,
     /// Rows that all that is asked reads, now and with the advice.
     pub rows_read: (u64, u64),
+    /// Rows that loads read and write meanwhile to keep aggregates up to date, now and with the
+    /// advice; those that are declared apart.
+    pub upkeep: (u64, u64),
+    /// What the warehouse keeps by itself.
+    pub present: Vec<Present>,
     /// What a person should know.
     pub notes: Vec<String>,
 }
@@ -71,6 +74,19 @@ pub struct Advised {
     pub rows_read: (u64, u64),
 }
 
+/// An aggregate that the warehouse keeps by itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Present {
+    /// The cube.
+    pub cube: String,
+    /// Its name.
+    pub name: String,
+    /// Its bytes.
+    pub bytes: u64,
+    /// Whether it answers anything that is asked.
+    pub is_used: bool,
+}
+
 /// An aggregate that is declared and answers nothing that is asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unused {
@@ -88,6 +104,7 @@ pub struct Unused {
 /// User errors where there is no fact to keep anything of; what stops the questions for samples.
 pub async fn advise(engine: &Engine, request: &Request) -> Result<Advice> {
     let release = engine.warehouse().latest().await?;
+    let engine = &engine.of(&release);
     let model = engine.model();
     let facts = cube_facts(model, &release);
     if facts.is_empty() {
@@ -99,12 +116,9 @@ pub async fn advise(engine: &Engine, request: &Request) -> Result<Advice> {
     let mut notes = Vec::new();
     let workload = workload(engine, &release, request, &mut notes).await?;
     let facts_bytes = bytes_of(&facts, &release);
-    let budget_bytes = match request.budget {
-        Budget::Bytes(bytes) => bytes,
-        Budget::Share(share) => (facts_bytes as f64 * share) as u64,
-    };
+    let budget_bytes = request.budget.bytes(facts_bytes);
     let session = engine.session(Principal::pipeline(), Arc::clone(&release)).unlogged();
-    let mut weighing = Weighing::new(model, session, workload.loads, request.sample_rows);
+    let mut weighing = Weighing::new(model, session, workload.loads, request.sample_rows)?;
     for (cube, fact) in &facts {
         weighing.add(cube, fact, &workload.of(cube, fact)).await?;
     }
@@ -113,9 +127,8 @@ pub async fn advise(engine: &Engine, request: &Request) -> Result<Advice> {
     if room <= 0.0 {
         notes.push("the declared aggregates leave no room; a larger --budget would".to_owned());
     }
-    let (needs, views) = (weighing.needs.clone(), weighing.views.iter().map(Weighed::view));
-    let problem = Problem { needs, views: views.collect(), room };
-    let outcome = Outcome::new(&weighing, &problem);
+    let (problem, chosen) = chosen(&mut weighing, room).await?;
+    let outcome = Outcome::new(&weighing, &problem, chosen);
     let questions = workload.questions_of_parts();
     Ok(Advice {
         facts_bytes,
@@ -124,9 +137,26 @@ pub async fn advise(engine: &Engine, request: &Request) -> Result<Advice> {
         keep: outcome.advised(questions),
         unused: if workload.source == Source::Log { outcome.unused() } else { Vec::new() },
         rows_read: outcome.rows_read(),
+        upkeep: outcome.upkeep(),
+        present: outcome.present(),
         workload,
         notes,
     })
+}
+
+/// The choice, of which every size is counted or sure: what looks worthwhile by an estimate that is
+/// not is counted, and the choice made again.
+async fn chosen(weighing: &mut Weighing<'_>, room: f64) -> Result<(Problem, Vec<usize>)> {
+    for _ in 0..COUNTINGS {
+        let problem = weighing.problem(room);
+        let chosen = problem.choose();
+        if weighing.count(&chosen).await? == 0 {
+            return Ok((problem, chosen));
+        }
+    }
+    let problem = weighing.sure_problem(room);
+    let chosen = problem.choose();
+    Ok((problem, chosen))
 }
 
 async fn workload(
@@ -176,29 +206,30 @@ struct Outcome<'a> {
     weighing: &'a Weighing<'a>,
     problem: &'a Problem,
     declared: Vec<usize>,
+    /// What the warehouse keeps by itself.
+    present: Vec<usize>,
     chosen: Vec<usize>,
-    /// The rows that each need reads, with what is declared, and with what was chosen beside it.
+    /// The rows that each need reads, with what is kept, and with what was chosen in its place.
     before: Vec<f64>,
     after: Vec<f64>,
 }
 
 impl<'a> Outcome<'a> {
-    fn new(weighing: &'a Weighing<'a>, problem: &'a Problem) -> Self {
-        let (declared, chosen) = (problem.given(), problem.choose());
-        let all: Vec<usize> = declared.iter().chain(&chosen).copied().collect();
-        let (before, after) = (problem.read(&declared), problem.read(&all));
-        Self { weighing, problem, declared, chosen, before, after }
+    fn new(weighing: &'a Weighing<'a>, problem: &'a Problem, chosen: Vec<usize>) -> Self {
+        let (declared, present) = (problem.given(), weighing.present());
+        let (now, then) = (beside(&declared, &present), beside(&declared, &chosen));
+        let (before, after) = (problem.read(&now), problem.read(&then));
+        Self { weighing, problem, declared, present, chosen, before, after }
     }
 
     /// The view that answers each need, of these.
     fn answering(&self, kept: &[usize]) -> Vec<Option<usize>> {
-        let needs = self.problem.needs.iter();
-        needs.map(|need| self.problem.answering(need, kept).map(|(_, view)| view)).collect()
+        let (needs, kept) = (self.problem.needs.iter(), self.problem.among(kept));
+        needs.map(|need| self.problem.answering(need, &kept).map(|(_, view)| view)).collect()
     }
 
     fn advised(&self, questions: f64) -> Vec<Advised> {
-        let kept: Vec<usize> = self.declared.iter().chain(&self.chosen).copied().collect();
-        let answering = self.answering(&kept);
+        let answering = self.answering(&beside(&self.declared, &self.chosen));
         let advised = self.chosen.iter().map(|view| {
             let own = (0..answering.len()).filter(|need| answering[*need] == Some(*view));
             let own: Vec<usize> = own.collect();
@@ -235,6 +266,24 @@ impl<'a> Outcome<'a> {
         unused.collect()
     }
 
+    fn present(&self) -> Vec<Present> {
+        let answering = self.answering(&beside(&self.declared, &self.present));
+        let present = self.present.iter().map(|view| {
+            let Weighed { cube, aggregate, bytes, .. } = &self.weighing.views[*view];
+            let (cube, name, bytes) = (cube.clone(), aggregate.name.clone(), rounded(*bytes));
+            Present { cube, name, bytes, is_used: answering.contains(&Some(*view)) }
+        });
+        present.collect()
+    }
+
+    /// Rows that loads read and write for what the warehouse keeps by itself, and for what was chosen.
+    fn upkeep(&self) -> (u64, u64) {
+        let of = |views: &[usize]| {
+            rounded(views.iter().map(|view| self.problem.views[*view].upkeep).sum())
+        };
+        (of(&self.present), of(&self.chosen))
+    }
+
     /// Rows that all that is asked reads, before and after.
     fn rows_read(&self) -> (u64, u64) {
         let all = |read: &[f64]| {
@@ -243,6 +292,10 @@ impl<'a> Outcome<'a> {
         };
         (all(&self.before), all(&self.after))
     }
+}
+
+fn beside(declared: &[usize], others: &[usize]) -> Vec<usize> {
+    declared.iter().chain(others).copied().collect()
 }
 
 fn rounded(value: f64) -> u64 {

@@ -6,10 +6,10 @@ use crate::model::{Aggregate, Cube, Fact, Model};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// So many of what was asked of a fact are made candidates, those asked most.
-const MOST_ASKED: usize = 64;
+const MOST_ASKED: usize = 400;
 
 /// So many candidates are put together from others, in each of so many rounds.
-const MOST_UNIONS: usize = 32;
+const MOST_UNIONS: usize = 128;
 const ROUNDS: usize = 2;
 
 /// The longest name that is given.
@@ -61,9 +61,11 @@ pub(super) fn candidates(
         let name = free_name(&finest, &mut taken);
         let by = if finest.is_empty() { "all rows together".to_owned() } else { finest.join(", ") };
         let description = format!("Advised: {} by {by}.", measures.join(", "));
-        Some(Aggregate { name, description, fact: fact.name.clone(), roles, columns, measures })
+        let (fact, is_automatic) = (fact.name.clone(), false);
+        Some(Aggregate { name, description, fact, roles, columns, measures, is_automatic })
     });
-    aggregates.collect()
+    let is_new = |new: &Aggregate| cube.aggregates.iter().all(|known| !known.keeps_what(new));
+    aggregates.filter(is_new).collect()
 }
 
 /// What was asked, the most asked first, with how often.

@@ -4,7 +4,9 @@
 //! Efficiently" (1996), who show that this has at least 63 % of the best choice's benefit, less what
 //! the largest aggregate takes of the budget. To lose less there, the greedy choice is begun with
 //! each of the most promising aggregates in turn, as Khuller, Moss and Naor do for weighted coverage
-//! (1999), and the best of these choices is taken. Of few aggregates all choices are weighed.
+//! (1999), and the best of these choices is taken. It is then improved as long as taking in one
+//! aggregate, in place of another or beside all, makes it better. Of few aggregates all choices are
+//! weighed.
 
 /// So many aggregates are tried as the first.
 const FIRSTS: usize = 24;
@@ -12,8 +14,11 @@ const FIRSTS: usize = 24;
 /// All choices are weighed where that takes so many weighings of a need at most.
 const WEIGHINGS: usize = 1 << 22;
 
+/// A choice is improved so often at most.
+const IMPROVEMENTS: usize = 200;
+
 /// What saves less of all that is read is not worth another table.
-const WORTH_A_TABLE: f64 = 0.001;
+const WORTH_A_TABLE: f64 = 0.000_2;
 
 /// What questions need, aggregates that could be kept, and room.
 #[derive(Debug, Clone, Default)]
@@ -113,7 +118,28 @@ impl Problem {
                 best = (worth, chosen);
             }
         }
-        best.1
+        self.improved(best.1, &serves, &start)
+    }
+
+    /// A choice that no single view makes better, in place of another or beside all.
+    fn improved(&self, mut chosen: Vec<usize>, serves: &[Vec<usize>], start: &[f64]) -> Vec<usize> {
+        let least = self.least(start);
+        for _ in 0..IMPROVEMENTS {
+            let standing = Standing::new(self, &chosen, start);
+            let new = (0..self.views.len()).filter(|view| {
+                let View { bytes, is_given, .. } = self.views[*view];
+                !is_given && bytes <= self.room && !chosen.contains(view)
+            });
+            let better = new.filter_map(|view| {
+                let (gain, left_out) = standing.exchange(view, &serves[view]);
+                (gain > least).then_some((gain, view, left_out))
+            });
+            let best = better.max_by(|a, b| a.0.total_cmp(&b.0).then(b.1.cmp(&a.1)));
+            let Some((_, view, left_out)) = best else { break };
+            chosen.retain(|other| Some(*other) != left_out);
+            chosen = self.filled([&chosen[..], &[view]].concat(), serves, start);
+        }
+        self.without_surpassed(chosen)
     }
 
     /// The views that are kept whatever they are worth.
@@ -186,13 +212,20 @@ impl Problem {
 
     /// The rows that each need reads, where views are kept.
     pub(super) fn read(&self, kept: &[usize]) -> Vec<f64> {
-        let needs = self.needs.iter();
-        needs.map(|need| self.answering(need, kept).map_or(need.rows, |(rows, _)| rows)).collect()
+        let (needs, kept) = (self.needs.iter(), self.among(kept));
+        needs.map(|need| self.answering(need, &kept).map_or(need.rows, |(rows, _)| rows)).collect()
+    }
+
+    /// Which of all views are among these.
+    pub(super) fn among(&self, views: &[usize]) -> Vec<bool> {
+        let mut among = vec![false; self.views.len()];
+        views.iter().for_each(|view| among[*view] = true);
+        among
     }
 
     /// The view kept that answers a need by the fewest rows, if one does by fewer than the fact has.
-    pub(super) fn answering(&self, need: &Need, kept: &[usize]) -> Option<(f64, usize)> {
-        let kept = need.served_by.iter().filter(|view| kept.contains(view));
+    pub(super) fn answering(&self, need: &Need, kept: &[bool]) -> Option<(f64, usize)> {
+        let kept = need.served_by.iter().filter(|view| kept[**view]);
         let rows = kept.map(|view| (self.views[*view].rows, *view));
         rows.filter(|(rows, _)| *rows <= need.rows)
             .min_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)))
@@ -214,5 +247,69 @@ impl Problem {
         let saved = self.needs.iter().zip(before.iter().zip(&after));
         let saved: f64 = saved.map(|(need, (before, after))| need.times * (before - after)).sum();
         saved - chosen.iter().map(|view| self.views[*view].upkeep).sum::<f64>()
+    }
+}
+
+/// A choice as it stands: what each need reads, and would read without the view that answers it.
+struct Standing<'a> {
+    problem: &'a Problem,
+    chosen: &'a [usize],
+    room: f64,
+    read: Vec<f64>,
+    /// Of each view chosen, what is lost without it.
+    lost: Vec<f64>,
+    /// Of each need, the view chosen that answers it, and what it reads without.
+    otherwise: Vec<(Option<usize>, f64)>,
+}
+
+impl<'a> Standing<'a> {
+    fn new(problem: &'a Problem, chosen: &'a [usize], start: &[f64]) -> Self {
+        let among = problem.among(chosen);
+        let (mut read, mut otherwise) = (start.to_vec(), Vec::with_capacity(start.len()));
+        let mut lost: Vec<f64> = chosen.iter().map(|view| -problem.views[*view].upkeep).collect();
+        for (need, read) in problem.needs.iter().zip(&mut read) {
+            let (mut first, mut second) = ((None, *read), *read);
+            for view in need.served_by.iter().filter(|view| among[**view]) {
+                let rows = problem.views[*view].rows;
+                if rows < first.1 {
+                    (first, second) = ((Some(*view), rows), first.1);
+                } else {
+                    second = second.min(rows);
+                }
+            }
+            *read = first.1;
+            otherwise.push((first.0, second));
+            let place = first.0.and_then(|view| chosen.iter().position(|other| *other == view));
+            if let Some(place) = place {
+                lost[place] += need.times * (second - first.1);
+            }
+        }
+        let bytes: f64 = chosen.iter().map(|view| problem.views[*view].bytes).sum();
+        Self { problem, chosen, room: problem.room - bytes, read, lost, otherwise }
+    }
+
+    /// What taking in a view is worth, and which of those chosen is best left out for it: none where
+    /// there is room.
+    fn exchange(&self, view: usize, serves: &[usize]) -> (f64, Option<usize>) {
+        let View { rows, bytes, .. } = self.problem.views[view];
+        let gain = self.problem.gain(view, serves, &self.read);
+        let beside = if bytes <= self.room { gain } else { f64::NEG_INFINITY };
+        let mut best = (beside, None);
+        for (place, other) in self.chosen.iter().enumerate() {
+            if bytes > self.room + self.problem.views[*other].bytes {
+                continue;
+            }
+            // What the other answered, the new one may answer.
+            let again = serves.iter().filter(|need| self.otherwise[**need].0 == Some(*other));
+            let again = again.map(|need| {
+                let (before, without) = (self.read[*need], self.otherwise[*need].1);
+                self.problem.needs[*need].times * (without - rows.max(before)).max(0.0)
+            });
+            let worth = gain - self.lost[place] + again.sum::<f64>();
+            if worth > best.0 {
+                best = (worth, Some(*other));
+            }
+        }
+        best
     }
 }

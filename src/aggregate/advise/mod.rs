@@ -6,14 +6,16 @@
 //!    -> weighed.rs      rows and bytes of each, from one sample of each fact (sample.rs, estimate.rs,
 //!                       size.rs)
 //!    -> choose.rs       the best within a budget, beside those that are declared: advice.rs
+//!    -> count.rs        where estimates are not sure, the rows of what was chosen; and again
 //!    -> written.rs      as the YAML of schemas
 //! ```
 //!
-//! Only `workload.rs` and `sample.rs` ask questions, through the engine's sessions; they are not logged.
+//! Only `workload.rs`, `sample.rs` and `count.rs` ask questions, through the engine's sessions; they are not logged.
 
 mod advice;
 mod candidates;
 mod choose;
+mod count;
 mod estimate;
 mod sample;
 mod size;
@@ -23,6 +25,6 @@ mod weighed;
 mod workload;
 mod written;
 
-pub use advice::{Advice, Advised, Budget, Request, Unused, advise};
+pub use advice::{Advice, Advised, Present, Request, SAMPLE_ROWS, Unused, advise};
 pub use workload::{Source, Unplanned, Workload};
 pub use written::written;

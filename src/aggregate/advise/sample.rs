@@ -6,7 +6,7 @@
 use super::estimate::Seen;
 use crate::engine::{Session, error_of, quoted};
 use crate::error::{Error, Result};
-use crate::model::{Aggregate, Cube, Fact, Model};
+use crate::model::{Aggregate, Cube, CubeColumn, Fact, Model};
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Int32Type};
@@ -17,7 +17,7 @@ use futures::TryStreamExt;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// Begins every hash, so that advice is the same whenever it is taken of the same rows.
-const SEED: u64 = 0x5eed_0000_cafe_2026;
+pub(super) const SEED: u64 = 0x5eed_0000_cafe_2026;
 
 /// Rows of a fact, each with the place of its members.
 #[derive(Debug)]
@@ -25,22 +25,22 @@ pub(super) struct Sample {
     /// How many rows the fact has.
     pub(super) rows: u64,
     taken: usize,
-    roles: BTreeMap<String, Role>,
+    pub(super) roles: BTreeMap<String, Role>,
     /// Degenerate dimensions: each row's value as a number.
-    degenerate: BTreeMap<String, Vec<u32>>,
+    pub(super) degenerate: BTreeMap<String, Vec<u32>>,
 }
 
 /// A role of the fact.
 #[derive(Debug)]
-struct Role {
+pub(super) struct Role {
     /// The place of each row's member.
     places: Vec<u32>,
-    members: Members,
+    pub(super) members: Members,
 }
 
 /// The members of a dimension.
 #[derive(Debug, Default)]
-struct Members {
+pub(super) struct Members {
     /// Their places by key.
     by_key: HashMap<i32, u32>,
     /// What columns say of them, in the order of their places: each different value a number.
@@ -139,8 +139,8 @@ impl Sample {
         Ok(())
     }
 
-    /// About how many rows an aggregate of the fact would have, and whether that is exact.
-    pub(super) fn rows_of(&self, aggregate: &Aggregate, cube: &Cube) -> (u64, bool) {
+    /// About how many rows an aggregate of the fact would have.
+    pub(super) fn rows_of(&self, aggregate: &Aggregate, cube: &Cube) -> Rows {
         let mut combinations = vec![SEED; self.taken];
         let mut cells = 1.0;
         for (name, role) in &self.roles {
@@ -150,13 +150,7 @@ impl Sample {
                 continue;
             }
             let columns = aggregate.columns.iter().filter_map(|name| cube.column(name));
-            let own = columns.filter(|c| c.dimension.is_some() && cube.fact_role(&c.role) == name);
-            let own = own.filter_map(|column| role.members.columns.get(&column.column.name));
-            let own: Vec<&Vec<u32>> = own.collect();
-            if own.is_empty() {
-                continue;
-            }
-            let of_members = role.members.combined(&own);
+            let Some(of_members) = role.members.told(columns, name, cube) else { continue };
             let places = role.places.iter().map(|place| *place as usize);
             for (combination, place) in combinations.iter_mut().zip(places) {
                 *combination = mix(*combination, of_members.get(place).copied().unwrap_or(0));
@@ -172,9 +166,20 @@ impl Sample {
             // How many there are nobody knows.
             cells = f64::MAX;
         }
+        let seen = Seen::count(combinations);
         let is_exact = self.taken as u64 >= self.rows;
-        (Seen::count(combinations).of_all(self.rows, cells), is_exact)
+        Rows { count: seen.of_all(self.rows, cells), is_exact, is_sure: is_exact || seen.is_sure() }
     }
+}
+
+/// About how many rows an aggregate would have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Rows {
+    pub(super) count: u64,
+    /// Whether all rows of the fact were looked at.
+    pub(super) is_exact: bool,
+    /// Whether it is off by a few percent at most.
+    pub(super) is_sure: bool,
 }
 
 impl Members {
@@ -204,6 +209,25 @@ impl Members {
         }
         let columns = columns.iter().map(|name| (*name).to_owned()).zip(values).collect();
         Ok(Self { by_key, columns })
+    }
+
+    /// The place of a member; beyond all others where it is unknown.
+    pub(super) fn place(&self, key: i32) -> u64 {
+        self.by_key.get(&key).map_or(u64::MAX, |place| u64::from(*place))
+    }
+
+    /// What those of some columns that are of a role say of each member together, as a number; `None`
+    /// where none of them is.
+    pub(super) fn told<'a>(
+        &self,
+        columns: impl Iterator<Item = &'a CubeColumn>,
+        role: &str,
+        cube: &Cube,
+    ) -> Option<Vec<u64>> {
+        let own = columns.filter(|c| c.dimension.is_some() && cube.fact_role(&c.role) == role);
+        let own = own.filter_map(|column| self.columns.get(&column.column.name));
+        let own: Vec<&Vec<u32>> = own.collect();
+        (!own.is_empty()).then(|| self.combined(&own))
     }
 
     /// What columns say of each member together, as a number.
@@ -243,15 +267,17 @@ fn chosen(batch: &RecordBatch, own: usize, fence: u64) -> Result<RecordBatch> {
     let fields = of_key.iter().map(|column| SortField::new(column.data_type().clone()));
     let converter = RowConverter::new(fields.collect());
     let rows = converter.and_then(|c| c.convert_columns(of_key)).map_err(unreadable)?;
-    let hash = |bytes: &[u8]| {
-        let words = bytes
-            .chunks(8)
-            .map(|chunk| chunk.iter().fold(0_u64, |word, byte| word << 8 | u64::from(*byte)));
-        words.fold(SEED, mix)
-    };
     let kept: arrow::array::BooleanArray =
         rows.iter().map(|row| Some(hash(row.as_ref()) < fence)).collect();
     arrow::compute::filter_record_batch(batch, &kept).map_err(unreadable)
+}
+
+/// A hash of bytes.
+pub(super) fn hash(bytes: &[u8]) -> u64 {
+    let words = bytes
+        .chunks(8)
+        .map(|chunk| chunk.iter().fold(0_u64, |word, byte| word << 8 | u64::from(*byte)));
+    words.fold(SEED, mix)
 }
 
 fn mixed(combinations: &mut [u64], values: impl Iterator<Item = u32>) {
@@ -261,13 +287,13 @@ fn mixed(combinations: &mut [u64], values: impl Iterator<Item = u32>) {
 }
 
 /// A hash with one value more: the finaliser of splitmix64.
-fn mix(hash: u64, value: u64) -> u64 {
+pub(super) fn mix(hash: u64, value: u64) -> u64 {
     let mut mixed = (hash ^ value).wrapping_add(0x9e37_79b9_7f4a_7c15);
     mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     mixed ^ (mixed >> 31)
 }
 
-fn unreadable(error: ArrowError) -> Error {
+pub(super) fn unreadable(error: ArrowError) -> Error {
     Error::internal("rows of a fact cannot be told apart").caused_by(error)
 }

@@ -1,20 +1,21 @@
-//! How many bytes an aggregate would weigh: from its rows, the widths of its columns, and what those
-//! weigh that are there. Pure.
+//! How many bytes an aggregate would weigh: from its rows, what its columns' kinds weigh in a file, and
+//! what those weigh that are there. Pure.
 
 use crate::model::{Column, ColumnType};
 
-/// What compression leaves of the columns' widths, where nothing is built that would tell.
-const LEFT: f64 = 0.5;
+/// Bytes of a number that stands for one row of a fact, encoded and compressed: money, pieces. One that
+/// stands for a thousand has ten binary digits more.
+const NUMBER_BYTES: f64 = 2.3;
 
-/// What is left of a column by which rows are sorted, or that is the same for many of them.
-const KEY_BYTES: f64 = 0.5;
+/// A column by which rows are sorted, or that is the same for many of them.
+const KEY_BYTES: f64 = 0.25;
 
-/// What is left of a degenerate dimension, such as a number of a receipt, of which few are alike.
-const DEGENERATE_BYTES: f64 = 8.0;
+/// A degenerate dimension, such as a number of a receipt, of which few are alike.
+const DEGENERATE_BYTES: f64 = 4.0;
 
 /// What a file says of itself, and of each column.
 const FILE_BYTES: f64 = 1024.0;
-const COLUMN_BYTES: f64 = 256.0;
+const COLUMN_BYTES: f64 = 450.0;
 
 /// How many columns tell rows apart.
 #[derive(Debug, Clone, Copy)]
@@ -30,7 +31,7 @@ pub(super) struct Keys {
 pub(super) struct Width {
     /// Whatever its rows are.
     fixed: f64,
-    /// Those of its rows, before compression.
+    /// Those of its rows.
     of_rows: f64,
 }
 
@@ -45,30 +46,33 @@ impl Width {
         Self { fixed, of_rows: each * rows as f64 }
     }
 
-    /// Its bytes, where compression leaves such a part.
-    pub(super) fn bytes(self, left: f64) -> f64 {
-        self.fixed + self.of_rows * left
+    /// Its bytes, where those that are there weigh so many times what was expected.
+    pub(super) fn bytes(self, times: f64) -> f64 {
+        self.fixed + self.of_rows * times
     }
 }
 
-/// Bytes of a state.
+/// Bytes of a state that stands for so many rows of the fact.
 fn width(ty: ColumnType, facts_each: f64) -> f64 {
+    let number = NUMBER_BYTES + facts_each.max(1.0).log2() / 8.0;
     match ty {
         ColumnType::Boolean => 0.125,
-        ColumnType::Int16 => 2.0,
-        ColumnType::Int32 | ColumnType::Date => 4.0,
-        ColumnType::Int64 | ColumnType::Float64 | ColumnType::Timestamp => 8.0,
+        ColumnType::Int16 => number.min(2.0),
+        ColumnType::Int32 | ColumnType::Date => number.min(4.0),
         // Sums have many digits by their type, few by their values.
-        ColumnType::Decimal { .. } => 8.0,
-        ColumnType::Text => 16.0,
-        // What is remembered of different values: at most as many as there are rows of the fact.
-        ColumnType::Binary => 16.0 + 4.0 * facts_each.min(1024.0),
+        ColumnType::Int64 | ColumnType::Decimal { .. } => number,
+        // All their digits are different.
+        ColumnType::Float64 | ColumnType::Timestamp => 8.0,
+        ColumnType::Text => 8.0,
+        // What is remembered of values: of different ones at most as many as there are rows.
+        ColumnType::Binary => 8.0 + 2.5 * facts_each.min(2048.0),
     }
 }
 
-/// What compression leaves, by aggregates that are there: their widths and their bytes.
-pub(super) fn left(built: &[(Width, u64)]) -> f64 {
-    let raw: f64 = built.iter().map(|(width, _)| width.of_rows).sum();
+/// How many times what was expected those aggregates weigh that are there: their widths and their
+/// bytes. Once where there are none.
+pub(super) fn times(built: &[(Width, u64)]) -> f64 {
+    let expected: f64 = built.iter().map(|(width, _)| width.of_rows).sum();
     let stored: f64 = built.iter().map(|(width, bytes)| *bytes as f64 - width.fixed).sum();
-    if raw < 1.0 || stored <= 0.0 { LEFT } else { (stored / raw).clamp(0.05, 2.0) }
+    if expected < 1.0 || stored <= 0.0 { 1.0 } else { (stored / expected).clamp(0.1, 4.0) }
 }

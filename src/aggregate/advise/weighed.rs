@@ -1,15 +1,19 @@
 //! What could be kept of a fact, and is declared, with the rows and bytes of each.
 
 use super::candidates::{Keepable, candidates};
-use super::choose::{Need, View};
-use super::sample::Sample;
+use super::choose::{Need, Problem, View};
+use super::sample::{Rows, Sample};
 use super::size::{self, Keys, Width};
 use super::workload::Part;
-use crate::engine::Session;
+use crate::engine::{Session, automatic_aggregates};
 use crate::error::Result;
-use crate::model::{Aggregate, ColumnType, Cube, Fact, MONTH_PARTITION, Model};
+use crate::model::{
+    Aggregate, AutomaticAggregate, Column, ColumnType, Cube, Fact, MONTH_PARTITION, Model,
+};
 use crate::query::{Lattice, aggregate_columns};
 use crate::store::TableState;
+use std::ops::Range;
+use std::sync::Arc;
 
 /// An aggregate with its rows and bytes.
 #[derive(Debug, Clone)]
@@ -22,12 +26,21 @@ pub(super) struct Weighed {
     pub(super) rows: u64,
     /// Whether they are counted, not estimated.
     pub(super) is_exact: bool,
+    /// Whether they are off by a few percent at most.
+    is_sure: bool,
     /// Its bytes.
     pub(super) bytes: f64,
+    /// Whether the release has it.
+    pub(super) is_built: bool,
+    /// Its width, whatever its rows are.
+    columns: Vec<Column>,
+    keys: Keys,
     /// The rows that are read and written to keep it up to date.
     upkeep: f64,
-    /// Whether the model declares it.
+    /// Whether a file declares it.
     is_declared: bool,
+    /// What it weighed when it was built once.
+    known_bytes: f64,
 }
 
 impl Weighed {
@@ -36,6 +49,29 @@ impl Weighed {
         let Self { rows, bytes, upkeep, is_declared, .. } = *self;
         View { rows: rows as f64, bytes, upkeep, is_given: is_declared }
     }
+
+    fn width(&self, facts: u64) -> Width {
+        let facts_each = facts as f64 / (self.rows as f64).max(1.0);
+        Width::of(&self.columns, self.keys, self.rows, facts_each)
+    }
+
+    /// Whether each row is of one month.
+    fn is_by_month(&self) -> bool {
+        self.columns.first().is_some_and(|column| column.name == MONTH_PARTITION)
+    }
+}
+
+/// A fact that was sampled, and the views of it.
+struct Sampled<'a> {
+    fact: &'a Fact,
+    /// The cube with all that could be kept.
+    trial: Cube,
+    sample: Sample,
+    views: Range<usize>,
+    /// How many times what is expected aggregates weigh that are there.
+    times: f64,
+    /// The fact's months.
+    months: usize,
 }
 
 /// Aggregates of several facts, and what is asked that they would answer.
@@ -46,6 +82,9 @@ pub(super) struct Weighing<'a> {
     loads: u64,
     /// Of larger facts about so many rows are looked at.
     sample_rows: u64,
+    /// What was built once, and weighed more than there was room for.
+    beyond: Vec<AutomaticAggregate>,
+    sampled: Vec<Sampled<'a>>,
     pub(super) views: Vec<Weighed>,
     pub(super) needs: Vec<Need>,
     /// The questions that each need is.
@@ -53,68 +92,89 @@ pub(super) struct Weighing<'a> {
 }
 
 impl<'a> Weighing<'a> {
-    pub(super) fn new(model: &'a Model, session: Session, loads: u64, sample_rows: u64) -> Self {
+    /// # Errors
+    /// Data where the release does not say well what it keeps by itself.
+    pub(super) fn new(
+        model: &'a Model,
+        session: Session,
+        loads: u64,
+        sample_rows: u64,
+    ) -> Result<Self> {
         let (views, needs, questions) = (Vec::new(), Vec::new(), Vec::new());
-        Self { model, session, loads, sample_rows, views, needs, questions }
+        let mut beyond = automatic_aggregates(session.release())?;
+        beyond.retain(|one| one.beyond_bytes.is_some());
+        let sampled = Vec::new();
+        Ok(Self { model, session, loads, sample_rows, beyond, sampled, views, needs, questions })
     }
 
-    /// The aggregates that are declared.
+    /// The aggregates that files declare.
     pub(super) fn declared(&self) -> impl Iterator<Item = &Weighed> {
         self.views.iter().filter(|view| view.is_declared)
     }
 
-    /// Adds what is declared of a fact, and what could be kept for what is asked of it.
+    /// The choice that is to be made.
+    pub(super) fn problem(&self, room: f64) -> Problem {
+        let views = self.views.iter().map(Weighed::view);
+        Problem { needs: self.needs.clone(), views: views.collect(), room }
+    }
+
+    /// The same of those alone of which the sizes are sure.
+    pub(super) fn sure_problem(&self, room: f64) -> Problem {
+        let mut problem = self.problem(room);
+        for (view, weighed) in problem.views.iter_mut().zip(&self.views) {
+            if !weighed.is_sure && !weighed.is_declared {
+                view.bytes = f64::INFINITY;
+            }
+        }
+        problem
+    }
+
+    /// What the warehouse keeps by itself.
+    pub(super) fn present(&self) -> Vec<usize> {
+        let is_present = |view: &Weighed| view.is_built && !view.is_declared;
+        (0..self.views.len()).filter(|place| is_present(&self.views[*place])).collect()
+    }
+
+    /// Adds what is kept of a fact, and what could be for what is asked of it.
     ///
     /// # Errors
     /// What stops the questions for a sample.
-    pub(super) async fn add(&mut self, cube: &Cube, fact: &Fact, parts: &[&Part]) -> Result<()> {
+    pub(super) async fn add(&mut self, cube: &Cube, fact: &'a Fact, parts: &[&Part]) -> Result<()> {
         let of_fact = |aggregate: &&Aggregate| aggregate.fact == fact.name;
-        let declared: Vec<Aggregate> = cube.aggregates.iter().filter(of_fact).cloned().collect();
+        let kept: Vec<Aggregate> = cube.aggregates.iter().filter(of_fact).cloned().collect();
         let keepable = keepable(cube, fact, self.model)?;
         let more = candidates(cube, fact, parts, &keepable, self.model);
-        let all: Vec<Aggregate> = declared.iter().cloned().chain(more).collect();
+        let all: Vec<Aggregate> = kept.iter().cloned().chain(more).collect();
         if all.is_empty() && parts.is_empty() {
             return Ok(());
         }
         let (trial, lattice) = trial(cube, all, self.model)?;
         let (session, of) = (&self.session, &trial.aggregates);
         let sample = Sample::take(session, &trial, fact, of, self.model, self.sample_rows).await?;
-        let release = self.session.release();
-        let stored = |aggregate: &Aggregate| release.tables.get(&trial.aggregate_table(aggregate));
-        let mut weighed = Vec::new();
+        let release = Arc::clone(self.session.release());
+        let first = self.views.len();
         for (place, aggregate) in trial.aggregates.iter().enumerate() {
-            let is_declared = place < declared.len();
-            let built = stored(aggregate).filter(|_| is_declared);
-            let (rows, is_exact) = match built {
-                Some(table) => (table.rows(), true),
+            let stored = release.tables.get(&trial.aggregate_table(aggregate));
+            let built = stored.filter(|_| place < kept.len());
+            let rows = match built {
+                Some(table) => Rows { count: table.rows(), is_exact: true, is_sure: true },
                 None => sample.rows_of(aggregate, &trial),
             };
             let columns = aggregate_columns(&trial, aggregate, &lattice)?;
             let by_month = columns.first().is_some_and(|c| c.name == MONTH_PARTITION);
-            let keys = keys(aggregate, by_month, &trial);
-            let facts_each = sample.rows as f64 / (rows as f64).max(1.0);
-            let width = Width::of(&columns, keys, rows, facts_each);
-            weighed.push((aggregate, rows, is_exact, width, built, by_month));
-        }
-        let built = weighed
-            .iter()
-            .filter_map(|(.., width, built, _)| built.map(|table| (*width, table.size_bytes())));
-        let left = size::left(&built.collect::<Vec<_>>());
-        let first = self.views.len();
-        let months = release.tables.get(&fact.table()).map_or(1, partitions);
-        for (place, (aggregate, rows, is_exact, width, built, by_month)) in
-            weighed.into_iter().enumerate()
-        {
-            // A load computes a month anew where the aggregate knows months, else all of it.
-            let part = if by_month { 1.0 / months as f64 } else { 1.0 };
             self.views.push(Weighed {
                 cube: cube.name.clone(),
                 aggregate: aggregate.clone(),
-                rows,
-                is_exact,
-                bytes: built.map_or_else(|| width.bytes(left), |table| table.size_bytes() as f64),
-                upkeep: self.loads as f64 * part * (sample.rows as f64 + rows as f64),
-                is_declared: place < declared.len(),
+                rows: rows.count,
+                is_exact: rows.is_exact,
+                is_sure: rows.is_sure,
+                bytes: built.map_or(0.0, |table| table.size_bytes() as f64),
+                is_built: built.is_some(),
+                columns,
+                keys: keys(aggregate, by_month, &trial),
+                upkeep: 0.0,
+                is_declared: place < kept.len() && !aggregate.is_automatic,
+                known_bytes: self.known_bytes(cube, aggregate),
             });
         }
         for part in parts {
@@ -123,8 +183,62 @@ impl<'a> Weighing<'a> {
             self.needs.push(Need { times, rows, served_by });
             self.questions.push(part.questions);
         }
+        let built = self.views[first..].iter().filter(|view| view.is_built);
+        let built = built.map(|view| (view.width(sample.rows), view.bytes as u64));
+        let times = size::times(&built.collect::<Vec<_>>());
+        let months = release.tables.get(&fact.table()).map_or(1, partitions);
+        let views = first..self.views.len();
+        for place in views.clone() {
+            weigh(&mut self.views[place], sample.rows, times, months, self.loads);
+        }
+        self.sampled.push(Sampled { fact, trial, sample, views, times, months });
         Ok(())
     }
+
+    /// What an aggregate weighed when it was built once, and there was no room for it.
+    fn known_bytes(&self, cube: &Cube, aggregate: &Aggregate) -> f64 {
+        let same = |one: &&AutomaticAggregate| {
+            one.cube == cube.name && one.aggregate.keeps_what(aggregate)
+        };
+        let known = self.beyond.iter().filter(same).filter_map(|one| one.beyond_bytes);
+        known.max().unwrap_or(0) as f64
+    }
+
+    /// Counts, over all rows of their facts, those of some views of which estimates are not sure;
+    /// returns how many there were.
+    ///
+    /// # Errors
+    /// What stops the questions for all rows.
+    pub(super) async fn count(&mut self, chosen: &[usize]) -> Result<usize> {
+        let mut counted = 0;
+        for Sampled { fact, trial, sample, views, times, months } in &self.sampled {
+            let unsure = |view: &&usize| views.contains(view) && !self.views[**view].is_sure;
+            let unsure: Vec<usize> = chosen.iter().filter(unsure).copied().collect();
+            if unsure.is_empty() {
+                continue;
+            }
+            let aggregates = unsure.iter().map(|view| &self.views[*view].aggregate);
+            let aggregates: Vec<&Aggregate> = aggregates.collect();
+            let rows = sample.count(&self.session, trial, fact, &aggregates).await?;
+            for (view, rows) in unsure.iter().zip(rows) {
+                let view = &mut self.views[*view];
+                (view.rows, view.is_sure) = (rows, true);
+                weigh(view, sample.rows, *times, *months, self.loads);
+            }
+            counted += unsure.len();
+        }
+        Ok(counted)
+    }
+}
+
+/// What follows from a view's rows: its bytes, unless it is built, and what it costs to keep.
+fn weigh(view: &mut Weighed, facts: u64, times: f64, months: usize, loads: u64) {
+    if !view.is_built {
+        view.bytes = view.width(facts).bytes(times).max(view.known_bytes);
+    }
+    // A load computes a month anew where the aggregate knows months, else all of it.
+    let part = if view.is_by_month() { 1.0 / months as f64 } else { 1.0 };
+    view.upkeep = loads as f64 * part * (facts as f64 + view.rows as f64);
 }
 
 /// What tells the rows of an aggregate apart.
@@ -157,6 +271,7 @@ pub(super) fn keepable(cube: &Cube, fact: &Fact, model: &Model) -> Result<Vec<Ke
             roles: Vec::new(),
             columns: Vec::new(),
             measures: vec![measure.name.clone()],
+            is_automatic: false,
         };
         let (trial, lattice) = match trial(cube, vec![alone], model) {
             Ok(trial) => trial,

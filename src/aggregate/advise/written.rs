@@ -9,7 +9,7 @@ pub fn written<'a>(cube: &str, aggregates: impl IntoIterator<Item = &'a Aggregat
         "# Advised by `starhouse aggregates advise`. Change what you like; what is not worth its\n\
          # bytes any more can be deleted here.\naggregates: {cube}\nkeep:\n"
     );
-    for Aggregate { name, description, fact, roles, columns, measures } in aggregates {
+    for Aggregate { name, description, fact, roles, columns, measures, .. } in aggregates {
         // Writing into a string cannot fail. JSON's quotes are YAML's, too.
         let quoted = serde_json::Value::from(description.as_str());
         let _ = write!(text, "  - name: {name}\n    description: {quoted}\n    fact: {fact}\n");

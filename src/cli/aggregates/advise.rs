@@ -1,13 +1,16 @@
 //! `starhouse aggregates advise`: which aggregates are worth their bytes.
 
-use crate::aggregate::advise::{Advice, Advised, Budget, Request, Source, advise, written};
+use crate::aggregate::advise::{Advice, Advised, Request, SAMPLE_ROWS, Source, advise, written};
+use crate::aggregate::automatic::{Choice, Kept};
 use crate::cli::failure::Failure;
 use crate::cli::files;
 use crate::cli::project::Project;
 use crate::cli::table::{self, headed, number};
-use crate::config;
+use crate::config::Room;
 use crate::error::{Error, ErrorKind, Result};
-use crate::model;
+use crate::etl::progress::{Progress, Quiet};
+use crate::etl::run::Summarising;
+use crate::model::{self, Model};
 use clap::ValueEnum;
 use comfy_table::Cell;
 use std::collections::BTreeMap;
@@ -15,20 +18,21 @@ use std::fmt::Write as _;
 use std::fs::OpenOptions;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// What advice is asked, and what becomes of it.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// Room for all aggregates together, declared ones included: bytes (512MB), or a part of what
     /// the facts weigh (50%)
-    #[arg(long, value_name = "SIZE", default_value = "25%", value_parser = budget)]
-    budget: Budget,
+    #[arg(long, value_name = "SIZE", default_value = "25%", value_parser = room)]
+    budget: Room,
     /// What counts as asked: the query log, or every level of the cubes' hierarchies alike; the log
     /// where it has questions of cubes, if nothing is said
     #[arg(long, value_enum, value_name = "FROM")]
     workload: Option<From>,
     /// Look at so many rows of larger facts to estimate sizes; smaller ones are counted
-    #[arg(long, value_name = "ROWS", default_value_t = 200_000,
+    #[arg(long, value_name = "ROWS", default_value_t = SAMPLE_ROWS,
           value_parser = clap::value_parser!(u64).range(1000..))]
     sample: u64,
     /// Print the advice as JSON
@@ -37,7 +41,8 @@ pub(super) struct Args {
     /// Write the advised aggregates as YAML; of several cubes a file each
     #[arg(long, value_name = "FILE", conflicts_with = "apply")]
     write: Option<PathBuf>,
-    /// Write the advised aggregates into the project, to schemas/aggregates/
+    /// Build the advised aggregates as a release, and declare those that fit the budget as they were
+    /// built, in schemas/aggregates/
     #[arg(long)]
     apply: bool,
 }
@@ -50,16 +55,8 @@ enum From {
     Model,
 }
 
-fn budget(text: &str) -> std::result::Result<Budget, String> {
-    let Some(percent) = text.trim().strip_suffix('%') else {
-        let told =
-            |_| format!("expected bytes such as 512MB, or a share such as 50%, found `{text}`");
-        return config::bytes(text).map(|bytes| Budget::Bytes(bytes as u64)).map_err(told);
-    };
-    match percent.trim().parse::<f64>() {
-        Ok(percent) if percent > 0.0 && percent <= 10_000.0 => Ok(Budget::Share(percent / 100.0)),
-        _ => Err(format!("expected a share such as 50%, found `{text}`")),
-    }
+fn room(text: &str) -> std::result::Result<Room, String> {
+    text.parse()
 }
 
 /// Takes advice, tells it, and writes it where that is asked.
@@ -69,7 +66,11 @@ pub(super) async fn run(project: &Project, args: &Args) -> std::result::Result<(
         From::Model => Source::Model,
     });
     let request = Request { source, budget: args.budget, sample_rows: args.sample };
-    let advice = advise(&project.engine, &request).await?;
+    let mut advice = advise(&project.engine, &request).await?;
+    let built = match args.apply && !advice.keep.is_empty() {
+        true => Some(built(project, &mut advice).await?),
+        false => None,
+    };
     let files = match (&args.write, args.apply) {
         (Some(file), _) => beside(file, &advice),
         (None, true) => within(&project.declared.root, &advice),
@@ -86,22 +87,59 @@ pub(super) async fn run(project: &Project, args: &Args) -> std::result::Result<(
     }
     // What is read as JSON is nothing else.
     let mut told: Box<dyn Write> = if args.json { Box::new(io::stderr()) } else { Box::new(out) };
+    for line in built.iter().flatten() {
+        writeln!(told, "{line}")?;
+    }
     for (path, _) in &files {
         writeln!(told, "wrote {}", path.display())?;
     }
-    match (args.apply, files.is_empty()) {
-        (true, false) => {
-            writeln!(told, "`starhouse aggregates build` builds them; so does a load")?
-        }
-        (false, true) if !advice.keep.is_empty() && !args.json => {
-            writeln!(
-                told,
-                "--apply declares them in the project, --write FILE writes them elsewhere"
-            )?;
-        }
-        _ => {}
+    if files.is_empty() && !advice.keep.is_empty() && !args.json {
+        writeln!(
+            told,
+            "--apply builds them and declares them in the project, --write FILE writes them elsewhere"
+        )?;
     }
     Ok(())
+}
+
+/// Builds what is advised, and leaves out of the advice what is beyond the budget as it was built;
+/// says what came of it.
+async fn built(project: &Project, advice: &mut Advice) -> Result<Vec<String>> {
+    let model = checked(project, &within(&project.declared.root, advice))?;
+    let progress: Arc<dyn Progress> = Arc::new(Quiet);
+    let Project { engine, clock, .. } = project;
+    let mut choice = Choice::of(advice);
+    // As the model's reader understands what is written: it is not built again then.
+    for one in &mut choice.keep {
+        let declared = model.cube(&one.cube).map(|cube| cube.aggregates.iter());
+        let mut declared = declared.into_iter().flatten();
+        if let Some(declared) = declared.find(|declared| declared.name == one.aggregate.name) {
+            one.aggregate = declared.clone();
+        }
+    }
+    let (summary, kept) =
+        Summarising { engine, clock, progress: &progress }.adopt(&choice, false).await?;
+    let Kept { keep, left_out } = kept;
+    advice.keep.retain(|advised| {
+        keep.iter()
+            .any(|one| one.cube == advised.cube && one.aggregate.name == advised.aggregate.name)
+    });
+    if !left_out.is_empty() {
+        let note =
+            "some of it is left out as it was built: what is read then is a little more than told";
+        advice.notes.push(note.to_owned());
+    }
+    let mut lines: Vec<String> = left_out
+        .iter()
+        .map(|one| {
+            format!("{}.{} as built is beyond the budget: left out", one.cube, one.aggregate.name)
+        })
+        .collect();
+    if let Some(release) = summary.release {
+        lines.push(format!("built them in release {release}"));
+    }
+    lines.extend(summary.notes);
+    Ok(lines)
 }
 
 /// The advised aggregates of each cube, as YAML.
@@ -141,7 +179,7 @@ fn within(root: &Path, advice: &Advice) -> Vec<(PathBuf, String)> {
 }
 
 /// Whether the files are free, and the project's model holds with them.
-fn checked(project: &Project, files: &[(PathBuf, String)]) -> Result<()> {
+fn checked(project: &Project, files: &[(PathBuf, String)]) -> Result<Model> {
     if let Some((path, _)) = files.iter().find(|(path, _)| path.exists()) {
         let error = Error::new(ErrorKind::Conflict, "the file is there already").retryable(false);
         return Err(error.with("file", path.display()).hint("name another, or delete it first"));
@@ -149,10 +187,8 @@ fn checked(project: &Project, files: &[(PathBuf, String)]) -> Result<()> {
     let mut schemas = files::yaml(&project.declared.root, "schemas")?;
     let named = files.iter().map(|(path, text)| (path.display().to_string(), text.clone()));
     schemas.extend(named);
-    match model::load(&schemas) {
-        Ok(_) => Ok(()),
-        Err(faults) => Err(Error::internal("what is advised cannot be declared").caused_by(faults)),
-    }
+    let faulty = "what is advised cannot be declared";
+    model::load(&schemas).map_err(|faults| Error::internal(faulty).caused_by(faults))
 }
 
 /// What is there already is never overwritten.
@@ -316,21 +352,4 @@ fn as_json(advice: &Advice) -> serde_json::Value {
         "unused": unused.collect::<Vec<_>>(),
         "notes": advice.notes,
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{Budget, budget};
-
-    #[test]
-    fn budgets_as_people_write_them() {
-        assert_eq!(budget("25%"), Ok(Budget::Share(0.25)));
-        assert_eq!(budget(" 12.5 %"), Ok(Budget::Share(0.125)));
-        assert_eq!(budget("512MB"), Ok(Budget::Bytes(512_000_000)));
-        assert_eq!(budget("1 GiB"), Ok(Budget::Bytes(1 << 30)));
-        for wrong in ["-5%", "0%", "much", "12 %%", ""] {
-            let told = budget(wrong).unwrap_err();
-            assert!(told.contains("expected"), "{wrong}: {told}");
-        }
-    }
 }

@@ -1,9 +1,10 @@
 //! `system.aggregates`: the cuboids that cubes declare, and whether this release has them.
 
-use super::arrays::{boolean, column, optional, optional_count, text};
+use super::arrays::{boolean, column, optional, optional_count, optional_text, text};
 use super::{SystemSource, SystemTable};
+use crate::engine::automatic_aggregates;
 use crate::error::Result;
-use crate::model::{Aggregate, Column, ColumnType, Cube};
+use crate::model::{Aggregate, AutomaticAggregate, Column, ColumnType, Cube};
 use crate::query::AGGREGATE_DEFINITION;
 use crate::store::TableState;
 use arrow::array::ArrayRef;
@@ -20,7 +21,7 @@ impl SystemTable for Aggregates {
     }
 
     fn description(&self) -> &'static str {
-        "one row a declared aggregate of a cube"
+        "one row an aggregate of a cube: declared, or kept by the release itself"
     }
 
     fn columns(&self) -> Vec<Column> {
@@ -37,6 +38,16 @@ impl SystemTable for Aggregates {
                 ColumnType::Boolean,
                 "whether the session's release has it, built by its present definition",
             ),
+            column(
+                "automatic",
+                ColumnType::Boolean,
+                "whether the release keeps it by itself, and no file declares it",
+            ),
+            optional(
+                "why",
+                ColumnType::Text,
+                "why it was chosen, where the release keeps it by itself",
+            ),
             optional("rows", ColumnType::Int64, "its rows"),
             optional("size_bytes", ColumnType::Int64, "bytes of its files"),
             column("description", ColumnType::Text, "what it is for"),
@@ -51,6 +62,14 @@ impl SystemTable for Aggregates {
             .flat_map(|cube| cube.aggregates.iter().map(move |aggregate| (cube, aggregate)))
             .map(|(cube, aggregate)| Row::new(source, cube, aggregate))
             .collect();
+        let by_itself = automatic_aggregates(&source.release)?;
+        let why = |row: &Row<'_>| {
+            let mut by_itself = by_itself.iter().filter(|_| row.aggregate.is_automatic);
+            let same = |one: &&AutomaticAggregate| {
+                one.cube == row.cube.name && one.aggregate.name == row.aggregate.name
+            };
+            by_itself.find(same).map(|one| one.why.as_str())
+        };
         Ok(vec![
             text(declared.iter().map(|row| &row.cube.name)),
             text(declared.iter().map(|row| &row.aggregate.name)),
@@ -60,6 +79,8 @@ impl SystemTable for Aggregates {
             text(declared.iter().map(|row| row.aggregate.columns.join(", "))),
             text(declared.iter().map(|row| row.aggregate.measures.join(", "))),
             boolean(declared.iter().map(|row| row.state.is_some())),
+            boolean(declared.iter().map(|row| row.aggregate.is_automatic)),
+            optional_text(declared.iter().map(why)),
             optional_count(declared.iter().map(|row| row.state.map(TableState::rows))),
             optional_count(declared.iter().map(|row| row.state.map(TableState::size_bytes))),
             text(declared.iter().map(|row| &row.aggregate.description)),

@@ -33,6 +33,11 @@ impl SystemTable for Measures {
             column("additive", ColumnType::Boolean, "whether its values may be added up"),
             column("additivity", ColumnType::Text, "over what its values add up"),
             column("approximate", ColumnType::Boolean, "whether it is an estimate by a sketch"),
+            optional(
+                "accuracy",
+                ColumnType::Text,
+                "how far the estimate may be off, where it is one",
+            ),
             optional("computed_from", ColumnType::Text, "the measures it is computed from"),
             column("definition", ColumnType::Text, "what it is computed from"),
             optional("unit", ColumnType::Text, "the unit of its values"),
@@ -55,6 +60,7 @@ impl SystemTable for Measures {
             boolean(kinds().map(MeasureKind::is_additive)),
             text(rows.iter().map(|(cube, measure)| additivity(&measure.kind, cube))),
             boolean(rows.iter().map(|(cube, measure)| is_approximate(&measure.kind, cube))),
+            optional_text(rows.iter().map(|(cube, measure)| accuracy(&measure.kind, cube))),
             optional_text(uses.iter().map(Option::as_deref)),
             text(kinds().map(definition)),
             optional_text(rows.iter().map(|(_, measure)| measure.unit.as_deref())),
@@ -79,6 +85,8 @@ fn kind(kind: &MeasureKind) -> &'static str {
         MeasureKind::SemiAdditive { rule: OverTime::At { end: End::Last, .. }, .. } => "last",
         MeasureKind::Percentile { thousandths: 500, .. } => "median",
         MeasureKind::Percentile { .. } => "percentile",
+        MeasureKind::ApproximatePercentile { thousandths: 500, .. } => "approximate_median",
+        MeasureKind::ApproximatePercentile { .. } => "approximate_percentile",
         MeasureKind::Correlation { .. } => "correlation",
         MeasureKind::Ratio { .. } => "ratio",
         MeasureKind::Calculated { .. } => "calculated",
@@ -111,12 +119,29 @@ fn additivity(kind: &MeasureKind, cube: &Cube) -> String {
 
 /// Whether a measure, or one that it is computed from, is an estimate.
 fn is_approximate(kind: &MeasureKind, cube: &Cube) -> bool {
-    matches!(kind, MeasureKind::ApproximateDistinct { .. })
-        || kind
-            .uses()
-            .into_iter()
-            .filter_map(|name| cube.measure(name))
-            .any(|measure| is_approximate(&measure.kind, cube))
+    accuracy(kind, cube).is_some()
+}
+
+/// How far an estimate may be off: a measure's own, or that of what it is computed from.
+fn accuracy(kind: &MeasureKind, cube: &Cube) -> Option<&'static str> {
+    match kind {
+        MeasureKind::ApproximateDistinct { .. } => {
+            Some("within 0.8 % two times out of three, within 2.4 % nearly always")
+        }
+        MeasureKind::ApproximatePercentile { .. } => {
+            Some("within 0.4 % of the larger of the two values that it lies between")
+        }
+        computed => {
+            let uses = computed.uses();
+            let own = |kind: &MeasureKind| accuracy(kind, cube);
+            let of = uses.into_iter().filter_map(|name| own(&cube.measure(name)?.kind)).next();
+            let is_itself = matches!(
+                computed,
+                MeasureKind::Before { shown: Compared::Before, .. } | MeasureKind::Running { .. }
+            );
+            of.map(|of| if is_itself { of } else { "as what it is computed from" })
+        }
+    }
 }
 
 fn definition(kind: &MeasureKind) -> String {
@@ -127,7 +152,8 @@ fn definition(kind: &MeasureKind) -> String {
         | MeasureKind::Min { sql, filter, .. }
         | MeasureKind::Max { sql, filter, .. }
         | MeasureKind::Average { sql, filter, .. } => filtered(sql, filter.as_deref()),
-        MeasureKind::Percentile { sql, thousandths, filter, .. } => {
+        MeasureKind::Percentile { sql, thousandths, filter, .. }
+        | MeasureKind::ApproximatePercentile { sql, thousandths, filter, .. } => {
             let share = f64::from(*thousandths) / 1000.0;
             format!("{} at {share}", filtered(sql, filter.as_deref()))
         }

@@ -26,6 +26,7 @@ pub struct AggregatePlan {
 /// What stops the reading of the latest release.
 pub async fn aggregates(engine: &Engine, planned: &[JobPlan]) -> Result<Vec<AggregatePlan>> {
     let release = engine.warehouse().latest().await?;
+    let engine = &engine.of(&release);
     let model = engine.model();
     let runs = planned.iter().filter(|job| !job.reasons.is_empty());
     let loaded: Vec<&str> = runs.map(|job| job.table.as_str()).collect();

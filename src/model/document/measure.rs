@@ -48,6 +48,10 @@ pub struct MeasureFields {
     pub median: Option<Text>,
     /// The value below which a share of the values lies.
     pub percentile: Option<Located<PercentileFields>>,
+    /// About the value in the middle, by a sketch that aggregates can keep.
+    pub approximate_median: Option<Text>,
+    /// About the value below which a share of the values lies, by the same sketch.
+    pub approximate_percentile: Option<Located<PercentileFields>>,
     /// About how many different values, or members of a role, by a sketch.
     pub approximate_distinct: Option<Text>,
     /// How two columns go together.
@@ -112,7 +116,7 @@ pub struct YearsBeforeFields {
     pub years: Option<Located<u32>>,
 }
 
-/// `percentile: {of, at}`
+/// `percentile: {of, at}`, `approximate_percentile: {of, at}`
 #[derive(Debug, Clone, Deserialize)]
 pub struct PercentileFields {
     /// The column or expression.

@@ -88,6 +88,7 @@ pub(super) fn resolve(
             roles,
             columns,
             measures: fields.measures.iter().map(|measure| measure.value.clone()).collect(),
+            is_automatic: false,
         });
     }
     aggregates
@@ -137,7 +138,7 @@ fn column<'a>(
         let message = format!("a row may have several members of `{}`", column.role);
         let hint = "leave it out: parts cannot tell which rows two members share";
         sheet.fault_with_hint(written.place, message, hint);
-    } else if !belongs(column, cube, fact) {
+    } else if !cube.belongs(column, fact) {
         let message = format!("`{}` is not a dimension of fact `{}`", column.role, fact.name);
         sheet.fault(written.place, message);
     }
@@ -146,16 +147,6 @@ fn column<'a>(
 
 fn full_name(column: &CubeColumn) -> String {
     format!("{}.{}", column.role, column.column.name)
-}
-
-fn belongs(column: &CubeColumn, cube: &Cube, fact: &Fact) -> bool {
-    match column.dimension {
-        Some(_) => {
-            let role = fact.role(cube.fact_role(&column.role));
-            role.is_some_and(|role| role.knows(&column.column.name))
-        }
-        None => fact.degenerate.iter().any(|own| own.name == column.role),
-    }
 }
 
 /// Only what can be put together again from parts is worth keeping.

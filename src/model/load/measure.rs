@@ -1,6 +1,6 @@
 //! Measures: exactly one way to be computed, over what exists, without going round in a circle.
 
-use super::super::document::{MeasureFields, Text, UnrelatedWord};
+use super::super::document::{MeasureFields, PercentileFields, Text, UnrelatedWord};
 use super::super::{
     Column, ColumnType, End, Fact, FactRole, Format, Measure, MeasureKind, OverTime,
 };
@@ -12,11 +12,6 @@ use super::sheet::Sheet;
 use super::sql::{self, Names};
 use super::uses::{self, Uses};
 use crate::yaml::{Located, Place};
-
-/// The ways a measure can be computed, as keys.
-const WAYS: &str = "sum, count, count_distinct, approximate_distinct, min, max, average, first, \
-                    last, median, percentile, correlation, ratio, calculated, years_before, \
-                    before, change, growth, to_date, rolling, cumulative, share_of_total, share, rank, convert, weighted";
 
 /// Those computed from other measures.
 const DERIVED: [&str; 14] = [
@@ -46,7 +41,8 @@ pub(super) fn forms(measures: &[MeasureFields], sheet: &mut Sheet<'_>) {
         match ways(fields).as_slice() {
             [] => {
                 let message = format!("measure `{name}` does not say how it is computed");
-                let hint = format!("add one of {WAYS}");
+                let ways = all_ways(fields).map(|(way, _)| way);
+                let hint = format!("add one of {}", ways.join(", "));
                 sheet.fault_with_hint(fields.name.place, message, hint);
             }
             [way] => companions(fields, way.0, sheet),
@@ -60,6 +56,11 @@ pub(super) fn forms(measures: &[MeasureFields], sheet: &mut Sheet<'_>) {
 
 /// The keys given that say how the measure is computed, and where.
 fn ways(fields: &MeasureFields) -> Vec<(&'static str, Place)> {
+    all_ways(fields).into_iter().filter_map(|(way, place)| Some((way, place?))).collect()
+}
+
+/// The keys that can say how a measure is computed, and where they stand.
+fn all_ways(fields: &MeasureFields) -> [(&'static str, Option<Place>); 28] {
     let text = |text: &Option<Text>| text.as_ref().map(|text| text.place);
     [
         ("sum", text(&fields.sum)),
@@ -73,6 +74,8 @@ fn ways(fields: &MeasureFields) -> Vec<(&'static str, Place)> {
         ("last", text(&fields.last)),
         ("median", text(&fields.median)),
         ("percentile", place(&fields.percentile)),
+        ("approximate_median", text(&fields.approximate_median)),
+        ("approximate_percentile", place(&fields.approximate_percentile)),
         ("correlation", place(&fields.correlation)),
         ("ratio", place(&fields.ratio)),
         ("calculated", text(&fields.calculated)),
@@ -89,9 +92,6 @@ fn ways(fields: &MeasureFields) -> Vec<(&'static str, Place)> {
         ("convert", place(&fields.convert)),
         ("weighted", place(&fields.weighted)),
     ]
-    .into_iter()
-    .filter_map(|(way, place)| place.map(|place| (way, place)))
-    .collect()
 }
 
 fn place<T>(fields: &Option<Located<T>>) -> Option<Place> {
@@ -236,10 +236,17 @@ impl Resolver<'_> {
                 let sql = number(text, "orders", sheet)?;
                 MeasureKind::Percentile { fact, sql, thousandths: 500, filter }
             }
-            MeasureFields { percentile: Some(percentile), .. } => {
-                let thousandths = thousandths(&percentile.at, sheet);
-                let sql = number(&percentile.of, "orders", sheet)?;
-                MeasureKind::Percentile { fact, sql, thousandths: thousandths?, filter }
+            MeasureFields { percentile: Some(fields), .. } => {
+                let (sql, thousandths) = percentile(fields, found, sheet)?;
+                MeasureKind::Percentile { fact, sql, thousandths, filter }
+            }
+            MeasureFields { approximate_median: Some(text), .. } => {
+                let sql = number(text, "orders", sheet)?;
+                MeasureKind::ApproximatePercentile { fact, sql, thousandths: 500, filter }
+            }
+            MeasureFields { approximate_percentile: Some(fields), .. } => {
+                let (sql, thousandths) = percentile(fields, found, sheet)?;
+                MeasureKind::ApproximatePercentile { fact, sql, thousandths, filter }
             }
             MeasureFields { correlation: Some(correlation), .. } => {
                 let with = number(&correlation.with, "correlates", sheet);
@@ -316,14 +323,19 @@ fn entities(per: &[Text], fact: &Fact, sheet: &mut Sheet<'_>) -> Vec<String> {
     per.iter().map(|name| name.value.clone()).collect()
 }
 
-/// A share as whole thousandths.
-fn thousandths(at: &Located<f64>, sheet: &mut Sheet<'_>) -> Option<u32> {
+/// What is ordered, and the share as whole thousandths.
+fn percentile(
+    fields: &PercentileFields,
+    fact: &Fact,
+    sheet: &mut Sheet<'_>,
+) -> Option<(String, u32)> {
+    let at = &fields.at;
     let found = (0..=1000_u32).find(|n| (f64::from(*n) / 1000.0 - at.value).abs() < 1e-9);
     if found.is_none() {
         let message = format!("{} is no percentile, expected 0 to 1 in steps of 0.001", at.value);
         sheet.fault_with_hint(at.place, message, "the 95th percentile is 0.95");
     }
-    found
+    number(&fields.of, "orders", fact, sheet).zip(found)
 }
 
 /// What can be counted: the members of a role, the values of a column or expression.
@@ -379,11 +391,9 @@ fn number(text: &Text, verb: &str, fact: &Fact, sheet: &mut Sheet<'_>) -> Option
 
 fn condition(text: &Text, fact: &Fact, sheet: &mut Sheet<'_>) -> Option<String> {
     let (sql, ty) = expression(text, fact, sheet)?;
-    match ty {
-        None | Some(ColumnType::Boolean) => Some(sql),
-        Some(ty) => {
-            sheet.fault(text.place, format!("filter `{sql}` is {ty}, expected a condition"));
-            None
-        }
+    if let Some(ty) = ty.filter(|ty| *ty != ColumnType::Boolean) {
+        sheet.fault(text.place, format!("filter `{sql}` is {ty}, expected a condition"));
+        return None;
     }
+    Some(sql)
 }

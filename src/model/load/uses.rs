@@ -86,6 +86,7 @@ fn misfit(outer: &MeasureKind, inner: &Measure) -> Option<String> {
             | MeasureKind::Min { .. }
             | MeasureKind::Max { .. }
             | MeasureKind::Percentile { .. }
+            | MeasureKind::ApproximatePercentile { .. }
             | MeasureKind::Correlation { .. },
         ) => Some(format!("allocates `{name}`, which is no sum: a part of a row is nothing of it")),
         (MeasureKind::Converted { .. }, MeasureKind::Converted { .. }) => {

@@ -2,7 +2,8 @@
 
 use super::{Memory, integers};
 use arrow::array::Array;
-use datafusion::common::{DataFusionError, exec_datafusion_err, exec_err};
+use arrow::datatypes::DataType;
+use datafusion::common::{DataFusionError, ScalarValue, exec_datafusion_err, exec_err};
 use roaring::RoaringTreemap;
 
 /// A bitmap of values, in Roaring's portable format for 64 bits.
@@ -10,6 +11,10 @@ use roaring::RoaringTreemap;
 pub(super) struct Bitmap(RoaringTreemap);
 
 impl Memory for Bitmap {
+    /// How many there are.
+    type Question = ();
+    const ANSWER: DataType = DataType::Int64;
+
     fn see(&mut self, values: &dyn Array) -> Result<(), DataFusionError> {
         // As they lie in memory: negative values are large ones.
         let is_known = integers(values, |value| {
@@ -36,8 +41,8 @@ impl Memory for Bitmap {
         Ok(bytes)
     }
 
-    fn count(&self) -> i64 {
-        i64::try_from(self.0.len()).unwrap_or(i64::MAX)
+    fn answer(&self, (): ()) -> ScalarValue {
+        ScalarValue::Int64(Some(i64::try_from(self.0.len()).unwrap_or(i64::MAX)))
     }
 
     fn size(&self) -> usize {

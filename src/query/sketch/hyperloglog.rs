@@ -4,7 +4,7 @@
 use super::{Memory, integers};
 use arrow::array::{Array, AsArray};
 use arrow::datatypes::{DataType, Decimal128Type, Float64Type, TimestampMicrosecondType};
-use datafusion::common::{DataFusionError, exec_datafusion_err, exec_err};
+use datafusion::common::{DataFusionError, ScalarValue, exec_datafusion_err, exec_err};
 use datasketches::hash::value::{canonical_float, raw_bytes};
 use datasketches::hll::{HllSketch, HllType, HllUnion};
 use std::fmt;
@@ -27,6 +27,11 @@ fn wrong(error: impl fmt::Display) -> DataFusionError {
 }
 
 impl Hyperloglog {
+    #[allow(clippy::cast_possible_truncation, reason = "a count is far below 2^53")]
+    fn count(&self) -> i64 {
+        self.0.as_ref().map_or(0, |sketch| sketch.composite_estimate().round() as i64)
+    }
+
     fn sketch(&mut self) -> Result<&mut HllUnion, DataFusionError> {
         match &mut self.0 {
             Some(sketch) => Ok(sketch),
@@ -36,6 +41,10 @@ impl Hyperloglog {
 }
 
 impl Memory for Hyperloglog {
+    /// About how many there are.
+    type Question = ();
+    const ANSWER: DataType = DataType::Int64;
+
     fn see(&mut self, values: &dyn Array) -> Result<(), DataFusionError> {
         if values.null_count() == values.len() {
             return Ok(());
@@ -89,9 +98,8 @@ impl Memory for Hyperloglog {
         Ok(sketch.map(|sketch| sketch.serialize()).unwrap_or_default())
     }
 
-    #[allow(clippy::cast_possible_truncation, reason = "a count is far below 2^53")]
-    fn count(&self) -> i64 {
-        self.0.as_ref().map_or(0, |sketch| sketch.composite_estimate().round() as i64)
+    fn answer(&self, (): ()) -> ScalarValue {
+        ScalarValue::Int64(Some(self.count()))
     }
 
     fn size(&self) -> usize {

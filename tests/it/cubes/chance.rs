@@ -244,7 +244,7 @@ const SHARED: [&str; 20] = [
 
 const OF_SALES: [&str; 3] = ["receipt_no", "delivered.year", "delivered_month"];
 
-const SALES: [&str; 66] = [
+const SALES: [&str; 72] = [
     "revenue",
     "expense",
     "pieces",
@@ -285,6 +285,12 @@ const SALES: [&str; 66] = [
     "upper_line",
     "median_ytd",
     "about_buyers",
+    "about_median",
+    "about_upper",
+    "about_median_ytd",
+    "about_median_last_year",
+    "small_buyers",
+    "both_buyers",
     "share_of_parent",
     "share_of_country",
     "share_of_stores",
@@ -354,7 +360,7 @@ const EXACT: [&str; 13] = [
 ];
 
 /// Measures whose rows are those of a place alone.
-const VISUAL: [&str; 11] = [
+const VISUAL: [&str; 12] = [
     "revenue",
     "pieces",
     "lines",
@@ -364,6 +370,7 @@ const VISUAL: [&str; 11] = [
     "average_line",
     "margin_rate",
     "median_line",
+    "about_median",
     "snapshots",
     "revenue_last_year",
 ];

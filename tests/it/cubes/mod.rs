@@ -4,6 +4,7 @@
 mod at;
 mod chance;
 mod currency;
+mod kept;
 mod languages;
 mod links;
 mod members;

@@ -123,6 +123,9 @@ measures:
   - {name: receipts, fact: sales, count_distinct: receipt_no, description: Receipts.}
   - {name: buyers, fact: sales, count_distinct: customer, description: Customers who bought.}
   - {name: big_buyers, fact: sales, count_distinct: customer, filter: net_amount > 10.5, description: Customers with big lines.}
+  - {name: small_buyers, fact: sales, count_distinct: customer, filter: net_amount <= 10.5, description: Customers with small lines.}
+  - {name: priced_buyers, fact: sales, count_distinct: customer, filter: net_amount is not null, description: Customers with lines that have a price.}
+  - {name: both_buyers, calculated: big_buyers + small_buyers - priced_buyers, description: Customers with big lines and small ones.}
   - {name: dearest, fact: sales, max: net_amount, description: The dearest line.}
   - {name: cheapest, fact: sales, min: net_amount, description: The cheapest line.}
   - {name: average_line, fact: sales, average: net_amount, description: Revenue a line that has one.}
@@ -159,6 +162,10 @@ measures:
   - {name: median_line, fact: sales, median: net_amount, description: In the middle.}
   - {name: upper_line, fact: sales, percentile: {of: net_amount, at: 0.9}, filter: quantity is not null, description: Nine of ten are below.}
   - {name: median_ytd, to_date: {measure: median_line, over: date, by: year}, description: From New Year on.}
+  - {name: about_median, fact: sales, approximate_median: net_amount, description: About in the middle.}
+  - {name: about_upper, fact: sales, approximate_percentile: {of: net_amount - cost, at: 0.9}, filter: quantity is not null, description: About nine of ten are below.}
+  - {name: about_median_ytd, to_date: {measure: about_median, over: date, by: year}, description: From New Year on.}
+  - {name: about_median_last_year, years_before: {measure: about_median, over: date}, description: A year before.}
   - {name: about_buyers, fact: sales, approximate_distinct: customer, description: About so many customers.}
   - {name: price_by_cost, fact: sales, correlation: {of: net_amount, with: cost}, description: Whether what cost much is dear.}
   - {name: share_of_parent, share: {measure: revenue, over: store, of: parent}, description: Of the place it is in.}
@@ -213,8 +220,8 @@ aggregates:
 ";
 
 /// Aggregates that keep dimensions as a whole, days and different values.
-const FINER: &str = "  - {name: by_day_customer, fact: sales, dimensions: [date, delivered, customer], columns: [region], measures: [revenue, expense, pieces, list_value, big_revenue, lines, big_lines, buyers, big_buyers, dearest, cheapest, average_line, heaviness, average_weight, about_buyers], description: Sales but for receipts.}
-  - {name: by_month_region, fact: sales, columns: [date_month, region], measures: [lines, buyers, big_buyers, about_buyers, heaviness], description: Buyers of regions.}
+const FINER: &str = "  - {name: by_day_customer, fact: sales, dimensions: [date, delivered, customer], columns: [region], measures: [revenue, expense, pieces, list_value, big_revenue, lines, big_lines, buyers, big_buyers, small_buyers, priced_buyers, dearest, cheapest, average_line, heaviness, average_weight, about_buyers, about_median, about_upper], description: Sales but for receipts.}
+  - {name: by_month_region, fact: sales, columns: [date_month, region], measures: [lines, buyers, big_buyers, about_buyers, about_median, heaviness], description: Buyers of regions.}
   - {name: by_store, fact: sales, dimensions: [store], measures: [pieces, buyers, average_weight], description: Of stores.}
   - {name: by_receipt, fact: sales, columns: [date_month, receipt_no], measures: [lines], description: Of receipts.}
   - {name: balances, fact: accounts, dimensions: [date, customer, store], measures: [balance, opening, own_last, own_first, average_balance, least_owed, most_owed, holders], description: All that is owed.}

@@ -17,15 +17,16 @@ use starhouse::query::{CubeQuery, MemberRange, Slice, Totals};
 use std::sync::Arc;
 
 const BY_MONTH: &str = "aggregates:
-  - {name: by_month_region, fact: sales, columns: [date_month, region], measures: [revenue, lines, buyers, big_buyers, about_buyers, dearest, average_line, heaviness], description: Regions.}
+  - {name: by_month_region, fact: sales, columns: [date_month, region], measures: [revenue, lines, buyers, big_buyers, about_buyers, about_median, dearest, average_line, heaviness], description: Regions.}
 ";
 
-const MEASURES: [&str; 9] = [
+const MEASURES: [&str; 10] = [
     "revenue",
     "lines",
     "buyers",
     "big_buyers",
     "about_buyers",
+    "about_median",
     "dearest",
     "average_line",
     "heaviness",
@@ -73,7 +74,8 @@ fn has_a_month(question: &CubeQuery) -> bool {
     }
     let is_in =
         |day: NaiveDate| from.is_none_or(|from| from <= day) && to.is_none_or(|to| day <= to);
-    (0..48_u32).any(|month| {
+    // A span without an end goes on after the calendar's.
+    (0..60_u32).any(|month| {
         let first = NaiveDate::from_ymd_opt(2022 + (month / 12).cast_signed(), month % 12 + 1, 1);
         let first = first.unwrap();
         first.iter_days().take_while(|day| day.month() == first.month()).all(is_in)

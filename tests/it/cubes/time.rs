@@ -168,6 +168,21 @@ async fn medians_and_percentiles_are_of_all_values_at_every_total() {
     asks(query, &expected).await;
 }
 
+/// Whole numbers up to 256 stay what they are; how near others are is told beside the sketch.
+#[tokio::test]
+async fn approximate_medians_and_percentiles_are_near_the_exact_ones() {
+    let query = json!({"rows": ["country"], "measures": ["about_median", "about_upper"],
+        "totals": "grand"});
+    let expected = [
+        "country | country_is_total | about_median | about_upper",
+        "IT | 0 | 65 | 37",
+        "NO | 0 | 200 | 50",
+        "Unknown | 0 | 40 | 30",
+        "NULL | 1 | 65 | 45",
+    ];
+    asks(query, &expected).await;
+}
+
 #[tokio::test]
 async fn a_correlation_needs_two_sides_that_vary() {
     answers(

@@ -73,6 +73,16 @@ impl Reference<'_> {
                 let values = self.inputs(fact, sql, filter, place).into_iter();
                 percentile(values.map(|(_, v)| v.float().unwrap()).collect(), *thousandths)
             }
+            MeasureKind::ApproximatePercentile { fact, sql, thousandths, filter } => {
+                let values = self.inputs(fact, sql, filter, place).into_iter();
+                let mut values: Vec<f64> = values.map(|(_, v)| v.float().unwrap()).collect();
+                values.sort_by(f64::total_cmp);
+                // The least and the largest are known.
+                if let [least, between @ .., most] = &mut values[..] {
+                    between.iter_mut().for_each(|v| *v = rounded(*v).clamp(*least, *most));
+                }
+                percentile(values, *thousandths)
+            }
             MeasureKind::Correlation { fact, sql, with, filter } => {
                 let pairs = self.inputs(fact, sql, filter, place).into_iter();
                 let pairs = pairs.filter_map(|(own, x)| {
@@ -317,6 +327,21 @@ fn percentile(mut values: Vec<f64>, thousandths: u32) -> Value {
     let place = last as f64 * f64::from(thousandths) / 1000.0;
     let (below, above) = (values[place.floor() as usize], values[place.ceil() as usize]);
     Value::Float(below + (above - below) * place.fract())
+}
+
+/// To eight binary digits, halves away from zero: what a sketch of percentiles has of a value.
+fn rounded(value: f64) -> f64 {
+    let mut unit = 1.0;
+    if value == 0.0 {
+        return 0.0;
+    }
+    while value.abs() / unit >= 256.0 {
+        unit *= 2.0;
+    }
+    while value.abs() / unit < 128.0 {
+        unit /= 2.0;
+    }
+    (value / unit).round() * unit
 }
 
 /// Pearson's; NULL where either side does not vary.
