@@ -13,9 +13,10 @@ pub use cube::{
 };
 pub use expect::{AcceptedFields, ExpectFields, FreshFields, OnFailWord, SumDriftFields};
 pub use measure::{
-    BeforeFields, ConvertFields, CorrelationFields, CumulativeFields, MeasureFields, MissingWord,
-    PercentileFields, RankFields, RateAtWord, RatioFields, RollingFields, ShareFields, TiesWord,
-    ToDateFields, UnrelatedWord, WeightedFields, YearsBeforeFields,
+    BeforeFields, ConversionFields, ConvertFields, CorrelationFields, CountsWord, CumulativeFields,
+    MeasureFields, MissingWord, PercentileFields, RankFields, RateAtWord, RatioFields,
+    RollingFields, ShareFields, TiesWord, ToDateFields, UnrelatedWord, WeightedFields,
+    YearsBeforeFields,
 };
 
 use crate::yaml::{Document, Fault, Faults, Located, NameOr};

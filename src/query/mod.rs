@@ -14,7 +14,8 @@
 //! ```
 //!
 //! What is aggregated is in `atom.rs`, which measures are made of it in `leaf.rs` and `measure.rs`. Semi-additive
-//! measures are in `ends.rs` and `by_set.rs`, windows of days in `running.rs`, ranks in `rank.rs`, money in one currency in `rates.rs`, roles of which a row has
+//! measures are in `ends.rs` and `by_set.rs`, windows of days in `running.rs`, ranks in `rank.rs`, money in one currency in `rates.rs` and `refusal.rs`, events
+//! that are followed by others in `followed.rs`, roles of which a row has
 //! several members in `linked.rs` and `link_members.rs`.
 //!
 //! Aggregates: which answer for what in `lattice.rs`, what they keep in `state.rs` and `sketch.rs`, how they are
@@ -46,6 +47,7 @@ mod demand;
 mod dense;
 mod drill_through;
 mod ends;
+mod followed;
 mod formatted;
 mod frame;
 mod having;
@@ -66,6 +68,7 @@ mod preview;
 mod ragged;
 mod rank;
 mod rates;
+mod refusal;
 mod roll_up;
 mod route;
 mod running;

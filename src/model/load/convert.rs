@@ -3,8 +3,9 @@
 use super::super::document::{ConvertFields, MeasureFields, MissingWord, RateAtWord, Text};
 use super::super::{Column, ColumnType, Conversion, Fact, Measure, MeasureKind, OverTime, RateAt};
 use super::cube::Scope;
+use super::expression::expression;
 use super::fact::is_calendar;
-use super::measure::{Resolver, expression};
+use super::measure::Resolver;
 use super::sheet::Sheet;
 
 impl Resolver<'_> {

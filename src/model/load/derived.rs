@@ -95,16 +95,7 @@ impl Resolver<'_> {
         let periods =
             fields.periods.as_ref().map_or(1, |periods| number_of_periods(periods, sheet));
         let over = self.calendar(&fields.over, sheet);
-        let level = self.period(&fields.over, &fields.by, sheet);
-        let period = level.and_then(|level| {
-            let period = Period::of_level(&level);
-            if period.is_none() {
-                let message = format!("time cannot be moved by `{level}`");
-                let hint = "expected year, quarter, month, week, date or their fiscal kin";
-                sheet.fault_with_hint(fields.by.place, message, hint);
-            }
-            period
-        });
+        let period = self.moves_by(&fields.over, &fields.by, sheet);
         let measure = self.measure(&fields.measure, sheet);
         Some(MeasureKind::Before { measure, over: over?, period: period?, periods, shown })
     }
@@ -224,7 +215,7 @@ fn level_names(dimension: &Dimension) -> Vec<&str> {
     names
 }
 
-fn number_of_periods(written: &Located<u32>, sheet: &mut Sheet<'_>) -> u32 {
+pub(super) fn number_of_periods(written: &Located<u32>, sheet: &mut Sheet<'_>) -> u32 {
     if !(1..=MOST_PERIODS).contains(&written.value) {
         let message = format!("{} periods, expected 1 to {MOST_PERIODS}", written.value);
         sheet.fault(written.place, message);

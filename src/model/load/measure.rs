@@ -1,22 +1,20 @@
 //! Measures: exactly one way to be computed, over what exists, without going round in a circle.
 
-use super::super::document::{MeasureFields, Text, UnrelatedWord};
-use super::super::{
-    Column, ColumnType, End, Fact, FactRole, Format, Measure, MeasureKind, OverTime,
-};
+use super::super::document::{CountsWord, MeasureFields, Text, UnrelatedWord};
+use super::super::{Counted, End, Fact, FactRole, Format, Measure, MeasureKind, OverTime};
 use super::convert;
 use super::cube::Scope;
 use super::derived::Derived;
+use super::expression::{column_or_role, condition, expression, number};
 use super::fact::is_calendar;
 use super::sheet::Sheet;
-use super::sql::{self, Names};
 use super::uses::{self, Uses};
 use crate::yaml::{Located, Place};
 
 /// The ways a measure can be computed, as keys.
 const WAYS: &str = "sum, count, count_distinct, approximate_distinct, min, max, average, first, \
-                    last, median, percentile, correlation, ratio, calculated, years_before, \
-                    before, change, growth, to_date, rolling, cumulative, share_of_total, share, rank, convert, weighted";
+                    last, median, percentile, correlation, conversion, ratio, calculated, \
+                    years_before, before, change, growth, to_date, rolling, cumulative, share_of_total, share, rank, convert, weighted";
 
 /// Those computed from other measures.
 const DERIVED: [&str; 14] = [
@@ -74,6 +72,7 @@ fn ways(fields: &MeasureFields) -> Vec<(&'static str, Place)> {
         ("median", text(&fields.median)),
         ("percentile", place(&fields.percentile)),
         ("correlation", place(&fields.correlation)),
+        ("conversion", place(&fields.conversion)),
         ("ratio", place(&fields.ratio)),
         ("calculated", text(&fields.calculated)),
         ("years_before", place(&fields.years_before)),
@@ -246,6 +245,14 @@ impl Resolver<'_> {
                 let sql = number(&correlation.of, "correlates", sheet)?;
                 MeasureKind::Correlation { fact, sql, with: with?, filter }
             }
+            MeasureFields { conversion: Some(conversion), .. } => {
+                let followed = self.followed(conversion, found, sheet)?;
+                let counts = match conversion.counts.map(|counts| counts.value) {
+                    None | Some(CountsWord::Members) => Counted::Members,
+                    Some(CountsWord::Events) => Counted::Events,
+                };
+                MeasureKind::Conversion { fact, counts, followed, filter }
+            }
             _ => return None,
         })
     }
@@ -324,66 +331,4 @@ fn thousandths(at: &Located<f64>, sheet: &mut Sheet<'_>) -> Option<u32> {
         sheet.fault_with_hint(at.place, message, "the 95th percentile is 0.95");
     }
     found
-}
-
-/// What can be counted: the members of a role, the values of a column or expression.
-fn column_or_role(text: &Text, fact: &Fact, sheet: &mut Sheet<'_>) -> Option<String> {
-    if fact.role(text).is_some() {
-        return Some(text.value.clone());
-    }
-    let columns = own_columns(fact);
-    let is_name = text.chars().all(|c| c.is_alphanumeric() || c == '_');
-    if is_name && !columns.iter().any(|column| column.name.eq_ignore_ascii_case(text)) {
-        let roles = fact.roles.iter().map(|role| role.role.as_str());
-        let names = roles.chain(columns.iter().map(|column| column.name.as_str()));
-        sheet.unknown("column or role", text, &names.collect::<Vec<_>>());
-        return None;
-    }
-    expression(text, fact, sheet).map(|(sql, _)| sql)
-}
-
-/// SQL over the columns of a fact, and its type where that is plain.
-pub(super) fn expression(
-    text: &Text,
-    fact: &Fact,
-    sheet: &mut Sheet<'_>,
-) -> Option<(String, Option<ColumnType>)> {
-    let columns = own_columns(fact);
-    let names = columns.iter().map(|column| (column.name.as_str(), Some(column.ty))).collect();
-    let scalar = sql::scalar(text, &Names { what: "column", names }, sheet)?;
-    Some((text.value.clone(), scalar.ty))
-}
-
-/// The columns that measures may use: all but the partition's.
-fn own_columns(fact: &Fact) -> Vec<Column> {
-    let mut columns = fact.table_columns();
-    columns.retain(|column| Some(column.name.as_str()) != fact.partition_column());
-    columns
-}
-
-fn number(text: &Text, verb: &str, fact: &Fact, sheet: &mut Sheet<'_>) -> Option<String> {
-    let (sql, ty) = expression(text, fact, sheet)?;
-    if let Some(ty) = ty.filter(|ty| !ty.is_numeric()) {
-        let message = format!("the measure {verb} `{sql}`, which is {ty}; expected a number");
-        sheet.fault(text.place, message);
-        return None;
-    }
-    if let Some(role) = fact.roles.iter().find(|role| role.key_column() == sql) {
-        let message = format!("the measure {verb} `{sql}`, the key of a dimension");
-        let hint = format!("to count its members, say `count_distinct: {}`", role.role);
-        sheet.fault_with_hint(text.place, message, hint);
-        return None;
-    }
-    Some(sql)
-}
-
-fn condition(text: &Text, fact: &Fact, sheet: &mut Sheet<'_>) -> Option<String> {
-    let (sql, ty) = expression(text, fact, sheet)?;
-    match ty {
-        None | Some(ColumnType::Boolean) => Some(sql),
-        Some(ty) => {
-            sheet.fault(text.place, format!("filter `{sql}` is {ty}, expected a condition"));
-            None
-        }
-    }
 }

@@ -1,7 +1,7 @@
 //! What measures are computed from: no circles, and nothing that cannot stand within another.
 
 use super::super::document::Text;
-use super::super::{Measure, MeasureKind, Whole};
+use super::super::{Counted, Measure, MeasureKind, Whole};
 use super::sheet::Sheet;
 
 /// A measure by its name, and the measures it is computed from.
@@ -86,7 +86,8 @@ fn misfit(outer: &MeasureKind, inner: &Measure) -> Option<String> {
             | MeasureKind::Min { .. }
             | MeasureKind::Max { .. }
             | MeasureKind::Percentile { .. }
-            | MeasureKind::Correlation { .. },
+            | MeasureKind::Correlation { .. }
+            | MeasureKind::Conversion { counts: Counted::Members, .. },
         ) => Some(format!("allocates `{name}`, which is no sum: a part of a row is nothing of it")),
         (MeasureKind::Converted { .. }, MeasureKind::Converted { .. }) => {
             Some(format!("converts `{name}`, which is converted already"))

@@ -3,6 +3,7 @@
 
 mod at;
 mod chance;
+mod conversions;
 mod currency;
 mod languages;
 mod links;

@@ -1,5 +1,6 @@
 //! The table that answers a cube query: groups, totals, pivot, top, order.
 
+use super::caption::Captions;
 use super::place::{Beside, Filter, Place, Row, Shift, columns, filters};
 use super::{Reference, Value, measure};
 use starhouse::model::{Cube, CubeColumn, Window};
@@ -390,7 +391,8 @@ impl Asked<'_> {
     fn table(&self, heads: &[Vec<Value>], lines: Vec<Line>) -> Answer {
         let with_totals = self.query.totals != Totals::None;
         let columns = self.columns();
-        let mut names: Vec<String> = columns.iter().map(|column| column.name.clone()).collect();
+        let captions = Captions::of(self.cube, self.query);
+        let mut names = captions.headings(&self.query.rows, &self.rows);
         if with_totals {
             names.extend(columns.iter().map(|column| format!("{}_is_total", column.name)));
         }
@@ -403,13 +405,18 @@ impl Asked<'_> {
                 let caption = caption.collect::<Vec<_>>().join(" / ");
                 let name = format!("{caption} {measure}").trim_start().to_owned();
                 let again = names.iter().filter(|known| known.starts_with(&name)).count();
-                names.push(if again == 0 { name } else { format!("{name} ({})", again + 1) });
+                let name = if again == 0 { name } else { format!("{name} ({})", again + 1) };
+                let heading = captions.heading(None, &name, &names);
+                names.push(heading);
             }
         }
         let visible = self.query.measures.iter().filter(|_| self.query.visual);
         names.extend(visible.map(|name| format!("{name}_visible")));
         let rows = lines.into_iter().map(|line| {
-            let mut row: Vec<Value> = (0..columns.len()).map(|index| line.member(index)).collect();
+            let member = |index: usize| {
+                captions.member(self.reference.data, &columns[index], line.member(index))
+            };
+            let mut row: Vec<Value> = (0..columns.len()).map(member).collect();
             if with_totals {
                 let flags = line.members.iter().map(|member| u8::from(member.is_none()));
                 row.extend(flags.map(Value::int));
