@@ -28,7 +28,7 @@
 //! Where a verb lives: slice and dice in `slice.rs`, sets of members in `named_set.rs`, roll up (totals) in `roll_up.rs`, pivot in
 //! `pivot.rs`, top and order in `top.rs`, others in `others.rs`, having and paging in `having.rs`,
 //! skipped levels in `ragged.rs`, dense answers in `dense.rs`, totals of what is shown in `visual.rs`, what is said beside members in
-//! `beside.rs`, and as people read it in `formatted.rs`, comparing in
+//! `beside.rs`, the order of members by another column in `ordered.rs`, and as people read it in `formatted.rs`, comparing in
 //! `wanted.rs`, with another release in `other_release.rs`; drilling is asking for a finer column in
 //! `rows`, the fact rows behind a value are in `drill_through.rs`.
 
@@ -60,6 +60,7 @@ mod marker;
 mod measure;
 mod named_set;
 mod names;
+mod ordered;
 mod other_release;
 mod others;
 mod pivot;

@@ -6,7 +6,7 @@
 
 use super::ask::{Ask, group_name, total_name};
 use super::measure::{Asked, Expansion};
-use super::{CubeQuery, PlanContext, Planned, defect, names, slice};
+use super::{CubeQuery, PlanContext, Planned, defect, names, ordered, slice};
 use crate::error::{Error, Result};
 use crate::model::Cube;
 use datafusion::common::ScalarValue;
@@ -40,9 +40,12 @@ pub fn pivot_members(query: &CubeQuery, context: &PlanContext<'_>) -> Result<Opt
         return Ok(None);
     }
     let cube = super::plan::find_cube(context.model, &query.cube)?;
-    let mut groups = Vec::new();
+    let (mut groups, mut placed) = (Vec::new(), Vec::new());
     for name in &query.columns {
         let columns = names::resolve(cube, context.model, name)?;
+        let named = columns.iter().enumerate();
+        let named = named.map(|(index, column)| (*column, group_name(groups.len() + index)));
+        placed.extend(ordered::placed(named.collect(), context.model));
         groups.extend(columns.into_iter().map(|column| ident(&column.name)));
     }
     let across = groups.len();
@@ -66,12 +69,16 @@ pub fn pivot_members(query: &CubeQuery, context: &PlanContext<'_>) -> Result<Opt
     };
     let Planned { plan, routing } = ask.plan(context)?;
     let members: Vec<Expr> = (0..across).map(|index| ident(group_name(index))).collect();
-    let order: Vec<_> = members.iter().map(|member| member.clone().sort(true, false)).collect();
-    let plan = LogicalPlanBuilder::from(plan)
-        .project(members)
+    let places = ordered::places(&placed);
+    let order = (0..across).flat_map(|index| ordered::in_order(&group_name(index), true, &places));
+    let different = LogicalPlanBuilder::from(plan)
+        .project(members.clone())
         .and_then(LogicalPlanBuilder::distinct)
-        .and_then(|members| members.sort(order))
+        .map_err(defect)?;
+    let plan = ordered::with_places(different, &placed, context)?
+        .sort(order.collect::<Vec<_>>())
         .and_then(|sorted| sorted.limit(0, Some(MOST_MEMBERS + 1)))
+        .and_then(|sorted| sorted.project(members))
         .and_then(LogicalPlanBuilder::build)
         .map_err(defect)?;
     Ok(Some(Planned { plan, routing }))

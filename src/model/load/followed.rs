@@ -1,7 +1,7 @@
 //! Conversions: what must be true of the events that follow.
 
 use super::super::document::{ConversionFields, Text};
-use super::super::{Fact, Followed, Named, Period};
+use super::super::{Fact, Followed, Named};
 use super::derived::number_of_periods;
 use super::expression::condition;
 use super::measure::Resolver;
@@ -16,8 +16,8 @@ impl Resolver<'_> {
         sheet: &mut Sheet<'_>,
     ) -> Option<Followed> {
         let periods = number_of_periods(&fields.periods, sheet);
-        let over = self.calendar_role(&fields.over, fact.roles.iter().collect(), sheet);
-        let period = self.moves_by(&fields.over, &fields.by, sheet);
+        let over = self.scope.calendar(&fields.over, sheet);
+        let period = self.scope.moves_by(&fields.over, &fields.by, sheet);
         let to = self.scope.known.fact(&fields.to, sheet)?;
         let filter = match &fields.filter {
             Some(filter) => Some(condition(filter, to, sheet)?),
@@ -39,18 +39,6 @@ impl Resolver<'_> {
         }
         let (of, same, period) = (of?, same?, period?);
         Some(Followed { by: to.name.clone(), filter, of, over, same, periods, period })
-    }
-
-    /// The period that a level of the calendar in a role is, by which time can be moved.
-    pub(super) fn moves_by(&self, over: &Text, by: &Text, sheet: &mut Sheet<'_>) -> Option<Period> {
-        let level = self.period(over, by, sheet)?;
-        let period = Period::of_level(&level);
-        if period.is_none() {
-            let message = format!("time cannot be moved by `{level}`");
-            let hint = "expected year, quarter, month, week, date or their fiscal kin";
-            sheet.fault_with_hint(by.place, message, hint);
-        }
-        period
     }
 }
 

@@ -1,12 +1,11 @@
 //! Measures: exactly one way to be computed, over what exists, without going round in a circle.
 
 use super::super::document::{CountsWord, MeasureFields, Text, UnrelatedWord};
-use super::super::{Counted, End, Fact, FactRole, Format, Measure, MeasureKind, OverTime};
+use super::super::{Counted, End, Fact, Format, Measure, MeasureKind, OverTime};
 use super::convert;
 use super::cube::Scope;
 use super::derived::Derived;
 use super::expression::{column_or_role, condition, expression, number};
-use super::fact::is_calendar;
 use super::sheet::Sheet;
 use super::uses::{self, Uses};
 use crate::yaml::{Located, Place};
@@ -219,7 +218,7 @@ impl Resolver<'_> {
             MeasureFields { over: Some(over), .. } => {
                 let (text, rule) = self.over_time(found, sheet)?;
                 let sql = number(text, "sums", sheet);
-                let over = self.calendar_role(over, found.roles.iter().collect(), sheet)?;
+                let over = self.scope.calendar_role(over, found.roles.iter().collect(), sheet)?;
                 MeasureKind::SemiAdditive { fact, sql: sql?, over, rule, filter }
             }
             MeasureFields { min: Some(text), .. } => {
@@ -280,35 +279,6 @@ impl Resolver<'_> {
         }
         self.uses.push(written.value.clone());
         written.value.clone()
-    }
-
-    pub(super) fn calendar_role(
-        &self,
-        written: &Text,
-        roles: Vec<&FactRole>,
-        sheet: &mut Sheet<'_>,
-    ) -> Option<String> {
-        let calendar = |role: &&&FactRole| {
-            self.scope.known.sound_dimension(&role.dimension).is_some_and(is_calendar)
-        };
-        let mut calendars: Vec<&str> =
-            roles.iter().filter(calendar).map(|role| role.role.as_str()).collect();
-        calendars.dedup();
-        if calendars.contains(&written.as_str()) {
-            return Some(written.value.clone());
-        }
-        match roles.iter().find(|role| role.role == written.value) {
-            Some(role) => {
-                let message = format!(
-                    "`{}` is played by dimension `{}`, which is not a calendar",
-                    role.role, role.dimension
-                );
-                let hint = format!("expected one of {}", calendars.join(", "));
-                sheet.fault_with_hint(written.place, message, hint);
-            }
-            None => sheet.unknown("calendar role", written, &calendars),
-        }
-        None
     }
 }
 

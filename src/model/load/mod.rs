@@ -23,6 +23,8 @@ mod measure;
 mod members;
 mod sheet;
 mod sql;
+mod template;
+mod time;
 mod uses;
 
 use super::document::{CubeDocument, SchemaDocument, Text, kind_of};

@@ -62,7 +62,7 @@ pub(super) fn nesting(uses: &[Uses<'_>], measures: &[Measure], sheet: &mut Sheet
 }
 
 /// The measures that a measure is computed from, directly or not.
-fn below<'a>(kind: &MeasureKind, measures: &'a [Measure]) -> Vec<&'a Measure> {
+pub(super) fn below<'a>(kind: &MeasureKind, measures: &'a [Measure]) -> Vec<&'a Measure> {
     let mut found: Vec<&Measure> = Vec::new();
     let mut pending = kind.uses();
     while let Some(name) = pending.pop() {
@@ -76,7 +76,7 @@ fn below<'a>(kind: &MeasureKind, measures: &'a [Measure]) -> Vec<&'a Measure> {
 }
 
 /// Why one measure cannot be computed from another.
-fn misfit(outer: &MeasureKind, inner: &Measure) -> Option<String> {
+pub(super) fn misfit(outer: &MeasureKind, inner: &Measure) -> Option<String> {
     let name = &inner.name;
     match (outer, &inner.kind) {
         (

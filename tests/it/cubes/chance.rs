@@ -219,10 +219,11 @@ pub(crate) fn data() -> impl Strategy<Value = Data> {
 }
 
 /// Columns that both facts have, as SQL names, as `role.attribute` or as levels.
-const SHARED: [&str; 20] = [
+const SHARED: [&str; 21] = [
     "date_year",
     "date_quarter",
     "date.month",
+    "date_month_name",
     "date.date",
     "date_is_weekend",
     "segment",
@@ -389,6 +390,7 @@ fn members(column: &str) -> Vec<serde_json::Value> {
         "date.month" | "delivered_month" => {
             vec![json!("2023-02"), json!("2024-02"), json!("2024-12"), json!("?")]
         }
+        "date_month_name" => vec![json!("February"), json!("June"), json!("December")],
         "date.date" => vec![json!("2024-02-29"), json!("2025-02-28"), json!("2023-12-31")],
         "date_is_weekend" => vec![json!(true), json!(false)],
         "segment" | "customer_now_segment" | "customer_then.segment" => {

@@ -42,7 +42,7 @@ natural_key:
   - {name: club_id, type: text, description: Its number.}
 attributes:
   - {name: club_name, type: text, description: Its name; clubs may share one.}
-  - {name: club_kind, type: text, description: What it is for.}
+  - {name: club_kind, type: text, order_by: club_id, description: What it is for.}
 ",
     "
 bridge: membership
