@@ -12,7 +12,7 @@ use crate::model::Cube;
 use datafusion::common::ScalarValue;
 use datafusion::functions::expr_fn::coalesce;
 use datafusion::functions_aggregate::expr_fn::max;
-use datafusion::logical_expr::{Expr, LogicalPlanBuilder, ident, lit, when};
+use datafusion::logical_expr::{Expr, LogicalPlanBuilder, cast, ident, lit, when};
 
 /// The most members a pivot shows across.
 const MOST_MEMBERS: usize = 256;
@@ -151,6 +151,34 @@ pub(super) fn pivot(
     });
     let columns: Vec<Expr> = keys.iter().cloned().chain(cells).collect();
     answer.aggregate(keys, values).and_then(|turned| turned.project(columns)).map_err(defect)
+}
+
+/// Rows with a grand total of nothing across beside them, where a grand total is asked: it is there
+/// always, also where it has no members of its own, as where time to date ends in a year without rows.
+pub(super) fn with_grand_total(
+    answer: LogicalPlanBuilder,
+    rows: &[usize],
+    ask: &Ask<'_>,
+    across: &[usize],
+) -> Result<LogicalPlanBuilder> {
+    let is_grand = |set: &Vec<usize>| set.iter().all(|group| across.contains(group));
+    if rows.is_empty() || !ask.grouping_sets.iter().flatten().any(is_grand) {
+        return Ok(answer);
+    }
+    let flags: Vec<String> = rows.iter().map(|row| total_name(*row)).collect();
+    let mut columns = Vec::new();
+    for field in answer.schema().fields() {
+        let value = match flags.contains(field.name()) {
+            true => cast(lit(1_i32), field.data_type().clone()),
+            false => lit(ScalarValue::try_from(field.data_type()).map_err(defect)?),
+        };
+        columns.push(value.alias(field.name()));
+    }
+    let nothing = LogicalPlanBuilder::empty(true).project(columns);
+    nothing
+        .and_then(LogicalPlanBuilder::build)
+        .and_then(|nothing| answer.union(nothing))
+        .map_err(defect)
 }
 
 /// A pivot without members: nothing but the grand total, which is there always where totals are

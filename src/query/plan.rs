@@ -74,6 +74,7 @@ pub fn plan_cube_query(
     let rows: Vec<usize> = row_groups.concat();
     let mut measures = wanted.shown.clone();
     if !query.columns.is_empty() {
+        answer = pivot::with_grand_total(answer, &rows, &ask, &axes.columns)?;
         let across = pivot::across(cube, &members.across, &axes.columns, &measures)?;
         answer = pivot::pivot(answer, &rows, with_totals, &across)?;
         measures = across.into_iter().map(|one| (one.name.clone(), one.name)).collect();
