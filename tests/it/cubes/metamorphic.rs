@@ -74,6 +74,46 @@ async fn check(data: &Data) {
     }
 }
 
+/// Money without a rate is refused by the one measure exactly where the other shows none of it.
+#[test]
+fn amounts_are_refused_where_they_would_be_empty() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    holds(&chance::data(), |data| {
+        runtime.block_on(refuses(&data));
+        Ok(())
+    });
+}
+
+async fn refuses(data: &Data) {
+    let (at, model) = (TempWarehouse::open().await, model());
+    let release = load(&at, &model, data).await;
+    let session = at.engine(&model, 2).session(Principal::local(), release);
+    for column in ["date_month", "segment", "store_id"] {
+        let query = |measures: &[&str]| CubeQuery {
+            cube: "trade".to_owned(),
+            rows: vec![column.to_owned()],
+            measures: measures.iter().map(|name| (*name).to_owned()).collect(),
+            ..CubeQuery::default()
+        };
+        let both = session.plan_cube_query(&query(&["revenue", "in_euro"])).await.unwrap();
+        let answer = cube_support::answer(&both).await.unwrap();
+        let (paid, in_euro) = (answer.column("revenue"), answer.column("in_euro"));
+        let mut cells = paid.iter().zip(&in_euro);
+        let lacks = cells.any(|(paid, in_euro)| !paid.is_null() && in_euro.is_null());
+        let only = session.plan_cube_query(&query(&["in_euro_only"])).await.unwrap();
+        match cube_support::answer(&only).await {
+            Ok(only) => {
+                assert!(!lacks, "{answer}");
+                assert_eq!(only.column("in_euro_only"), in_euro, "{answer}");
+            }
+            Err(error) => {
+                assert!(lacks, "{error}\n{answer}");
+                assert!(error.to_string().contains("cannot be converted to EUR"), "{error}");
+            }
+        }
+    }
+}
+
 fn nothing(measure: &str) -> Value {
     if measure == "revenue" { Value::Null } else { Value::int(0) }
 }
