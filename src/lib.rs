@@ -85,6 +85,11 @@
 //! * *a key in a model's YAML*: [`model::document`] for its form, the file of its kind beside
 //!   [`model::load`] for its rules, a case in `tests/model/` for its faults.
 //! * *a kind of measure*: [`model::MeasureKind`]; the compiler then leads from place to place.
+//! * *measures made of others by a template* (last year, year to date): `model/load/template.rs`;
+//!   `docs/templates.md` is what users read of it.
+//! * *events that others follow* (conversions): [`model::Followed`], asked in `query/followed.rs`;
+//!   `docs/conversions.md`.
+//! * *the order of members* by another column: `query/ordered.rs`; `docs/cube-queries.md`.
 //! * *several members a row* (bridges, ancestors): [`model::Bridge`], loaded by `etl/load/bridge.rs` and
 //!   `etl/load/closure.rs`, asked in `query/linked.rs`; `docs/many-to-many.md` is what users read of it.
 //! * *a source*: a file in `etl/source/`, which says how, and a variant of [`etl::job::From`].

@@ -1,6 +1,7 @@
 //! `starhouse check`: are the settings, models and jobs right, and does the data hold to them?
 
 mod proofs;
+mod rates;
 
 use super::failure::Failure;
 use super::project::{At, Declared, Project, jobs, schedules};
@@ -16,8 +17,9 @@ use std::path::Path;
 /// Validate the settings, models, jobs and schedules; every fault is told with its place
 ///
 /// Opens nothing and changes nothing. With --data, the latest release is asked as well: that keys are
-/// one row's, that facts have their members and bridges are whole, and that every measure is answered;
-/// and it is told where a member of a level is in several members of the level above.
+/// one row's, that facts have their members and bridges are whole, that every measure is answered, and
+/// that amounts which are converted have a rate; and it is told where a member of a level is in several
+/// members of the level above.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  starhouse check\n  starhouse check --project shop\n  starhouse check --data"

@@ -84,10 +84,11 @@ const VALUE: &str = "value";
 const KEY: &str = "key";
 const MOMENT: &str = "moment";
 const ROWS: &str = "rows";
+const FILTER: &str = "filter";
 
 fn decides(how: Decides) -> &'static str {
     match how {
-        Decides::Filter => "filter",
+        Decides::Filter => FILTER,
         Decides::Join => "join",
         Decides::Group => "group",
         Decides::Order => "order",
@@ -215,24 +216,31 @@ async fn of_measure(
     for other in measure.kind.uses() {
         add(format!("cubes.{}.{other}", cube.name), VALUE);
     }
-    let fact = measure.kind.fact().and_then(|name| engine.model().fact(name));
-    let Some(fact) = fact else { return Ok(()) };
-    add(format!("warehouse.{}.*", fact.table()), ROWS);
-    let (values, filter) = expressions(&measure.kind);
-    let session = engine.load_session(Principal::pipeline(), Arc::clone(release), Vec::new(), None);
-    for (sql, how) in
-        values.into_iter().map(|sql| (sql, VALUE)).chain(filter.map(|f| (f, "filter")))
-    {
-        // A role counts its members.
-        if let Some(role) = fact.role(sql) {
-            add(format!("warehouse.{}.{}", fact.table(), role.key_column()), how);
-            continue;
-        }
-        for origin in of_expression(&session, fact, sql).await? {
-            add(node("", &origin), how);
+    for (fact, values, filter) in expressions(&measure.kind) {
+        let Some(fact) = engine.model().fact(fact) else { continue };
+        add(format!("warehouse.{}.*", fact.table()), ROWS);
+        let values = values.into_iter().map(|sql| (sql, VALUE));
+        for (sql, how) in values.chain(filter.map(|filter| (filter, FILTER))) {
+            of_value(engine, release, fact, sql).await?.into_iter().for_each(|from| add(from, how));
         }
     }
     Ok(())
+}
+
+/// What an expression over a fact's columns is made of.
+async fn of_value(
+    engine: &Engine,
+    release: &Arc<Release>,
+    fact: &Fact,
+    sql: &str,
+) -> Result<Vec<String>> {
+    // A role counts its members.
+    if let Some(role) = fact.role(sql) {
+        return Ok(vec![format!("warehouse.{}.{}", fact.table(), role.key_column())]);
+    }
+    let session = engine.load_session(Principal::pipeline(), Arc::clone(release), Vec::new(), None);
+    let origins = of_expression(&session, fact, sql).await?;
+    Ok(origins.iter().map(|origin| node("", origin)).collect())
 }
 
 async fn of_expression(session: &Session, fact: &Fact, sql: &str) -> Result<BTreeSet<Origin>> {
@@ -241,29 +249,31 @@ async fn of_expression(session: &Session, fact: &Fact, sql: &str) -> Result<BTre
     Ok(plan.columns.into_iter().flat_map(|(_, origins)| origins).collect())
 }
 
-/// The expressions of a measure over its fact's columns, and its filter.
-fn expressions(kind: &MeasureKind) -> (Vec<&str>, Option<&str>) {
-    let (values, filter): (Vec<&String>, &Option<String>) = match kind {
-        MeasureKind::Count { filter, .. } => (Vec::new(), filter),
-        MeasureKind::Sum { sql, filter, .. }
-        | MeasureKind::CountDistinct { sql, filter, .. }
-        | MeasureKind::Min { sql, filter, .. }
-        | MeasureKind::Max { sql, filter, .. }
-        | MeasureKind::Average { sql, filter, .. }
-        | MeasureKind::SemiAdditive { sql, filter, .. }
-        | MeasureKind::Percentile { sql, filter, .. }
-        | MeasureKind::ApproximatePercentile { sql, filter, .. }
-        | MeasureKind::ApproximateDistinct { sql, filter, .. } => (vec![sql], filter),
-        MeasureKind::Correlation { sql, with, filter, .. } => (vec![sql, with], filter),
-        MeasureKind::Ratio { .. }
-        | MeasureKind::Calculated { .. }
-        | MeasureKind::Before { .. }
-        | MeasureKind::Running { .. }
-        | MeasureKind::Share { .. }
-        | MeasureKind::Rank { .. }
-        | MeasureKind::Weighted { .. }
-        | MeasureKind::Converted { .. }
-        | MeasureKind::ShareOfTotal { .. } => (Vec::new(), &None),
+/// What a measure looks at of a fact: expressions over its columns, and a filter.
+type Looked<'m> = (&'m str, Vec<&'m String>, Option<&'m String>);
+
+/// What a measure looks at of facts.
+fn expressions(kind: &MeasureKind) -> Vec<Looked<'_>> {
+    let Some(fact) = kind.fact() else { return Vec::new() };
+    let values: Vec<&String> = match kind {
+        MeasureKind::Sum { sql, .. }
+        | MeasureKind::CountDistinct { sql, .. }
+        | MeasureKind::Min { sql, .. }
+        | MeasureKind::Max { sql, .. }
+        | MeasureKind::Average { sql, .. }
+        | MeasureKind::SemiAdditive { sql, .. }
+        | MeasureKind::Percentile { sql, .. }
+        | MeasureKind::ApproximatePercentile { sql, .. }
+        | MeasureKind::ApproximateDistinct { sql, .. } => vec![sql],
+        MeasureKind::Correlation { sql, with, .. } => vec![sql, with],
+        MeasureKind::Conversion { followed, .. } => {
+            let told_by = || [&followed.of, &followed.over].into_iter().chain(&followed.same);
+            let here = told_by().map(|named| &named.here).collect();
+            let there = told_by().map(|named| &named.there).collect();
+            let next = (followed.by.as_str(), there, followed.filter.as_ref());
+            return vec![(fact, here, kind.filter()), next];
+        }
+        _ => Vec::new(),
     };
-    (values.into_iter().map(String::as_str).collect(), filter.as_deref())
+    vec![(fact, values, kind.filter())]
 }

@@ -79,6 +79,9 @@ impl Cube {
             MeasureKind::Correlation { .. } => {
                 (format!("`{name}` needs all values, which parts do not keep"), "leave it out")
             }
+            MeasureKind::Conversion { .. } => {
+                (format!("`{name}` needs all events, which parts do not keep"), "leave it out")
+            }
             kind => match kind.fact() {
                 Some(own) if own == fact.name => return None,
                 Some(own) => (

@@ -169,6 +169,11 @@ fn attribute((name, ty, description): (&str, ColumnType, &str)) -> Attribute {
     Attribute {
         column: Column::new(name, ty, true).described(description),
         history: History::Overwrite,
+        order_by: match name {
+            "day_name" => Some("day_of_week".to_owned()),
+            "month_name" => Some("month_of_year".to_owned()),
+            _ => None,
+        },
     }
 }
 

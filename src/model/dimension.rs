@@ -71,6 +71,9 @@ pub struct Attribute {
     pub column: Column,
     /// What happens to the old value when the source changes it.
     pub history: History,
+    /// The column of the dimension by whose values its values stand in order; by themselves where
+    /// there is none.
+    pub order_by: Option<String>,
 }
 
 /// Kimball's history types, by column. Types 3 and 6 are two columns each: the attribute itself

@@ -9,13 +9,15 @@ mod measure;
 
 pub use cube::{
     CaptionFields, CubeDocument, DefaultMemberFields, LinkFields, MemberNameFields, NameFields,
-    SetFields, ViewFields,
+    SetFields, TemplateBeforeFields, TemplateCumulativeFields, TemplateFields,
+    TemplateRollingFields, TemplateToDateFields, ViewFields,
 };
 pub use expect::{AcceptedFields, ExpectFields, FreshFields, OnFailWord, SumDriftFields};
 pub use measure::{
-    BeforeFields, ConvertFields, CorrelationFields, CumulativeFields, MeasureFields, MissingWord,
-    PercentileFields, RankFields, RateAtWord, RatioFields, RollingFields, ShareFields, TiesWord,
-    ToDateFields, UnrelatedWord, WeightedFields, YearsBeforeFields,
+    BeforeFields, ConversionFields, ConvertFields, CorrelationFields, CountsWord, CumulativeFields,
+    MeasureFields, MissingWord, PercentileFields, RankFields, RateAtWord, RatioFields,
+    RollingFields, ShareFields, TiesWord, ToDateFields, UnrelatedWord, WeightedFields,
+    YearsBeforeFields,
 };
 
 use crate::yaml::{Document, Fault, Faults, Located, NameOr};
@@ -196,6 +198,9 @@ pub struct AttributeFields {
     pub nullable: Option<Located<bool>>,
     /// The unit of its values.
     pub unit: Option<Text>,
+    /// The column by whose values it stands in order, as `size_no` does for sizes; by itself where left
+    /// out.
+    pub order_by: Option<Text>,
 }
 
 /// A way to roll up.

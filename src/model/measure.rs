@@ -1,6 +1,6 @@
 //! Measures: what may be asked, and how it adds up.
 
-use super::{Conversion, Format, Period};
+use super::{Conversion, Counted, Followed, Format, Period};
 
 /// A measure of a cube.
 #[derive(Debug, Clone, PartialEq)]
@@ -135,6 +135,18 @@ pub enum MeasureKind {
         sql: String,
         /// The other expression.
         with: String,
+        /// Only rows for which this SQL condition holds.
+        filter: Option<String>,
+    },
+    /// How many members, or events, are followed by an event of another fact within a span of time;
+    /// of the date and the dimensions of the event that is followed.
+    Conversion {
+        /// The fact of the events that may be followed.
+        fact: String,
+        /// What is counted.
+        counts: Counted,
+        /// By what they are followed.
+        followed: Followed,
         /// Only rows for which this SQL condition holds.
         filter: Option<String>,
     },
@@ -311,17 +323,6 @@ pub enum Whole {
     All,
 }
 
-/// How values add up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Additivity<'a> {
-    /// Over every dimension.
-    Additive,
-    /// Over every dimension but the calendar in this role.
-    SemiAdditive(&'a str),
-    /// Over none: computed anew at every total.
-    NotAdditive,
-}
-
 impl MeasureKind {
     /// The fact whose rows it aggregates, for kinds that aggregate rows.
     pub fn fact(&self) -> Option<&str> {
@@ -336,7 +337,35 @@ impl MeasureKind {
             | Self::Percentile { fact, .. }
             | Self::ApproximatePercentile { fact, .. }
             | Self::ApproximateDistinct { fact, .. }
-            | Self::Correlation { fact, .. } => Some(fact),
+            | Self::Correlation { fact, .. }
+            | Self::Conversion { fact, .. } => Some(fact),
+            Self::Ratio { .. }
+            | Self::Calculated { .. }
+            | Self::Before { .. }
+            | Self::Running { .. }
+            | Self::Share { .. }
+            | Self::Rank { .. }
+            | Self::Weighted { .. }
+            | Self::Converted { .. }
+            | Self::ShareOfTotal { .. } => None,
+        }
+    }
+
+    /// The condition on the rows that it aggregates, where not all count.
+    pub fn filter(&self) -> Option<&String> {
+        match self {
+            Self::Sum { filter, .. }
+            | Self::Count { filter, .. }
+            | Self::CountDistinct { filter, .. }
+            | Self::ApproximateDistinct { filter, .. }
+            | Self::Min { filter, .. }
+            | Self::Max { filter, .. }
+            | Self::Average { filter, .. }
+            | Self::Percentile { filter, .. }
+            | Self::ApproximatePercentile { filter, .. }
+            | Self::Correlation { filter, .. }
+            | Self::Conversion { filter, .. }
+            | Self::SemiAdditive { filter, .. } => filter.as_ref(),
             Self::Ratio { .. }
             | Self::Calculated { .. }
             | Self::Before { .. }
@@ -362,31 +391,6 @@ impl MeasureKind {
             | Self::Converted { measure, .. }
             | Self::ShareOfTotal { measure } => vec![measure],
             _ => Vec::new(),
-        }
-    }
-
-    /// Whether summing its values over any dimension gives its value for the whole.
-    pub fn is_additive(&self) -> bool {
-        self.additivity() == Additivity::Additive
-    }
-
-    /// Whether it counts: nothing to count is 0, not NULL.
-    pub fn counts(&self) -> bool {
-        matches!(
-            self,
-            Self::Count { .. } | Self::CountDistinct { .. } | Self::ApproximateDistinct { .. }
-        )
-    }
-
-    /// How its values add up.
-    pub fn additivity(&self) -> Additivity<'_> {
-        use OverTime::{At, Average};
-        match self {
-            Self::Sum { .. } | Self::Count { .. } => Additivity::Additive,
-            Self::SemiAdditive { over, rule: At { .. } | Average, .. } => {
-                Additivity::SemiAdditive(over)
-            }
-            _ => Additivity::NotAdditive,
         }
     }
 }

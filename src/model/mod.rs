@@ -7,6 +7,7 @@
 //! Terms are Kimball's (dimension, fact, grain, role, surrogate and natural key, history type)
 //! and the OLAP literature's (cube, hierarchy, level, measure, aggregate).
 
+mod additivity;
 mod aggregate;
 mod arrow_types;
 mod automatic;
@@ -20,12 +21,14 @@ mod dimension;
 pub mod document;
 mod expectation;
 mod fact;
+mod followed;
 mod format;
 mod load;
 mod measure;
 mod period;
 mod time_of_day;
 
+pub use additivity::Additivity;
 pub use arrow_types::{arrow_schema, plan_schema};
 pub use automatic::{AUTOMATIC_AGGREGATES, AutomaticAggregate};
 pub use bridge::Bridge;
@@ -41,9 +44,10 @@ pub use dimension::{
 pub use expectation::{Check, Expectation, OnFail};
 pub(crate) use fact::MONTH_PARTITION;
 pub use fact::{Coarse, Fact, FactKind, FactRole, Lag};
+pub use followed::{Counted, Followed, Named};
 pub use format::{Format, Separators};
 pub use load::load;
-pub use measure::{Additivity, Compared, End, Measure, MeasureKind, OverTime, Ties, Whole, Window};
+pub use measure::{Compared, End, Measure, MeasureKind, OverTime, Ties, Whole, Window};
 pub use period::Period;
 pub use time_of_day::{Time, TimeOfDay};
 

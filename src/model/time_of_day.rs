@@ -52,6 +52,7 @@ impl TimeOfDay {
         .map(|(name, ty, description)| Attribute {
             column: Column::new(name, ty, true).described(description),
             history: History::Overwrite,
+            order_by: (name == "day_part").then(|| "hour".to_owned()),
         })
         .collect()
     }

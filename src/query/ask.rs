@@ -198,6 +198,7 @@ impl Ask<'_> {
         atoms: &[(usize, &Atom)],
     ) -> Result<(LogicalPlanBuilder, Vec<Aggregated>)> {
         let source = star.rated(star.relation(roles, &self.held_roles())?, atoms)?;
+        let source = star.with_followed(source, atoms)?;
         let mut columns: Vec<Expr> =
             needed.iter().map(|own| star.column(own).alias(&own.name)).collect();
         let mut aggregated = Vec::new();

@@ -1,6 +1,7 @@
 //! Atoms: one aggregation of one fact's rows in one context, what it looks at, how its states add up.
 
 use super::context::Context;
+use super::followed;
 use super::link_members::WEIGHT;
 use super::rates;
 use super::scalar_sql;
@@ -120,20 +121,27 @@ impl Atom {
 
     /// The roles that must be joined for what is looked at beside the value, alike.
     pub(super) fn roles_beside(&self, model: &Model) -> Result<Vec<String>> {
-        let Function::SumAtEnd(at) = &self.function else { return Ok(Vec::new()) };
         let fact = self.fact(model)?;
-        let named = at.per.iter().filter_map(|name| fact.role(name));
+        let named = self.per().filter_map(|name| fact.role(name));
         let versioned = named.filter(|role| is_versioned(role, model));
-        Ok(versioned.map(|role| role.role.clone()).chain(self.context.weighted.clone()).collect())
+        let followed = self.context.followed.iter();
+        let followed = followed.flat_map(|by| followed::roles(by, fact, model));
+        let weighted = self.context.weighted.iter();
+        let weighted = weighted.filter(|_| matches!(self.function, Function::SumAtEnd(_)));
+        let named = versioned.map(|role| role.role.clone());
+        Ok(named.chain(followed).chain(weighted.cloned()).collect())
     }
 
-    /// The columns of a row: the fact's, and its rate where amounts are converted.
+    /// The columns of a row: the fact's, its rate where amounts are converted, and whether it is followed
+    /// where that is asked.
     fn schema(&self, model: &Model) -> Result<DFSchema> {
         let own = fact_schema(self.fact(model)?)?;
-        match &self.context.converted {
-            None => Ok(own),
-            Some(conversion) => own.join(&rates::schema(conversion, model)?).map_err(super::defect),
-        }
+        let beside = match &self.context {
+            Context { converted: Some(conversion), .. } => rates::schema(conversion, model)?,
+            Context { followed: Some(_), .. } => followed::schema()?,
+            _ => return Ok(own),
+        };
+        own.join(&beside).map_err(super::defect)
     }
 
     /// What is aggregated, as expressions over the star relation's columns (see `star.rs`): the value,
@@ -271,12 +279,12 @@ impl Atom {
     }
 }
 
-fn is_versioned(role: &FactRole, model: &Model) -> bool {
+pub(super) fn is_versioned(role: &FactRole, model: &Model) -> bool {
     model.dimension(&role.dimension).is_some_and(Dimension::is_versioned)
 }
 
 /// The key that tells members of a role apart, whatever their version.
-fn member_key(role: &FactRole, model: &Model) -> Expr {
+pub(super) fn member_key(role: &FactRole, model: &Model) -> Expr {
     match model.dimension(&role.dimension) {
         Some(dimension) if dimension.is_versioned() => {
             Expr::Column(Column::new(Some(&role.role), dimension.durable_key_column()))

@@ -211,7 +211,8 @@ impl<'c> Axes<'c> {
         };
         let levels = self.row_columns().iter().map(of_row).collect();
         let (hidden, of_groups) = (wanted.hidden.clone(), wanted.of_groups.clone());
-        Shape { rows, levels, totals, measures: measures.to_vec(), hidden, of_groups, others }
+        let (measures, places) = (measures.to_vec(), Vec::new());
+        Shape { rows, levels, totals, measures, hidden, of_groups, others, places }
     }
 
     /// A member as it is shown: by its name in the language asked, where it has one.

@@ -7,7 +7,8 @@
 
 use super::at::Modifier;
 use super::atom::{Atom, Function};
-use crate::model::{Conversion, Window};
+use super::followed;
+use crate::model::{Conversion, Followed, Window};
 use datafusion::logical_expr::Expr;
 
 /// Where an atom's rows come from.
@@ -25,6 +26,8 @@ pub(super) struct Context {
     pub(super) weighted: Option<String>,
     /// How each row's amount is converted.
     pub(super) converted: Option<Conversion>,
+    /// By what rows are followed, where that is asked.
+    pub(super) followed: Option<Followed>,
     /// How the place differs from the row's own, in order.
     pub(super) place: Vec<Change>,
 }
@@ -69,8 +72,9 @@ impl Context {
     /// The row's own context over a fact.
     pub(super) fn of(fact: &str) -> Self {
         let fact = fact.to_owned();
-        let (shift, running, daily, weighted, converted) = (None, None, None, None, None);
-        Self { fact, shift, running, daily, weighted, converted, place: Vec::new() }
+        let (shift, running, daily, weighted) = (None, None, None, None);
+        let (converted, followed, place) = (None, None, Vec::new());
+        Self { fact, shift, running, daily, weighted, converted, followed, place }
     }
 
     /// The same rows where the row of the answer is.
@@ -124,6 +128,9 @@ impl Context {
         }
         if let Some(conversion) = &self.converted {
             words.push_str(&format!(", in {} by {}", conversion.to, conversion.rates));
+        }
+        if let Some(followed) = &self.followed {
+            words.push_str(&format!(", {}", followed::describe(followed)));
         }
         for change in &self.place {
             words.push_str(&match change {

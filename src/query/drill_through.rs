@@ -4,15 +4,16 @@
 //! filter hold, each once, in the order of the fact's key, a page at a time.
 
 use super::ask::{Ask, ROWS, of_rows};
-use super::atom::{FACT, fact_column};
+use super::atom::{fact_column, fact_schema};
 use super::plan::find_cube;
 use super::star::Star;
 use super::{
-    CubeQuery, PlanContext, Planned, Routing, StarTables, defect, measure, names, scalar_sql, slice,
+    CubeQuery, PlanContext, Planned, Routing, StarTables, defect, followed, measure, names,
+    scalar_sql, slice,
 };
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::{Cube, CubeColumn, Fact, Measure, MeasureKind, Model, plan_schema};
-use datafusion::common::{Column, DFSchema, ScalarValue};
+use crate::model::{Cube, CubeColumn, Fact, Followed, Measure, MeasureKind, Model};
+use datafusion::common::{Column, ScalarValue};
 use datafusion::logical_expr::{
     Expr, LogicalPlan, LogicalPlanBuilder, SortExpr, TableSource, ident, lit,
 };
@@ -137,6 +138,8 @@ struct Drilled<'a> {
     /// Columns shown, and their names.
     shown: Vec<(Shown<'a>, String)>,
     filter: Option<String>,
+    /// By what the rows must be followed.
+    followed: Option<&'a Followed>,
 }
 
 enum Shown<'a> {
@@ -148,7 +151,12 @@ enum Shown<'a> {
 }
 
 impl<'a> Drilled<'a> {
-    fn new(query: &CubeQuery, measure: &Measure, cube: &'a Cube, model: &'a Model) -> Result<Self> {
+    fn new(
+        query: &CubeQuery,
+        measure: &'a Measure,
+        cube: &'a Cube,
+        model: &'a Model,
+    ) -> Result<Self> {
         let fact = fact_of(measure, model)?;
         let mut asked: Vec<&CubeColumn> = Vec::new();
         for name in &query.rows {
@@ -190,8 +198,39 @@ impl<'a> Drilled<'a> {
             measures: Vec::new(),
             links: Vec::new(),
         };
-        let filter = filter(&measure.kind).map(str::to_owned);
-        Ok(Self { fact, ask, shown, filter })
+        let followed = match &measure.kind {
+            MeasureKind::Conversion { followed, .. } => Some(followed),
+            _ => None,
+        };
+        let filter = match followed {
+            Some(_) => Some(followed::condition(measure.kind.filter())),
+            None => measure.kind.filter().cloned(),
+        };
+        Ok(Self { fact, ask, shown, filter, followed })
+    }
+
+    /// The fact's rows that count in the measure, joined to roles.
+    fn counted(
+        &self,
+        star: &Star<'_>,
+        roles: &mut BTreeSet<String>,
+        context: &PlanContext<'_>,
+    ) -> Result<LogicalPlanBuilder> {
+        let mut schema = fact_schema(self.fact)?;
+        roles.extend(
+            self.followed.iter().flat_map(|by| followed::roles(by, self.fact, context.model)),
+        );
+        let mut rows = star.relation(roles, &BTreeSet::new())?;
+        if let Some(followed) = self.followed {
+            // What follows may have been written by any run.
+            let events = Star::new(context, self.ask.cube, self.fact).followed_events(followed)?;
+            rows = star.joined_to(rows, followed, events)?;
+            schema = schema.join(&followed::schema()?).map_err(defect)?;
+        }
+        match &self.filter {
+            Some(filter) => rows.filter(scalar_sql::parse(filter, &schema)?).map_err(defect),
+            None => Ok(rows),
+        }
     }
 
     /// The fact's key, under names of its own.
@@ -235,12 +274,7 @@ impl<'a> Drilled<'a> {
             .extend(self.shown.iter().filter_map(|(shown, name)| Some(value(shown)?.alias(name))));
         let key = self.key_names().zip(&fact.key);
         columns.extend(key.map(|(name, key)| fact_column(key).alias(name)));
-        let mut rows = star.relation(&roles, &BTreeSet::new())?;
-        if let Some(filter) = &self.filter {
-            let schema = plan_schema(&fact.table_columns());
-            let schema = DFSchema::try_from_qualified_schema(FACT, &schema).map_err(defect)?;
-            rows = rows.filter(scalar_sql::parse(filter, &schema)?).map_err(defect)?;
-        }
+        let mut rows = self.counted(&star, &mut roles, context)?;
         rows = rows.project(columns).and_then(|rows| rows.alias(ROWS)).map_err(defect)?;
         for condition in conditions {
             rows = rows.filter(of_rows(condition)?).map_err(|error| {
@@ -266,24 +300,6 @@ fn identities<'a>(cube: &'a Cube, fact: &Fact, model: &Model) -> Vec<&'a CubeCol
     let degenerate = fact.degenerate.iter();
     found.extend(degenerate.filter_map(|own| cube.role_column(&own.name, &own.name)));
     found
-}
-
-/// The rows that count in a measure, where not all do.
-fn filter(kind: &MeasureKind) -> Option<&str> {
-    match kind {
-        MeasureKind::Sum { filter, .. }
-        | MeasureKind::Count { filter, .. }
-        | MeasureKind::CountDistinct { filter, .. }
-        | MeasureKind::ApproximateDistinct { filter, .. }
-        | MeasureKind::Min { filter, .. }
-        | MeasureKind::Max { filter, .. }
-        | MeasureKind::Average { filter, .. }
-        | MeasureKind::Percentile { filter, .. }
-        | MeasureKind::ApproximatePercentile { filter, .. }
-        | MeasureKind::Correlation { filter, .. }
-        | MeasureKind::SemiAdditive { filter, .. } => filter.as_deref(),
-        _ => None,
-    }
 }
 
 /// A release's tables with only some files of one of them.

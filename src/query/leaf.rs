@@ -2,136 +2,137 @@
 
 use super::atom::{AtEnd, Atom, Function};
 use super::context::{Change, Context};
+use super::followed;
 use super::measure::{At, Expander, divide};
 use crate::error::{Error, Result};
-use crate::model::{Measure, MeasureKind, OverTime};
+use crate::model::{Counted, Measure, MeasureKind, OverTime};
 use datafusion::logical_expr::{Expr, lit, when};
+
+/// The rows that a measure aggregates: what its atoms have in common.
+struct Rows<'m> {
+    context: Context,
+    measure: &'m str,
+    filter: Option<&'m String>,
+}
+
+impl Rows<'_> {
+    fn atom(&self, function: Function, input: Option<&str>) -> Atom {
+        Atom {
+            context: self.context.clone(),
+            measure: self.measure.to_owned(),
+            function,
+            input: input.map(str::to_owned),
+            filter: self.filter.cloned(),
+        }
+    }
+
+    /// A value of the rows.
+    fn of(&self, function: Function, sql: &str) -> Atom {
+        self.atom(function, Some(sql))
+    }
+}
 
 impl Expander<'_> {
     /// A measure that aggregates rows.
     pub(super) fn leaf(&mut self, measure: &Measure, at: &At) -> Result<Expr> {
-        let strangers = self.strangers;
-        let context = |fact: &str| {
-            let is_stranger = strangers.iter().any(|stranger| stranger == fact);
-            let repeated = (measure.repeats && is_stranger).then_some(Change::Unrelated);
-            Context {
-                shift: at.shift.clone(),
-                running: at.running.clone(),
-                weighted: at.weighted.clone(),
-                converted: at.converted.clone(),
-                place: at.place.iter().cloned().chain(repeated).collect(),
-                ..Context::of(fact)
+        use Function as F;
+        let rows = self.rows(measure, at)?;
+        match &measure.kind {
+            MeasureKind::Sum { sql, .. } => self.added_up(&rows, F::Sum, sql),
+            MeasureKind::Average { sql, .. } => {
+                let count = self.atom(rows.of(F::Count, sql))?;
+                divide(self.added_up(&rows, F::Sum, sql)?, count)
             }
-        };
-        let (fact, function, input, filter) = match &measure.kind {
-            MeasureKind::Sum { fact, sql, filter } => (fact, Function::Sum, Some(sql), filter),
-            MeasureKind::Count { fact, filter } => (fact, Function::Count, None, filter),
-            MeasureKind::CountDistinct { fact, sql, filter } => {
-                (fact, Function::CountDistinct, Some(sql), filter)
+            MeasureKind::SemiAdditive { sql, over, rule, .. } => {
+                self.over_time(&rows, sql, over, rule)
             }
-            MeasureKind::ApproximateDistinct { fact, sql, filter } => {
-                (fact, Function::ApproximateDistinct, Some(sql), filter)
+            MeasureKind::Count { .. } => self.counted(rows.atom(F::Count, None)),
+            MeasureKind::CountDistinct { sql, .. } => self.counted(rows.of(F::CountDistinct, sql)),
+            MeasureKind::ApproximateDistinct { sql, .. } => {
+                self.counted(rows.of(F::ApproximateDistinct, sql))
             }
-            MeasureKind::Min { fact, sql, filter } => (fact, Function::Min, Some(sql), filter),
-            MeasureKind::Max { fact, sql, filter } => (fact, Function::Max, Some(sql), filter),
-            MeasureKind::Percentile { fact, sql, thousandths, filter } => {
-                (fact, Function::Percentile(*thousandths), Some(sql), filter)
-            }
-            MeasureKind::ApproximatePercentile { fact, sql, thousandths, filter } => {
-                (fact, Function::ApproximatePercentile(*thousandths), Some(sql), filter)
-            }
-            MeasureKind::Correlation { fact, sql, with, filter } => {
-                let atom = |function, input: String| Atom {
-                    context: context(fact),
-                    measure: measure.name.clone(),
-                    function,
-                    input: Some(input),
-                    filter: filter.clone(),
+            MeasureKind::Conversion { counts, followed, filter, .. } => {
+                let filter = Some(followed::condition(filter.as_ref()));
+                let counted = match counts {
+                    Counted::Members => rows.of(F::CountDistinct, &followed.of.here),
+                    Counted::Events => rows.atom(F::Count, None),
                 };
-                return self.correlation(atom, sql, with);
+                self.counted(Atom { filter, ..counted })
             }
-            MeasureKind::SemiAdditive { fact, sql, over, rule, filter } => {
-                let atom = |function, input: String| Atom {
-                    context: context(fact),
-                    measure: measure.name.clone(),
-                    function,
-                    input: Some(input),
-                    filter: filter.clone(),
-                };
-                return match (rule, &at.converted) {
-                    (OverTime::At { end, per }, Some(conversion)) => {
-                        let (role, per) = (over.clone(), per.clone());
-                        let at_end = Function::SumAtEnd(AtEnd { role, end: *end, per });
-                        self.converted(atom, &at_end, sql, conversion)
-                    }
-                    _ => self.over_time(atom, sql, over, rule),
-                };
+            MeasureKind::Min { sql, .. } => self.atom(rows.of(F::Min, sql)),
+            MeasureKind::Max { sql, .. } => self.atom(rows.of(F::Max, sql)),
+            MeasureKind::Percentile { sql, thousandths, .. } => {
+                self.atom(rows.of(F::Percentile(*thousandths), sql))
             }
-            MeasureKind::Average { fact, sql, filter } => {
-                let part = |function| Atom {
-                    context: context(fact),
-                    measure: measure.name.clone(),
-                    function,
-                    input: Some(sql.clone()),
-                    filter: filter.clone(),
-                };
-                let (total, rows) = (part(Function::Sum), part(Function::Count));
-                let rows = self.atom(rows)?;
-                let total = match &at.converted {
-                    None => self.atom(total)?,
-                    Some(conversion) => {
-                        let atom = |function, input| Atom { input: Some(input), ..part(function) };
-                        self.converted(atom, &Function::Sum, sql, conversion)?
-                    }
-                };
-                return divide(total, rows);
+            MeasureKind::ApproximatePercentile { sql, thousandths, .. } => {
+                self.atom(rows.of(F::ApproximatePercentile(*thousandths), sql))
             }
-            _ => return Err(Error::internal("a derived measure was taken for a base measure")),
-        };
-        if let Some(conversion) = &at.converted {
-            let Some(sql) = input else {
-                return Err(Error::internal("what is converted has no amount"));
-            };
-            let atom = |function: Function, input: String| Atom {
-                context: context(fact),
-                measure: measure.name.clone(),
-                function,
-                input: Some(input),
-                filter: filter.clone(),
-            };
-            return self.converted(atom, &function, sql, conversion);
+            MeasureKind::Correlation { sql, with, .. } => self.correlation(&rows, sql, with),
+            _ => Err(Error::internal("a derived measure was taken for a base measure")),
         }
-        let counts = function.counts();
-        let atom = self.atom(Atom {
-            context: context(fact),
-            measure: measure.name.clone(),
-            function,
-            input: input.cloned(),
-            filter: filter.clone(),
-        })?;
-        if counts && at.shift.is_some() {
+    }
+
+    /// The rows of a measure, seen from a place.
+    fn rows<'m>(&self, measure: &'m Measure, at: &At) -> Result<Rows<'m>> {
+        let derived = || Error::internal("a derived measure was taken for a base measure");
+        let fact = measure.kind.fact().ok_or_else(derived)?;
+        let is_stranger = self.strangers.iter().any(|stranger| stranger == fact);
+        let repeated = (measure.repeats && is_stranger).then_some(Change::Unrelated);
+        let followed = match &measure.kind {
+            MeasureKind::Conversion { followed, .. } => Some(followed.clone()),
+            _ => None,
+        };
+        let context = Context {
+            shift: at.shift.clone(),
+            running: at.running.clone(),
+            weighted: at.weighted.clone(),
+            converted: at.converted.clone(),
+            followed,
+            place: at.place.iter().cloned().chain(repeated).collect(),
+            ..Context::of(fact)
+        };
+        Ok(Rows { context, measure: &measure.name, filter: measure.kind.filter() })
+    }
+
+    /// Amounts added up, each converted before where the context says so.
+    fn added_up(&mut self, rows: &Rows<'_>, function: Function, sql: &str) -> Result<Expr> {
+        match &rows.context.converted {
+            None => self.atom(rows.of(function, sql)),
+            Some(conversion) => {
+                let atom = |function, input: String| rows.of(function, &input);
+                self.converted(atom, &function, sql, conversion)
+            }
+        }
+    }
+
+    /// What is counted.
+    fn counted(&mut self, atom: Atom) -> Result<Expr> {
+        let is_earlier = atom.context.shift.is_some();
+        let count = self.atom(atom)?;
+        match is_earlier {
             // Nothing so long before is no base to compare with.
-            return when(atom.clone().not_eq(lit(0_i64)), atom).end().map_err(super::defect);
+            true => when(count.clone().not_eq(lit(0_i64)), count).end().map_err(super::defect),
+            false => Ok(count),
         }
-        Ok(atom)
     }
 
     /// A measure that adds up over everything but time.
     fn over_time(
         &mut self,
-        atom: impl Fn(Function, String) -> Atom,
+        rows: &Rows<'_>,
         sql: &str,
         over: &str,
         rule: &OverTime,
     ) -> Result<Expr> {
         if let OverTime::At { end, per } = rule {
             let at = AtEnd { role: over.to_owned(), end: *end, per: per.clone() };
-            return self.atom(atom(Function::SumAtEnd(at), sql.to_owned()));
+            return self.added_up(rows, Function::SumAtEnd(at), sql);
         }
         // What is of no known day is of no day.
         let on_a_day = |what: &str| format!("CASE WHEN {over}_key > 0 THEN {what} END");
+        let value = on_a_day(&format!("({sql})"));
         let mut daily = |function| {
-            let mut daily = atom(function, on_a_day(&format!("({sql})")));
+            let mut daily = rows.of(function, &value);
             daily.context.daily = Some(over.to_owned());
             self.atom(daily)
         };
@@ -139,33 +140,27 @@ impl Expander<'_> {
             OverTime::Min => daily(Function::Min),
             OverTime::Max => daily(Function::Max),
             _ => {
-                let total = self.atom(atom(Function::Sum, on_a_day(&format!("({sql})"))))?;
+                let total = self.atom(rows.of(Function::Sum, &value))?;
                 let valued = format!("CASE WHEN ({sql}) IS NOT NULL THEN {over}_key END");
-                let mut days = atom(Function::CountDistinct, on_a_day(&valued));
+                let mut days = rows.of(Function::CountDistinct, &on_a_day(&valued));
                 days.context.place.push(Change::Only(over.to_owned()));
                 days.context.weighted = None;
-                let days = self.atom(days)?;
-                divide(total, days)
+                divide(total, self.atom(days)?)
             }
         }
     }
 
     /// The correlation of two expressions; NULL where either has one value only.
-    fn correlation(
-        &mut self,
-        atom: impl Fn(Function, String) -> Atom,
-        sql: &str,
-        with: &str,
-    ) -> Result<Expr> {
+    fn correlation(&mut self, rows: &Rows<'_>, sql: &str, with: &str) -> Result<Expr> {
         let beside = |this: &str, other: &str| {
             format!("CASE WHEN ({other}) IS NOT NULL THEN CAST({this} AS DOUBLE) END")
         };
         let mut varies = |input: String| {
-            let least = self.atom(atom(Function::Min, input.clone()))?;
-            Ok::<_, Error>(least.lt(self.atom(atom(Function::Max, input))?))
+            let least = self.atom(rows.of(Function::Min, &input))?;
+            Ok::<_, Error>(least.lt(self.atom(rows.of(Function::Max, &input))?))
         };
         let both = varies(beside(sql, with))?.and(varies(beside(with, sql))?);
-        let value = self.atom(atom(Function::Correlation(with.to_owned()), sql.to_owned()))?;
+        let value = self.atom(rows.of(Function::Correlation(with.to_owned()), sql))?;
         when(both, value).end().map_err(super::defect)
     }
 }

@@ -14,7 +14,8 @@
 //! ```
 //!
 //! What is aggregated is in `atom.rs`, which measures are made of it in `leaf.rs` and `measure.rs`. Semi-additive
-//! measures are in `ends.rs` and `by_set.rs`, windows of days in `running.rs`, ranks in `rank.rs`, money in one currency in `rates.rs`, roles of which a row has
+//! measures are in `ends.rs` and `by_set.rs`, windows of days in `running.rs`, ranks in `rank.rs`, money in one currency in `rates.rs` and `refusal.rs`, events
+//! that are followed by others in `followed.rs`, roles of which a row has
 //! several members in `linked.rs` and `link_members.rs`.
 //!
 //! Aggregates: which answer for what in `lattice.rs`, what they keep in `state.rs` and `sketch.rs`, how they are
@@ -27,7 +28,7 @@
 //! Where a verb lives: slice and dice in `slice.rs`, sets of members in `named_set.rs`, roll up (totals) in `roll_up.rs`, pivot in
 //! `pivot.rs`, top and order in `top.rs`, others in `others.rs`, having and paging in `having.rs`,
 //! skipped levels in `ragged.rs`, dense answers in `dense.rs`, totals of what is shown in `visual.rs`, what is said beside members in
-//! `beside.rs`, and as people read it in `formatted.rs`, comparing in
+//! `beside.rs`, the order of members by another column in `ordered.rs`, and as people read it in `formatted.rs`, comparing in
 //! `wanted.rs`, with another release in `other_release.rs`; drilling is asking for a finer column in
 //! `rows`, the fact rows behind a value are in `drill_through.rs`.
 
@@ -46,6 +47,7 @@ mod demand;
 mod dense;
 mod drill_through;
 mod ends;
+mod followed;
 mod formatted;
 mod frame;
 mod having;
@@ -58,6 +60,7 @@ mod marker;
 mod measure;
 mod named_set;
 mod names;
+mod ordered;
 mod other_release;
 mod others;
 mod pivot;
@@ -66,6 +69,7 @@ mod preview;
 mod ragged;
 mod rank;
 mod rates;
+mod refusal;
 mod roll_up;
 mod route;
 mod running;

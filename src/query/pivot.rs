@@ -6,13 +6,13 @@
 
 use super::ask::{Ask, group_name, total_name};
 use super::measure::{Asked, Expansion};
-use super::{CubeQuery, PlanContext, Planned, defect, names, slice};
+use super::{CubeQuery, PlanContext, Planned, defect, names, ordered, slice};
 use crate::error::{Error, Result};
 use crate::model::Cube;
 use datafusion::common::ScalarValue;
 use datafusion::functions::expr_fn::coalesce;
 use datafusion::functions_aggregate::expr_fn::max;
-use datafusion::logical_expr::{Expr, LogicalPlanBuilder, ident, lit, when};
+use datafusion::logical_expr::{Expr, LogicalPlanBuilder, cast, ident, lit, when};
 
 /// The most members a pivot shows across.
 const MOST_MEMBERS: usize = 256;
@@ -40,9 +40,12 @@ pub fn pivot_members(query: &CubeQuery, context: &PlanContext<'_>) -> Result<Opt
         return Ok(None);
     }
     let cube = super::plan::find_cube(context.model, &query.cube)?;
-    let mut groups = Vec::new();
+    let (mut groups, mut placed) = (Vec::new(), Vec::new());
     for name in &query.columns {
         let columns = names::resolve(cube, context.model, name)?;
+        let named = columns.iter().enumerate();
+        let named = named.map(|(index, column)| (*column, group_name(groups.len() + index)));
+        placed.extend(ordered::placed(named.collect(), context.model));
         groups.extend(columns.into_iter().map(|column| ident(&column.name)));
     }
     let across = groups.len();
@@ -66,12 +69,16 @@ pub fn pivot_members(query: &CubeQuery, context: &PlanContext<'_>) -> Result<Opt
     };
     let Planned { plan, routing } = ask.plan(context)?;
     let members: Vec<Expr> = (0..across).map(|index| ident(group_name(index))).collect();
-    let order: Vec<_> = members.iter().map(|member| member.clone().sort(true, false)).collect();
-    let plan = LogicalPlanBuilder::from(plan)
-        .project(members)
+    let places = ordered::places(&placed);
+    let order = (0..across).flat_map(|index| ordered::in_order(&group_name(index), true, &places));
+    let different = LogicalPlanBuilder::from(plan)
+        .project(members.clone())
         .and_then(LogicalPlanBuilder::distinct)
-        .and_then(|members| members.sort(order))
+        .map_err(defect)?;
+    let plan = ordered::with_places(different, &placed, context)?
+        .sort(order.collect::<Vec<_>>())
         .and_then(|sorted| sorted.limit(0, Some(MOST_MEMBERS + 1)))
+        .and_then(|sorted| sorted.project(members))
         .and_then(LogicalPlanBuilder::build)
         .map_err(defect)?;
     Ok(Some(Planned { plan, routing }))
@@ -144,6 +151,34 @@ pub(super) fn pivot(
     });
     let columns: Vec<Expr> = keys.iter().cloned().chain(cells).collect();
     answer.aggregate(keys, values).and_then(|turned| turned.project(columns)).map_err(defect)
+}
+
+/// Rows with a grand total of nothing across beside them, where a grand total is asked: it is there
+/// always, also where it has no members of its own, as where time to date ends in a year without rows.
+pub(super) fn with_grand_total(
+    answer: LogicalPlanBuilder,
+    rows: &[usize],
+    ask: &Ask<'_>,
+    across: &[usize],
+) -> Result<LogicalPlanBuilder> {
+    let is_grand = |set: &Vec<usize>| set.iter().all(|group| across.contains(group));
+    if rows.is_empty() || !ask.grouping_sets.iter().flatten().any(is_grand) {
+        return Ok(answer);
+    }
+    let flags: Vec<String> = rows.iter().map(|row| total_name(*row)).collect();
+    let mut columns = Vec::new();
+    for field in answer.schema().fields() {
+        let value = match flags.contains(field.name()) {
+            true => cast(lit(1_i32), field.data_type().clone()),
+            false => lit(ScalarValue::try_from(field.data_type()).map_err(defect)?),
+        };
+        columns.push(value.alias(field.name()));
+    }
+    let nothing = LogicalPlanBuilder::empty(true).project(columns);
+    nothing
+        .and_then(LogicalPlanBuilder::build)
+        .and_then(|nothing| answer.union(nothing))
+        .map_err(defect)
 }
 
 /// A pivot without members: nothing but the grand total, which is there always where totals are

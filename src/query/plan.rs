@@ -6,7 +6,7 @@ use super::ragged::without_skipped;
 use super::top::Shape;
 use super::wanted::Wanted;
 use super::{CubeQuery, Members, PlanContext, Planned, defect, pivot};
-use super::{having, other_release, rank, roll_up, slice, top, visual};
+use super::{having, ordered, other_release, rank, roll_up, slice, top, visual};
 use crate::error::{Error, Result, did_you_mean};
 use crate::model::{Cube, Model};
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, ident};
@@ -74,11 +74,15 @@ pub fn plan_cube_query(
     let rows: Vec<usize> = row_groups.concat();
     let mut measures = wanted.shown.clone();
     if !query.columns.is_empty() {
+        answer = pivot::with_grand_total(answer, &rows, &ask, &axes.columns)?;
         let across = pivot::across(cube, &members.across, &axes.columns, &measures)?;
         answer = pivot::pivot(answer, &rows, with_totals, &across)?;
         measures = across.into_iter().map(|one| (one.name.clone(), one.name)).collect();
     }
-    let shape = axes.shape(with_totals, &measures, &wanted);
+    let placed = axes.placed(cube, context.model);
+    answer = ordered::with_places(answer, &placed, context)?;
+    let places = ordered::places(&placed);
+    let shape = Shape { places, ..axes.shape(with_totals, &measures, &wanted) };
     answer = having::having(answer, query, &shape)?;
     if query.non_empty {
         let counts = query.measures.iter().map(|name| pivot::counts(cube, name)).cycle();

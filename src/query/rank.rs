@@ -84,6 +84,12 @@ impl Ask<'_> {
         expansion: &Expansion,
         planning: &PlanContext<'_>,
     ) -> Result<LogicalPlanBuilder> {
+        let answer = match self.groups.is_empty() && !expansion.ranks.is_empty() {
+            // Without groups there is one row and no rank, which is a constant. DataFusion 55 moves a
+            // condition on constants below an aggregation without groups, where it leaves its row.
+            true => answer.limit(0, Some(1)).map_err(defect)?,
+            false => answer,
+        };
         expansion.ranks.iter().enumerate().try_fold(answer, |answer, (index, rank)| {
             let kept = self.kept_within(&rank.role, &rank.within, planning)?;
             let takes_part = self.takes_part(rank, &expansion.marks_of(rank), &kept);

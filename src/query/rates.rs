@@ -8,19 +8,18 @@
 use super::atom::{Atom, FACT, Function, fact_column, fact_schema};
 use super::context::Context;
 use super::measure::Expander;
+use super::refusal::{BETWEEN, Refusal};
 use super::star::{Star, day_column};
 use super::{defect, scalar_sql};
 use crate::error::{Error, Result};
 use crate::model::{Conversion, Fact, Model, RateAt};
-use arrow::array::AsArray;
 use arrow::datatypes::{DataType, Field, Schema};
-use datafusion::common::{Column, DFSchema, DataFusionError, JoinType, NullEquality, ScalarValue};
+use datafusion::common::{Column, DFSchema, JoinType, NullEquality, ScalarValue};
 use datafusion::functions_aggregate::expr_fn::{avg, last_value};
 use datafusion::functions_window::nth_value::last_value_udwf;
 use datafusion::logical_expr::expr::{NullTreatment, WindowFunction};
 use datafusion::logical_expr::{
-    ColumnarValue, Expr, ExprFunctionExt, LogicalPlan, LogicalPlanBuilder, ScalarFunctionArgs,
-    ScalarUDF, ScalarUDFImpl, Signature, Volatility, ident, lit, when,
+    Expr, ExprFunctionExt, LogicalPlan, LogicalPlanBuilder, ScalarUDF, ident, lit, when,
 };
 
 /// The rates in a star relation, and their columns.
@@ -31,7 +30,12 @@ const SOURCE: &str = "__rate_source";
 
 /// Why no aggregate is asked.
 pub(super) fn reason(part: &Context) -> String {
-    format!("{}: base rows, each is converted before it is added up", part.describe())
+    let refuses = part.converted.as_ref().is_some_and(|conversion| conversion.refuses);
+    let lacking = if refuses { "refused" } else { "empty" };
+    let subject = part.describe();
+    format!(
+        "{subject}: base rows, each is converted before it is added up; what lacks a rate is {lacking}"
+    )
 }
 
 /// The column that a row has of its rate.
@@ -85,13 +89,23 @@ impl Expander<'_> {
         let missing = format!("CASE WHEN ({rate}) IS NULL THEN 1 ELSE 0 END");
         let missing = format!("CASE WHEN ({sql}) IS NOT NULL THEN {missing} END");
         let measure = value.measure.clone();
-        let missing = self.atom(atom(function.clone(), missing))?.gt(lit(0_i32));
+        let lacks = self.atom(atom(function.clone(), missing.clone()))?.gt(lit(0_i32));
         let value = self.atom(value)?;
-        if conversion.refuses {
-            let refusal = ScalarUDF::new_from_impl(Refusal::new(&measure, conversion));
-            return Ok(refusal.call(vec![missing, value]));
+        if !conversion.refuses {
+            return when(lacks.is_not_true(), value).end().map_err(defect);
         }
-        when(missing.is_not_true(), value).end().map_err(defect)
+        let key = format!("{}_key", conversion.over);
+        let example = format!(
+            "CASE WHEN ({missing}) = 1 THEN concat(coalesce(({from}), ''), '{BETWEEN}', \
+             CAST({key} AS VARCHAR)) END"
+        );
+        let example = match function {
+            Function::Sum => self.atom(atom(Function::Min, example))?,
+            // One that is not at the end of its period would be none.
+            _ => lit(ScalarValue::Utf8(None)),
+        };
+        let refusal = ScalarUDF::new_from_impl(Refusal::new(&measure, conversion));
+        Ok(refusal.call(vec![lacks, value, example]))
     }
 }
 
@@ -232,60 +246,5 @@ impl Star<'_> {
                 all.project([day, source, ident("__latest").alias(RATE)])
             })
             .map_err(defect)
-    }
-}
-
-/// `(whether amounts lack a rate, sum)`: the sum where none does, an error that names the measure where one
-/// does.
-#[derive(Debug, PartialEq, Eq, Hash)]
-struct Refusal {
-    measure: String,
-    to: String,
-    rates: String,
-    signature: Signature,
-}
-
-impl Refusal {
-    fn new(measure: &str, conversion: &Conversion) -> Self {
-        let (measure, signature) = (measure.to_owned(), Signature::any(2, Volatility::Immutable));
-        Self { measure, to: conversion.to.clone(), rates: conversion.rates.clone(), signature }
-    }
-
-    fn error(&self) -> Error {
-        let Self { measure, to, rates, .. } = self;
-        Error::data(format!("amounts of `{measure}` cannot be converted to {to}: `{rates}` has no rate of their day and currency"))
-            .hint("load the rates, leave those amounts out, or declare the measure `missing: empty`")
-    }
-}
-
-impl ScalarUDFImpl for Refusal {
-    fn name(&self) -> &str {
-        "converted"
-    }
-
-    fn signature(&self) -> &Signature {
-        &self.signature
-    }
-
-    fn return_type(&self, arguments: &[DataType]) -> datafusion::common::Result<DataType> {
-        Ok(arguments.get(1).cloned().unwrap_or(DataType::Null))
-    }
-
-    fn invoke_with_args(
-        &self,
-        arguments: ScalarFunctionArgs,
-    ) -> datafusion::common::Result<ColumnarValue> {
-        let mut arguments = arguments.args.into_iter();
-        let (Some(missing), Some(value)) = (arguments.next(), arguments.next()) else {
-            return datafusion::common::plan_err!("a conversion takes two values");
-        };
-        let lacks = match &missing {
-            ColumnarValue::Array(array) => array.as_boolean().has_true(),
-            ColumnarValue::Scalar(scalar) => *scalar == ScalarValue::Boolean(Some(true)),
-        };
-        match lacks {
-            true => Err(DataFusionError::External(Box::new(self.error()))),
-            false => Ok(value),
-        }
     }
 }

@@ -120,6 +120,7 @@ impl Ask<'_> {
         roles.extend(self.linked_roles());
         let held = self.held_roles().into_iter().filter(|held| held != role);
         let base = star.rated(star.relation(&roles, &held.collect::<BTreeSet<_>>())?, atoms)?;
+        let base = star.with_followed(base, atoms)?;
         let calendar = self.calendar(role, star)?;
         let day = Expr::Column(Column::new(Some(role), day_column(calendar)?));
         let mut columns: Vec<Expr> =

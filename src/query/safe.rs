@@ -175,7 +175,7 @@ fn columns(plan: &LogicalPlan, context: &PlanContext<'_>) -> Columns {
                     let role = cube.column(name).map(|column| column.role.as_str());
                     let linked = role.is_some_and(|role| cube.link(role).is_some());
                     let measure = cube.measure(name);
-                    let additive = measure.is_none_or(|measure| measure.kind.is_additive());
+                    let additive = measure.is_none_or(|measure| measure.kind.adds_up_over_rows());
                     let carries = linked || measure.is_some();
                     let (name, joined) = (name.clone(), false);
                     carries.then_some(Carried { name, additive, joined, linked })

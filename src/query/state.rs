@@ -111,7 +111,7 @@ impl Atom {
     /// The state from which the atom can be computed; `None` where only all values will do. Values at
     /// the end of a period, or added up by day, are sums of what lies on one day.
     pub(super) fn state(&self) -> Option<State> {
-        if self.context.weighted.is_some() {
+        if self.context.weighted.is_some() || self.context.followed.is_some() {
             return None;
         }
         let kind = match &self.function {

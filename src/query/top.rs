@@ -1,5 +1,6 @@
 //! Top and order: ranking before limiting, and a stated order for every answer.
 
+use super::ordered::in_order;
 use super::{CubeQuery, Top, defect};
 use crate::error::{Error, Result, did_you_mean};
 use datafusion::functions_window::expr_fn::{rank, row_number};
@@ -22,6 +23,8 @@ pub(super) struct Shape {
     pub(super) of_groups: Vec<Option<String>>,
     /// The flag that is 1 for others, and the row column before which it orders.
     pub(super) others: Option<(usize, String)>,
+    /// Row columns that go by the places of members, each with the column of those.
+    pub(super) places: Vec<(String, String)>,
 }
 
 impl Shape {
@@ -81,9 +84,14 @@ impl Shape {
             let others = self.others.as_ref().filter(|(before, _)| *before == index);
             keys.extend(others.and_then(|_| self.others_last()));
             keys.extend(self.totals.get(index).map(|total| ident(total).sort(true, false)));
-            keys.push(ident(column).sort(true, false));
+            keys.extend(self.in_order(column, true));
         }
         keys
+    }
+
+    /// Members of a row column, by their places first where they have some.
+    fn in_order(&self, column: &str, ascending: bool) -> Vec<Sort> {
+        in_order(column, ascending, &self.places)
     }
 }
 
@@ -130,7 +138,7 @@ pub(super) fn order(query: &CubeQuery, shape: &Shape) -> Result<Vec<Sort>> {
                 shape.column(&order.by)?
             }
         };
-        keys.push(ident(column).sort(!order.descending, false));
+        keys.extend(shape.in_order(column, !order.descending));
         for row in &order.of {
             // Groups of the same value stay apart.
             keys.extend(shape.columns(row)?.into_iter().map(|c| ident(c).sort(true, false)));
@@ -138,7 +146,7 @@ pub(super) fn order(query: &CubeQuery, shape: &Shape) -> Result<Vec<Sort>> {
     }
     if let Some(top) = query.top.as_ref().filter(|_| query.order.is_empty()) {
         for name in &top.per {
-            keys.push(ident(shape.column(name)?).sort(true, false));
+            keys.extend(shape.in_order(shape.column(name)?, true));
         }
         keys.extend(shape.totals.iter().map(|total| ident(total).sort(true, false)));
         keys.extend(others);

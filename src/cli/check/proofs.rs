@@ -1,6 +1,7 @@
 //! What must hold of a warehouse's rows for a model's answers to be right, as questions whose rows are
 //! the examples of where it does not.
 
+use super::rates;
 use crate::model::{Bridge, Cube, Dimension, Fact, Hierarchy, Model};
 
 /// Something to be proved: the question finds nothing.
@@ -40,6 +41,7 @@ pub(super) fn of(model: &Model) -> Vec<Proof> {
     }
     for cube in &model.cubes {
         answerable(cube, &mut proofs);
+        rates::of(cube, model, &mut proofs);
     }
     proofs
 }
@@ -49,7 +51,7 @@ fn faults(name: String, sql: String) -> Proof {
 }
 
 /// A name in SQL, whatever characters it has.
-fn sql_name(name: &str) -> String {
+pub(super) fn sql_name(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 

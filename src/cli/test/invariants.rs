@@ -114,7 +114,9 @@ fn rule(kind: &MeasureKind, column: &CubeColumn) -> Option<Rule> {
             let adds_up = matches!(rule, OverTime::At { .. } | OverTime::Average);
             (adds_up && column.role != role).then_some(Rule::Equal)
         }
-        (_, MeasureKind::CountDistinct { .. }) => Some(Rule::AtLeast),
+        (_, MeasureKind::CountDistinct { .. } | MeasureKind::Conversion { .. }) => {
+            Some(Rule::AtLeast)
+        }
         _ => None,
     }
 }

@@ -4,8 +4,8 @@ use super::arrays::{boolean, column, optional, optional_text, text};
 use super::{SystemSource, SystemTable};
 use crate::error::Result;
 use crate::model::{
-    Additivity, Column, ColumnType, Compared, Conversion, Cube, End, Measure, MeasureKind,
-    OverTime, Period, RateAt, Ties, Whole, Window,
+    Additivity, Column, ColumnType, Compared, Conversion, Counted, Cube, End, Followed, Measure,
+    MeasureKind, OverTime, Period, RateAt, Ties, Whole, Window,
 };
 use arrow::array::ArrayRef;
 use async_trait::async_trait;
@@ -88,6 +88,7 @@ fn kind(kind: &MeasureKind) -> &'static str {
         MeasureKind::ApproximatePercentile { thousandths: 500, .. } => "approximate_median",
         MeasureKind::ApproximatePercentile { .. } => "approximate_percentile",
         MeasureKind::Correlation { .. } => "correlation",
+        MeasureKind::Conversion { .. } => "conversion",
         MeasureKind::Ratio { .. } => "ratio",
         MeasureKind::Calculated { .. } => "calculated",
         MeasureKind::Before { shown: Compared::Before, period: Period::Year, .. } => "years_before",
@@ -176,6 +177,9 @@ fn definition(kind: &MeasureKind) -> String {
                 OverTime::Max => format!("{sql} on the {over} with the most"),
             }
         }
+        MeasureKind::Conversion { fact, counts, followed, filter } => {
+            conversion(fact, *counts, followed, filter.as_deref())
+        }
         MeasureKind::Ratio { numerator, denominator } => format!("{numerator} / {denominator}"),
         MeasureKind::Calculated { sql, .. } => sql.clone(),
         MeasureKind::Before { measure, over, period, periods, shown } => {
@@ -227,6 +231,22 @@ fn definition(kind: &MeasureKind) -> String {
             format!("the place of {measure} among {role}{within}, {first} first, {ties}")
         }
     }
+}
+
+/// `members of customer with a row of contacts, followed by one of orders within 30 days by date`
+fn conversion(fact: &str, counts: Counted, followed: &Followed, filter: Option<&str>) -> String {
+    let Followed { by, of, over, same, periods, period, filter: of_next } = followed;
+    let counted = match counts {
+        Counted::Members => {
+            format!("members of {} with rows of {}", of.here, filtered(fact, filter))
+        }
+        Counted::Events => format!("rows of {}", filtered(fact, filter)),
+    };
+    let next = filtered(by, of_next.as_deref());
+    let of = [of].into_iter().chain(same).map(|named| named.here.as_str());
+    let of = of.collect::<Vec<_>>().join(", ");
+    let (over, word) = (&over.here, period.word());
+    format!("{counted}, followed by {next} of the same {of} within {periods} {word}s by {over}")
 }
 
 fn filtered(sql: &str, filter: Option<&str>) -> String {

@@ -32,9 +32,77 @@ pub struct CubeDocument {
     pub captions: Vec<CaptionFields>,
     /// The measures.
     pub measures: Vec<MeasureFields>,
+    /// Ways to see measures over time, each of which makes a measure of others.
+    #[serde(default)]
+    pub templates: Vec<TemplateFields>,
     /// The cuboids kept ready.
     #[serde(default)]
     pub aggregates: Vec<AggregateFields>,
+}
+
+/// A way to see measures over time (year to date, last year): exactly one of the keys from `before` on.
+/// Of a measure `revenue` a template `ytd` makes the measure `revenue_ytd`.
+#[derive(Debug, Clone, Deserialize)]
+pub struct TemplateFields {
+    /// What follows the measure's name, after an underscore.
+    pub name: Text,
+    /// What it means; it follows the measure's description.
+    pub description: Option<Text>,
+    /// Of which measures; of all for which it has a meaning, where left out.
+    #[serde(default)]
+    pub of: Vec<Text>,
+    /// Some periods before.
+    pub before: Option<Located<TemplateBeforeFields>>,
+    /// What it is more than some periods before.
+    pub change: Option<Located<TemplateBeforeFields>>,
+    /// That change over the earlier value.
+    pub growth: Option<Located<TemplateBeforeFields>>,
+    /// From the beginning of a period.
+    pub to_date: Option<Located<TemplateToDateFields>>,
+    /// Over some periods.
+    pub rolling: Option<Located<TemplateRollingFields>>,
+    /// From the first day on.
+    pub cumulative: Option<Located<TemplateCumulativeFields>>,
+}
+
+/// `before: {over, by, periods}`
+#[derive(Debug, Clone, Deserialize)]
+pub struct TemplateBeforeFields {
+    /// The calendar role.
+    pub over: Text,
+    /// Which period: a level of the calendar.
+    pub by: Text,
+    /// How many; one where left out.
+    pub periods: Option<Located<u32>>,
+}
+
+/// `to_date: {over, by}`
+#[derive(Debug, Clone, Deserialize)]
+pub struct TemplateToDateFields {
+    /// The calendar role.
+    pub over: Text,
+    /// The period at whose first day it begins: a level of the calendar.
+    pub by: Text,
+}
+
+/// `rolling: {over, by, periods, current}`
+#[derive(Debug, Clone, Deserialize)]
+pub struct TemplateRollingFields {
+    /// The calendar role.
+    pub over: Text,
+    /// Which period: a level of the calendar.
+    pub by: Text,
+    /// How many.
+    pub periods: Located<u32>,
+    /// Whether the period under way is one of them; it is where left out.
+    pub current: Option<Located<bool>>,
+}
+
+/// `cumulative: {over}`
+#[derive(Debug, Clone, Deserialize)]
+pub struct TemplateCumulativeFields {
+    /// The calendar role.
+    pub over: Text,
 }
 
 /// A role of the facts, seen as of another time than the facts'.

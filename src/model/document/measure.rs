@@ -56,6 +56,8 @@ pub struct MeasureFields {
     pub approximate_distinct: Option<Text>,
     /// How two columns go together.
     pub correlation: Option<Located<CorrelationFields>>,
+    /// How many members have an event that is followed by one of another fact in time.
+    pub conversion: Option<Located<ConversionFields>>,
     /// One measure over another.
     pub ratio: Option<Located<RatioFields>>,
     /// SQL over other measures.
@@ -132,6 +134,38 @@ pub struct CorrelationFields {
     pub of: Text,
     /// Another one.
     pub with: Text,
+}
+
+/// `conversion: {of, to, over, by, periods, filter, same, counts}`
+#[derive(Debug, Clone, Deserialize)]
+pub struct ConversionFields {
+    /// The role of the members whose events are looked for in both facts, such as customers.
+    pub of: Text,
+    /// The fact of the events that follow.
+    pub to: Text,
+    /// The calendar role of the events' days.
+    pub over: Text,
+    /// Of what the span of time is: a level of the calendar.
+    pub by: Text,
+    /// How many of them, from the event's own day on.
+    pub periods: Located<u32>,
+    /// SQL condition on the events that follow.
+    pub filter: Option<Text>,
+    /// Roles and columns of both facts that must be the same as well, such as the product.
+    #[serde(default)]
+    pub same: Vec<Text>,
+    /// What is counted; members, where left out.
+    pub counts: Option<Located<CountsWord>>,
+}
+
+/// What a conversion counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CountsWord {
+    /// The members who have an event that is followed, each once: they do not add up.
+    Members,
+    /// The events that are followed, each once: they add up.
+    Events,
 }
 
 /// `before: {measure, over, by, periods}`

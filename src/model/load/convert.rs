@@ -3,8 +3,9 @@
 use super::super::document::{ConvertFields, MeasureFields, MissingWord, RateAtWord, Text};
 use super::super::{Column, ColumnType, Conversion, Fact, Measure, MeasureKind, OverTime, RateAt};
 use super::cube::Scope;
+use super::expression::expression;
 use super::fact::is_calendar;
-use super::measure::{Resolver, expression};
+use super::measure::Resolver;
 use super::sheet::Sheet;
 
 impl Resolver<'_> {
@@ -14,7 +15,7 @@ impl Resolver<'_> {
         sheet: &mut Sheet<'_>,
     ) -> Option<MeasureKind> {
         let measure = self.measure(&fields.measure, sheet);
-        let over = self.calendar(&fields.over, sheet);
+        let over = self.scope.calendar(&fields.over, sheet);
         let at = self.rate_at(fields, sheet);
         let rates = self.scope.known.fact(&fields.rates, sheet)?;
         let named = |text: &Option<Text>, usual: &str| {
@@ -53,7 +54,7 @@ impl Resolver<'_> {
             None if word == RateAtWord::Latest => Some(RateAt::Latest),
             None => Some(RateAt::Day),
             Some(by) => {
-                let period = self.period(&fields.over, by, sheet)?;
+                let period = self.scope.period(&fields.over, by, sheet)?;
                 Some(match word {
                     RateAtWord::End => RateAt::End(period),
                     _ => RateAt::Average(period),
@@ -103,7 +104,7 @@ impl Resolver<'_> {
             sheet.fault(fields.rates.place, message);
             return false;
         };
-        if self.dimension(&conversion.over).is_some_and(|of| of.name != day.dimension) {
+        if self.scope.dimension(&conversion.over).is_some_and(|of| of.name != day.dimension) {
             let message = format!(
                 "the days of fact `{}` are those of `{}`, and `{}` is of another calendar",
                 rates.name, day.dimension, conversion.over

@@ -5,7 +5,7 @@ use super::super::{
     Column, ColumnType, Cube, CubeColumn, CubeDimension, Dimension, Fact, Link, LinkedBy, View,
 };
 use super::sheet::Sheet;
-use super::{Known, aggregate, captions, link, measure, members};
+use super::{Known, aggregate, captions, link, measure, members, template};
 
 /// What a cube's measures and aggregates may refer to.
 pub(super) struct Scope<'a> {
@@ -41,8 +41,12 @@ pub(super) fn resolve(
     scope.dimensions.extend(views);
     let links = link::links(document, &scope, sheet);
     scope.dimensions.extend(links);
-    let measures = measure::resolve(&document.measures, &scope, sheet);
-    let names: Vec<&str> = document.measures.iter().map(|m| m.name.as_str()).collect();
+    let mut measures = measure::resolve(&document.measures, &scope, sheet);
+    let declared: Vec<&str> = document.measures.iter().map(|m| m.name.as_str()).collect();
+    let made = template::measures(&document.templates, &measures, &declared, &scope, sheet);
+    measures.extend(made.clone());
+    let made = made.iter().map(|measure| measure.name.as_str());
+    let names: Vec<&str> = declared.into_iter().chain(made).collect();
     let columns = columns(document, &names, &scope, sheet);
     let mut cube = Cube {
         name: name.value.clone(),

@@ -4,10 +4,8 @@ use super::super::document::{
     BeforeFields, RankFields, ShareFields, Text, TiesWord, WeightedFields,
 };
 use super::super::{
-    Compared, CubeDimension, Dimension, FactRole, LinkedBy, MeasureKind, Period, Ties, Whole,
-    Window,
+    Compared, CubeDimension, Dimension, LinkedBy, MeasureKind, Period, Ties, Whole, Window,
 };
-use super::fact::is_calendar;
 use super::measure::Resolver;
 use super::sheet::Sheet;
 use super::sql::{self, Names};
@@ -36,7 +34,7 @@ impl Resolver<'_> {
             if let Some(written) = before.years.filter(|years| !(1..=100).contains(&years.value)) {
                 sheet.fault(written.place, format!("{years} years, expected 1 to 100"));
             }
-            let over = self.calendar(&before.over, sheet);
+            let over = self.scope.calendar(&before.over, sheet);
             let measure = self.measure(&before.measure, sheet);
             over.map(|over| MeasureKind::Before {
                 measure,
@@ -52,13 +50,13 @@ impl Resolver<'_> {
         } else if let Some(growth) = &fields.growth {
             self.before(growth, Compared::Growth, sheet)
         } else if let Some(to_date) = &fields.to_date {
-            let period = self.period(&to_date.over, &to_date.by, sheet);
+            let period = self.scope.period(&to_date.over, &to_date.by, sheet);
             let window = period.map(|period| Window::ToDate { period });
             self.running(&to_date.measure, &to_date.over, window, sheet)
         } else if let Some(rolling) = &fields.rolling {
             let periods = number_of_periods(&rolling.periods, sheet);
             let current = rolling.current.is_none_or(|current| current.value);
-            let period = self.period(&rolling.over, &rolling.by, sheet);
+            let period = self.scope.period(&rolling.over, &rolling.by, sheet);
             let window = period.map(|period| Window::Rolling { periods, period, current });
             self.running(&rolling.measure, &rolling.over, window, sheet)
         } else if let Some(all) = &fields.cumulative {
@@ -94,17 +92,8 @@ impl Resolver<'_> {
     ) -> Option<MeasureKind> {
         let periods =
             fields.periods.as_ref().map_or(1, |periods| number_of_periods(periods, sheet));
-        let over = self.calendar(&fields.over, sheet);
-        let level = self.period(&fields.over, &fields.by, sheet);
-        let period = level.and_then(|level| {
-            let period = Period::of_level(&level);
-            if period.is_none() {
-                let message = format!("time cannot be moved by `{level}`");
-                let hint = "expected year, quarter, month, week, date or their fiscal kin";
-                sheet.fault_with_hint(fields.by.place, message, hint);
-            }
-            period
-        });
+        let over = self.scope.calendar(&fields.over, sheet);
+        let period = self.scope.moves_by(&fields.over, &fields.by, sheet);
         let measure = self.measure(&fields.measure, sheet);
         Some(MeasureKind::Before { measure, over: over?, period: period?, periods, shown })
     }
@@ -116,7 +105,7 @@ impl Resolver<'_> {
         window: Option<Window>,
         sheet: &mut Sheet<'_>,
     ) -> Option<MeasureKind> {
-        let over = self.calendar(over, sheet);
+        let over = self.scope.calendar(over, sheet);
         let measure = self.measure(measure, sheet);
         Some(MeasureKind::Running { measure, over: over?, window: window? })
     }
@@ -149,7 +138,7 @@ impl Resolver<'_> {
             return None;
         }
         let Some(part) = part else { return Some(Whole::All) };
-        let levels = self.dimension(over).map(level_names).unwrap_or_default();
+        let levels = self.scope.dimension(over).map(level_names).unwrap_or_default();
         Some(match part.as_str() {
             "all" => Whole::All,
             "parent" if !levels.is_empty() => Whole::Parent,
@@ -183,38 +172,10 @@ impl Resolver<'_> {
         }
         Some(MeasureKind::Weighted { measure, role: fields.over.value.clone() })
     }
-
-    /// A calendar role of any of the cube's facts.
-    pub(super) fn calendar(&self, written: &Text, sheet: &mut Sheet<'_>) -> Option<String> {
-        let roles = self.scope.facts.iter().flat_map(|fact| &fact.roles);
-        let offered = |r: &&FactRole| self.scope.dimensions.iter().any(|d| d.role == r.role);
-        self.calendar_role(written, roles.filter(offered).collect(), sheet)
-    }
-
-    /// A level of the calendar in a role. Where there is no such calendar, that is told elsewhere.
-    pub(super) fn period(
-        &self,
-        over: &Text,
-        written: &Text,
-        sheet: &mut Sheet<'_>,
-    ) -> Option<String> {
-        let calendar = self.dimension(over).filter(|dimension| is_calendar(dimension))?;
-        let levels = level_names(calendar);
-        if !levels.contains(&written.as_str()) {
-            sheet.unknown("period", written, &levels);
-            return None;
-        }
-        Some(written.value.clone())
-    }
-
-    pub(super) fn dimension(&self, role: &str) -> Option<&Dimension> {
-        let offered = self.scope.dimensions.iter().find(|offered| offered.role == role)?;
-        self.scope.known.sound_dimension(offered.dimension.as_deref()?)
-    }
 }
 
 /// The levels of all hierarchies, each once.
-fn level_names(dimension: &Dimension) -> Vec<&str> {
+pub(super) fn level_names(dimension: &Dimension) -> Vec<&str> {
     let mut names: Vec<&str> = Vec::new();
     for level in dimension.hierarchies.iter().flat_map(|hierarchy| &hierarchy.levels) {
         if !names.contains(&level.name.as_str()) {
@@ -224,7 +185,7 @@ fn level_names(dimension: &Dimension) -> Vec<&str> {
     names
 }
 
-fn number_of_periods(written: &Located<u32>, sheet: &mut Sheet<'_>) -> u32 {
+pub(super) fn number_of_periods(written: &Located<u32>, sheet: &mut Sheet<'_>) -> u32 {
     if !(1..=MOST_PERIODS).contains(&written.value) {
         let message = format!("{} periods, expected 1 to {MOST_PERIODS}", written.value);
         sheet.fault(written.place, message);

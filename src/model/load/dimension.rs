@@ -61,6 +61,11 @@ fn loaded(document: &DimensionDocument, dimension: &mut Dimension, sheet: &mut S
         dimension.attributes.push(attribute);
         dimension.attributes.extend(derived);
     }
+    for by in
+        document.attributes.iter().filter_map(|fields| Some((fields, fields.order_by.as_ref()?)))
+    {
+        orders(by, dimension, sheet);
+    }
     sheet.unique("hierarchy", document.hierarchies.iter().map(|hierarchy| &hierarchy.name));
     for fields in &document.hierarchies {
         let hierarchy = hierarchy(fields, dimension, sheet);
@@ -68,6 +73,18 @@ fn loaded(document: &DimensionDocument, dimension: &mut Dimension, sheet: &mut S
     }
     dimension.parent_child =
         document.parent_child.as_ref().map(|fields| parent_child(fields, dimension, sheet));
+}
+
+/// The column by which an attribute is ordered is another one of the dimension.
+fn orders((of, by): (&AttributeFields, &Text), dimension: &Dimension, sheet: &mut Sheet<'_>) {
+    let others = dimension.described_columns().map(|column| column.name.as_str());
+    let others: Vec<&str> = others.filter(|name| *name != of.name.as_str()).collect();
+    if of.name.value == by.value {
+        let message = format!("attribute `{}` stands in its own order anyway", by.value);
+        sheet.fault_with_hint(by.place, message, "leave `order_by` out, or name another column");
+    } else if !others.contains(&by.as_str()) && sheet.sound {
+        sheet.unknown("column of the dimension", by, &others);
+    }
 }
 
 /// Columns that the system adds to a loaded dimension.
@@ -128,7 +145,8 @@ fn attribute(fields: &AttributeFields, sheet: &mut Sheet<'_>) -> Option<Attribut
     let nullable = fields.nullable.is_none_or(|nullable| nullable.value);
     let mut column = Column::new(fields.name.value.clone(), ty, nullable).described(description);
     column.unit = fields.unit.as_ref().map(|unit| unit.value.clone());
-    Some(Attribute { column, history })
+    let order_by = fields.order_by.as_ref().map(|by| by.value.clone());
+    Some(Attribute { column, history, order_by })
 }
 
 /// The column beside an attribute of type 3 or 6.
@@ -154,7 +172,8 @@ fn derived(
     let mut column = attribute.column.clone();
     let description = format!("{} ({what})", column.description);
     (column.name, column.nullable, column.description) = (name, true, description);
-    Some(Attribute { column, history })
+    // What was, and what is now, stand in the order of the attribute itself.
+    Some(Attribute { column, history, order_by: None })
 }
 
 /// A parent's natural key is of the same columns as its child's.

@@ -1,15 +1,12 @@
 //! Measures: exactly one way to be computed, over what exists, without going round in a circle.
 
-use super::super::document::{MeasureFields, PercentileFields, Text, UnrelatedWord};
-use super::super::{
-    Column, ColumnType, End, Fact, FactRole, Format, Measure, MeasureKind, OverTime,
-};
+use super::super::document::{CountsWord, MeasureFields, PercentileFields, Text, UnrelatedWord};
+use super::super::{Counted, End, Fact, Format, Measure, MeasureKind, OverTime};
 use super::convert;
 use super::cube::Scope;
 use super::derived::Derived;
-use super::fact::is_calendar;
+use super::expression::{column_or_role, condition, expression, number};
 use super::sheet::Sheet;
-use super::sql::{self, Names};
 use super::uses::{self, Uses};
 use crate::yaml::{Located, Place};
 
@@ -77,6 +74,7 @@ fn all_ways(fields: &MeasureFields) -> [(&'static str, Option<Place>); 28] {
         ("approximate_median", text(&fields.approximate_median)),
         ("approximate_percentile", place(&fields.approximate_percentile)),
         ("correlation", place(&fields.correlation)),
+        ("conversion", place(&fields.conversion)),
         ("ratio", place(&fields.ratio)),
         ("calculated", text(&fields.calculated)),
         ("years_before", place(&fields.years_before)),
@@ -220,7 +218,7 @@ impl Resolver<'_> {
             MeasureFields { over: Some(over), .. } => {
                 let (text, rule) = self.over_time(found, sheet)?;
                 let sql = number(text, "sums", sheet);
-                let over = self.calendar_role(over, found.roles.iter().collect(), sheet)?;
+                let over = self.scope.calendar_role(over, found.roles.iter().collect(), sheet)?;
                 MeasureKind::SemiAdditive { fact, sql: sql?, over, rule, filter }
             }
             MeasureFields { min: Some(text), .. } => {
@@ -253,6 +251,14 @@ impl Resolver<'_> {
                 let sql = number(&correlation.of, "correlates", sheet)?;
                 MeasureKind::Correlation { fact, sql, with: with?, filter }
             }
+            MeasureFields { conversion: Some(conversion), .. } => {
+                let followed = self.followed(conversion, found, sheet)?;
+                let counts = match conversion.counts.map(|counts| counts.value) {
+                    None | Some(CountsWord::Members) => Counted::Members,
+                    Some(CountsWord::Events) => Counted::Events,
+                };
+                MeasureKind::Conversion { fact, counts, followed, filter }
+            }
             _ => return None,
         })
     }
@@ -281,35 +287,6 @@ impl Resolver<'_> {
         self.uses.push(written.value.clone());
         written.value.clone()
     }
-
-    pub(super) fn calendar_role(
-        &self,
-        written: &Text,
-        roles: Vec<&FactRole>,
-        sheet: &mut Sheet<'_>,
-    ) -> Option<String> {
-        let calendar = |role: &&&FactRole| {
-            self.scope.known.sound_dimension(&role.dimension).is_some_and(is_calendar)
-        };
-        let mut calendars: Vec<&str> =
-            roles.iter().filter(calendar).map(|role| role.role.as_str()).collect();
-        calendars.dedup();
-        if calendars.contains(&written.as_str()) {
-            return Some(written.value.clone());
-        }
-        match roles.iter().find(|role| role.role == written.value) {
-            Some(role) => {
-                let message = format!(
-                    "`{}` is played by dimension `{}`, which is not a calendar",
-                    role.role, role.dimension
-                );
-                let hint = format!("expected one of {}", calendars.join(", "));
-                sheet.fault_with_hint(written.place, message, hint);
-            }
-            None => sheet.unknown("calendar role", written, &calendars),
-        }
-        None
-    }
 }
 
 /// The roles and columns each of whose combinations has a date of its own.
@@ -336,64 +313,4 @@ fn percentile(
         sheet.fault_with_hint(at.place, message, "the 95th percentile is 0.95");
     }
     number(&fields.of, "orders", fact, sheet).zip(found)
-}
-
-/// What can be counted: the members of a role, the values of a column or expression.
-fn column_or_role(text: &Text, fact: &Fact, sheet: &mut Sheet<'_>) -> Option<String> {
-    if fact.role(text).is_some() {
-        return Some(text.value.clone());
-    }
-    let columns = own_columns(fact);
-    let is_name = text.chars().all(|c| c.is_alphanumeric() || c == '_');
-    if is_name && !columns.iter().any(|column| column.name.eq_ignore_ascii_case(text)) {
-        let roles = fact.roles.iter().map(|role| role.role.as_str());
-        let names = roles.chain(columns.iter().map(|column| column.name.as_str()));
-        sheet.unknown("column or role", text, &names.collect::<Vec<_>>());
-        return None;
-    }
-    expression(text, fact, sheet).map(|(sql, _)| sql)
-}
-
-/// SQL over the columns of a fact, and its type where that is plain.
-pub(super) fn expression(
-    text: &Text,
-    fact: &Fact,
-    sheet: &mut Sheet<'_>,
-) -> Option<(String, Option<ColumnType>)> {
-    let columns = own_columns(fact);
-    let names = columns.iter().map(|column| (column.name.as_str(), Some(column.ty))).collect();
-    let scalar = sql::scalar(text, &Names { what: "column", names }, sheet)?;
-    Some((text.value.clone(), scalar.ty))
-}
-
-/// The columns that measures may use: all but the partition's.
-fn own_columns(fact: &Fact) -> Vec<Column> {
-    let mut columns = fact.table_columns();
-    columns.retain(|column| Some(column.name.as_str()) != fact.partition_column());
-    columns
-}
-
-fn number(text: &Text, verb: &str, fact: &Fact, sheet: &mut Sheet<'_>) -> Option<String> {
-    let (sql, ty) = expression(text, fact, sheet)?;
-    if let Some(ty) = ty.filter(|ty| !ty.is_numeric()) {
-        let message = format!("the measure {verb} `{sql}`, which is {ty}; expected a number");
-        sheet.fault(text.place, message);
-        return None;
-    }
-    if let Some(role) = fact.roles.iter().find(|role| role.key_column() == sql) {
-        let message = format!("the measure {verb} `{sql}`, the key of a dimension");
-        let hint = format!("to count its members, say `count_distinct: {}`", role.role);
-        sheet.fault_with_hint(text.place, message, hint);
-        return None;
-    }
-    Some(sql)
-}
-
-fn condition(text: &Text, fact: &Fact, sheet: &mut Sheet<'_>) -> Option<String> {
-    let (sql, ty) = expression(text, fact, sheet)?;
-    if let Some(ty) = ty.filter(|ty| *ty != ColumnType::Boolean) {
-        sheet.fault(text.place, format!("filter `{sql}` is {ty}, expected a condition"));
-        return None;
-    }
-    Some(sql)
 }

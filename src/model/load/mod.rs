@@ -14,13 +14,17 @@ mod cube;
 mod derived;
 mod dimension;
 mod expectation;
+mod expression;
 mod fact;
+mod followed;
 mod generated;
 mod link;
 mod measure;
 mod members;
 mod sheet;
 mod sql;
+mod template;
+mod time;
 mod uses;
 
 use super::document::{CubeDocument, SchemaDocument, Text, kind_of};

@@ -1,7 +1,7 @@
 //! What measures are computed from: no circles, and nothing that cannot stand within another.
 
 use super::super::document::Text;
-use super::super::{Measure, MeasureKind, Whole};
+use super::super::{Counted, Measure, MeasureKind, Whole};
 use super::sheet::Sheet;
 
 /// A measure by its name, and the measures it is computed from.
@@ -62,7 +62,7 @@ pub(super) fn nesting(uses: &[Uses<'_>], measures: &[Measure], sheet: &mut Sheet
 }
 
 /// The measures that a measure is computed from, directly or not.
-fn below<'a>(kind: &MeasureKind, measures: &'a [Measure]) -> Vec<&'a Measure> {
+pub(super) fn below<'a>(kind: &MeasureKind, measures: &'a [Measure]) -> Vec<&'a Measure> {
     let mut found: Vec<&Measure> = Vec::new();
     let mut pending = kind.uses();
     while let Some(name) = pending.pop() {
@@ -76,7 +76,7 @@ fn below<'a>(kind: &MeasureKind, measures: &'a [Measure]) -> Vec<&'a Measure> {
 }
 
 /// Why one measure cannot be computed from another.
-fn misfit(outer: &MeasureKind, inner: &Measure) -> Option<String> {
+pub(super) fn misfit(outer: &MeasureKind, inner: &Measure) -> Option<String> {
     let name = &inner.name;
     match (outer, &inner.kind) {
         (
@@ -87,7 +87,8 @@ fn misfit(outer: &MeasureKind, inner: &Measure) -> Option<String> {
             | MeasureKind::Max { .. }
             | MeasureKind::Percentile { .. }
             | MeasureKind::ApproximatePercentile { .. }
-            | MeasureKind::Correlation { .. },
+            | MeasureKind::Correlation { .. }
+            | MeasureKind::Conversion { counts: Counted::Members, .. },
         ) => Some(format!("allocates `{name}`, which is no sum: a part of a row is nothing of it")),
         (MeasureKind::Converted { .. }, MeasureKind::Converted { .. }) => {
             Some(format!("converts `{name}`, which is converted already"))

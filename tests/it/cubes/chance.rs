@@ -7,7 +7,7 @@ use chrono::NaiveDate;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
-use starhouse::query::{CubeQuery, Except, MemberRange, OrderBy, Slice, Top, Totals};
+use starhouse::query::{CubeQuery, Except, MemberRange, OfSet, OrderBy, Slice, Top, Totals};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Days that lie around month, quarter and year ends and the leap day; `None` is the unknown day.
@@ -219,10 +219,11 @@ pub(crate) fn data() -> impl Strategy<Value = Data> {
 }
 
 /// Columns that both facts have, as SQL names, as `role.attribute` or as levels.
-const SHARED: [&str; 20] = [
+const SHARED: [&str; 21] = [
     "date_year",
     "date_quarter",
     "date.month",
+    "date_month_name",
     "date.date",
     "date_is_weekend",
     "segment",
@@ -244,7 +245,7 @@ const SHARED: [&str; 20] = [
 
 const OF_SALES: [&str; 3] = ["receipt_no", "delivered.year", "delivered_month"];
 
-const SALES: [&str; 72] = [
+const SALES: [&str; 82] = [
     "revenue",
     "expense",
     "pieces",
@@ -317,9 +318,19 @@ const SALES: [&str; 72] = [
     "in_euro_last_year",
     "in_euro_ytd",
     "in_euro_share",
+    "card_users",
+    "card_sales",
+    "card_rate",
+    "card_users_in_a_year",
+    "big_card_sales",
+    "delivered_first",
+    "receipts_again",
+    "card_users_last_year",
+    "card_users_ytd",
+    "card_sales_of_clubs",
 ];
 
-const OF_ACCOUNTS: [&str; 20] = [
+const OF_ACCOUNTS: [&str; 22] = [
     "balance",
     "snapshots",
     "holders",
@@ -340,6 +351,8 @@ const OF_ACCOUNTS: [&str; 20] = [
     "most_owed_of_clubs",
     "club_rank",
     "balance_in_euro",
+    "back_to_buy",
+    "card_share",
 ];
 
 /// Measures whose values are exact, by which an order is the same everywhere.
@@ -384,6 +397,7 @@ fn members(column: &str) -> Vec<serde_json::Value> {
         "date.month" | "delivered_month" => {
             vec![json!("2023-02"), json!("2024-02"), json!("2024-12"), json!("?")]
         }
+        "date_month_name" => vec![json!("February"), json!("June"), json!("December")],
         "date.date" => vec![json!("2024-02-29"), json!("2025-02-28"), json!("2023-12-31")],
         "date_is_weekend" => vec![json!(true), json!(false)],
         "segment" | "customer_now_segment" | "customer_then.segment" => {
@@ -434,6 +448,47 @@ pub(crate) fn question() -> impl Strategy<Value = CubeQuery> {
         2 => question_over(SHARED.into(), [&SALES[..], &OF_ACCOUNTS].concat()),
         1 => question_over([&SHARED[..], &OF_SALES].concat(), SALES.into()),
     ]
+}
+
+/// A question in which sets stand for columns and members, in a language or none.
+pub(crate) fn named_question() -> impl Strategy<Value = CubeQuery> {
+    (question(), any::<u8>()).prop_map(|(mut query, bits)| {
+        let sets = [
+            ("store.country", "south"),
+            ("segment", "known_segments"),
+            ("date_year", "recent"),
+            ("date.month", "early"),
+        ];
+        for (place, (column, set)) in sets.into_iter().enumerate() {
+            let has = |query: &CubeQuery| query.rows.iter().any(|name| name == column);
+            if bits >> place & 1 == 0 {
+                query.dice.insert(column.to_owned(), Slice::Set(OfSet { set: set.to_owned() }));
+            } else if has(&query) {
+                rename(&mut query, column, set);
+            }
+            if bits & 0b11_0000 != 0 && !has(&query) {
+                // Few members of all four at once.
+                query.dice.remove(column);
+            }
+        }
+        query.language = (bits & 0b1000_0000 > 0).then(|| "de".to_owned());
+        query
+    })
+}
+
+/// Another name for a column of rows, wherever it stands.
+fn rename(query: &mut CubeQuery, from: &str, to: &str) {
+    let name = |name: &mut String| {
+        if name == from {
+            to.clone_into(name);
+        }
+    };
+    query.rows.iter_mut().for_each(name);
+    query.order.iter_mut().for_each(|order| name(&mut order.by));
+    query.top.iter_mut().flat_map(|top| &mut top.per).for_each(name);
+    if let Totals::Sets(sets) = &mut query.totals {
+        sets.iter_mut().flatten().for_each(name);
+    }
 }
 
 fn question_over(

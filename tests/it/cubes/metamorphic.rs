@@ -24,8 +24,18 @@ async fn check(data: &Data) {
     let release = load(&at, &model, data).await;
     let session = at.engine(&model, 2).session(Principal::local(), release);
     for column in ["date_year", "date_month", "segment", "customer_id", "region", "store_id"] {
-        let measures =
-            ["revenue", "lines", "snapshots", "balance", "buyers", "holders", "revenue_share"];
+        let measures = [
+            "revenue",
+            "lines",
+            "snapshots",
+            "balance",
+            "buyers",
+            "holders",
+            "revenue_share",
+            "revenue_ytd",
+            "card_users",
+            "card_sales",
+        ];
         let query = CubeQuery {
             cube: "trade".to_owned(),
             rows: vec![column.to_owned()],
@@ -35,7 +45,7 @@ async fn check(data: &Data) {
         };
         let answer =
             cube_support::answer(&session.plan_cube_query(&query).await.unwrap()).await.unwrap();
-        for additive in ["revenue", "lines", "snapshots"] {
+        for additive in ["revenue", "lines", "snapshots", "card_sales"] {
             let (parts, total) = parts_and_total(&answer, column, additive);
             assert_eq!(sum(&parts).unwrap_or(nothing(additive)), total, "{additive}\n{answer}");
         }
@@ -44,14 +54,62 @@ async fn check(data: &Data) {
             let (parts, total) = parts_and_total(&answer, column, "balance");
             assert_eq!(sum(&parts).unwrap_or(Value::Null), total, "balance\n{answer}");
         }
-        for distinct in ["buyers", "holders"] {
+        for distinct in ["buyers", "holders", "card_users"] {
             let (parts, total) = parts_and_total(&answer, column, distinct);
             assert!(total <= sum(&parts).unwrap_or(Value::int(0)), "{distinct}\n{answer}");
             assert!(parts.iter().all(|part| *part <= total), "{distinct}\n{answer}");
         }
+        // A year to date is the year at its end.
+        if column == "date_year" {
+            let years = answer.column(column);
+            let both = answer.column("revenue").into_iter().zip(answer.column("revenue_ytd"));
+            for (year, (whole, to_date)) in years.iter().zip(both) {
+                assert!(year.is_null() || whole == to_date, "{year}\n{answer}");
+            }
+        }
         let (shares, whole) = parts_and_total(&answer, column, "revenue_share");
         if let (Some(shares), Some(whole)) = (sum(&shares).and_then(|s| s.float()), whole.float()) {
             assert!((shares - 1.0).abs() < 1e-6 && whole == 1.0, "{answer}");
+        }
+    }
+}
+
+/// Money without a rate is refused by the one measure exactly where the other shows none of it.
+#[test]
+fn amounts_are_refused_where_they_would_be_empty() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    holds(&chance::data(), |data| {
+        runtime.block_on(refuses(&data));
+        Ok(())
+    });
+}
+
+async fn refuses(data: &Data) {
+    let (at, model) = (TempWarehouse::open().await, model());
+    let release = load(&at, &model, data).await;
+    let session = at.engine(&model, 2).session(Principal::local(), release);
+    for column in ["date_month", "segment", "store_id"] {
+        let query = |measures: &[&str]| CubeQuery {
+            cube: "trade".to_owned(),
+            rows: vec![column.to_owned()],
+            measures: measures.iter().map(|name| (*name).to_owned()).collect(),
+            ..CubeQuery::default()
+        };
+        let both = session.plan_cube_query(&query(&["revenue", "in_euro"])).await.unwrap();
+        let answer = cube_support::answer(&both).await.unwrap();
+        let (paid, in_euro) = (answer.column("revenue"), answer.column("in_euro"));
+        let mut cells = paid.iter().zip(&in_euro);
+        let lacks = cells.any(|(paid, in_euro)| !paid.is_null() && in_euro.is_null());
+        let only = session.plan_cube_query(&query(&["in_euro_only"])).await.unwrap();
+        match cube_support::answer(&only).await {
+            Ok(only) => {
+                assert!(!lacks, "{answer}");
+                assert_eq!(only.column("in_euro_only"), in_euro, "{answer}");
+            }
+            Err(error) => {
+                assert!(lacks, "{error}\n{answer}");
+                assert!(error.to_string().contains("cannot be converted to EUR"), "{error}");
+            }
         }
     }
 }

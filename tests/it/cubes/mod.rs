@@ -3,6 +3,7 @@
 
 mod at;
 mod chance;
+mod conversions;
 mod currency;
 mod kept;
 mod languages;
@@ -10,6 +11,8 @@ mod links;
 mod members;
 mod metamorphic;
 mod model;
+mod nulls;
+mod orders;
 mod properties;
 mod questions;
 mod ranks;
@@ -21,6 +24,7 @@ mod spans;
 mod sql;
 mod sql_text;
 mod star_sql;
+mod templates;
 mod time;
 pub(crate) mod traps;
 mod world;

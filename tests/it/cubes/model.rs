@@ -42,7 +42,7 @@ natural_key:
   - {name: club_id, type: text, description: Its number.}
 attributes:
   - {name: club_name, type: text, description: Its name; clubs may share one.}
-  - {name: club_kind, type: text, description: What it is for.}
+  - {name: club_kind, type: text, order_by: club_id, description: What it is for.}
 ",
     "
 bridge: membership
@@ -213,6 +213,18 @@ measures:
   - {name: in_euro_last_year, years_before: {measure: in_euro_latest, over: date}, unit: EUR, description: A year before.}
   - {name: in_euro_ytd, to_date: {measure: in_euro_latest, over: date, by: year}, unit: EUR, description: From New Year on.}
   - {name: in_euro_share, share_of_total: in_euro_latest, description: Part of all shown.}
+  - {name: card_users, fact: sales, conversion: {of: customer, to: accounts, over: date, by: month, periods: 2}, description: Customers who bought and then had a balance.}
+  - {name: card_sales, fact: sales, conversion: {of: customer, to: accounts, over: date, by: month, periods: 2, counts: events}, description: Lines after which there was a balance.}
+  - {name: card_rate, ratio: {of: card_users, to: buyers}, description: Of all who bought.}
+  - {name: card_users_in_a_year, fact: sales, conversion: {of: customer, to: accounts, over: date, by: year, periods: 1}, description: In a year.}
+  - {name: big_card_sales, fact: sales, filter: net_amount > 10.5, conversion: {of: customer, to: accounts, over: date, by: month, periods: 1, filter: balance > 6, same: [store], counts: events}, description: Big ones in the same store.}
+  - {name: back_to_buy, fact: accounts, conversion: {of: customer, to: sales, over: date, by: date, periods: 3}, description: Holders who bought within three days.}
+  - {name: delivered_first, fact: sales, conversion: {of: customer, to: accounts, over: delivered, by: quarter, periods: 1}, description: Customers who were delivered to and then had a balance.}
+  - {name: receipts_again, fact: sales, conversion: {of: customer, to: sales, over: date, by: date, periods: 2, filter: quantity > 1, same: [receipt_no], counts: events}, description: Lines with one of several pieces beside them.}
+  - {name: card_users_last_year, years_before: {measure: card_users, over: date}, description: A year before.}
+  - {name: card_users_ytd, to_date: {measure: card_users, over: date, by: year}, description: From New Year on.}
+  - {name: card_sales_of_clubs, weighted: {measure: card_sales, over: club}, description: Allocated.}
+  - {name: card_share, share_of_total: card_sales, description: Part of all shown.}
 aggregates:
   - {name: by_month_store, fact: sales, columns: [date_year, date_quarter, date_month, country, region, store_id, store_name], measures: [revenue, expense, pieces, lines, big_lines, dearest, cheapest, average_line], description: The monthly report.}
   - {name: by_year_segment, fact: sales, columns: [date_year, segment], measures: [revenue, lines, big_revenue, average_weight], description: Segments.}
@@ -231,6 +243,34 @@ const FINER: &str = "  - {name: by_day_customer, fact: sales, dimensions: [date,
 /// The model with finer aggregates as well.
 pub(crate) fn finer_model() -> Arc<Model> {
     model_of(&format!("{CUBE}{FINER}"))
+}
+
+/// What a cube can name.
+const NAMES: &str = "
+sets:
+  - {name: south, of: store.country, members: [IT], description: Where it is warm.}
+  - {name: known_segments, of: segment, except: [Unknown], description: Segments known.}
+  - {name: recent, of: date.year, from: 2024, description: Since 2024.}
+  - {name: early, of: date.month, to: 2024-02, description: Until February 2024.}
+default_members:
+  - {of: customer.city, member: Rome}
+captions:
+  - language: de
+    names:
+      - {of: revenue, caption: Umsatz}
+      - {of: lines, caption: Umsatz}
+      - {of: store.country, caption: Land}
+      - {of: store.store, caption: Filiale}
+      - {of: store_id, caption: Filiale}
+      - {of: date_year, caption: Jahr}
+    members:
+      - {of: store_id, column: region}
+      - {of: club_id, column: club_name}
+";
+
+/// The model with finer aggregates, sets, a default member and names in another language.
+pub(crate) fn named_model() -> Arc<Model> {
+    model_of(&format!("{CUBE}{FINER}{NAMES}"))
 }
 
 /// The model without aggregates.

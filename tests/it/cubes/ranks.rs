@@ -1,8 +1,21 @@
 //! Ranks, on the world of [`traps`](super::traps), and what of them is refused.
 
 use super::traps::{asks, refused, world};
+use crate::cube_support::answer;
 use serde_json::json;
 use starhouse::error::ErrorKind;
+
+/// Where nothing is shown there is nothing to rank, and no row is left of one without a value.
+#[tokio::test]
+async fn a_rank_of_nothing_shown_is_no_value_and_can_be_left_out() {
+    asks(json!({"measures": ["store_rank"]}), &["store_rank", "NULL"]).await;
+    asks(json!({"measures": ["store_rank"], "non_empty": true}), &["store_rank"]).await;
+    let sql =
+        "SELECT MEASURE(store_rank) AS r FROM cubes.trade HAVING MEASURE(store_rank) IS NOT NULL";
+    let (_at, session) = world().await;
+    let query = session.plan_sql(sql).await.unwrap();
+    assert!(answer(&query).await.unwrap().rows.is_empty());
+}
 
 #[tokio::test]
 async fn a_store_has_its_place_among_all_and_a_total_has_none() {

@@ -155,7 +155,14 @@ async fn is_side_by_side(
 ) -> Result<(), TestCaseError> {
     let planned = session.plan_cube_query(query).await;
     let planned = planned.map_err(|error| TestCaseError::fail(error.to_string()))?;
-    let answered = answer(&planned).await.unwrap();
+    let mut answered = answer(&planned).await.unwrap();
+    let expected = &mut expected.clone();
+    // What goes by another column is not in the order of its own values: `properties.rs` holds that.
+    if query.rows.iter().any(|name| ["date_month_name", "club.club_kind"].contains(&name.as_str()))
+    {
+        answered.rows.sort();
+        expected.rows.sort();
+    }
     let is_double = |cell: &Value| matches!(cell, Value::Float(_));
     let compares = |name: &str| name.ends_with("_change") || name.ends_with("_growth");
     let alike = |row: &Vec<Value>, other: &Vec<Value>| {

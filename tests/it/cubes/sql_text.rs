@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 use starhouse::model::{ColumnType, Cube, CubeColumn, Model};
-use starhouse::query::{CubeQuery, Except, Slice, Totals};
+use starhouse::query::{CubeQuery, Except, MemberRange, Slice, Totals, without_sets};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
@@ -10,6 +10,9 @@ use std::fmt::Write;
 /// top and no order.
 pub(crate) fn plain(query: &CubeQuery, model: &Model) -> CubeQuery {
     let cube = model.cube(&query.cube).unwrap();
+    let query = &mut without_sets(query, model).unwrap();
+    // What says nothing is not there in SQL.
+    query.dice.retain(|_, slice| !is_open(slice));
     let names = query.rows.iter().chain(&query.columns);
     let rows = names.flat_map(|name| columns(cube, name)).map(|column| column.name.clone());
     CubeQuery {
@@ -20,10 +23,19 @@ pub(crate) fn plain(query: &CubeQuery, model: &Model) -> CubeQuery {
         having: BTreeMap::new(),
         non_empty: false,
         visual: false,
+        language: None,
         limit: None,
         offset: 0,
         totals: plain_totals(query, cube),
         ..query.clone()
+    }
+}
+
+fn is_open(slice: &Slice) -> bool {
+    match slice {
+        Slice::Except(Except { except }) => except.is_empty(),
+        Slice::Range(MemberRange { from, to }) => from.is_none() && to.is_none(),
+        Slice::Members(_) | Slice::Set(_) => false,
     }
 }
 
@@ -95,7 +107,7 @@ fn conditions(query: &CubeQuery, cube: &Cube) -> Vec<String> {
                     (_, false) => format!("(NOT ({any}) OR {name} IS NULL)"),
                 });
             }
-            Slice::Set(_) => panic!("SQL knows no sets"),
+            Slice::Set(_) => panic!("sets were told by their members"),
             Slice::Range(range) => {
                 let bound = |op: &str, end: &Value| {
                     format!("{} {op} {}", column.name, literal(column, end))

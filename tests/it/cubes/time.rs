@@ -41,6 +41,30 @@ async fn a_year_to_date_is_the_year_at_its_end_and_ends_with_the_facts() {
     asks(query, &expected).await;
 }
 
+/// January 2025, the last month, has no sales yet: the total is there all the same, turned or not.
+#[tokio::test]
+async fn a_grand_total_of_a_year_without_sales_is_a_row() {
+    let mut query = json!({
+        "rows": ["date.month"],
+        "measures": ["revenue_ytd"],
+        "dice": {"date.month": ["2024-02", "2025-01"]},
+        "totals": "grand",
+    });
+    let expected = [
+        "date_month | date_month_is_total | revenue_ytd",
+        "2024-02 | 0 | 80.00",
+        "NULL | 1 | NULL",
+    ];
+    asks(query.clone(), &expected).await;
+    query["columns"] = json!(["country"]);
+    let expected = [
+        "date_month | date_month_is_total | IT revenue_ytd",
+        "2024-02 | 0 | 80.00",
+        "NULL | 1 | NULL",
+    ];
+    asks(query, &expected).await;
+}
+
 #[tokio::test]
 async fn a_window_of_months_goes_by_months_and_may_leave_out_the_present_period() {
     let query = json!({

@@ -30,7 +30,8 @@ pub(crate) fn key_of(day: NaiveDate) -> Value {
 pub(crate) fn calendar() -> Vec<Row> {
     let nobody = |key: i32| {
         let mut member = row([("date_key", Value::int(key))]);
-        let columns = ["date", "month", "quarter", "year", "is_weekend"];
+        let columns =
+            ["date", "month", "month_name", "month_of_year", "quarter", "year", "is_weekend"];
         member.extend(columns.map(|column| (column.to_owned(), Value::Null)));
         member
     };
@@ -42,6 +43,8 @@ pub(crate) fn calendar() -> Vec<Row> {
             ("date_key", key_of(day)),
             ("date", Value::Date(day)),
             ("month", Value::text(format!("{year}-{month:02}"))),
+            ("month_name", Value::text(day.format("%B").to_string())),
+            ("month_of_year", Value::int(month)),
             ("quarter", Value::text(format!("{year}-Q{}", month.div_ceil(3)))),
             ("year", Value::int(year)),
             ("is_weekend", Value::Bool(day.weekday().number_from_monday() > 5)),

@@ -1,5 +1,6 @@
 //! The table that answers a cube query: groups, totals, pivot, top, order.
 
+use super::caption::Captions;
 use super::place::{Beside, Filter, Place, Row, Shift, columns, filters};
 use super::{Reference, Value, measure};
 use starhouse::model::{Cube, CubeColumn, Window};
@@ -88,7 +89,12 @@ impl Asked<'_> {
         let columns: Vec<CubeColumn> = self.across.iter().chain(&self.columns()).cloned().collect();
         let combinations = self.combinations(&columns).into_iter();
         let heads = combinations.map(|members| members[..self.across.len()].to_vec());
-        heads.collect::<BTreeSet<_>>().into_iter().collect()
+        let mut heads: Vec<Vec<Value>> = heads.collect::<BTreeSet<_>>().into_iter().collect();
+        heads.sort_by_key(|head| {
+            let own: Vec<_> = self.across.iter().zip(head.iter().cloned()).collect();
+            placed(self.reference, &own)
+        });
+        heads
     }
 
     /// Every combination of members that any measure has a row for.
@@ -328,9 +334,16 @@ impl Asked<'_> {
         if let Some(index) = self.query.measures.iter().position(|known| known == name) {
             return line.values[index].clone();
         }
+        line.member(self.row_column(name).unwrap())
+    }
+
+    /// The row column that a name in `order` or `top` stands for, where it is none of a measure.
+    fn row_column(&self, name: &str) -> Option<usize> {
+        if self.query.measures.iter().any(|known| known == name) {
+            return None;
+        }
         let wanted = columns(self.reference.model, self.cube, name).pop().unwrap();
-        let index = self.columns().iter().position(|column| *column == wanted).unwrap();
-        line.member(index)
+        self.columns().iter().position(|column| *column == wanted)
     }
 
     /// All that tells the members of a row apart: a level's key as well as what is shown.
@@ -359,7 +372,8 @@ impl Asked<'_> {
                     &self.sort_value(&top.by, line),
                     !top.bottom,
                 );
-                let ahead = if top.with_ties { ahead } else { ahead.then(by_rows(other, line)) };
+                let ahead =
+                    if top.with_ties { ahead } else { ahead.then(self.by_rows(other, line)) };
                 !other.is_total() && place(other) == place(line) && ahead == Ordering::Less
             });
             line.is_total() || better.count() < top.n
@@ -371,7 +385,15 @@ impl Asked<'_> {
     fn order(&self, a: &Line, b: &Line) -> Ordering {
         let mut order = Ordering::Equal;
         let by = |name: &str, descending: bool| {
-            directed(&self.sort_value(name, a), &self.sort_value(name, b), descending)
+            let place = |line: &Line| match self.row_column(name) {
+                Some(index) => self.place_of(line, index),
+                None => Value::Null,
+            };
+            directed(&place(a), &place(b), descending).then(directed(
+                &self.sort_value(name, a),
+                &self.sort_value(name, b),
+                descending,
+            ))
         };
         for key in &self.query.order {
             order = order.then(by(&key.by, key.descending));
@@ -384,13 +406,39 @@ impl Asked<'_> {
             order = order.then(totals(a).cmp(&totals(b)));
             order = order.then(by(&top.by, !top.bottom));
         }
-        order.then(by_rows(a, b))
+        order.then(self.by_rows(a, b))
+    }
+
+    /// By the row columns in turn, ascending, a total after the members it is of.
+    fn by_rows(&self, a: &Line, b: &Line) -> Ordering {
+        let key = |line: &Line| -> Vec<(bool, Value, Value)> {
+            let members = line.members.iter().enumerate();
+            let member = |(index, member): (usize, &Option<Value>)| {
+                (member.is_none(), self.place_of(line, index), line.member(index))
+            };
+            members.map(member).collect()
+        };
+        key(a).cmp(&key(b))
+    }
+
+    /// The place of a member that goes by another column: the first of all members shown so.
+    fn place_of(&self, line: &Line, index: usize) -> Value {
+        let mut start = 0;
+        let row = self.rows.iter().find(|row| {
+            start += row.len();
+            index < start
+        });
+        let row = row.unwrap();
+        let own: Vec<(&CubeColumn, Value)> =
+            row.iter().zip(start - row.len()..).map(|(own, at)| (own, line.member(at))).collect();
+        placed(self.reference, &own)
     }
 
     fn table(&self, heads: &[Vec<Value>], lines: Vec<Line>) -> Answer {
         let with_totals = self.query.totals != Totals::None;
         let columns = self.columns();
-        let mut names: Vec<String> = columns.iter().map(|column| column.name.clone()).collect();
+        let captions = Captions::of(self.cube, self.query);
+        let mut names = captions.headings(&self.query.rows, &self.rows);
         if with_totals {
             names.extend(columns.iter().map(|column| format!("{}_is_total", column.name)));
         }
@@ -403,13 +451,18 @@ impl Asked<'_> {
                 let caption = caption.collect::<Vec<_>>().join(" / ");
                 let name = format!("{caption} {measure}").trim_start().to_owned();
                 let again = names.iter().filter(|known| known.starts_with(&name)).count();
-                names.push(if again == 0 { name } else { format!("{name} ({})", again + 1) });
+                let name = if again == 0 { name } else { format!("{name} ({})", again + 1) };
+                let heading = captions.heading(None, &name, &names);
+                names.push(heading);
             }
         }
         let visible = self.query.measures.iter().filter(|_| self.query.visual);
         names.extend(visible.map(|name| format!("{name}_visible")));
         let rows = lines.into_iter().map(|line| {
-            let mut row: Vec<Value> = (0..columns.len()).map(|index| line.member(index)).collect();
+            let member = |index: usize| {
+                captions.member(self.reference.data, &columns[index], line.member(index))
+            };
+            let mut row: Vec<Value> = (0..columns.len()).map(member).collect();
             if with_totals {
                 let flags = line.members.iter().map(|member| u8::from(member.is_none()));
                 row.extend(flags.map(Value::int));
@@ -421,21 +474,24 @@ impl Asked<'_> {
     }
 }
 
+/// The place of a member, by the columns that tell it apart; the last is what is shown.
+fn placed(reference: &Reference<'_>, own: &[(&CubeColumn, Value)]) -> Value {
+    let shown = own.last().unwrap().0;
+    let Some(name) = &shown.dimension else { return Value::Null };
+    let mut attributes = reference.model.dimension(name).unwrap().attributes.iter();
+    let attribute = attributes.find(|known| known.column.name == shown.column.name);
+    let Some(by) = attribute.and_then(|known| known.order_by.as_ref()) else { return Value::Null };
+    let rows = reference.data.dimensions[name].iter();
+    let alike = rows.filter(|row| own.iter().all(|(c, value)| row[&c.column.name] == *value));
+    alike.map(|row| row[by].clone()).min().unwrap_or(Value::Null)
+}
+
 /// NULL comes last both ways.
 fn directed(a: &Value, b: &Value, descending: bool) -> Ordering {
     match (a.is_null(), b.is_null()) {
         (false, false) if descending => b.cmp(a),
         _ => a.cmp(b),
     }
-}
-
-/// By the row columns in turn, ascending, a total after the members it is of.
-fn by_rows(a: &Line, b: &Line) -> Ordering {
-    let key = |line: &Line| -> Vec<(bool, Value)> {
-        let members = line.members.iter().enumerate();
-        members.map(|(index, member)| (member.is_none(), line.member(index))).collect()
-    };
-    key(a).cmp(&key(b))
 }
 
 impl Answer {

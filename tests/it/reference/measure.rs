@@ -3,7 +3,9 @@
 use super::place::{Beside, Filter, Place, Seen, Shift};
 use super::{Reference, Value, expression};
 use chrono::NaiveDate;
-use starhouse::model::{Compared, Cube, CubeColumn, End, MeasureKind, OverTime, Whole, Window};
+use starhouse::model::{
+    Compared, Counted, Cube, CubeColumn, End, MeasureKind, OverTime, Whole, Window,
+};
 use std::collections::BTreeSet;
 
 /// A fact, how it is moved in time, and the window of a calendar role that it is read over.
@@ -30,13 +32,14 @@ impl Reference<'_> {
                 self.total(fact, self.inputs(fact, sql, filter, place), place)
             }
             MeasureKind::Count { fact, filter } => {
-                let rows = self.inputs(fact, "1", filter, place).into_iter();
-                match place.weighted {
-                    None => count(rows.len(), place),
-                    Some(_) => match sum(rows.map(|(_, part)| part)) {
-                        Value::Null => count(0, place),
-                        parts => parts,
-                    },
+                counted(self.inputs(fact, "1", filter, place), place)
+            }
+            MeasureKind::Conversion { fact, counts, followed, filter } => {
+                let mut rows = self.inputs(fact, "1", filter, place);
+                rows.retain(|(own, _)| self.is_followed(fact, own, followed));
+                match counts {
+                    Counted::Events => counted(rows, place),
+                    Counted::Members => count(self.members(fact, &followed.of.here, rows), place),
                 }
             }
             MeasureKind::CountDistinct { fact, sql, filter } => {
@@ -252,7 +255,7 @@ impl Reference<'_> {
     }
 
     /// Whose row it is, by a role (its durable key) or a column.
-    fn entity(&self, fact: &str, name: &str, own: &super::Row) -> Value {
+    pub(super) fn entity(&self, fact: &str, name: &str, own: &super::Row) -> Value {
         match self.model.fact(fact).unwrap().role(name) {
             Some(role) => self.durable_key(&role.dimension, &own[&role.key_column()]),
             None => own[name].clone(),
@@ -304,15 +307,29 @@ impl Reference<'_> {
             let values = self.inputs(fact, sql, filter, place).into_iter();
             return values.map(|(_, value)| value).collect::<BTreeSet<_>>().len();
         };
-        let rows = self.inputs(fact, "1", filter, place).into_iter();
-        let key = role.key_column();
-        let members = rows.map(|(own, _)| self.durable_key(&role.dimension, &own[&key]));
+        self.members(fact, &role.role, self.inputs(fact, "1", filter, place))
+    }
+
+    /// How many different members of a role rows have.
+    fn members(&self, fact: &str, role: &str, rows: Vec<(super::Row, Value)>) -> usize {
+        let members = rows.iter().map(|(own, _)| self.entity(fact, role, own));
         members.filter(|key| *key > Value::int(0)).collect::<BTreeSet<_>>().len()
     }
 }
 
 pub(super) fn sum(values: impl Iterator<Item = Value>) -> Value {
     values.reduce(|a, b| a.plus(&b)).unwrap_or(Value::Null)
+}
+
+/// How many rows there are; of allocated ones their parts.
+fn counted(rows: Vec<(super::Row, Value)>, place: &Place<'_>) -> Value {
+    if place.weighted.is_none() {
+        return count(rows.len(), place);
+    }
+    match sum(rows.into_iter().map(|(_, part)| part)) {
+        Value::Null => count(0, place),
+        parts => parts,
+    }
 }
 
 /// A count is 0 where there is nothing, but so many years before, nothing is no base: NULL.

@@ -3,7 +3,7 @@
 use super::Reference;
 use super::value::Value;
 use chrono::{Days, Months, NaiveDate};
-use starhouse::model::{Conversion, Cube, CubeColumn, Model, View};
+use starhouse::model::{ColumnType, Conversion, Cube, CubeColumn, Model, SetMembers, View};
 use starhouse::query::{CubeQuery, Slice};
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -231,6 +231,9 @@ pub(crate) fn columns(model: &Model, cube: &Cube, name: &str) -> Vec<CubeColumn>
     if let Some(column) = cube.column(name) {
         return vec![column.clone()];
     }
+    if let Some(set) = cube.set(name) {
+        return columns(model, cube, &set.column);
+    }
     let (role, rest) = name.split_once('.').unwrap();
     if let Some(column) = cube.role_column(role, rest) {
         return vec![column.clone()];
@@ -247,14 +250,21 @@ fn shown(model: &Model, cube: &Cube, name: &str) -> CubeColumn {
 
 /// A member as JSON writes it.
 fn member_of(column: &CubeColumn, member: &serde_json::Value) -> Value {
-    use starhouse::model::ColumnType;
     match (member, column.column.ty) {
         (serde_json::Value::Null, _) => Value::Null,
         (serde_json::Value::Bool(value), _) => Value::Bool(*value),
         (serde_json::Value::Number(number), _) => Value::int(number.as_i64().unwrap()),
-        (serde_json::Value::String(text), ColumnType::Date) => Value::Date(text.parse().unwrap()),
-        (serde_json::Value::String(text), _) => Value::text(text),
+        (serde_json::Value::String(text), _) => member_in_text(column, text),
         (other, _) => panic!("{other} is no member"),
+    }
+}
+
+/// A member as a text, whatever the column is.
+fn member_in_text(column: &CubeColumn, text: &str) -> Value {
+    match column.column.ty {
+        ColumnType::Text => Value::text(text),
+        ColumnType::Date => Value::Date(text.parse().unwrap()),
+        _ => Value::int(text.parse::<i64>().unwrap()),
     }
 }
 
@@ -276,12 +286,43 @@ pub(crate) fn filters(model: &Model, cube: &Cube, query: &CubeQuery) -> Vec<Filt
             Slice::Except(except) => {
                 Filter::NoneOf(column.clone(), except.except.iter().map(value).collect())
             }
-            Slice::Set(_) => panic!("the reference knows no sets"),
+            Slice::Set(of) => of_set(column, &cube.set(&of.set).unwrap().members),
             Slice::Range(range) => {
                 let (from, to) = (range.from.as_ref().map(value), range.to.as_ref().map(value));
                 Filter::Between(column.clone(), from, to)
             }
         });
     }
+    let axes = query.rows.iter().chain(&query.columns);
+    for set in axes.filter_map(|name| cube.set(name)) {
+        filters.push(of_set(shown(model, cube, &set.column), &set.members));
+    }
+    let said: Vec<String> = query
+        .rows
+        .iter()
+        .chain(&query.columns)
+        .chain(query.slice.keys())
+        .chain(query.dice.keys())
+        .map(|name| shown(model, cube, name).role)
+        .collect();
+    for default in &cube.default_members {
+        let column = shown(model, cube, &default.column);
+        if !said.contains(&column.role) {
+            filters.push(of_set(column, &SetMembers::Listed(vec![default.member.clone()])));
+        }
+    }
     filters
+}
+
+/// A filter by members that a model names.
+fn of_set(column: CubeColumn, members: &SetMembers) -> Filter {
+    let value = |text: &String| member_in_text(&column, text);
+    let values = |texts: &Vec<String>| texts.iter().map(value).collect();
+    match members {
+        SetMembers::Listed(members) => Filter::AnyOf(column.clone(), values(members)),
+        SetMembers::Except(members) => Filter::NoneOf(column.clone(), values(members)),
+        SetMembers::Range { from, to } => {
+            Filter::Between(column.clone(), from.as_ref().map(value), to.as_ref().map(value))
+        }
+    }
 }

@@ -15,6 +15,7 @@ fn dimension() -> Dimension {
         attributes: vec![Attribute {
             column: Column::new("boss", ColumnType::Text, true),
             history: History::NewVersion,
+            order_by: None,
         }],
         hierarchies: Vec::new(),
         infers_members: false,

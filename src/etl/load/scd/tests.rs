@@ -46,8 +46,11 @@ struct Row {
 }
 
 fn dimension() -> Dimension {
-    let attribute =
-        |name: &str, ty, history| Attribute { column: Column::new(name, ty, true), history };
+    let attribute = |name: &str, ty, history| Attribute {
+        column: Column::new(name, ty, true),
+        history,
+        order_by: None,
+    };
     let level = |name: &str| Level {
         name: name.to_owned(),
         attribute: name.to_owned(),

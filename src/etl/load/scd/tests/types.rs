@@ -24,6 +24,7 @@ fn dimension() -> Dimension {
     let attribute = |name: &str, history| Attribute {
         column: Column::new(name, ColumnType::Text, true),
         history,
+        order_by: None,
     };
     Dimension {
         natural_key: vec![Column::new("id", ColumnType::Int32, false)],
