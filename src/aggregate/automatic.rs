@@ -24,6 +24,8 @@ pub struct Choice {
     pub why: String,
     /// Bytes for all aggregates together, declared ones included.
     pub budget_bytes: u64,
+    /// Whether the warehouse keeps it by itself; else files are to declare it.
+    by_itself: bool,
     /// What each saves for a byte.
     worth: Vec<f64>,
 }
@@ -48,6 +50,7 @@ impl Choice {
             keep: advice.keep.iter().map(automatic).collect(),
             why: String::new(),
             budget_bytes: advice.budget_bytes,
+            by_itself: false,
             worth: worth.collect(),
         }
     }
@@ -80,7 +83,7 @@ pub fn decide(advice: &Advice, kept: &[AutomaticAggregate]) -> Option<Choice> {
     } else {
         return None;
     };
-    let mut choice = Choice { why, ..Choice::of(advice) };
+    let mut choice = Choice { why, by_itself: true, ..Choice::of(advice) };
     // What stays was chosen for what it was chosen for.
     for one in &mut choice.keep {
         if let Some(known) = kept.iter().find(|known| known.is(one)) {
@@ -102,6 +105,7 @@ fn without_unused(advice: &Advice, kept: &[AutomaticAggregate], unused: usize) -
         keep,
         why: format!("{unused} answer nothing that was asked"),
         budget_bytes: advice.budget_bytes,
+        by_itself: true,
     }
 }
 
@@ -117,24 +121,45 @@ pub async fn adopt(
     hears: impl FnMut(&Stale<'_>, Option<&Refreshed>),
 ) -> Result<Kept> {
     let with_all = engine.keeping(&choice.keep)?;
-    drop_undeclared(load, &with_all)?;
-    refresh(&with_all, load, hears).await?;
+    let mut branch = load.branch();
+    drop_undeclared(&mut branch, &with_all)?;
+    refresh(&with_all, &mut branch, hears).await?;
     let mut kept: Vec<(AutomaticAggregate, f64)> =
         choice.keep.iter().cloned().zip(choice.worth.iter().copied()).collect();
     let mut left_out = Vec::new();
-    while built_bytes(&load.preview(), with_all.model()) > choice.budget_bytes {
+    while built_bytes(&branch.preview(), with_all.model()) > choice.budget_bytes {
         let least = kept.iter().enumerate().min_by(|(_, a), (_, b)| a.1.total_cmp(&b.1));
         let Some((place, _)) = least else { break };
         let (mut one, _) = kept.remove(place);
         if let Some(cube) = with_all.model().cube(&one.cube) {
             let table = cube.aggregate_table(&one.aggregate);
-            one.beyond_bytes = load.preview().tables.get(&table).map(|built| built.size_bytes());
-            drop_table(load, &table)?;
-            load.forget_inputs(&table);
+            one.beyond_bytes = branch.preview().tables.get(&table).map(|built| built.size_bytes());
+            drop_table(&mut branch, &table)?;
+            branch.forget_inputs(&table);
         }
         left_out.push(one);
     }
-    Ok(Kept { keep: kept.into_iter().map(|(one, _)| one).collect(), left_out })
+    let keep = kept.into_iter().map(|(one, _)| one).collect();
+    if !left_out.is_empty()
+        && let Some(before) = fitting(engine, load.base(), choice)?
+    {
+        // What was chosen in their place does not fit: they stay until there is a better choice.
+        return Ok(Kept { keep: before, left_out });
+    }
+    load.merge(branch);
+    Ok(Kept { keep, left_out })
+}
+
+/// What a release keeps by itself, where it is anything and within the budget.
+fn fitting(
+    engine: &Engine,
+    release: &Release,
+    choice: &Choice,
+) -> Result<Option<Vec<AutomaticAggregate>>> {
+    let mut before = automatic_aggregates(release)?;
+    before.retain(|one| one.beyond_bytes.is_none());
+    let fits = built_bytes(release, engine.of(release).model()) <= choice.budget_bytes;
+    Ok((choice.by_itself && !before.is_empty() && fits).then_some(before))
 }
 
 /// What all aggregates weigh in a release.

@@ -65,7 +65,7 @@ fn width(ty: ColumnType, facts_each: f64) -> f64 {
         ColumnType::Float64 | ColumnType::Timestamp => 8.0,
         ColumnType::Text => 8.0,
         // What is remembered of values: of different ones at most as many as there are rows.
-        ColumnType::Binary => 8.0 + 2.5 * facts_each.min(2048.0),
+        ColumnType::Binary => 24.0 + 3.0 * facts_each.min(2048.0),
     }
 }
 

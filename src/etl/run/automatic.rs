@@ -9,6 +9,9 @@ use crate::engine::automatic_aggregates;
 use crate::error::Result;
 use crate::model::AutomaticAggregate;
 
+/// Where something as built is beyond the budget, a choice is made anew so often, of what is known then.
+const TRIES: usize = 3;
+
 /// Looks at them again, and says in the load's notes what came of it.
 pub(super) async fn look_again(request: &Request<'_>, summary: &mut RunSummary) {
     let Some(budget) = request.engine.automatic() else { return };
@@ -23,18 +26,25 @@ pub(super) async fn look_again(request: &Request<'_>, summary: &mut RunSummary) 
 
 async fn look(request: &Request<'_>, budget: Room) -> Result<Vec<String>> {
     let Request { engine, clock, progress, .. } = request;
-    let mut before = automatic_aggregates(engine.warehouse().latest().await?.as_ref())?;
-    before.retain(|one| one.beyond_bytes.is_none());
-    let advising = Advising { source: Some(Source::Log), budget, sample_rows: SAMPLE_ROWS };
-    let advice = advise(engine, &advising).await?;
-    let Some(choice) = decide(&advice, &before) else { return Ok(Vec::new()) };
-    let summarising = Summarising { engine, clock, progress };
-    let (done, kept) = summarising.adopt(&choice, true).await?;
-    let Some(release) = done.release else { return Ok(done.notes) };
-    tracing::info!(%release, why = choice.why, "automatic aggregates have changed");
-    let mut notes = vec![format!("automatic aggregates, release {release}: {}", choice.why)];
-    notes.extend(changes(&before, &kept));
-    notes.extend(done.notes);
+    let mut notes = Vec::new();
+    for _ in 0..TRIES {
+        let mut before = automatic_aggregates(engine.warehouse().latest().await?.as_ref())?;
+        before.retain(|one| one.beyond_bytes.is_none());
+        let advising = Advising { source: Some(Source::Log), budget, sample_rows: SAMPLE_ROWS };
+        let advice = advise(engine, &advising).await?;
+        let Some(choice) = decide(&advice, &before) else { break };
+        let summarising = Summarising { engine, clock, progress };
+        let (done, kept) = summarising.adopt(&choice, true).await?;
+        if let Some(release) = done.release {
+            tracing::info!(%release, why = choice.why, "automatic aggregates have changed");
+            notes.push(format!("automatic aggregates, release {release}: {}", choice.why));
+            notes.extend(changes(&before, &kept));
+        }
+        notes.extend(done.notes);
+        if kept.left_out.is_empty() {
+            break;
+        }
+    }
     Ok(notes)
 }
 

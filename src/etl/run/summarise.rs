@@ -8,7 +8,6 @@ use crate::clock::Clock;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::etl::progress::Progress;
-use crate::model::AutomaticAggregate;
 use crate::store::Load;
 use chrono::{DateTime, Utc};
 use std::sync::Arc;
@@ -103,8 +102,9 @@ impl Summarising<'_> {
             self.hear(stale, with, &mut started, done);
         };
         let kept = automatic::adopt(self.engine, load, choice, hears).await?;
-        let of = |one: &AutomaticAggregate| format!("agg_{}_{}", one.cube, one.aggregate.name);
-        done.retain(|built| kept.left_out.iter().all(|one| of(one) != built.table));
+        // What was left out is not told of.
+        let tables = &load.preview().tables;
+        done.retain(|built| tables.contains_key(&built.table));
         if by_itself {
             automatic::remember(load, &kept)?;
         } else if self.engine.automatic().is_some() {
