@@ -65,8 +65,8 @@ async fn each_run_of_a_question_begins_anew() {
     let session = fixture.session().await;
     for sql in [
         "SELECT receipt_no, quantity FROM fact_sales ORDER BY quantity DESC, receipt_no LIMIT 3",
-        "SELECT d.month, sum(f.quantity) FROM fact_sales f JOIN dim_date d ON d.date_key = f.date_key \
-         GROUP BY 1 ORDER BY 2 DESC LIMIT 2",
+        "SELECT s.store_name, sum(f.quantity) FROM fact_sales f JOIN dim_store s ON s.store_key = f.store_key \
+         GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 2",
         "SELECT max(receipt_no), min(receipt_no), count(DISTINCT quantity) FROM fact_sales",
         "SELECT receipt_no, sum(quantity) OVER (ORDER BY receipt_no) FROM fact_sales ORDER BY 1",
         "SELECT count(*) FROM fact_sales WHERE quantity > (SELECT avg(quantity) FROM fact_sales)",

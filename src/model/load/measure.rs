@@ -57,7 +57,7 @@ fn ways(fields: &MeasureFields) -> Vec<(&'static str, Place)> {
 }
 
 /// The keys that can say how a measure is computed, and where they stand.
-fn all_ways(fields: &MeasureFields) -> [(&'static str, Option<Place>); 28] {
+fn all_ways(fields: &MeasureFields) -> [(&'static str, Option<Place>); 29] {
     let text = |text: &Option<Text>| text.as_ref().map(|text| text.place);
     [
         ("sum", text(&fields.sum)),
