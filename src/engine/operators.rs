@@ -11,6 +11,7 @@ use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::expressions::DynamicFilterPhysicalExpr;
 use datafusion::physical_plan::execution_plan::reset_plan_states;
 use datafusion::physical_plan::recursive_query::RecursiveQueryExec;
+use datafusion::physical_plan::scalar_subquery::ScalarSubqueryExec;
 use datafusion::physical_plan::sorts::sort::SortExec;
 use datafusion::physical_plan::{ExecutionPlan, work_table::WorkTableExec};
 use std::sync::{Arc, OnceLock};
@@ -40,11 +41,15 @@ impl Operators {
 }
 
 /// Whether operators whose state is reset are as good as new ones. The filter that a sort makes
-/// while it runs is reset with it; but whoever else reads such a filter keeps the old one.
+/// while it runs is reset with it; but whoever else reads such a filter keeps the old one, and so do
+/// those who read what a scalar subquery found.
 fn runs_again(plan: &Arc<dyn ExecutionPlan>) -> Result<bool> {
     let mut again = true;
     plan.apply(|node| {
-        if node.is::<RecursiveQueryExec>() || node.is::<WorkTableExec>() {
+        let is_read_by_others = node.is::<ScalarSubqueryExec>()
+            || node.is::<RecursiveQueryExec>()
+            || node.is::<WorkTableExec>();
+        if is_read_by_others {
             again = false;
         } else if !node.is::<SortExec>() {
             node.apply_expressions(&mut |expr| {
