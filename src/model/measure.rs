@@ -326,46 +326,29 @@ pub enum Whole {
 impl MeasureKind {
     /// The fact whose rows it aggregates, for kinds that aggregate rows.
     pub fn fact(&self) -> Option<&str> {
-        match self {
-            Self::Sum { fact, .. }
-            | Self::Count { fact, .. }
-            | Self::CountDistinct { fact, .. }
-            | Self::Min { fact, .. }
-            | Self::Max { fact, .. }
-            | Self::Average { fact, .. }
-            | Self::SemiAdditive { fact, .. }
-            | Self::Percentile { fact, .. }
-            | Self::ApproximatePercentile { fact, .. }
-            | Self::ApproximateDistinct { fact, .. }
-            | Self::Correlation { fact, .. }
-            | Self::Conversion { fact, .. } => Some(fact),
-            Self::Ratio { .. }
-            | Self::Calculated { .. }
-            | Self::Before { .. }
-            | Self::Running { .. }
-            | Self::Share { .. }
-            | Self::Rank { .. }
-            | Self::Weighted { .. }
-            | Self::Converted { .. }
-            | Self::ShareOfTotal { .. } => None,
-        }
+        self.rows().map(|(fact, _)| fact)
     }
 
     /// The condition on the rows that it aggregates, where not all count.
     pub fn filter(&self) -> Option<&String> {
+        self.rows().and_then(|(_, filter)| filter.as_ref())
+    }
+
+    /// The fact whose rows it aggregates, for kinds that do, and the condition on them.
+    fn rows(&self) -> Option<(&str, &Option<String>)> {
         match self {
-            Self::Sum { filter, .. }
-            | Self::Count { filter, .. }
-            | Self::CountDistinct { filter, .. }
-            | Self::ApproximateDistinct { filter, .. }
-            | Self::Min { filter, .. }
-            | Self::Max { filter, .. }
-            | Self::Average { filter, .. }
-            | Self::Percentile { filter, .. }
-            | Self::ApproximatePercentile { filter, .. }
-            | Self::Correlation { filter, .. }
-            | Self::Conversion { filter, .. }
-            | Self::SemiAdditive { filter, .. } => filter.as_ref(),
+            Self::Sum { fact, filter, .. }
+            | Self::Count { fact, filter, .. }
+            | Self::CountDistinct { fact, filter, .. }
+            | Self::Min { fact, filter, .. }
+            | Self::Max { fact, filter, .. }
+            | Self::Average { fact, filter, .. }
+            | Self::SemiAdditive { fact, filter, .. }
+            | Self::Percentile { fact, filter, .. }
+            | Self::ApproximatePercentile { fact, filter, .. }
+            | Self::ApproximateDistinct { fact, filter, .. }
+            | Self::Correlation { fact, filter, .. }
+            | Self::Conversion { fact, filter, .. } => Some((fact, filter)),
             Self::Ratio { .. }
             | Self::Calculated { .. }
             | Self::Before { .. }
