@@ -139,9 +139,12 @@ fn main() -> Outcome<()> {
             lines.push(Line { source: kind.name(), way: way.to_owned(), source_bytes, taken });
         }
     }
-    let file = root.join(format!("benches/results/extract-{}.json", args.scale));
-    std::fs::write(file, format!("{}\n", serde_json::to_string_pretty(&lines)?))?;
-    print!("{}", table(&lines));
+    let file = |kind| root.join(format!("benches/results/extract-{}.{kind}", args.scale));
+    std::fs::write(file("json"), format!("{}\n", serde_json::to_string_pretty(&lines)?))?;
+    let told =
+        format!("# Extraction, scale {}\n\n{}\n{}", args.scale, about(&args, rows), table(&lines));
+    std::fs::write(file("md"), &told)?;
+    print!("{told}");
     Ok(())
 }
 
@@ -171,6 +174,18 @@ fn peer(name: &str, dir: &Path, url: &str, root: &Path) -> Outcome<Taken> {
     let mut command = Command::new(python);
     command.arg(root.join("benches/extract/peers.py")).arg(name).arg(dir).arg(url);
     process::printed(&mut command)
+}
+
+/// What was measured, and how.
+fn about(args: &Args, rows: u64) -> String {
+    format!(
+        "{rows} rows of five columns, out of each source into Parquet of the same types; Starhouse \
+         also checks every value, and hashes what it reads and writes. Medians of {} runs, each a \
+         process of its own, on all {} cores; PostgreSQL runs on the same ones. Every way ends in \
+         the same number of rows and the same sum; `psycopg_to_nobody` only takes the rows.\n",
+        args.runs,
+        std::thread::available_parallelism().map_or(1, usize::from),
+    )
 }
 
 fn table(lines: &[Line]) -> String {

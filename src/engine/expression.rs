@@ -4,7 +4,7 @@
 //! one evaluation to the next.
 
 use super::errors::from_datafusion;
-use super::state;
+use super::{arithmetic, state};
 use crate::error::{Error, Result};
 use arrow::array::ArrayRef;
 use arrow::datatypes::{DataType, Schema};
@@ -47,6 +47,7 @@ impl RowExpression {
             .build();
         let simplifier = ExprSimplifier::new(context);
         let logical = simplifier.coerce(logical, &columns).map_err(wrong)?;
+        let logical = arithmetic::checked(logical, &columns).map_err(wrong)?;
         let logical = simplifier.simplify(logical).map_err(wrong)?;
         let physical = state.create_physical_expr(logical, &columns).map_err(wrong)?;
         let ty = physical.data_type(schema).map_err(wrong)?;

@@ -5,12 +5,12 @@
 //! added up for the sets (Gray et al., 1997: distributive functions). A question whose functions are
 //! not all of that kind is left as it is.
 
+use crate::query::{sum, sum_function};
 use arrow::datatypes::DataType;
 use datafusion::common::tree_node::Transformed;
 use datafusion::common::{Column, DFSchema, Result, ScalarValue};
 use datafusion::functions_aggregate::count::count_udaf;
-use datafusion::functions_aggregate::expr_fn::{bool_and, bool_or, max, min, sum};
-use datafusion::functions_aggregate::sum::sum_udaf;
+use datafusion::functions_aggregate::expr_fn::{bool_and, bool_or, max, min};
 use datafusion::logical_expr::expr::AggregateFunction;
 use datafusion::logical_expr::utils::grouping_set_to_exprlist;
 use datafusion::logical_expr::{
@@ -31,7 +31,9 @@ pub(super) fn derive(plan: LogicalPlan) -> Result<LogicalPlan> {
     Ok(derived.data)
 }
 
-fn derived(aggregate: &Aggregate) -> Result<Option<LogicalPlan>> {
+/// The same aggregation from its finest set; `None` where that gives something else, or nothing is
+/// gained.
+pub(super) fn derived(aggregate: &Aggregate) -> Result<Option<LogicalPlan>> {
     let [Expr::GroupingSet(sets)] = aggregate.group_expr.as_slice() else { return Ok(None) };
     let groups = grouping_set_to_exprlist(&aggregate.group_expr)?;
     if !has_finest(sets, groups.len()) {
@@ -122,7 +124,7 @@ impl Function {
             let function = AggregateFunction::new_udf(func, args, false, filter, Vec::new(), None);
             Part { expr: Expr::AggregateFunction(function), add_up, is_ours: true }
         };
-        Some(Self::Average(part(sum_udaf(), AddUp::Sum), part(count_udaf(), AddUp::Count)))
+        Some(Self::Average(part(sum_function(), AddUp::Sum), part(count_udaf(), AddUp::Count)))
     }
 
     fn parts(&self) -> impl Iterator<Item = &Part> {

@@ -19,6 +19,7 @@
 
 mod answer_file;
 mod answers;
+mod arithmetic;
 mod bounded;
 mod catalog;
 mod compact_text;
@@ -30,6 +31,7 @@ mod errors;
 mod execute;
 mod explain;
 mod expression;
+mod extremes;
 mod finest;
 mod functions;
 mod grouping_sets;
@@ -54,6 +56,7 @@ mod ready;
 mod scan;
 mod scope;
 mod session;
+mod set_by_set;
 mod shadow;
 mod shared;
 mod shares;

@@ -15,8 +15,8 @@ use super::ready::Ready;
 use super::scope::QueryScope;
 use super::sql::{self, AsOf, Versions};
 use super::{
-    Query, Session, TEMPORARY, concatenation, explain, finest, guard, names, origin, partitions,
-    size, star, state, wire, zoned,
+    Query, Session, TEMPORARY, concatenation, explain, extremes, finest, guard, names, origin,
+    partitions, set_by_set, size, star, state, wire, zoned,
 };
 use crate::error::{Error, Result};
 use crate::ids::ReleaseId;
@@ -133,6 +133,7 @@ pub(crate) fn ready(session: &Session, parsed: &Parsed) -> Result<Ready> {
     let context = context(session, &parsed.state, &parsed.catalogs)?;
     let Planned { plan, routing } = resolve_cubes(explained.question.clone(), &context)?;
     guard::resolved(&plan)?;
+    let plan = extremes::known(plan).map_err(from_datafusion)?;
     optimised(&parsed.state, explained.wrap(plan), routing, explain)
 }
 
@@ -165,6 +166,7 @@ fn optimised(
         let plan = concatenation::bound(plan)
             .and_then(|plan| state.optimize(&plan))
             .and_then(finest::derive)
+            .and_then(|plan| set_by_set::part(plan, state))
             .map_err(from_datafusion)?;
         let is_small = partitions::one_is_enough(&plan, state)?;
         let plan = star::find(plan, state).and_then(forget_order).map_err(from_datafusion)?;
@@ -230,6 +232,7 @@ pub(crate) async fn cube_query(
         }
     };
     guard::resolved(&plan)?;
+    let plan = extremes::known(plan).map_err(from_datafusion)?;
     let ready = optimised(&state, plan.clone(), routing, false)?;
     let parsed = Parsed { state, catalogs, plan };
     keep(session, question, &parsed, &ready);

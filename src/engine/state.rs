@@ -6,6 +6,7 @@
 //! that knows one store.
 
 use super::EngineSettings;
+use super::arithmetic::CheckIntegers;
 use super::bounded::bounded;
 use super::catalog::{CATALOG, Catalogs, WAREHOUSE};
 use super::compact_text::CompactText;
@@ -16,7 +17,7 @@ use super::ready::Ready;
 use super::scope::QueryScope;
 use super::star::{FuseStars, HotColumns, StarScan};
 use super::yielding::Yielding;
-use crate::query::{measure_function, modifier_functions};
+use crate::query::{measure_function, modifier_functions, sum_function};
 use chrono::{DateTime, Utc};
 use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::execution::{SessionState, SessionStateBuilder, SessionStateDefaults};
@@ -49,7 +50,7 @@ pub(crate) fn template(
     hot: Arc<HotColumns>,
 ) -> SessionState {
     let mut aggregates = SessionStateDefaults::default_aggregate_functions();
-    aggregates.push(measure_function());
+    aggregates.extend([measure_function(), sum_function()]);
     let mut scalars = bounded(SessionStateDefaults::default_scalar_functions());
     scalars.extend(super::functions::all());
     scalars.extend(modifier_functions());
@@ -57,6 +58,7 @@ pub(crate) fn template(
         .with_config(config(settings, hot))
         .with_runtime_env(runtime)
         .with_query_planner(Arc::new(QueryPlanner))
+        .with_analyzer_rule(Arc::new(CheckIntegers))
         .with_physical_optimizer_rule(Arc::new(FuseStars))
         .with_physical_optimizer_rule(Arc::new(CompactText))
         .with_physical_optimizer_rule(Arc::new(Yielding))

@@ -2,12 +2,11 @@
 
 use super::ask::{Ask, group_name, total_name};
 use super::atom::{Atom, Function, atom_name};
-use super::defect;
+use super::{defect, sum};
 use crate::error::{Error, Result};
 use arrow::datatypes::DataType;
 use datafusion::common::{DFSchema, ScalarValue};
 use datafusion::functions::expr_fn::coalesce;
-use datafusion::functions_aggregate::expr_fn::sum;
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, ident, lit};
 
 /// A grouping set, its rows, and the aggregations of its atoms over them.

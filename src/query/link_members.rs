@@ -1,14 +1,13 @@
 //! The members that links lead to, as a relation to join a fact to (see `linked.rs`).
 
 use super::ask::{ROWS, of_rows};
-use super::defect;
 use super::star::{Star, scan};
+use super::{defect, sum};
 use crate::error::{Error, Result};
 use crate::ids::SurrogateKey;
 use crate::model::{CubeColumn, Dimension, Link, LinkedBy};
 use datafusion::common::{Column, JoinType};
 use datafusion::functions::expr_fn::coalesce;
-use datafusion::functions_aggregate::expr_fn::sum;
 use datafusion::functions_window::expr_fn::row_number;
 use datafusion::logical_expr::{
     Expr, ExprFunctionExt, LogicalPlan, LogicalPlanBuilder, ident, lit, when,

@@ -83,6 +83,7 @@ mod star;
 mod star_sql;
 mod state;
 mod subquery;
+mod sum;
 mod top;
 mod visual;
 mod wanted;
@@ -106,6 +107,7 @@ pub use pivot::{Members, pivot_members};
 pub use plan::plan_cube_query;
 pub use route::Routing;
 pub use sql::resolve_cubes;
+pub use sum::{sum, sum_function};
 pub use visual::visible_members;
 
 use crate::error::Error;

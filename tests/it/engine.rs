@@ -342,3 +342,26 @@ async fn every_schema_is_listed() {
     let tables = ask(&session, "SELECT table_name, kind, rows FROM system.tables ORDER BY 1").await;
     assert_eq!(tables.unwrap(), "dim_store|dimension|5\nfact_sales|fact|90");
 }
+
+/// The last day of a fact is asked for by every comparison with the year before.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_largest_key_is_told_by_statistics() {
+    let fixture = Fixture::new().await;
+    let session = fixture.session().await;
+    let sales = |last: &str| {
+        format!("SELECT count(*), sum(quantity) FROM fact_sales WHERE date_key = ({last})")
+    };
+    let sorted = |more: &str, order: &str| {
+        sales(&format!("SELECT date_key FROM fact_sales {more} ORDER BY date_key {order} LIMIT 1"))
+    };
+    for (function, order) in [("max", "DESC"), ("min", "ASC")] {
+        for (more, is_told) in [("", true), ("WHERE store_key = 2", false)] {
+            let sql = sales(&format!("SELECT {function}(date_key) FROM fact_sales {more}"));
+            let expected = ask(&session, &sorted(more, order)).await.unwrap();
+            assert_eq!(ask(&session, &sql).await.unwrap(), expected, "{sql}");
+            let plan = ask(&session, &format!("EXPLAIN {sql}")).await.unwrap();
+            assert_eq!(plan.contains("subquery"), !is_told, "{plan}");
+            assert_eq!(plan.contains(", 2 times"), !is_told, "{plan}");
+        }
+    }
+}

@@ -50,6 +50,7 @@ mod lookups;
 mod matching;
 mod metrics;
 mod model;
+mod overflow;
 mod power;
 mod project_tests;
 mod quality;

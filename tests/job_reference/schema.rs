@@ -98,7 +98,8 @@ pub(crate) fn special(name: &str) -> Value {
     match name {
         "ColumnType" => json!({
             "description": "The type of a column. Moments are in UTC, to the microsecond; money is a \
-                decimal: `decimal(12,2)` has 12 digits, 2 of them after the point, and 38 are the most.",
+                decimal: `decimal(12,2)` has 12 digits, 2 of them after the point, and 38 are the most. \
+                A sum that its type cannot hold is an error.",
             "anyOf": [
                 {"enum": ["text", "boolean", "int16", "int32", "int64", "float64", "date", "timestamp"]},
                 {"type": "string", "pattern": "^decimal\\( *[0-9]+ *, *[0-9]+ *\\)$"},

@@ -51,6 +51,7 @@ mod texts;
 pub(super) use fuse::FuseStars;
 pub(super) use hot::{HotColumns, HotColumnsYield};
 pub(super) use node::plan_extension;
+pub(super) use shape::stored_table;
 
 use datafusion::catalog::Session;
 use datafusion::common::Result;
@@ -64,9 +65,19 @@ use std::sync::Arc;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct StarScan(pub(super) bool);
 
+/// Whether a session looks for stars.
+pub(super) fn is_sought(session: &dyn Session) -> bool {
+    session.config().get_extension::<StarScan>().is_some_and(|scan| scan.0)
+}
+
+/// Whether a plan below an aggregation is a fact joined to dimensions.
+pub(super) fn is_star(plan: &LogicalPlan) -> bool {
+    shape::is_joined(plan)
+}
+
 /// Finds the stars below the aggregations of an optimised plan.
 pub(super) fn find(plan: LogicalPlan, session: &dyn Session) -> Result<LogicalPlan> {
-    if session.config().get_extension::<StarScan>().is_none_or(|scan| !scan.0) {
+    if !is_sought(session) {
         return Ok(plan);
     }
     let found = plan.transform_down_with_subqueries(|node| match node {

@@ -218,7 +218,9 @@ fn stored(scan: &TableScan) -> Option<Arc<StoredTable>> {
 }
 
 /// The stored table that a provider is, if it is one.
-fn stored_table(provider: &Arc<dyn TableProvider>) -> Option<Arc<StoredTable>> {
+pub(in crate::engine) fn stored_table(
+    provider: &Arc<dyn TableProvider>,
+) -> Option<Arc<StoredTable>> {
     let any: Arc<dyn std::any::Any + Send + Sync> = Arc::clone(provider) as _;
     any.downcast().ok()
 }
@@ -285,6 +287,11 @@ pub(super) fn below(aggregate: &Aggregate) -> Result<Transformed<LogicalPlan>> {
         Some(_) => Ok(Transformed::no(plan.clone())),
         None => joins(plan.clone()),
     }
+}
+
+/// Whether a plan is a star with dimensions.
+pub(super) fn is_joined(plan: &LogicalPlan) -> bool {
+    star(plan).is_some_and(|star| !star.dimensions.is_empty())
 }
 
 /// Replaces the join that an operator reads through others, if it is a star.

@@ -6,15 +6,16 @@
 //! when it has more or fewer cells than there are headings.
 //!
 //! [`record`] says what a record is and what is wrong with it, a character at a time. Plain UTF-8
-//! goes a faster way to the same rows: one thread cuts the file into [`blocks`] of whole records,
+//! goes a faster way to the same rows: one thread cuts the file into [`Blocks`] of whole records,
 //! others [`split`](mod@split) them, and turn to [`record`] for each row that is not [`plain`].
 
-mod blocks;
 mod dialect;
+mod ends;
 mod plain;
 mod record;
 mod split;
 
+use super::blocks::{BLOCK_BYTES, Blocks};
 use super::files::Files;
 use super::headings::Wanted;
 use super::lines::{self, Lines};
@@ -23,9 +24,9 @@ use super::text::TextFormat;
 use super::{BatchBuilder, Piece, Sink, Unreadable, headings};
 use crate::error::{Error, Result};
 use crate::etl::job::CsvPlace;
-use blocks::{BLOCK_BYTES, Blocks};
 pub(crate) use dialect::encoding as detected_encoding;
 use encoding_rs::{Encoding, UTF_8};
+use ends::records_end;
 use record::{Record, Records};
 use split::split;
 use std::io::{BufRead, Cursor, Read};
@@ -112,7 +113,7 @@ impl Csv {
         let lines = records.into_lines();
         match plain_delimiter(delimiter).filter(|_| lines.encoding() == UTF_8) {
             None => read_records(Records::new(lines, delimiter), &table, sink),
-            Some(delimiter) => read_blocks(Blocks::new(lines, delimiter, BLOCK_BYTES), table, sink),
+            Some(delimiter) => read_blocks((lines, delimiter, BLOCK_BYTES), table, sink),
         }
     }
 }
@@ -135,8 +136,14 @@ fn plain_delimiter(delimiter: char) -> Option<u8> {
 
 /// Reads block by block, and record by record what is no block. The sink is given what is to be
 /// split.
-fn read_blocks<R: BufRead>(mut blocks: Blocks<R>, table: Table, sink: &mut Sink<'_>) -> Result<()> {
-    let (table, delimiter) = (Arc::new(table), blocks.delimiter());
+fn read_blocks<R: BufRead>(
+    (lines, delimiter, block_bytes): (Lines<R>, u8, usize),
+    table: Table,
+    sink: &mut Sink<'_>,
+) -> Result<()> {
+    let table = Arc::new(table);
+    let ends = |bytes: &[u8]| records_end(bytes, delimiter);
+    let mut blocks = Blocks::new(lines, ends, block_bytes);
     while let Some(block) = blocks.next()? {
         let table = Arc::clone(&table);
         let split = move || {

@@ -5,22 +5,28 @@
 //! its JSON text, or, where the job says `each`, is a row for each element, with the values of the
 //! object around it (`id`) beside its own (`lines.sku`). A key that is missing from a row is NULL there, but one that no row of a file
 //! has is an error, as a missing heading is.
+//!
+//! One thread cuts a file into [`Blocks`] of whole lines, others scan these.
 
 mod scan;
 
 pub(super) use scan::{Each, Scanner};
 
+use super::blocks::{BLOCK_BYTES, Block, Blocks};
 use super::files::Files;
 use super::headings::Wanted;
 use super::lines::{Line, Lines};
 use super::packed::cannot_read;
 use super::text::TextFormat;
-use super::{BatchBuilder, Position, Sink, Unreadable, headings};
+use super::{BatchBuilder, Piece, Position, RawBatch, Sink, Unreadable, headings};
 use crate::error::Result;
 use crate::etl::job::{IfEmpty, JsonLinesPlace};
 use encoding_rs::UTF_8;
+use memchr::memrchr;
+use std::borrow::Cow;
 use std::io::BufRead;
 use std::path::Path;
+use std::sync::mpsc::channel;
 
 /// Files of JSON lines.
 pub(super) struct JsonLines {
@@ -49,21 +55,93 @@ impl TextFormat for JsonLines {
     }
 
     fn read_rows(&self, reader: impl BufRead, file: &str, sink: &mut Sink<'_>) -> Result<()> {
-        let mut lines = Lines::new(reader, UTF_8).map_err(cannot_read)?;
-        let mut scanner =
-            Scanner::new(self.columns.iter().map(headings::heading), self.each.clone());
+        let lines = Lines::new(reader, UTF_8).map_err(cannot_read)?;
+        let mut scanner = self.scanner();
+        match lines.encoding() == UTF_8 {
+            true => self.read_blocks((lines, BLOCK_BYTES), &mut scanner, file, sink)?,
+            // A mark at the start of the file overrules.
+            false => self.read_lines(lines, &mut scanner, file, sink)?,
+        }
+        scanner.end(&self.columns, sink)
+    }
+}
+
+impl JsonLines {
+    fn scanner(&self) -> Scanner {
+        Scanner::new(self.columns.iter().map(headings::heading), self.each.clone())
+    }
+
+    /// Reads block by block, and line by line what is no block. The sink is given what is to be
+    /// scanned; `scanner` knows in the end what all lines had.
+    fn read_blocks<R: BufRead>(
+        &self,
+        (lines, block_bytes): (Lines<R>, usize),
+        scanner: &mut Scanner,
+        file: &str,
+        sink: &mut Sink<'_>,
+    ) -> Result<()> {
+        let lines_end = |bytes: &[u8]| memrchr(b'\n', bytes).map_or(0, |at| at + 1);
+        let mut blocks = Blocks::new(lines, lines_end, block_bytes);
+        let (done, all_met) = channel();
+        while let Some(block) = blocks.next()? {
+            let (mut scanner, done) = (self.scanner(), done.clone());
+            let batch = BatchBuilder::with_text(file, self.columns.len());
+            sink(Piece::Work(Box::new(move || {
+                let batch = scanned(&block, &mut scanner, batch)?;
+                // Nobody listens where reading has failed.
+                let _ = done.send(scanner.into_met());
+                Ok(batch)
+            })))?;
+        }
+        drop(done);
+        self.read_lines(blocks.rest(), scanner, file, sink)?;
+        // Ends when all blocks are scanned, or given up.
+        all_met.into_iter().for_each(|met| scanner.take_in(met));
+        Ok(())
+    }
+
+    fn read_lines<R: BufRead>(
+        &self,
+        mut lines: Lines<R>,
+        scanner: &mut Scanner,
+        file: &str,
+        sink: &mut Sink<'_>,
+    ) -> Result<()> {
         let mut batch = BatchBuilder::with_text(file, self.columns.len());
         while let Some(line) = lines.next()? {
-            push(&line, &mut scanner, &mut batch);
+            push(&line, scanner, &mut batch);
             if batch.is_full() {
                 sink(batch.take(lines.bytes_read()).into())?;
             }
         }
-        if !batch.is_empty() {
-            sink(batch.take(lines.bytes_read()).into())?;
-        }
-        scanner.end(&self.columns, sink)
+        if batch.is_empty() { Ok(()) } else { sink(batch.take(lines.bytes_read()).into()) }
     }
+}
+
+/// The rows of a block.
+///
+/// # Errors
+/// None in effect: a block is in memory, and its lines are short enough to be rows.
+fn scanned(block: &Block, scanner: &mut Scanner, mut batch: BatchBuilder) -> Result<RawBatch> {
+    let (mut offset, mut number) = (block.offset, block.lines_before);
+    match std::str::from_utf8(&block.bytes) {
+        Ok(text) => {
+            for text in text.split_inclusive('\n') {
+                number += 1;
+                let line = Line { number, offset, text: Cow::Borrowed(text), decoded: true };
+                push(&line, scanner, &mut batch);
+                offset += text.len() as u64;
+            }
+        }
+        Err(_) => {
+            let mut lines = Lines::at(block.bytes.as_slice(), UTF_8, offset, number);
+            while let Some(line) = lines.next()? {
+                push(&line, scanner, &mut batch);
+            }
+            offset = lines.bytes_read();
+        }
+    }
+    Ok(batch.take(offset))
 }
 
 impl Each {
@@ -107,3 +185,6 @@ pub(super) fn push_at(
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

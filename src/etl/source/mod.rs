@@ -24,6 +24,7 @@
 mod alive;
 mod api;
 mod batch;
+mod blocks;
 mod csv;
 mod excel;
 mod files;

@@ -368,3 +368,45 @@ fn assert_same(expected: &Result<Rows, String>, found: &Result<Rows, String>, sq
 fn chance(seed: u64) -> ChaCha8Rng {
     ChaCha8Rng::seed_from_u64(seed)
 }
+
+/// Sets none of which has all columns: a star is read for each, and for those within it.
+#[tokio::test(flavor = "multi_thread")]
+async fn grouping_sets_one_by_one() {
+    let world = World::make(11, 20_000).await;
+    let stock = world.session(|settings| settings.star_scan = false);
+    let star = world.session(|_| {});
+    let from = "FROM warehouse.fact_sale f JOIN warehouse.dim_date d ON d.date_key = f.date_key \
+                JOIN warehouse.dim_product p ON p.product_key = f.product_key";
+    let (q, c, g) = ("d.quarter", "p.category", "f.gift");
+    let added = "sum(f.quantity), count(*), min(f.amount), sum(f.weight)";
+    let every = "count(DISTINCT f.ticket), avg(f.amount), sum(f.quantity) FILTER (WHERE f.gift)";
+    // How often it is read where functions add up, and where they do not.
+    for (sets, reads) in [
+        (format!("({q}), ({c})"), [2, 2]),
+        (format!("({q}, {c}), ({c}, {g}), ({q}, {g})"), [3, 3]),
+        (format!("({q}, {c}), ({g}), (), ({c})"), [2, 4]),
+        (format!("({c}, {q}), ({g}, {q}), ({q}), ({g}), (d.month)"), [3, 5]),
+        // One of them has all columns, one is there twice: not parted.
+        (format!("({q}, {c}), ({c})"), [1, 0]),
+        (format!("({q}), ({c}), ({q})"), [0, 0]),
+    ] {
+        for condition in ["d.year > 0", "d.year = 1999 AND f.quantity > 2", "d.year = 1"] {
+            for (functions, reads) in [added, every].into_iter().zip(reads) {
+                let groups = if sets.contains(g) { g } else { "NULL" };
+                let columns = format!("{q}, {c}, {groups}, grouping({q}), grouping({c}, {q})");
+                let sql = match sets.contains("d.month") {
+                    true => format!("SELECT {columns}, d.month, grouping(d.month)"),
+                    false => format!("SELECT {columns}"),
+                };
+                let sql = format!(
+                    "{sql}, {functions} {from} WHERE {condition} GROUP BY GROUPING SETS ({sets})"
+                );
+                let plan = text(&star, &format!("EXPLAIN {sql}")).await;
+                assert_eq!(plan.matches("StarAggregateExec").count(), reads, "{sql}: {plan}");
+                for _ in 0..2 {
+                    assert_same(&ask(&stock, &sql).await, &ask(&star, &sql).await, &sql);
+                }
+            }
+        }
+    }
+}

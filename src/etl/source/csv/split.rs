@@ -4,13 +4,13 @@
 //! quote: its cells are where its delimiters are. Any other row is read by [`Records`], which
 //! knows what is right and wrong; its cells are copied behind the text of the block.
 
-use super::blocks::Block;
 use super::plain::{PlainRow, PlainRows};
 use super::record::{Record, Records};
 use super::{Table, fault};
 use crate::error::Result;
 use crate::etl::source::Position;
 use crate::etl::source::batch::{Cells, Places, Raw, RawBatch, Slices, Span, Unreadable};
+use crate::etl::source::blocks::Block;
 use crate::etl::source::lines::Lines;
 use encoding_rs::UTF_8;
 use std::sync::Arc;

@@ -41,8 +41,7 @@ fn exact(text: &[u8], delimiter: u8) -> Result<Read> {
 }
 
 fn fast(text: &[u8], delimiter: u8, block_bytes: usize) -> Result<Read> {
-    let blocks = Blocks::new(lines(text), delimiter, block_bytes);
-    collect(|sink| read_blocks(blocks, table(), sink))
+    collect(|sink| read_blocks((lines(text), delimiter, block_bytes), table(), sink))
 }
 
 /// Plain rows for the most part, and whatever else may stand between them.
@@ -86,7 +85,8 @@ fn rows_too_long_for_a_block_are_read_and_those_after_them() {
 #[test]
 fn blocks_are_about_as_large_as_they_should_be() {
     let text = "1,2,3\n".repeat(100_000);
-    let mut blocks = Blocks::new(lines(text.as_bytes()), b',', 10_000);
+    let mut blocks =
+        Blocks::new(lines(text.as_bytes()), |bytes: &[u8]| records_end(bytes, b','), 10_000);
     let mut bytes = 0;
     while let Some(block) = blocks.next().unwrap() {
         assert_eq!((block.offset, block.lines_before), (1_000 + bytes, 7 + bytes / 6));

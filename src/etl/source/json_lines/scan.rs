@@ -6,6 +6,7 @@ use crate::etl::source::headings::{Wanted, missing_columns};
 use crate::etl::source::{Piece, Sink};
 use serde::de::IgnoredAny;
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::collections::BTreeSet;
 
 /// Keys remembered to say what a file has.
@@ -15,10 +16,18 @@ const MAX_KEYS: usize = 10_000;
 pub(in crate::etl::source) struct Scanner {
     root: Node,
     paths: Vec<String>,
+    each: Each,
+    met: Met,
+}
+
+/// What objects had.
+#[derive(Debug, Default)]
+pub(in crate::etl::source) struct Met {
+    /// Whether a row had the value, for each wanted one.
     seen: Vec<bool>,
+    /// Outermost keys.
     keys: BTreeSet<String>,
     rows: u64,
-    each: Each,
 }
 
 /// Which array's elements are rows; the objects themselves are where there is none.
@@ -50,6 +59,8 @@ pub(super) struct Value<'a> {
 struct Node {
     columns: Vec<usize>,
     inside: Vec<(String, Node)>,
+    /// Whether its key is remembered among those that there were.
+    is_known: Cell<bool>,
     /// Whether the array whose elements are rows is here, or inside.
     leads: Leads,
     /// The columns that want the number of the element.
@@ -91,8 +102,23 @@ impl Scanner {
                 _ => path.split('.').fold(&mut root, Node::inside).columns.push(column),
             }
         }
-        let seen = vec![false; paths.len()];
-        Self { root, paths, seen, keys: BTreeSet::new(), rows: 0, each }
+        let met = Met { seen: vec![false; paths.len()], ..Met::default() };
+        Self { root, paths, each, met }
+    }
+
+    /// What objects had so far.
+    pub(super) fn into_met(self) -> Met {
+        self.met
+    }
+
+    /// Takes in what others had.
+    pub(super) fn take_in(&mut self, other: Met) {
+        for (seen, other) in self.met.seen.iter_mut().zip(other.seen) {
+            *seen |= other;
+        }
+        let room = MAX_KEYS.saturating_sub(self.met.keys.len());
+        self.met.keys.extend(other.keys.into_iter().take(room));
+        self.met.rows += other.rows;
     }
 
     /// The wanted values of a line, in order, none for a key that is missing; a row each element,
@@ -107,7 +133,7 @@ impl Scanner {
         }
         let mut row = vec![None; self.paths.len()];
         let mut cursor = Cursor { text: line, at: 0 };
-        let keys = (self.keys.len() < MAX_KEYS).then_some(&mut self.keys);
+        let keys = (self.met.keys.len() < MAX_KEYS).then_some(&mut self.met.keys);
         let array = object(&mut cursor, &self.root, keys, &mut row)?;
         let mut rows = Vec::with_capacity(1);
         match (&self.each, array) {
@@ -116,9 +142,9 @@ impl Scanner {
             (_, None) => {}
             (each, Some(array)) => elements(array, each, (row, line), &mut rows)?,
         }
-        self.rows += rows.len() as u64;
+        self.met.rows += rows.len() as u64;
         for (row, _) in &rows {
-            for (seen, cell) in self.seen.iter_mut().zip(row) {
+            for (seen, cell) in self.met.seen.iter_mut().zip(row) {
                 *seen |= cell.is_some();
             }
         }
@@ -134,19 +160,19 @@ impl Scanner {
         if !missing.is_empty() && !wanted.may_lack {
             return Err(missing_columns(&missing, &self.keys()));
         }
-        sink(Piece::Headings(self.keys.iter().cloned().collect()))
+        sink(Piece::Headings(self.met.keys.iter().cloned().collect()))
     }
 
     /// The paths that no row had, if there was any row.
     fn never_seen(&self) -> Vec<&str> {
-        let paths = self.paths.iter().zip(&self.seen);
-        let missing = paths.filter(|(_, seen)| self.rows > 0 && !**seen);
+        let paths = self.paths.iter().zip(&self.met.seen);
+        let missing = paths.filter(|(_, seen)| self.met.rows > 0 && !**seen);
         missing.map(|(path, _)| path.as_str()).collect()
     }
 
     /// Outermost keys that objects had.
     fn keys(&self) -> Vec<&str> {
-        self.keys.iter().map(String::as_str).collect()
+        self.met.keys.iter().map(String::as_str).collect()
     }
 }
 
@@ -246,7 +272,9 @@ fn object<'n, 'a>(
     cursor.at += 1;
     while cursor.peek() == b'"' {
         let key = unescape(cursor.string())?;
+        let wanted = node.inside.iter().find(|(name, _)| *name == key).map(|(_, wanted)| wanted);
         if let Some(keys) = keys.as_deref_mut()
+            && !wanted.is_some_and(|wanted| wanted.is_known.replace(true))
             && !keys.contains(key.as_ref())
         {
             keys.insert(key.clone().into_owned());
@@ -255,7 +283,6 @@ fn object<'n, 'a>(
         cursor.at += 1;
         let start = (cursor.peek(), cursor.at);
         let text = cursor.value();
-        let wanted = node.inside.iter().find(|(name, _)| *name == key).map(|(_, wanted)| wanted);
         match (wanted, start.0) {
             (None, _) => {}
             (Some(node), b'[') if node.leads != Leads::Nowhere => {

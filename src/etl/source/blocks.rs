@@ -1,13 +1,10 @@
-//! A file in blocks of whole records, found without taking them apart.
-//!
-//! One thread cuts; what a cut-off block holds is for others to [take apart](mod@super::split). A cut
-//! is where a line ends outside quotes. Whether a quote opens a cell is told as
-//! [`Records`](super::record) tells it: it does at the start of a record and after a delimiter.
+//! A file of text in blocks of whole records, found without taking them apart: one thread cuts, what a
+//! cut-off block holds is for others to take apart.
 
+use super::lines::Lines;
+use super::packed::cannot_read;
 use crate::error::Result;
-use crate::etl::source::lines::Lines;
-use crate::etl::source::packed::cannot_read;
-use memchr::{memchr, memchr_iter, memchr2, memrchr};
+use memchr::memchr_iter;
 use std::io::{BufRead, Chain, Cursor, Read};
 
 /// Bytes a block holds, give or take a record.
@@ -16,9 +13,10 @@ pub(super) const BLOCK_BYTES: usize = 512 << 10;
 const MAX_RECORD_BYTES: usize = 2 << 20;
 
 /// Cuts blocks off a file.
-pub(super) struct Blocks<R> {
+pub(super) struct Blocks<R, E> {
     lines: Lines<R>,
-    delimiter: u8,
+    /// Where the last record ends that is seen to end among some bytes; zero where none is.
+    records_end: E,
     block_bytes: usize,
     /// Read, but not given out.
     ahead: Vec<u8>,
@@ -37,15 +35,10 @@ pub(super) struct Block {
     pub(super) lines: usize,
 }
 
-impl<R: BufRead> Blocks<R> {
+impl<R: BufRead, E: Fn(&[u8]) -> usize> Blocks<R, E> {
     /// The rest of a file as blocks.
-    pub(super) fn new(lines: Lines<R>, delimiter: u8, block_bytes: usize) -> Self {
-        Self { lines, delimiter, block_bytes, ahead: Vec::new() }
-    }
-
-    /// What stands between two cells.
-    pub(super) fn delimiter(&self) -> u8 {
-        self.delimiter
+    pub(super) fn new(lines: Lines<R>, records_end: E, block_bytes: usize) -> Self {
+        Self { lines, records_end, block_bytes, ahead: Vec::new() }
     }
 
     /// The next block; none at the end of the file, or where a record is too long for a block.
@@ -58,7 +51,7 @@ impl<R: BufRead> Blocks<R> {
             let at_end = !self.read_ahead(wanted)?;
             let cut = match at_end {
                 true => self.ahead.len(),
-                false => records_end(&self.ahead, self.delimiter),
+                false => (self.records_end)(&self.ahead),
             };
             if cut > 0 {
                 return Ok(Some(self.cut(cut)));
@@ -101,37 +94,5 @@ impl<R: BufRead> Blocks<R> {
         let (offset, lines_before) = (self.lines.bytes_read(), self.lines.lines_read());
         self.lines.skip(bytes.len(), lines);
         Block { bytes, offset, lines_before, lines }
-    }
-}
-
-/// Where the last record ends that is seen to end; zero where none is.
-fn records_end(bytes: &[u8], delimiter: u8) -> usize {
-    let after_line_end = |before: &[u8]| memrchr(b'\n', before).map_or(0, |at| at + 1);
-    let Some(quote) = memchr(b'"', bytes) else { return after_line_end(bytes) };
-    let mut end = after_line_end(&bytes[..quote]);
-    let mut at = end;
-    while let Some(next) = memchr2(b'"', b'\n', &bytes[at..]).map(|next| at + next) {
-        at = next + 1;
-        if bytes[next] == b'\n' {
-            end = at;
-        } else if next == end || bytes[next - 1] == delimiter {
-            match after_closing_quote(bytes, at) {
-                Some(after) => at = after,
-                None => break,
-            }
-        }
-    }
-    end
-}
-
-/// The place after the quote that closes a cell, if it is seen not to be half of a double one.
-fn after_closing_quote(bytes: &[u8], inside: usize) -> Option<usize> {
-    let mut at = inside;
-    loop {
-        let after = at + memchr(b'"', &bytes[at..])? + 1;
-        if *bytes.get(after)? != b'"' {
-            return Some(after);
-        }
-        at = after + 1;
     }
 }
