@@ -92,6 +92,8 @@
 //! * *the order of members* by another column: `query/ordered.rs`; `docs/cube-queries.md`.
 //! * *several members a row* (bridges, ancestors): [`model::Bridge`], loaded by `etl/load/bridge.rs` and
 //!   `etl/load/closure.rs`, asked in `query/linked.rs`; `docs/many-to-many.md` is what users read of it.
+//! * *combinations of flags or bands* (junk and mini-dimensions): `etl/load/junk.rs` and
+//!   `etl/load/mini.rs`, both over `etl/load/combined.rs`; `docs/mini-and-junk-dimensions.md`.
 //! * *a source*: a file in `etl/source/`, which says how, and a variant of [`etl::job::From`].
 //! * *a secret*: [`etl::job::Secret`].
 //! * *a place that files are fetched from*: a file in `etl/source/files/`; who is let in there, and

@@ -21,6 +21,7 @@ mod clients_prepared;
 mod clients_sandbox;
 mod clients_sessions;
 mod clients_temporary;
+mod combined;
 mod compact;
 mod complete_journey;
 mod crash;
