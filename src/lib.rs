@@ -115,6 +115,8 @@
 //! * *history*: the kernel is `etl/load/scd/`, pure; facts follow late changes in
 //!   `etl/load/repoint.rs`.
 //! * *jobs at once, tried again, resumed*: `etl/run/together.rs` and what it names.
+//! * *an export that is the same to the byte every time*: `engine/repeatable.rs` for the question,
+//!   `cli/export/` for the file; `docs/mining.md`, where scores come back, too.
 //! * *a person erased from all releases*: [`etl::erase`].
 //! * *which column comes from which*: [`etl::lineage`], read off plans by `engine/lineage.rs`.
 //! * *advice on aggregates*: [`aggregate::advise`], which has a map of its own; what a warehouse keeps by

@@ -194,6 +194,27 @@ async fn a_flag_more_leaves_the_old_combinations_their_keys() {
     assert_eq!(project.sql(KEYS).await, ["R1|1|small", "R2|2|small", "R3|1|small"]);
 }
 
+#[tokio::test]
+async fn a_role_that_is_new_is_unknown_in_the_rows_there_were() {
+    for mode in ["append", "upsert"] {
+        let mut project = project(mode);
+        project.edit_schemas("\n  - residence\n  - order_kind\n", "\n");
+        project.edit_schemas("columns: [month, city]", "columns: [month]");
+        customers(&project, 1, "crm,1,Ada,Rome,2024-01-01\n");
+        sales(&project, 1, "R1,1,2024-02-10,crm,1,1,10.00,\nR2,1,2024-03-10,crm,1,1,10.00,\n");
+        project.run("2024-06-01").await.unwrap();
+        project.edit_schemas("who bought}\n", "who bought}\n  - residence\n  - order_kind\n");
+        sales(&project, 2, "R3,1,2024-03-11,crm,1,1,10.00,\n");
+        let summary = project.run("2024-06-02").await.unwrap();
+        let notes = summary.jobs[1].notes.join("\n");
+        let told = "2 rows that were there before have an unknown residence and order_kind";
+        assert!(notes.contains(told), "{notes}");
+        let cities = ["R1|Unknown|Rome", "R2|Unknown|Rome", "R3|Rome|Rome"];
+        assert_eq!(project.sql(CITIES).await, cities, "{mode}");
+        assert_eq!(project.sql(ORDERS).await[2], "R3|false|small", "{mode}");
+    }
+}
+
 /// A move: customer, city, day of the year.
 type Move = (u8, u8, u16);
 /// A sale: customer, day of the year, pieces, what was paid.

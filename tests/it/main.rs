@@ -50,6 +50,7 @@ mod lineage;
 mod lookups;
 mod matching;
 mod metrics;
+mod mining;
 mod model;
 mod power;
 mod project_tests;

@@ -23,6 +23,7 @@ mod junk;
 mod keyed;
 mod matching;
 mod mini;
+mod new_roles;
 pub(crate) mod repoint;
 mod scd;
 pub(crate) mod stage;
