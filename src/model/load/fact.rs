@@ -107,7 +107,7 @@ fn members_of_bands(
         let found = match (of, played.as_slice()) {
             (Some(of), _) if played.contains(&of.as_str()) => Some(of.value.clone()),
             (Some(of), _) => {
-                sheet.unknown(&format!("role of dimension `{base}`"), of, &played);
+                sheet.unknown(&format!("role of the dimension {base}"), of, &played);
                 None
             }
             (None, [only]) => Some((*only).to_owned()),
