@@ -92,6 +92,8 @@
 //! * *the order of members* by another column: `query/ordered.rs`; `docs/cube-queries.md`.
 //! * *several members a row* (bridges, ancestors): [`model::Bridge`], loaded by `etl/load/bridge.rs` and
 //!   `etl/load/closure.rs`, asked in `query/linked.rs`; `docs/many-to-many.md` is what users read of it.
+//! * *combinations of flags or bands* (junk and mini-dimensions): `etl/load/junk.rs` and
+//!   `etl/load/mini.rs`, both over `etl/load/combined.rs`; `docs/mini-and-junk-dimensions.md`.
 //! * *a source*: a file in `etl/source/`, which says how, and a variant of [`etl::job::From`].
 //! * *a secret*: [`etl::job::Secret`].
 //! * *a place that files are fetched from*: a file in `etl/source/files/`; who is let in there, and
@@ -113,6 +115,8 @@
 //! * *history*: the kernel is `etl/load/scd/`, pure; facts follow late changes in
 //!   `etl/load/repoint.rs`.
 //! * *jobs at once, tried again, resumed*: `etl/run/together.rs` and what it names.
+//! * *an export that is the same to the byte every time*: `engine/repeatable.rs` for the question,
+//!   `cli/export/` for the file; `docs/mining.md`, where scores come back, too.
 //! * *a person erased from all releases*: [`etl::erase`].
 //! * *which column comes from which*: [`etl::lineage`], read off plans by `engine/lineage.rs`.
 //! * *advice on aggregates*: [`aggregate::advise`], which has a map of its own; what a warehouse keeps by

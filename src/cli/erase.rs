@@ -37,6 +37,9 @@ pub(super) struct Args {
     /// Only say what would be erased
     #[arg(long, conflicts_with = "yes")]
     plan: bool,
+    /// Also rejected rows that may be of the person: they hold a part of the key as a field
+    #[arg(long)]
+    doubtful: bool,
     /// As one JSON document, for programs
     #[arg(long)]
     json: bool,
@@ -62,7 +65,8 @@ pub(super) async fn run(project: &Path, args: Args) -> std::result::Result<(), F
         false => Arc::new(Quiet),
     };
     let clock = Arc::clone(&project.clock);
-    let request = Request { engine: &project.engine, who: &who, clock, progress };
+    let (engine, doubtful) = (&project.engine, args.doubtful);
+    let request = Request { engine, who: &who, doubtful, clock, progress };
     let mut out = io::stdout();
     if !args.yes {
         let planned = plan(&request).await?;
@@ -120,6 +124,12 @@ fn planned_in_words(plan: &Plan) -> String {
         table::count(plan.rejects),
         plan.texts
     );
+    if plan.doubtful > 0 {
+        told += &format!(
+            "{} rejected rows hold a part of the key as a field: they leave with --doubtful\n",
+            table::count(plan.doubtful)
+        );
+    }
     for left in &plan.told {
         told += &format!(
             "{} holds such a text {} times: that is yours to change\n",
@@ -148,7 +158,7 @@ fn in_words(erased: &Erased) -> String {
         masked.savepoints
     );
     told.extend(erased.notes.iter().map(|note| format!("{note}\n")));
-    if erased.held.is_empty() && erased.left.is_empty() {
+    if erased.held.is_empty() && erased.left.is_empty() && erased.doubtful == 0 {
         told += "proof: no table of any release and no other file holds anything of the person\n";
     }
     told += &format!(
@@ -172,6 +182,7 @@ fn in_json(erased: &Erased) -> serde_json::Value {
         "queries": erased.masked.queries,
         "savepoints": erased.masked.savepoints,
         "left": erased.left,
+        "doubtful_rejects": erased.doubtful,
         "key_sha256": erased.fingerprint,
         "notes": erased.notes,
         "elapsed_ms": erased.elapsed_ms,

@@ -12,6 +12,7 @@ mod demo;
 mod dictionary;
 mod erase;
 mod etl;
+mod export;
 mod failure;
 mod files;
 mod init;
@@ -77,6 +78,7 @@ enum Command {
     Lineage(lineage::Args),
     Sql(sql::Args),
     Query(query::Args),
+    Export(export::Args),
     Releases(releases::Args),
     Aggregates(aggregates::Args),
     Template(template::Args),
@@ -120,6 +122,7 @@ impl Command {
             Self::Lineage(args) => lineage::run(&project, args).await,
             Self::Sql(args) => sql::run(&project, args).await,
             Self::Query(args) => query::run(&project, args).await,
+            Self::Export(args) => export::run(&project, args).await,
             Self::Releases(args) => releases::run(&project, args).await,
             Self::Aggregates(args) => aggregates::run(&project, args).await,
             Self::Template(args) => template::run(&project, &args),

@@ -163,6 +163,11 @@ pub(crate) struct At {
 }
 
 impl At {
+    /// A release by its number; the latest where there is none.
+    pub(super) fn numbered(release: Option<u64>) -> Self {
+        Self { release, as_of: None }
+    }
+
     /// Whether a release of its own is asked for.
     pub(super) fn is_held(&self) -> bool {
         self.release.is_some() || self.as_of.is_some()

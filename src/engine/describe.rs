@@ -18,6 +18,10 @@ pub(crate) fn table(model: &Model, table: &str) -> String {
     if let Some(dimension) = model.dimensions.iter().find(|d| d.table() == table) {
         return dimension.description.clone();
     }
+    let mut histories = model.dimensions.iter().filter_map(|mini| model.band_history(mini));
+    if let Some(history) = histories.find(|history| history.table() == table) {
+        return history.description;
+    }
     if let Some(fact) = model.facts.iter().find(|fact| fact.table() == table) {
         return format!("{} Grain: {}.", fact.description, fact.grain.trim_end_matches('.'));
     }

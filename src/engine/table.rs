@@ -167,7 +167,7 @@ impl Place {
         let dimension = model.dimensions.iter().find(|dimension| dimension.table() == table);
         dimension.map_or(Self::Other, |dimension| {
             let mut unique = vec![vec![dimension.key_column()]];
-            if !dimension.is_versioned() {
+            if !dimension.is_versioned() && !dimension.is_combined() {
                 let natural = dimension.natural_key.iter().map(|column| column.name.clone());
                 unique.push(natural.collect());
             }

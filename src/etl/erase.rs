@@ -41,6 +41,8 @@ pub struct Request<'a> {
     pub engine: &'a Engine,
     /// Who is to be erased.
     pub who: &'a Who,
+    /// Whether rejected rows leave as well that may be of the person ([`Plan::doubtful`]).
+    pub doubtful: bool,
     /// Dates the run.
     pub clock: Arc<dyn Clock>,
     /// Hears how it goes on.
@@ -56,6 +58,9 @@ pub struct Plan {
     pub rows: Vec<Rows>,
     /// Rejected rows.
     pub rejects: u64,
+    /// Rejected rows that may be of the person: they hold what tells it apart as a field, but that is
+    /// too short to say whose they are, or the rest of the key is not there.
+    pub doubtful: u64,
     /// Texts that only this person has: looked for in logs and by the proof.
     pub texts: usize,
     /// Tables that may hold such texts, but are not the warehouse's to change, with how often.
@@ -101,6 +106,8 @@ pub struct Erased {
     pub masked: Masked,
     /// What the proof found; nothing where the person is gone.
     pub left: Vec<Left>,
+    /// Rejected rows that stay, and may be of the person.
+    pub doubtful: u64,
     /// What a person should know.
     pub notes: Vec<String>,
     /// A fingerprint of the natural key, by which the erasure is recorded.
@@ -207,6 +214,9 @@ async fn erase(
     }
     warehouse.vacuum(usize::MAX).await?;
     let left = proof(request, person).await?;
+    let rejects = warehouse.rejects(None).await?;
+    let doubtful = rejects.iter().filter(|reject| person::may_be_of(request.who, &reject.raw));
+    let doubtful = doubtful.count() as u64;
     Ok(Erased {
         run: record.run().clone(),
         release,
@@ -215,6 +225,7 @@ async fn erase(
         held,
         masked,
         left,
+        doubtful,
         notes,
         fingerprint: fingerprint(request.who),
         elapsed_ms: since(&request.clock, started),
@@ -284,9 +295,11 @@ async fn plan_of(
     releases: &[Arc<Release>],
     person: &Person,
 ) -> Result<Plan> {
-    let is_of = is_of(request.who, person);
-    let rejects = request.engine.warehouse().rejects(None).await?;
-    let rejects = rejects.iter().filter(|reject| is_of(&reject.raw)).count() as u64;
+    let is_of = is_of(request, person);
+    let all = request.engine.warehouse().rejects(None).await?;
+    let (of, others): (Vec<_>, Vec<_>) = all.iter().partition(|reject| is_of(&reject.raw));
+    let doubtful = others.iter().filter(|reject| person::may_be_of(request.who, &reject.raw));
+    let (rejects, doubtful) = (of.len() as u64, doubtful.count() as u64);
     if person.keys.is_empty() && rejects == 0 {
         return Err(nobody(request.who));
     }
@@ -294,6 +307,7 @@ async fn plan_of(
         keys: person.keys.iter().copied().collect(),
         rows: rewrite::rows(request, releases, person).await?,
         rejects,
+        doubtful,
         texts: person.texts.len(),
         told: rewrite::texts(request, releases, person, true).await?,
     })
@@ -307,21 +321,20 @@ impl Plan {
 }
 
 /// Whether a rejected row is of the person: it holds a text that nobody else has, or the whole
-/// natural key.
-fn is_of(who: &Who, person: &Person) -> impl Fn(&str) -> bool + Send + use<> {
+/// natural key; or may be, and those leave as well.
+fn is_of(request: &Request<'_>, person: &Person) -> impl Fn(&str) -> bool + Send + use<> {
     let texts: Vec<String> = person.texts.iter().cloned().collect();
-    let key: Vec<String> = who.key.iter().map(|(_, value)| value.clone()).collect();
-    // One short number stands in too many rows of others.
-    let key_tells = key.len() > 1 || key.iter().any(|value| value.chars().count() >= 3);
+    let (who, doubtful) = (request.who.clone(), request.doubtful);
     move |raw| {
         texts.iter().any(|text| person::stands_in(text, raw))
-            || key_tells && key.iter().all(|value| person::stands_in(value, raw))
+            || person::is_key_in(&who, raw)
+            || doubtful && person::may_be_of(&who, raw)
     }
 }
 
 async fn mask(request: &Request<'_>, person: &Person) -> Result<Masked> {
     let texts = person.texts.iter().cloned().collect();
-    request.engine.warehouse().mask_logs(is_of(request.who, person), texts).await
+    request.engine.warehouse().mask_logs(is_of(request, person), texts).await
 }
 
 /// Looks at every table of every retained release, and every other file of the warehouse.
@@ -364,6 +377,15 @@ pub fn complete(erased: &Erased) -> Result<()> {
         )
         .with("releases", held.join(", "))
         .hint("erase again when their readers have ended"));
+    }
+    if erased.left.is_empty() && erased.doubtful > 0 {
+        let message = format!(
+            "{} rejected rows hold a part of the key as a field, and may be of the person",
+            erased.doubtful
+        );
+        return Err(Error::data(message).hint(
+            "look at them in system.rejects; erase again with --doubtful, and they leave as well",
+        ));
     }
     if erased.left.is_empty() {
         return Ok(());

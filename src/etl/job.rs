@@ -326,7 +326,8 @@ pub struct FactLoad {
     pub event_at: String,
     /// For each role: which columns of the rows hold the natural key of the dimension, in the
     /// order of that key. A calendar role takes one date column. A NULL natural key means "not
-    /// applicable", one that no member has means "unknown".
+    /// applicable", one that no member has means "unknown". The flags of a junk dimension are in
+    /// columns of their own names where its role is left out; a mini-dimension's role is.
     pub keys: BTreeMap<String, Vec<String>>,
     /// A boolean SQL expression over the rows: those for which it is true delete the row with
     /// their key instead (upsert only).

@@ -14,7 +14,7 @@ pub use walk::{Lineage, Step};
 
 use super::job::{Job, LoadSpec};
 use super::jobs::{Jobs, target_table};
-use super::load::{dimension_spec, fact_spec, quoted};
+use super::load::{band_spec, dimension_spec, fact_spec, quoted};
 use super::transform;
 use crate::engine::{Decides, Engine, Origin, Session};
 use crate::error::Result;
@@ -53,7 +53,11 @@ fn as_modelled(engine: &Engine, latest: &Release) -> Release {
     };
     let dimensions = model.dimensions.iter().map(|d| (d.table(), columns(d)));
     let facts = model.facts.iter().map(|fact| (fact.table(), fact_spec(fact).columns));
-    for (name, columns) in dimensions.chain(facts) {
+    let histories = model.dimensions.iter().filter_map(|mini| {
+        let spec = band_spec(&model.band_history(mini)?, mini);
+        Some((spec.name, spec.columns))
+    });
+    for (name, columns) in dimensions.chain(histories).chain(facts) {
         release.tables.insert(name.clone(), empty(&name, columns));
     }
     release
@@ -148,6 +152,12 @@ async fn of_job(
                 flow(from, "valid_from", MOMENT);
                 flow(from, "valid_to", MOMENT);
             }
+            for mini in model.minis_of(&load.dimension) {
+                for column in mini.described_columns() {
+                    let to = format!("warehouse.{}.{}", mini.table(), column.name);
+                    of(&column.name).into_iter().for_each(|from| add(from, to.clone(), VALUE));
+                }
+            }
         }
         LoadSpec::Fact(load) => {
             let Some(fact) = model.fact(&load.fact) else { return Ok(()) };
@@ -159,14 +169,24 @@ async fn of_job(
                     flow(from, &role.key_column(), KEY);
                 }
                 let Some(dimension) = model.dimension(&role.dimension) else { continue };
-                if dimension.keeps_history() {
+                if dimension.keeps_history() || role.of.is_some() {
                     flow(&load.event_at, &role.key_column(), MOMENT);
+                }
+                for from in role.of.iter().filter_map(|of| load.keys.get(of)).flatten() {
+                    flow(from, &role.key_column(), KEY);
+                }
+                if dimension.kind == DimensionKind::Junk {
+                    let named = load.keys.get(&role.role).map(Vec::as_slice).unwrap_or_default();
+                    for (position, flag) in dimension.described_columns().enumerate() {
+                        let from = named.get(position).unwrap_or(&flag.name);
+                        flow(from, &role.key_column(), KEY);
+                    }
                 }
             }
             let roles = fact.roles.iter();
             let looked_up = roles.filter_map(|r| Some((r, model.dimension(&r.dimension)?)));
             for (role, dimension) in looked_up {
-                for key in &dimension.natural_key {
+                for key in dimension.identifying_columns() {
                     let from = format!("warehouse.{}.{}", dimension.table(), key.name);
                     add(from, to(&role.key_column()), KEY);
                 }

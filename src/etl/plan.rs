@@ -13,7 +13,7 @@ pub use diff::{Cell, RowChange, RowDiff, TableDiff};
 pub use schema::{SchemaChange, SchemaPart};
 
 use super::job::{FactMode, Job, LoadSpec, Missing};
-use super::jobs::{Jobs, tables_used, target_table};
+use super::jobs::{Jobs, tables_loaded, tables_used, target_table};
 use super::run::{Effects, plans, reasons};
 use crate::engine::Engine;
 use crate::error::Result;
@@ -78,7 +78,7 @@ pub async fn plan(
             reasons.extend(used.map(|table| format!("warehouse.{table} may change")));
         }
         if !reasons.is_empty() {
-            loaded.insert(target_table(job));
+            loaded.extend(tables_loaded(job, model));
             loaded.extend(follow(job, model).filter(|fact| release.tables.contains_key(fact)));
         }
         let sources = sources.iter().map(|plan| SourcePlan {
@@ -114,10 +114,11 @@ fn follow<'a>(job: &'a Job, model: &'a Model) -> impl Iterator<Item = String> + 
         LoadSpec::Dimension(load) => model.dimension(&load.dimension),
         LoadSpec::Fact(_) | LoadSpec::Bridge(_) | LoadSpec::Match(_) => None,
     };
-    let dimension = dimension.filter(|dimension| dimension.keeps_history());
-    let plays = move |fact: &&Fact| {
-        dimension.is_some_and(|d| fact.roles.iter().any(|role| role.dimension == d.name))
-    };
+    let minis = dimension.into_iter().flat_map(|dimension| model.minis_of(&dimension.name));
+    let moving = dimension.filter(|dimension| dimension.keeps_history()).into_iter().chain(minis);
+    let moving: Vec<&str> = moving.map(|dimension| dimension.name.as_str()).collect();
+    let plays =
+        move |fact: &&Fact| fact.roles.iter().any(|role| moving.contains(&role.dimension.as_str()));
     model.facts.iter().filter(plays).map(Fact::table)
 }
 

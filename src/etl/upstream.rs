@@ -57,7 +57,10 @@ pub(crate) fn follows_upstream(job: &Job) -> bool {
 
 fn definition(job: &Job, model: &Model) -> Input {
     let table = match &job.load {
-        LoadSpec::Dimension(load) => format!("{:?}", model.dimension(&load.dimension)),
+        LoadSpec::Dimension(load) => {
+            let minis: Vec<_> = model.minis_of(&load.dimension).collect();
+            format!("{:?}{minis:?}", model.dimension(&load.dimension))
+        }
         LoadSpec::Bridge(load) => format!("{:?}", model.bridge(&load.bridge)),
         LoadSpec::Match(_) => String::new(),
         LoadSpec::Fact(load) => {

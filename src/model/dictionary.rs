@@ -30,6 +30,8 @@ fn of_dimension(dimension: &Dimension, text: &mut String) {
         DimensionKind::Loaded => "dimension",
         DimensionKind::Calendar(_) => "generated calendar",
         DimensionKind::TimeOfDay(_) => "generated times of day",
+        DimensionKind::Junk => "junk dimension",
+        DimensionKind::MiniOf(_) => "mini-dimension",
     };
     heading(text, &dimension.table(), kind, &dimension.description);
     let history = |column: &Column| {
@@ -63,6 +65,10 @@ fn of_dimension(dimension: &Dimension, text: &mut String) {
     for hierarchy in &dimension.hierarchies {
         let levels: Vec<&str> = hierarchy.levels.iter().map(|level| level.name.as_str()).collect();
         let _ = writeln!(text, "\nHierarchy `{}`: {}", hierarchy.name, levels.join(" > "));
+    }
+    if let DimensionKind::MiniOf(base) = &dimension.kind {
+        let table = dimension.table();
+        let _ = writeln!(text, "\nWhen members of `dim_{base}` had which row: `{table}_history`.");
     }
     if let Some(parents) = &dimension.parent_child {
         let table = dimension.closure_table();

@@ -1,5 +1,6 @@
 //! Conformed dimensions: who, what, where, when.
 
+use super::mini::outrigger_column;
 use super::{Column, ColumnType, RetailYear, TimeOfDay};
 use chrono::NaiveDate;
 
@@ -24,6 +25,8 @@ pub struct Dimension {
     /// How members are one another's parents, where they are (people and who they report to,
     /// accounts and what they are part of).
     pub parent_child: Option<ParentChild>,
+    /// Mini-dimensions of whose rows each row has the key of its member's present one.
+    pub outriggers: Vec<String>,
 }
 
 /// A hierarchy of members among themselves, as deep as it is.
@@ -45,6 +48,11 @@ pub enum DimensionKind {
     Calendar(Calendar),
     /// Generated times of day; the key is the time as the integer `hhmm`.
     TimeOfDay(TimeOfDay),
+    /// Combinations of a fact's flags, made as facts bring them (a junk dimension).
+    Junk,
+    /// Combinations of bands that the members of the dimension of that name go through fast (a
+    /// mini-dimension), made as they are loaded.
+    MiniOf(String),
 }
 
 /// A generated calendar.
@@ -183,6 +191,19 @@ impl Dimension {
         self.attributes.iter().any(|attribute| attribute.history == History::NewVersion)
     }
 
+    /// Whether rows are combinations of values, which never change: of a junk or a mini-dimension.
+    pub fn is_combined(&self) -> bool {
+        matches!(self.kind, DimensionKind::Junk | DimensionKind::MiniOf(_))
+    }
+
+    /// The columns that tell members apart: the natural key; in combinations all there are.
+    pub fn identifying_columns(&self) -> Vec<&Column> {
+        match self.is_combined() {
+            true => self.attributes.iter().map(|attribute| &attribute.column).collect(),
+            false => self.natural_key.iter().collect(),
+        }
+    }
+
     /// The level of that name, in whichever hierarchy.
     pub fn level(&self, name: &str) -> Option<&Level> {
         self.hierarchies.iter().flat_map(|hierarchy| &hierarchy.levels).find(|l| l.name == name)
@@ -228,6 +249,10 @@ impl Dimension {
                     .described("whether only facts have told of the member so far"),
             );
         }
+        columns.extend(self.outriggers.iter().map(|mini| {
+            Column::new(outrigger_column(mini), ColumnType::Int32, false)
+                .described(format!("key of the row of `dim_{mini}` that the member has now"))
+        }));
         columns
     }
 }

@@ -30,7 +30,7 @@ pub type Text = Located<String>;
 #[derive(Debug, Clone)]
 pub enum SchemaDocument {
     /// `dimension: ...`
-    Dimension(DimensionDocument),
+    Dimension(Box<DimensionDocument>),
     /// `bridge: ...`
     Bridge(BridgeDocument),
     /// `fact: ...`
@@ -51,7 +51,9 @@ impl SchemaDocument {
     /// Every place where it is not of the form of its kind.
     pub fn read(document: &Document) -> Result<Self, Faults> {
         match kind_of(document) {
-            Some("dimension") => document.parse().map(Self::Dimension),
+            Some("dimension") => {
+                document.parse().map(|dimension| Self::Dimension(Box::new(dimension)))
+            }
             Some("bridge") => document.parse().map(Self::Bridge),
             Some("fact") => document.parse().map(Self::Fact),
             Some("cube") => document.parse().map(Self::Cube),
@@ -94,6 +96,11 @@ pub struct DimensionDocument {
     pub calendar: Option<Located<CalendarFields>>,
     /// Makes it the generated times of day, whose columns the system gives.
     pub time_of_day: Option<Located<TimeOfDayFields>>,
+    /// Makes it a junk dimension: its rows are the combinations of its attributes that facts bring.
+    pub junk: Option<Located<bool>>,
+    /// Makes it a mini-dimension: its attributes are bands of another dimension's members that change
+    /// fast, its rows their combinations; a bare name is that dimension.
+    pub mini_of: Option<Located<NameOr<MiniFields>>>,
     /// The columns that identify a member in its source.
     #[serde(default)]
     pub natural_key: Vec<ColumnFields>,
@@ -119,6 +126,16 @@ pub struct ParentChildFields {
     pub parent: Vec<Text>,
     /// What it means.
     pub description: Option<Text>,
+}
+
+/// `mini_of: {dimension, current}`
+#[derive(Debug, Clone, Deserialize)]
+pub struct MiniFields {
+    /// The dimension whose members have the bands.
+    pub dimension: Text,
+    /// Whether its rows have, beside what they are, the key of the bands that their member has now
+    /// (`current_<name>_key`).
+    pub current: Option<Located<bool>>,
 }
 
 /// `calendar: {from, to, fiscal_year_start_month, retail, holidays}`
@@ -326,6 +343,9 @@ pub struct RoleFields {
     pub description: Option<Text>,
     /// The level that the fact knows, where it knows no day.
     pub level: Option<Text>,
+    /// Of a mini-dimension: the role of the member whose bands it has; the only role that its
+    /// dimension plays where left out.
+    pub of: Option<Text>,
 }
 
 /// Aggregates of a cube in a file of their own.

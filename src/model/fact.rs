@@ -69,6 +69,8 @@ pub struct FactRole {
     /// Where the fact does not know single members but a coarser level: a month's target has a month,
     /// and no day.
     pub coarse: Option<Coarse>,
+    /// Of a mini-dimension: the role of the member whose bands these are.
+    pub of: Option<String>,
 }
 
 /// The level of a role that a fact knows, and nothing finer.

@@ -25,6 +25,7 @@ mod followed;
 mod format;
 mod load;
 mod measure;
+mod mini;
 mod period;
 mod time_of_day;
 

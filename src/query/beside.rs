@@ -64,7 +64,8 @@ pub(super) fn row_of_property(
         Some((role, shown))
     });
     let Some((role, row)) = found else {
-        let key = dimension.natural_key.first().map_or("key", |column| column.name.as_str());
+        let key = dimension.identifying_columns();
+        let key = key.first().map_or("key", |column| column.name.as_str());
         let role = view.unwrap_or(&property.role);
         return Err(Error::user(format!(
             "`{asked}` is a property of single members of `{role}`, and the rows do not show them"
@@ -93,6 +94,6 @@ fn row_of_members(
         let column = cube.role_column(role, key)?;
         rows.iter().position(|(_, columns)| columns.contains(&column.name))
     };
-    let keys = dimension.natural_key.iter().map(|key| row_of(&key.name));
+    let keys = dimension.identifying_columns().into_iter().map(|key| row_of(&key.name));
     keys.collect::<Option<Vec<usize>>>()?.into_iter().max()
 }

@@ -60,6 +60,7 @@ fn help_has_examples_and_wrong_usage_is_two() {
         "profile",
         "sql",
         "query",
+        "export",
         "releases",
         "aggregates",
         "template",

@@ -225,11 +225,12 @@ fn arrive_late(project: &Path, cycle: usize) {
 }
 
 /// Orders by the category that the product was in: each month's one order of it is of that month's.
-fn categories(project: &Path) -> String {
-    const SQL: &str = "SELECT p.category, o.order_no, o.date_key FROM warehouse.fact_orders o \
-                       JOIN warehouse.dim_product p USING (product_key) \
-                       WHERE p.product_no = 'P1' ORDER BY 3, 2";
-    printed(&starhouse(project, &["sql", "--format", "csv", SQL]).output().unwrap())
+const CATEGORIES: &str = "SELECT p.category, o.order_no, o.date_key FROM warehouse.fact_orders o \
+                          JOIN warehouse.dim_product p USING (product_key) \
+                          WHERE p.product_no = 'P1' ORDER BY 3, 2";
+
+fn answer(project: &Path, sql: &str) -> String {
+    printed(&starhouse(project, &["sql", "--format", "csv", sql]).output().unwrap())
 }
 
 fn categories_after(cycles: usize, moves: usize) -> String {
@@ -245,10 +246,54 @@ fn categories_after(cycles: usize, moves: usize) -> String {
 /// neither is.
 #[test]
 fn late_changes_killed_at_any_fail_point_take_their_facts_with_them() {
-    let each = if std::env::var_os("STARHOUSE_FULL").is_some() { 2 } else { 4 };
-    let project = new_project();
+    let project = dated_project();
+    late_changes(project.path(), CATEGORIES);
+}
+
+/// The same where the category is a band of the product's, and each month's orders have a flag that
+/// nobody has met before.
+#[test]
+fn bands_and_flags_killed_at_any_fail_point_come_with_their_facts() {
+    let project = dated_project();
     let project = project.path();
-    let job = project.join("etl/products.yaml");
+    let edit = |file: &str, from: &str, to: &str| {
+        let text = fs::read_to_string(project.join(file)).unwrap();
+        assert!(text.contains(from), "{file}: {text}");
+        fs::write(project.join(file), text.replace(from, to)).unwrap();
+    };
+    let category = "  - {name: category, type: text, history: 2, description: The shelf it is on. \
+                    A move to another shelf opens a new version.}\n";
+    edit("schemas/product.yaml", category, "");
+    edit("schemas/product.yaml", "[category, {level", "[{level");
+    edit("schemas/orders.yaml", "degenerate:", "  - shelf\n  - month_kind\ndegenerate:");
+    let month = "transform: SELECT *, CAST(date_part('month', ordered_on) AS INT) AS month_no FROM orders\nload:";
+    edit("etl/orders.yaml", "load:", month);
+    for (name, of, attribute) in [
+        ("shelf", "mini_of: {dimension: product, current: true}", "category, type: text"),
+        ("month_kind", "junk: true", "month_no, type: int32"),
+    ] {
+        let text = format!(
+            "dimension: {name}\ndescription: d\n{of}\nattributes: [{{name: {attribute}, description: d}}]\n"
+        );
+        fs::write(project.join(format!("schemas/{name}.yaml")), text).unwrap();
+    }
+    late_changes(
+        project,
+        "SELECT s.category, o.order_no, o.date_key FROM warehouse.fact_orders o \
+         JOIN warehouse.dim_product p USING (product_key) JOIN warehouse.dim_shelf s USING (shelf_key) \
+         WHERE p.product_no = 'P1' ORDER BY 3, 2",
+    );
+    let wrong = "SELECT count(*) AS n FROM fact_orders JOIN dim_month_kind USING (month_kind_key) \
+                 WHERE month_no <> date_key / 100 % 100";
+    assert_eq!(answer(project, wrong), "n\n0\n");
+    let twice = "SELECT count(*) - count(DISTINCT month_no) AS n FROM dim_month_kind WHERE month_kind_key > 0";
+    assert_eq!(answer(project, twice), "n\n0\n");
+}
+
+/// A project whose products say since when they are what they are.
+fn dated_project() -> tempfile::TempDir {
+    let project = new_project();
+    let job = project.path().join("etl/products.yaml");
     let text = fs::read_to_string(&job).unwrap();
     let text = text
         .replace(
@@ -258,6 +303,13 @@ fn late_changes_killed_at_any_fail_point_take_their_facts_with_them() {
         .replace("{dimension: product}}", "{dimension: product, effective_at: since}}");
     assert!(text.contains("effective_at"));
     fs::write(&job, text).unwrap();
+    project
+}
+
+/// Kills runs that bring late changes; the question must see them with their facts, or neither.
+fn late_changes(project: &Path, question: &str) {
+    let each = if std::env::var_os("STARHOUSE_FULL").is_some() { 2 } else { 4 };
+    let categories = |project: &Path| answer(project, question);
     let points = failpoint::LOAD.iter().step_by(each);
     let mut struck = 0;
     for (cycles, point) in points.clone().enumerate() {

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-const TABLES: [&str; 16] = [
+const TABLES: [&str; 20] = [
     "dim_campaign",
     "dim_channel",
     "dim_customer",
@@ -18,8 +18,12 @@ const TABLES: [&str; 16] = [
     "fact_exchange_rate",
     "fact_loan",
     "fact_loan_payment",
+    "fact_opportunity",
     "fact_sales",
     "fact_service_ticket",
+    "fact_stock",
+    "fact_web_visit",
+    "dim_visit_kind",
     "agg_sales_by_month_store",
 ];
 

@@ -291,6 +291,30 @@ fn an_erasure_killed_anywhere_is_completed_by_the_next() {
     }
 }
 
+#[test]
+fn rejected_rows_that_may_be_of_the_person_are_told_and_leave_where_it_is_said() {
+    const DAN: [&str; 4] = ["erase", "customer", "source_system=crm", "customer_id=7"];
+    let folder = project();
+    let add = |file: &str, row: &str| {
+        let file = folder.path().join(file);
+        let rows = fs::read_to_string(&file).unwrap() + row;
+        fs::write(file, rows).unwrap();
+    };
+    add("customers.csv", "crm,7,Dan,dan@example.org,Side Street 3,Kiel,2025-01-01\n");
+    // The 7 is the person's, the 70 is not; the system is what the job adds.
+    add("sales.csv", "R-7,2025-13-11,7,4712,,80\nR-8,2025-13-11,4712,4712,,70\n");
+    run(&folder, &["etl", "run"]);
+    let planned = run(&folder, &[&DAN[..], &["--plan"]].concat());
+    assert!(planned.contains("1 rejected rows hold a part of the key as a field"), "{planned}");
+    let (code, errors) = refused(&folder, &[&DAN[..], &["--yes"]].concat());
+    assert!(code == 1 && errors.contains("--doubtful"), "{errors}");
+    let rejects = || run(&folder, &["sql", "--format", "csv", "SELECT raw FROM system.rejects"]);
+    assert!(rejects().contains("R-7,"), "{}", rejects());
+    let told = run(&folder, &[&DAN[..], &["--yes", "--doubtful"]].concat());
+    assert!(told.contains("proof: no table"), "{told}");
+    assert!(!rejects().contains("R-7,") && rejects().contains("R-8,"), "{}", rejects());
+}
+
 #[tokio::test]
 async fn a_release_that_is_read_waits() {
     let folder = project();

@@ -73,10 +73,17 @@ fn what_the_guide_shows_stands_in_its_project() {
     assert!(blocks >= 10);
 }
 
-/// The files of the guide to a first warehouse: each block after a line that names its file.
+/// The files of the guide to a first warehouse.
 pub(crate) fn first_warehouse(folder: &Path) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/first-warehouse/README.md");
-    let text = fs::read_to_string(path).unwrap();
+    assert_eq!(files_of("docs/first-warehouse/README.md", folder), 19);
+    let database = rusqlite::Connection::open(folder.join("sources/shop.db")).unwrap();
+    let sql = fs::read_to_string(folder.join("sources/shop.sql")).unwrap();
+    database.execute_batch(&sql).unwrap();
+}
+
+/// Writes the files that a page shows, each block after a line that names its file; how many.
+pub(crate) fn files_of(page: &str, folder: &Path) -> usize {
+    let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(page)).unwrap();
     let mut lines = text.lines().peekable();
     let mut files = 0;
     while let Some(line) = lines.next() {
@@ -95,10 +102,7 @@ pub(crate) fn first_warehouse(folder: &Path) {
         fs::write(file, block.join("\n") + "\n").unwrap();
         files += 1;
     }
-    assert_eq!(files, 19);
-    let database = rusqlite::Connection::open(folder.join("sources/shop.db")).unwrap();
-    let sql = fs::read_to_string(folder.join("sources/shop.sql")).unwrap();
-    database.execute_batch(&sql).unwrap();
+    files
 }
 
 #[test]

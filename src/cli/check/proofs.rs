@@ -67,7 +67,8 @@ fn keys(dimension: &Dimension, proofs: &mut Vec<Proof>) {
         format!("{table}: {} is one row's", dimension.key_column()),
         format!("SELECT {key}, count(*) AS times FROM warehouse.{table} GROUP BY {key} HAVING count(*) > 1"),
     ));
-    let names: Vec<&str> = dimension.natural_key.iter().map(|key| key.name.as_str()).collect();
+    let told = dimension.identifying_columns();
+    let names: Vec<&str> = told.iter().map(|key| key.name.as_str()).collect();
     let natural = list(names.iter().copied());
     let present = if dimension.is_versioned() { " AND is_current" } else { "" };
     proofs.push(faults(

@@ -6,7 +6,7 @@
 //! here they do not parse, and the few that always do are refused by name in
 //! [`unplanned`](super::unplanned).
 
-use super::at;
+use super::{at, distinct};
 use datafusion::sql::sqlparser::ast::Expr;
 use datafusion::sql::sqlparser::dialect::{Dialect, GenericDialect, Precedence};
 use datafusion::sql::sqlparser::parser::{Parser, ParserError};
@@ -33,6 +33,10 @@ impl Dialect for StarhouseDialect {
         expr: &Expr,
         _precedence: u8,
     ) -> Option<Result<Expr, ParserError>> {
+        if distinct::is_next(parser) {
+            let precedence = self.prec_value(Precedence::Is);
+            return Some(distinct::compared(parser, expr, precedence));
+        }
         at::is_next(parser).then(|| at::modified(parser, expr))
     }
 

@@ -5,6 +5,7 @@
 mod at;
 mod changes;
 mod dialect;
+mod distinct;
 mod limits;
 mod ordinals;
 mod own;

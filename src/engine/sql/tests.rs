@@ -3,6 +3,7 @@ use crate::error::ErrorKind;
 use crate::ids::ReleaseId;
 use chrono::{TimeZone, Utc};
 use datafusion::sql::parser::Statement;
+use datafusion::sql::sqlparser::ast;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The SQL after renaming, with release 2 for every version asked for.
@@ -31,6 +32,35 @@ fn mixed_or_nameless_parameters_are_refused() {
     for sql in ["SELECT ?, $1", "SELECT $name", "SELECT $0", "SELECT ?1"] {
         assert_eq!(parse(sql).unwrap_err().kind(), ErrorKind::User, "{sql}");
     }
+}
+
+#[test]
+fn distinct_from_ends_before_and() {
+    for (sql, bound) in [
+        ("a IS NOT DISTINCT FROM b AND c", "(a IS NOT DISTINCT FROM b) AND c"),
+        ("a IS DISTINCT FROM b + 1 OR c", "(a IS DISTINCT FROM (b + 1)) OR c"),
+        ("NOT a IS DISTINCT FROM b AND c IS NULL", "(NOT (a IS DISTINCT FROM b)) AND (c IS NULL)"),
+        ("a IS DISTINCT FROM b IS NULL", "(a IS DISTINCT FROM b) IS NULL"),
+    ] {
+        let tree = |sql: &str| {
+            let Statement::Statement(statement) = parse(&format!("SELECT {sql}")).unwrap() else {
+                panic!("{sql}");
+            };
+            without_parentheses(*statement)
+        };
+        assert_eq!(tree(sql), tree(bound), "{sql}");
+    }
+}
+
+/// A statement's tree, in which parentheses say nothing any more.
+fn without_parentheses(mut statement: ast::Statement) -> ast::Statement {
+    let _ = ast::visit_expressions_mut(&mut statement, |expr| {
+        while let ast::Expr::Nested(inner) = expr {
+            *expr = (**inner).clone();
+        }
+        std::ops::ControlFlow::<()>::Continue(())
+    });
+    statement
 }
 
 #[test]

@@ -118,6 +118,41 @@ pub(super) async fn find(
     Ok(person)
 }
 
+/// A text shorter than this stands in too many rows of others.
+const TELLING_LETTERS: usize = 3;
+
+/// Whether a rejected row holds the whole natural key, and that says whose it is.
+pub(super) fn is_key_in(who: &Who, raw: &str) -> bool {
+    // One short number says nothing.
+    let tells = |(_, value): &(String, String)| value.chars().count() >= TELLING_LETTERS;
+    let tells = who.key.len() > 1 || who.key.iter().any(tells);
+    tells && who.key.iter().all(|(_, value)| stands_in(value, raw))
+}
+
+/// Whether a rejected row may be of the person: the part of the key that tells members of one source
+/// apart, that with a digit, is a field of it. The rest may be what the job adds.
+pub(super) fn may_be_of(who: &Who, raw: &str) -> bool {
+    let values = || who.key.iter().map(|(_, value)| value.as_str());
+    let numbered = values().filter(|value| value.contains(|c: char| c.is_ascii_digit()));
+    let numbered: Vec<&str> = numbered.collect();
+    let telling = if numbered.is_empty() { values().collect() } else { numbered };
+    !is_key_in(who, raw) && telling.iter().all(|value| is_field(value, raw))
+}
+
+/// Whether a text is a field of a row as its source wrote it: between separators, in quotes or not.
+fn is_field(text: &str, raw: &str) -> bool {
+    let blank = [' ', '"', '\''];
+    let begins = |before: &str| {
+        let before = before.trim_end_matches(blank);
+        before.is_empty() || before.ends_with([',', ';', '|', '\t', ':', '[', '\n'])
+    };
+    let ends = |after: &str| {
+        let after = after.trim_start_matches(blank);
+        after.is_empty() || after.starts_with([',', ';', '|', '\t', '}', ']', '\r', '\n'])
+    };
+    raw.match_indices(text).any(|(at, _)| begins(&raw[..at]) && ends(&raw[at + text.len()..]))
+}
+
 /// Whether a text stands in another by itself: not as a part of a longer word or number.
 pub(super) fn stands_in(text: &str, raw: &str) -> bool {
     let apart = |c: Option<char>| c.is_none_or(|c| !c.is_alphanumeric());
@@ -129,6 +164,31 @@ pub(super) fn stands_in(text: &str, raw: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_short_key_may_be_a_field_and_a_long_one_says_so() {
+        let who = |key: &[(&str, &str)]| Who {
+            dimension: "customer".to_owned(),
+            key: key.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect(),
+        };
+        let seven = who(&[("id", "7")]);
+        for (raw, is) in [
+            ("7,Ada,x", true),
+            ("x;\"7\";y", true),
+            ("{\"id\": 7, \"a\": 1}", true),
+            ("17,x", false),
+            ("flat 7 b,x", false),
+            ("2025-07-07,x", false),
+        ] {
+            assert!(!is_key_in(&seven, raw), "{raw}");
+            assert_eq!(may_be_of(&seven, raw), is, "{raw}");
+        }
+        // The system is a word that the job adds.
+        let known = who(&[("system", "CRM"), ("id", "1001")]);
+        assert!(is_key_in(&known, "CRM,1001,x") && !may_be_of(&known, "CRM,1001,x"));
+        assert!(may_be_of(&known, "A-1,1001,x") && !is_key_in(&known, "A-1,1001,x"));
+        assert!(!may_be_of(&known, "CRM,1002,x"));
+    }
 
     #[test]
     fn a_text_stands_by_itself_or_not_at_all() {

@@ -156,7 +156,10 @@ fn transform(written: &Written, model: &Model, matched: &[String], faults: &mut 
     };
     let facts = model.facts.iter().map(Fact::table);
     let bridges = model.bridges.iter().map(Bridge::table);
+    let histories = model.dimensions.iter().filter_map(|mini| model.band_history(mini));
+    let histories = histories.map(|history| history.table());
     let tables = model.dimensions.iter().map(Dimension::table).chain(bridges).chain(facts);
+    let tables = tables.chain(histories);
     let tables: Vec<String> = tables.chain(matched.iter().cloned()).collect();
     for source in found.sources.iter().filter(|name| !sources.contains(&name.as_str())) {
         let fault = written
@@ -187,9 +190,16 @@ fn dimension(written: &Written, load: &DimensionLoad, model: &Model, faults: &mu
         let message = format!("there is no dimension `{}`", load.dimension);
         return faults.push(written.fault(&path, message).suggest(&load.dimension, names));
     };
-    if dimension.kind != DimensionKind::Loaded {
-        let message = format!("`{}` is generated: no job loads it", load.dimension);
-        faults.push(written.fault(&path, message));
+    let why = match &dimension.kind {
+        DimensionKind::Loaded => None,
+        DimensionKind::Calendar(_) | DimensionKind::TimeOfDay(_) => {
+            Some("is generated: no job loads it".to_owned())
+        }
+        DimensionKind::Junk => Some("is made of the rows of facts: no job loads it".to_owned()),
+        DimensionKind::MiniOf(base) => Some(format!("is loaded by the jobs that load `{base}`")),
+    };
+    if let Some(why) = why {
+        faults.push(written.fault(&path, format!("`{}` {why}", load.dimension)));
     }
     let partial = written.job.sources.iter().find(|source| source.strategy.is_partial());
     if let Some(source) = partial.filter(|_| load.missing != Missing::Keep) {
@@ -205,7 +215,8 @@ fn dimension(written: &Written, load: &DimensionLoad, model: &Model, faults: &mu
         faults.push(written.fault(&["load", "dimension", "close_at_most"], message));
     }
     deletes(written, load, faults);
-    let wanted = dimension.source_columns().map(|column| &column.name);
+    let bands = model.minis_of(&load.dimension).flat_map(Dimension::described_columns);
+    let wanted = dimension.source_columns().chain(bands).map(|column| &column.name);
     check_columns(written, wanted, &["load", "dimension", "dimension"], faults);
     check_columns(
         written,
@@ -302,21 +313,35 @@ fn keys(written: &Written, load: &FactLoad, fact: &Fact, model: &Model, faults: 
     }
     for role in &fact.roles {
         let path = ["load", "fact", "keys", role.role.as_str()];
+        let dimension = model.dimension(&role.dimension);
+        let is_junk = dimension.is_some_and(|dimension| dimension.kind == DimensionKind::Junk);
         let Some(columns) = load.keys.get(&role.role) else {
-            let message = format!("the role `{}` has no columns for its natural key", role.role);
-            faults.push(written.fault(&path, message));
+            // Flags are in columns of their own names; bands are the member's whose they are.
+            if is_junk {
+                let flags = dimension.into_iter().flat_map(Dimension::described_columns);
+                let flags = flags.map(|flag| &flag.name);
+                check_columns(written, flags, &["load", "fact", "keys"], faults);
+            } else if role.of.is_none() {
+                let message =
+                    format!("the role `{}` has no columns for its natural key", role.role);
+                faults.push(written.fault(&path, message));
+            }
             continue;
         };
-        let Some(dimension) = model.dimension(&role.dimension) else {
+        if let Some(of) = &role.of {
+            let message = format!("the role `{}` is found by the member of `{of}`", role.role);
+            faults.push(written.fault(&path, message).hint("leave it out"));
             continue;
-        };
-        let names: Vec<&str> =
-            dimension.natural_key.iter().map(|column| column.name.as_str()).collect();
+        }
+        let Some(dimension) = dimension else { continue };
+        let names = dimension.identifying_columns();
+        let names: Vec<&str> = names.iter().map(|column| column.name.as_str()).collect();
         if columns.len() != names.len() {
             let message = format!(
-                "the role `{}` needs {} for the natural key of `{}` ({}), got {}",
+                "the role `{}` needs {} for the {} of `{}` ({}), got {}",
                 role.role,
                 counted(names.len(), "column"),
+                if is_junk { "attributes" } else { "natural key" },
                 dimension.name,
                 names.join(", "),
                 columns.len(),

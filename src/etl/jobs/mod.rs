@@ -9,7 +9,7 @@ mod order;
 mod places;
 mod references;
 
-pub(crate) use order::tables_used;
+pub(crate) use order::{tables_loaded, tables_used};
 pub(crate) use references::references;
 
 use super::job::{Job, LoadSpec};
@@ -132,7 +132,7 @@ pub(crate) fn target_table(job: &Job) -> String {
 }
 
 /// The tables that a job loads.
-pub(crate) fn target_tables(job: &Job) -> Vec<String> {
+fn target_tables(job: &Job) -> Vec<String> {
     match &job.load {
         LoadSpec::Match(load) => load.tables().into(),
         LoadSpec::Dimension(_) | LoadSpec::Fact(_) | LoadSpec::Bridge(_) => {

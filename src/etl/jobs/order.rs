@@ -3,7 +3,7 @@
 use super::{Written, bridge, references, target_tables};
 use crate::etl::job::{Job, LoadSpec};
 use crate::etl::references::asked;
-use crate::model::Model;
+use crate::model::{Dimension, DimensionKind, Model};
 use crate::yaml::Faults;
 use std::collections::BTreeSet;
 
@@ -42,10 +42,38 @@ pub(crate) fn tables_used(job: &Job, model: &Model) -> BTreeSet<String> {
     if let LoadSpec::Fact(load) = &job.load
         && let Some(fact) = model.fact(&load.fact)
     {
-        tables.extend(fact.roles.iter().map(|role| format!("dim_{}", role.dimension)));
+        for dimension in fact.roles.iter().filter_map(|role| model.dimension(&role.dimension)) {
+            // What its own rows make of a junk dimension is no news to it.
+            if dimension.kind != DimensionKind::Junk {
+                tables.insert(dimension.table());
+                tables.extend(model.band_history(dimension).map(|history| history.table()));
+            }
+        }
     }
     if let LoadSpec::Bridge(load) = &job.load {
         tables.extend(model.bridge(&load.bridge).into_iter().flat_map(bridge::tables_used));
+    }
+    tables
+}
+
+/// The tables that a job loads, those that come of its rows beside its target included: the
+/// mini-dimensions of a dimension, the junk dimensions of a fact.
+pub(crate) fn tables_loaded(job: &Job, model: &Model) -> BTreeSet<String> {
+    let mut tables: BTreeSet<String> = target_tables(job).into_iter().collect();
+    match &job.load {
+        LoadSpec::Dimension(load) => {
+            for mini in model.minis_of(&load.dimension) {
+                tables.insert(mini.table());
+                tables.extend(model.band_history(mini).map(|history| history.table()));
+            }
+        }
+        LoadSpec::Fact(load) => {
+            let roles = model.fact(&load.fact).into_iter().flat_map(|fact| &fact.roles);
+            let dimensions = roles.filter_map(|role| model.dimension(&role.dimension));
+            let junk = dimensions.filter(|dimension| dimension.kind == DimensionKind::Junk);
+            tables.extend(junk.map(Dimension::table));
+        }
+        LoadSpec::Bridge(_) | LoadSpec::Match(_) => {}
     }
     tables
 }
@@ -56,7 +84,7 @@ fn comes_after(job: &Written, written: &[Written], model: &Model) -> BTreeSet<us
     let tables = tables_used(&job.job, model);
     let own = job.target();
     let loads = |other: &Written| {
-        other.target() != own && target_tables(&other.job).iter().any(|t| tables.contains(t))
+        other.target() != own && !tables_loaded(&other.job, model).is_disjoint(&tables)
     };
     written.iter().enumerate().filter(|(_, other)| loads(other)).map(|(index, _)| index).collect()
 }

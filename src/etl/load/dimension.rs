@@ -1,23 +1,19 @@
 //! A job's rows into a dimension: reads the table as it stands, runs the kernel, stages the rest.
 
-use super::fact_sql::DELETE;
-use super::scd::{self, BEGINNING_US, Members, OPEN_END_US, Refused};
-use super::{Loaded, Loading, closure, stage};
-use crate::engine::Session;
-use crate::error::{Error, ErrorKind, Result};
-use crate::etl::fit::{Fitting, Wanted};
-use crate::etl::job::{DimensionLoad, Job, Missing, OnDelete};
-use crate::etl::{rows, transform};
-use crate::model::{Column, ColumnType, Dimension, arrow_schema};
+use super::arrived::{self, Arrived};
+use super::scd::{self, Members, Refused};
+use super::{Loaded, Loading, closure, mini, stage};
+use crate::error::{Error, Result};
+use crate::etl::job::{DimensionLoad, Missing, OnDelete};
+use crate::etl::rows;
+use crate::model::{Column, Dimension, arrow_schema};
 use crate::store::{TableSpec, TableState};
-use arrow::array::{Array, ArrayRef, AsArray, UInt32Array, new_null_array};
-use arrow::compute::{concat_batches, filter_record_batch, take_record_batch};
-use arrow::datatypes::{Int32Type, TimestampMicrosecondType};
+use arrow::array::{AsArray, new_null_array};
+use arrow::datatypes::Int32Type;
 use arrow::record_batch::RecordBatch;
-use chrono::{DateTime, Utc};
-
-/// The name of the effective moment among the fitted columns; no attribute can have it.
-const EFFECTIVE: &str = "__effective_at";
+use chrono::DateTime;
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// The table as it is to be written.
 pub(crate) fn spec(dimension: &Dimension) -> TableSpec {
@@ -41,18 +37,48 @@ pub(crate) fn log_table(dimension: &Dimension) -> String {
 /// User errors where the transformation does not yield the dimension's columns, data errors where
 /// its rows cannot be members, an internal error where an invariant would break.
 pub(super) async fn load(loading: &mut Loading<'_>, spec: &DimensionLoad) -> Result<Loaded> {
-    let model = std::sync::Arc::clone(loading.engine.model());
+    let model = Arc::clone(loading.engine.model());
     let unknown = || Error::internal("the job's dimension is not in the model");
     let dimension = model.dimension(&spec.dimension).ok_or_else(unknown)?;
-    let Incoming { rows: incoming, effective_us, deleted, kept } =
-        incoming(loading, spec, dimension).await?;
-    let refused = refused(loading, dimension).await?;
+    let minis: Vec<&Dimension> = model.minis_of(&dimension.name).collect();
+    let arrived = Arc::new(arrived::arrived(loading, spec, dimension, &minis).await?);
     let (current, log) = tables(loading, dimension).await?;
-    let keep_log = log.is_some() || effective_us.is_some();
-    if !keep_log {
+    if log.is_none() && arrived.effective_us.is_none() {
         check_order(loading, dimension)?;
     }
-    let (owned, arrived, who) = (dimension.clone(), incoming.clone(), refused.clone());
+    let loaded = kernel(loading, spec, dimension, &arrived, (current.clone(), log)).await?;
+    check_closed(spec, dimension, &loaded)?;
+    let mut lost = BTreeMap::new();
+    for mini in minis {
+        let members = mini::Members { dimension, before: current.as_ref(), after: &loaded.table };
+        let of_mini = mini::load(loading, spec, mini, &members, &arrived).await?;
+        lost.insert(mini.name.clone(), of_mini);
+    }
+    save(loading, dimension, &loaded).await?;
+    let mut notes = notes(dimension, &loaded, &arrived.refused, loading);
+    if arrived.kept > 0 {
+        notes.push(format!("{} rows say that members were deleted, which are kept", arrived.kept));
+    }
+    lost.insert(dimension.name.clone(), loaded.lost);
+    Ok(Loaded {
+        rows_in: arrived.rows.num_rows() as u64 + arrived.kept,
+        rows_written: loaded.rows_changed,
+        rows_deleted: loaded.deleted,
+        notes,
+        lost,
+    })
+}
+
+/// Runs the kernel over what has arrived, and what there is: the table and its change log.
+pub(super) async fn kernel(
+    loading: &Loading<'_>,
+    spec: &DimensionLoad,
+    dimension: &Dimension,
+    arrived: &Arc<Arrived>,
+    (current, log): (Option<RecordBatch>, Option<RecordBatch>),
+) -> Result<scd::Loaded> {
+    let keep_log = log.is_some() || arrived.effective_us.is_some();
+    let (owned, arrived) = (without_outriggers(dimension), Arc::clone(arrived));
     let forgets = spec.missing == Missing::Hard || spec.on_delete == OnDelete::Hard;
     let (missing, last_key) = (spec.missing, last_key(loading, dimension));
     let as_of_us = loading.as_of.timestamp_micros();
@@ -62,35 +88,27 @@ pub(super) async fn load(loading: &mut Loading<'_>, spec: &DimensionLoad) -> Res
             dimension: &owned,
             current: current.as_ref(),
             log: log.as_ref(),
-            incoming: &arrived,
-            effective_us: effective_us.as_deref(),
-            deleted: deleted.as_deref(),
+            incoming: &arrived.rows,
+            effective_us: arrived.effective_us.as_deref(),
+            deleted: arrived.deleted.as_deref(),
             inferred: false,
             forgets,
             last_key,
             as_of_us,
             missing,
-            refused: &who,
+            refused: &arrived.refused,
             keep_log,
         })
     });
-    let loaded = kernel
+    kernel
         .await
         .map_err(|error| Error::internal("the kernel's thread broke down").caused_by(error))?
-        .map_err(|error| error.with("dimension", &dimension.name))?;
-    check_closed(spec, dimension, &loaded)?;
-    save(loading, dimension, &loaded).await?;
-    let mut notes = notes(dimension, &loaded, &refused, loading);
-    if kept > 0 {
-        notes.push(format!("{kept} rows say that members were deleted, which are kept"));
-    }
-    Ok(Loaded {
-        rows_in: incoming.num_rows() as u64 + kept,
-        rows_written: loaded.rows_changed,
-        rows_deleted: loaded.deleted,
-        notes,
-        lost: loaded.lost,
-    })
+        .map_err(|error| error.with("dimension", &dimension.name))
+}
+
+/// The dimension as the kernel knows it; what its members have of mini-dimensions is added after.
+pub(super) fn without_outriggers(dimension: &Dimension) -> Dimension {
+    Dimension { outriggers: Vec::new(), ..dimension.clone() }
 }
 
 /// The dimension's table and its change log as they stand.
@@ -99,10 +117,9 @@ pub(super) async fn tables(
     dimension: &Dimension,
 ) -> Result<(Option<RecordBatch>, Option<RecordBatch>)> {
     let preview = loading.load.preview();
+    let columns = scd::stored_columns(&without_outriggers(dimension));
     let current = match preview.tables.get(&dimension.table()) {
-        Some(table) => {
-            Some(stored(loading, table, &scd::stored_columns(dimension), "current").await?)
-        }
+        Some(table) => Some(stored(loading, table, &columns, "current").await?),
         None => None,
     };
     let log = match preview.tables.get(&log_table(dimension)) {
@@ -124,125 +141,8 @@ pub(super) fn last_key(loading: &Loading<'_>, dimension: &Dimension) -> i32 {
     last.and_then(|last| last.parse().ok()).unwrap_or(0)
 }
 
-/// What a job brings.
-struct Incoming {
-    rows: RecordBatch,
-    /// Since when each row holds, if the job says so.
-    effective_us: Option<Vec<i64>>,
-    /// Which rows say that their member was deleted, if any can.
-    deleted: Option<Vec<bool>>,
-    /// Rows that were left out because what the source deletes is kept.
-    kept: u64,
-}
-
-/// The rows of the job in an order that does not depend on how the query ran, and since when each
-/// holds, and which delete, if the job says so.
-async fn incoming(
-    loading: &Loading<'_>,
-    spec: &DimensionLoad,
-    dimension: &Dimension,
-) -> Result<Incoming> {
-    let session = loading.session(&[]);
-    let marks: Vec<(&str, &str)> =
-        spec.delete_when.iter().map(|condition| (DELETE, condition.as_str())).collect();
-    let query = transform::plan(&session, loading.job, &marks, None).await?;
-    let mut wanted: Vec<Wanted> = dimension.source_columns().map(Wanted::same).collect();
-    for key in &mut wanted[..dimension.natural_key.len()] {
-        key.column.nullable = false;
-    }
-    if let Some(from) = &spec.effective_at {
-        let column = Column::new(EFFECTIVE, ColumnType::Timestamp, false);
-        wanted.push(Wanted { from: from.clone(), column });
-    }
-    if spec.delete_when.is_some() {
-        let column = Column::new(DELETE, ColumnType::Boolean, true);
-        wanted.push(Wanted { from: DELETE.to_owned(), column });
-    }
-    let fitting = Fitting::new(&query.schema(), &wanted)?;
-    let columns = fitting.columns().to_vec();
-    let batch = rows::collect(rows::fitted(&query, fitting).await?, &columns).await?;
-    let all = batch.num_rows();
-    let batch = match spec.on_delete {
-        OnDelete::Keep => without_deleted(batch)?,
-        OnDelete::Close | OnDelete::Hard => batch,
-    };
-    let encoded = scd::encode(batch.columns())?;
-    let mut order: Vec<u32> = (0..u32::try_from(batch.num_rows()).unwrap_or(u32::MAX)).collect();
-    order.sort_unstable_by(|a, b| encoded.row(*a as usize).cmp(&encoded.row(*b as usize)));
-    let batch = take_record_batch(&batch, &UInt32Array::from(order))
-        .map_err(|error| Error::internal("members cannot be ordered").caused_by(error))?;
-    let effective = batch
-        .column_by_name(EFFECTIVE)
-        .map(|column| column.as_primitive::<TimestampMicrosecondType>().values().to_vec());
-    if let Some(bad) =
-        effective.iter().flatten().find(|at| !(BEGINNING_US..OPEN_END_US).contains(*at))
-    {
-        let moment = DateTime::<Utc>::from_timestamp_micros(*bad).unwrap_or_default();
-        return Err(Error::data(format!(
-            "a row holds since {moment}, which is before 1900 or after 9999"
-        ))
-        .with("column", spec.effective_at.as_deref().unwrap_or_default())
-        .hint("clean it in the source's rules or the transformation"));
-    }
-    let deleted = batch.column_by_name(DELETE).map(deletes);
-    Ok(Incoming {
-        kept: (all - batch.num_rows()) as u64,
-        effective_us: effective,
-        deleted,
-        rows: batch,
-    })
-}
-
-/// Which rows say that their member was deleted; what is not known is not said.
-fn deletes(column: &ArrayRef) -> Vec<bool> {
-    column.as_boolean().iter().map(|deletes| deletes.unwrap_or(false)).collect()
-}
-
-fn without_deleted(batch: RecordBatch) -> Result<RecordBatch> {
-    let Some(column) = batch.column_by_name(DELETE) else { return Ok(batch) };
-    let stays = deletes(column).into_iter().map(|deletes| Some(!deletes)).collect();
-    filter_record_batch(&batch, &stays)
-        .map_err(|error| Error::internal("members cannot be left out").caused_by(error))
-}
-
-/// Who the refused rows are of, by the job's own transformation: each source's refused rows in
-/// place of its good ones. They are not missing, whatever else is wrong with them.
-async fn refused(loading: &Loading<'_>, dimension: &Dimension) -> Result<Refused> {
-    let mut wanted: Vec<Wanted> = dimension.natural_key.iter().map(Wanted::same).collect();
-    wanted.iter_mut().for_each(|key| key.column.nullable = true);
-    let mut batches = Vec::new();
-    for (name, rows) in loading.refused {
-        let sources = loading.sources.iter().map(|(source, good)| {
-            let rows = if source == name { rows } else { good };
-            (source.clone(), rows.clone())
-        });
-        let preview = loading.load.preview();
-        let session = transform::session(loading.engine, preview, sources.collect());
-        let keys = match keys_of(&session, loading.job, &wanted).await {
-            Ok(keys) => keys,
-            // What is wrong in them is wrong for the transformation as well.
-            Err(error) if error.kind() == ErrorKind::Internal => return Err(error),
-            Err(_) => return Ok(Refused::Anybody),
-        };
-        batches.push(keys);
-    }
-    match batches.first() {
-        None => Ok(Refused::Nobody),
-        Some(first) => concat_batches(&first.schema(), &batches)
-            .map(Refused::These)
-            .map_err(|error| Error::internal("keys do not fit together").caused_by(error)),
-    }
-}
-
-async fn keys_of(session: &Session, job: &Job, wanted: &[Wanted]) -> Result<RecordBatch> {
-    let query = transform::plan(session, job, &[], None).await?;
-    let fitting = Fitting::new(&query.schema(), wanted)?;
-    let columns = fitting.columns().to_vec();
-    rows::collect(rows::fitted(&query, fitting).await?, &columns).await
-}
-
 /// A stored table as the columns wanted now; a column that it does not have yet is NULL.
-async fn stored(
+pub(super) async fn stored(
     loading: &Loading<'_>,
     table: &TableState,
     columns: &[Column],
@@ -257,7 +157,7 @@ async fn stored(
     let sql = format!("SELECT {} FROM {alias} ORDER BY {first}", names.join(", "));
     let batch = rows::collect(rows::stream_sql(&session, &sql, &present).await?, &present).await?;
     let pick = |column: &Column| match batch.column_by_name(&column.name) {
-        Some(array) => std::sync::Arc::clone(array),
+        Some(array) => Arc::clone(array),
         None => new_null_array(&column.ty.arrow(), batch.num_rows()),
     };
     let open: Vec<Column> = columns
@@ -301,12 +201,25 @@ fn check_closed(spec: &DimensionLoad, dimension: &Dimension, loaded: &scd::Loade
     ))
 }
 
+/// Saves a dimension after a load.
 pub(super) async fn save(
     loading: &mut Loading<'_>,
     dimension: &Dimension,
     loaded: &scd::Loaded,
 ) -> Result<()> {
-    put(loading, self::spec(dimension), &loaded.table).await?;
+    let table = mini::with_present(loading, dimension, &loaded.table).await?;
+    save_as(loading, dimension, self::spec(dimension), &table, loaded).await
+}
+
+/// Saves a dimension after a load, its table in another form than the kernel's.
+pub(super) async fn save_as(
+    loading: &mut Loading<'_>,
+    dimension: &Dimension,
+    spec: TableSpec,
+    table: &RecordBatch,
+    loaded: &scd::Loaded,
+) -> Result<()> {
+    put(loading, spec, table).await?;
     if let Some(closure) = closure::closure(dimension, &loaded.table)? {
         let spec = TableSpec {
             name: dimension.closure_table(),
@@ -334,7 +247,11 @@ pub(super) async fn save(
     Ok(())
 }
 
-async fn put(loading: &mut Loading<'_>, spec: TableSpec, batch: &RecordBatch) -> Result<()> {
+pub(super) async fn put(
+    loading: &mut Loading<'_>,
+    spec: TableSpec,
+    batch: &RecordBatch,
+) -> Result<()> {
     let rows = rows::in_batches(batch, &spec.columns)?;
     let files = loading.load.write(&spec, rows).await?;
     stage::replace(loading.load, spec, files)?;

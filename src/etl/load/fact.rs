@@ -6,7 +6,7 @@
 use super::clustered::{self, Clustered};
 use super::fact_sql::{self, KEYED};
 use super::fact_table::{check_rows, count, spec, stored_columns, unknown_members};
-use super::{Loaded, Loading, grain, infer, keyed, stage, upsert};
+use super::{Loaded, Loading, grain, infer, junk, keyed, new_roles, stage, upsert};
 use crate::error::{Error, Result};
 use crate::etl::job::{FactLoad, FactMode};
 use crate::model::Fact;
@@ -23,10 +23,16 @@ pub(super) async fn load(loading: &mut Loading<'_>, spec: &FactLoad) -> Result<L
     let model = Arc::clone(loading.engine.model());
     let unknown = || Error::internal("the job's fact is not in the model");
     let fact = model.fact(&spec.fact).ok_or_else(unknown)?;
+    junk::prepare(loading, fact, &model).await?;
     check_dimensions(loading, fact)?;
+    let filled = match spec.mode {
+        FactMode::Replace => None,
+        _ => new_roles::fill(loading, fact).await?,
+    };
     let incoming = loading.incoming.take();
     let keyed = keyed::stage(loading, incoming, spec, fact, &model).await?;
     let keyed = infer::infer(loading, fact, &model, keyed).await?;
+    let keyed = junk::combine(loading, fact, &model, keyed).await?;
     loading.progress.loading(&loading.job.job, &fact.table());
     grain::check(loading, fact, &keyed.table, keyed.may_repeat).await?;
     let mut loaded = match spec.mode {
@@ -35,7 +41,7 @@ pub(super) async fn load(loading: &mut Loading<'_>, spec: &FactLoad) -> Result<L
         FactMode::Upsert => upsert::load(loading, fact, &keyed.table).await?,
     };
     loaded.rows_in = keyed.table.rows();
-    loaded.notes.splice(0..0, keyed.notes);
+    loaded.notes.splice(0..0, filled.into_iter().chain(keyed.notes));
     Ok(loaded)
 }
 

@@ -89,11 +89,14 @@ pub(super) fn staged_columns(fact: &Fact, load: &FactLoad, model: &Model) -> Res
     for role in &fact.roles {
         let dimension = dimension(model, role)?;
         let from = load.keys.get(&role.role).map(Vec::as_slice).unwrap_or_default();
+        if dimension.kind == DimensionKind::Junk {
+            wanted.extend(flags(role, dimension, from));
+        }
         for (position, (key, from)) in dimension.natural_key.iter().zip(from).enumerate() {
             // The time of day is that of a moment.
             let ty = match dimension.kind {
                 DimensionKind::TimeOfDay(_) => ColumnType::Timestamp,
-                DimensionKind::Calendar(_) | DimensionKind::Loaded => key.ty,
+                _ => key.ty,
             };
             let column = Column::new(key_name(role, position), ty, true);
             wanted.push(Wanted { from: from.clone(), column });
@@ -106,6 +109,17 @@ pub(super) fn staged_columns(fact: &Fact, load: &FactLoad, model: &Model) -> Res
         wanted.push(Wanted { from: DELETE.to_owned(), column: delete });
     }
     Ok(wanted)
+}
+
+/// The flags of a junk dimension: the columns of the rows that the job names, those of their own names
+/// where it names none.
+fn flags(role: &FactRole, dimension: &Dimension, from: &[String]) -> Vec<Wanted> {
+    let flags = dimension.described_columns().enumerate();
+    let wanted = flags.map(|(position, flag)| Wanted {
+        from: from.get(position).unwrap_or(&flag.name).clone(),
+        column: Column::new(key_name(role, position), flag.ty, flag.nullable),
+    });
+    wanted.collect()
 }
 
 /// Gives the rows (`r`) their surrogate keys: one look-up a role, at the moment of the event. The
@@ -121,6 +135,16 @@ pub(super) fn look_up(fact: &Fact, model: &Model, more: &[String]) -> Result<Str
             DimensionKind::Loaded => {
                 joins.push(join(role, dimension));
                 member_key(role, dimension)
+            }
+            DimensionKind::Junk => {
+                joins.push(join_combined("r", role, dimension));
+                let unknown = SurrogateKey::UNKNOWN.0;
+                format!("CAST(coalesce({}, {unknown}) AS INT)", combined_key(role))
+            }
+            DimensionKind::MiniOf(_) => {
+                let (member, history) = bands(fact, model, role, dimension)?;
+                joins.push(join_bands(role, member, &history));
+                member_or_none(member, &history, &alias(role), &dimension.key_column())
             }
         };
         keys.push(format!("{key} AS {}", quoted(&role.key_column())));
@@ -198,15 +222,68 @@ fn join(role: &FactRole, dimension: &Dimension) -> String {
 }
 
 fn member_key(role: &FactRole, dimension: &Dimension) -> String {
-    let no_key = (0..dimension.natural_key.len())
+    member_or_none(role, dimension, &alias(role), &dimension.key_column())
+}
+
+/// The key that a look-up by a role's natural key has found.
+fn member_or_none(role: &FactRole, of: &Dimension, alias: &str, key: &str) -> String {
+    let no_key = (0..of.natural_key.len())
         .map(|position| format!("r.{} IS NULL", quoted(&key_name(role, position))));
     format!(
-        "CAST(CASE WHEN {} THEN {} ELSE coalesce({}.{}, {}) END AS INT)",
+        "CAST(CASE WHEN {} THEN {} ELSE coalesce({alias}.{}, {}) END AS INT)",
         no_key.collect::<Vec<_>>().join(" OR "),
         SurrogateKey::NOT_APPLICABLE.0,
-        alias(role),
-        quoted(&dimension.key_column()),
+        quoted(key),
         SurrogateKey::UNKNOWN.0,
+    )
+}
+
+/// The key of a combination as [`join_combined`] finds it.
+pub(super) fn combined_key(role: &FactRole) -> String {
+    format!("{}.combination", alias(role))
+}
+
+/// The combination of the flags of rows: NULL is a value as any other. Where a column has left the
+/// model, several are alike, of which the first is meant.
+pub(super) fn join_combined(rows: &str, role: &FactRole, dimension: &Dimension) -> String {
+    let alias = alias(role);
+    let flags: Vec<&String> = dimension.described_columns().map(|flag| &flag.name).collect();
+    let same = flags.iter().enumerate().map(|(position, flag)| {
+        let own = quoted(&key_name(role, position));
+        format!("({rows}.{own} IS NOT DISTINCT FROM {alias}.{})", quoted(flag))
+    });
+    let (names, key) = (list("", flags.iter().copied()), quoted(&dimension.key_column()));
+    format!(
+        "LEFT JOIN (SELECT {names}, min({key}) AS combination FROM warehouse.{} WHERE {key} > 0 \
+         GROUP BY {names}) AS {alias} ON {}",
+        quoted(&dimension.table()),
+        same.collect::<Vec<_>>().join(" AND "),
+    )
+}
+
+/// The role of the member whose bands a role has, and when members had which.
+fn bands<'a>(
+    fact: &'a Fact,
+    model: &Model,
+    role: &FactRole,
+    mini: &Dimension,
+) -> Result<(&'a FactRole, Dimension)> {
+    let member = role.of.as_ref().and_then(|of| fact.role(of));
+    let unknown = || Error::internal("bands are nobody's").with("role", &role.role);
+    member.zip(model.band_history(mini)).ok_or_else(unknown)
+}
+
+/// The bands that a member had at the event.
+fn join_bands(role: &FactRole, member: &FactRole, history: &Dimension) -> String {
+    let alias = alias(role);
+    let keys = history.natural_key.iter().enumerate().map(|(position, column)| {
+        format!("r.{} = {alias}.{}", quoted(&key_name(member, position)), quoted(&column.name))
+    });
+    format!(
+        "LEFT JOIN warehouse.{} AS {alias} ON {} AND r.{EVENT} >= {alias}.valid_from \
+         AND r.{EVENT} < {alias}.valid_to",
+        quoted(&history.table()),
+        keys.collect::<Vec<_>>().join(" AND "),
     )
 }
 

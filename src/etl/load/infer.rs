@@ -110,7 +110,7 @@ async fn add(loading: &mut Loading<'_>, dimension: &Dimension, keys: &RecordBatc
     let incoming = RecordBatch::try_new(arrow_schema(&columns), arrays)
         .map_err(|error| Error::internal("inferred members are no rows").caused_by(error))?;
     let loaded = scd::load(&Members {
-        dimension,
+        dimension: &dimension::without_outriggers(dimension),
         current: current.as_ref(),
         log: log.as_ref(),
         incoming: &incoming,

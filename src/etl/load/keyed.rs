@@ -3,7 +3,7 @@
 use super::fact_sql::{self, DELETE, EVENT, KEYED, ROWS};
 use super::fact_table::{check_rows, stored_columns};
 use super::grain::Grain;
-use super::{Loading, fact_table};
+use super::{Loading, fact_table, junk};
 use crate::engine::Streamed;
 use crate::error::{Error, Result};
 use crate::etl::fit::Fitting;
@@ -22,7 +22,7 @@ const ABOUT_ROWS: u64 = 1_000_000;
 /// A job's rows with their surrogate keys.
 pub(super) struct Keyed {
     /// The fact's columns; then natural keys, as far as they tell rows apart or may be inferred
-    /// members'; then, for an upsert, [`DELETE`]. Clustered by the fact's partition column.
+    /// members' or are flags; then, for an upsert, [`DELETE`]. Clustered by the fact's partition column.
     pub(super) table: TableState,
     /// Whether a key may have come twice.
     pub(super) may_repeat: bool,
@@ -81,14 +81,15 @@ pub(super) async fn stage(
     Ok(Keyed { table, may_repeat, notes })
 }
 
-/// The columns that are kept beside the fact's own: natural keys that tell rows apart, and those of
-/// members that may be inferred.
+/// The columns that are kept beside the fact's own: natural keys that tell rows apart, those of
+/// members that may be inferred, and flags.
 fn kept(fact: &Fact, model: &Model, mut columns: Vec<String>) -> Vec<String> {
     for role in fact_table::inferred_roles(fact, model) {
         let keys = model.dimension(&role.dimension).map_or(0, |d| d.natural_key.len());
         let keys = (0..keys).map(|position| fact_sql::key_name(role, position));
         columns.extend(keys.chain([EVENT.to_owned()]));
     }
+    columns.extend(junk::kept(fact, model));
     let mut once = Vec::new();
     columns.retain(|column| {
         let first = !once.contains(column);
@@ -143,7 +144,8 @@ fn observed(rows: Rows, passing: Arc<Mutex<Passing>>) -> Rows {
 /// Rows without an event's moment find no version of any member; that is said.
 fn missing_events(fact: &Fact, model: &Model, count: u64) -> Vec<String> {
     let with_history = |role: &FactRole| {
-        model.dimension(&role.dimension).is_some_and(|dimension| dimension.keeps_history())
+        let dimension = model.dimension(&role.dimension);
+        role.of.is_some() || dimension.is_some_and(|dimension| dimension.keeps_history())
     };
     if count == 0 || !fact.roles.iter().any(with_history) {
         return Vec::new();

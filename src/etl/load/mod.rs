@@ -3,10 +3,12 @@
 //! Each loader writes files, checks what it wrote, and says to the [`Load`] what becomes of the
 //! table; nobody sees any of it before the run publishes.
 
+mod arrived;
 mod bridge;
 mod calendar;
 mod closure;
 pub(crate) mod clustered;
+mod combined;
 pub(crate) mod compact;
 pub(crate) mod dimension;
 pub(crate) mod fact;
@@ -17,16 +19,21 @@ mod grain;
 mod hilbert;
 mod holidays;
 mod infer;
+mod junk;
 mod keyed;
 mod matching;
+mod mini;
+mod new_roles;
 pub(crate) mod repoint;
 mod scd;
 pub(crate) mod stage;
 mod upsert;
 
+pub(crate) use combined::spec as combined_spec;
 pub(crate) use dimension::spec as dimension_spec;
 pub(crate) use fact_sql::quoted;
 pub(crate) use fact_table::spec as fact_spec;
+pub(crate) use mini::history_spec as band_spec;
 
 use super::job::{Job, LoadSpec};
 use super::progress::Progress;
@@ -36,6 +43,7 @@ use crate::policy::Principal;
 use crate::store::{Load, TableState};
 use chrono::{DateTime, Utc};
 pub(crate) use scd::Lost;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// A span of event time, half-open.
@@ -98,8 +106,8 @@ pub(crate) struct Loaded {
     pub(crate) rows_deleted: u64,
     /// What a person should know, though it is no error.
     pub(crate) notes: Vec<String>,
-    /// The time that versions of a dimension have lost.
-    pub(crate) lost: Vec<Lost>,
+    /// The time that versions of dimensions have lost, by dimension.
+    pub(crate) lost: BTreeMap<String, Vec<Lost>>,
 }
 
 /// Loads a job's rows into its table.

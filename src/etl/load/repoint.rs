@@ -104,13 +104,22 @@ pub(crate) struct Repointed {
     pub(crate) without_day: u64,
 }
 
-/// A role of the fact whose dimension has versions that lost time.
+/// A role of the fact whose dimension has versions that lost time; or whose members have other bands
+/// of a mini-dimension than they had.
 struct Role<'a> {
     role: &'a FactRole,
     dimension: &'a Dimension,
+    /// Of a mini-dimension: the role of the member, and when it had which bands.
+    bands: Option<(&'a FactRole, Bands<'a>)>,
     lost: TableState,
     /// The first moment that any version lost.
     first_us: i64,
+}
+
+/// What says when members had which bands.
+struct Bands<'a> {
+    member: &'a Dimension,
+    history: Dimension,
 }
 
 impl Role<'_> {
@@ -118,20 +127,45 @@ impl Role<'_> {
         format!("lost_by_{}", self.role.role)
     }
 
+    /// The column of the fact that says whose time was lost.
+    fn via(&self) -> String {
+        self.bands.as_ref().map_or(self.role, |(member, _)| member).key_column()
+    }
+
+    /// What the keys in that column were, and what is valid now, since when: as SQL.
+    fn versions(&self) -> String {
+        let lost = quoted(&self.staged());
+        let key = quoted(&self.dimension.key_column());
+        let Some((_, Bands { member, history })) = &self.bands else {
+            let (durable, table) = (self.dimension.durable_key_column(), self.dimension.table());
+            let (durable, table) = (quoted(&durable), quoted(&table));
+            return format!(
+                "SELECT w.{key} AS was, m.{key} AS version, m.valid_from, m.valid_to \
+                 FROM warehouse.{table} AS w JOIN warehouse.{table} AS m \
+                 ON m.{durable} = w.{durable} WHERE w.{key} IN (SELECT version FROM {lost})"
+            );
+        };
+        let own = quoted(&member.key_column());
+        let natural: Vec<String> = member.natural_key.iter().map(|key| key.name.clone()).collect();
+        format!(
+            "SELECT w.{own} AS was, m.{key} AS version, m.valid_from, m.valid_to \
+             FROM warehouse.{} AS w JOIN warehouse.{} AS m ON {} \
+             WHERE w.{own} IN (SELECT version FROM {lost})",
+            quoted(&member.table()),
+            quoted(&history.table()),
+            fact_sql::equal("m", "w", &natural),
+        )
+    }
+
     /// The tables that the role's SQL joins: the versions that lost time (`l`), and the versions of
     /// the same members as they are now (`n`).
     fn joins(&self, moment: &str) -> String {
-        let lost = quoted(&self.staged());
-        let (key, durable) = (self.dimension.key_column(), self.dimension.durable_key_column());
-        let (key, durable) = (quoted(&key), quoted(&durable));
-        let table = quoted(&self.dimension.table());
-        let (l, n, own) = (self.alias("l"), self.alias("n"), quoted(&self.role.key_column()));
+        let (lost, versions) = (quoted(&self.staged()), self.versions());
+        let (l, n, via) = (self.alias("l"), self.alias("n"), quoted(&self.via()));
         format!(
-            "LEFT JOIN (SELECT DISTINCT version FROM {lost}) AS {l} ON f.{own} = {l}.version \
-             LEFT JOIN (SELECT w.{key} AS was, m.{key} AS version, m.valid_from, m.valid_to \
-             FROM warehouse.{table} AS w JOIN warehouse.{table} AS m ON m.{durable} = w.{durable} \
-             WHERE w.{key} IN (SELECT version FROM {lost})) AS {n} \
-             ON f.{own} = {n}.was AND {moment} >= {n}.valid_from AND {moment} < {n}.valid_to"
+            "LEFT JOIN (SELECT DISTINCT version FROM {lost}) AS {l} ON f.{via} = {l}.version \
+             LEFT JOIN ({versions}) AS {n} \
+             ON f.{via} = {n}.was AND {moment} >= {n}.valid_from AND {moment} < {n}.valid_to"
         )
     }
 
@@ -191,6 +225,10 @@ pub(crate) async fn repoint(
     load.stage(spec, Change::Exchange { remove, add: files })?;
     for role in &roles {
         load.depends_on(&role.dimension.table());
+        if let Some((_, Bands { member, history })) = &role.bands {
+            load.depends_on(&member.table());
+            load.depends_on(&history.table());
+        }
     }
     Ok(done)
 }
@@ -208,9 +246,22 @@ async fn roles<'a>(
         let Some((lost, dimension)) = lost.get(&role.dimension).zip(dimension) else { continue };
         let Some(first_us) = lost.iter().map(|lost| lost.from_us).min() else { continue };
         let lost = staged(load, lost).await?;
-        roles.push(Role { role, dimension, lost, first_us });
+        let bands = bands(model, fact, role, dimension);
+        roles.push(Role { role, dimension, bands, lost, first_us });
     }
     Ok(roles)
+}
+
+/// Whose bands a role of a mini-dimension has, and what says when they had which.
+fn bands<'a>(
+    model: &'a Model,
+    fact: &'a Fact,
+    role: &FactRole,
+    mini: &Dimension,
+) -> Option<(&'a FactRole, Bands<'a>)> {
+    let of = fact.role(role.of.as_ref()?)?;
+    let (member, history) = (model.dimension(&of.dimension)?, model.band_history(mini)?);
+    Some((of, Bands { member, history }))
 }
 
 /// Stages the lost time as a table.
@@ -249,7 +300,7 @@ async fn affected(
         Some(column) => format!("f.{}", quoted(column)),
         None => "CAST(0 AS INT)".to_owned(),
     };
-    let (at, key) = (moment.sql(), quoted(&role.role.key_column()));
+    let (at, key) = (moment.sql(), quoted(&role.via()));
     let sql = format!(
         "SELECT {partition} AS partition, count(*) AS rows FROM {OLD} AS f LEFT SEMI JOIN {} AS l \
          ON f.{key} = l.version AND {at} >= l.lost_from AND {at} < l.lost_to \
@@ -283,7 +334,7 @@ async fn without_day(
         "SELECT count(*) FROM {OLD} AS f LEFT SEMI JOIN {} AS l ON f.{} = l.version \
          WHERE f.{} = {}",
         quoted(&role.staged()),
-        quoted(&role.role.key_column()),
+        quoted(&role.via()),
         quoted(day),
         SurrogateKey::UNKNOWN.0,
     );

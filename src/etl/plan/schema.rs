@@ -1,8 +1,8 @@
 //! How the table that a job loads would change its form: the model beside what is stored. Pure.
 
 use crate::etl::job::{Job, LoadSpec};
-use crate::etl::load::{dimension_spec, fact_spec};
-use crate::model::{Column, Model};
+use crate::etl::load::{band_spec, combined_spec, dimension_spec, fact_spec};
+use crate::model::{Column, DimensionKind, Model};
 use crate::store::{Release, TableSpec, TableState};
 use serde::Serialize;
 
@@ -58,15 +58,29 @@ impl SchemaChange {
     }
 }
 
-/// How the table of a job would change.
+/// How the tables of a job would change.
 pub(super) fn changes(job: &Job, model: &Model, release: &Release) -> Vec<SchemaChange> {
-    let spec = match &job.load {
-        LoadSpec::Dimension(load) => model.dimension(&load.dimension).map(dimension_spec),
-        LoadSpec::Fact(load) => model.fact(&load.fact).map(fact_spec),
+    let mut specs = Vec::new();
+    match &job.load {
+        LoadSpec::Dimension(load) => {
+            specs.extend(model.dimension(&load.dimension).map(dimension_spec));
+            for mini in model.minis_of(&load.dimension) {
+                specs.push(combined_spec(mini));
+                specs.extend(model.band_history(mini).map(|history| band_spec(&history, mini)));
+            }
+        }
+        LoadSpec::Fact(load) => {
+            let fact = model.fact(&load.fact);
+            specs.extend(fact.map(fact_spec));
+            let roles = fact.into_iter().flat_map(|fact| &fact.roles);
+            let dimensions = roles.filter_map(|role| model.dimension(&role.dimension));
+            let junk = dimensions.filter(|dimension| dimension.kind == DimensionKind::Junk);
+            specs.extend(junk.map(combined_spec));
+        }
         // What a matching yields is of its own making; bridges are replaced as a whole.
-        LoadSpec::Bridge(_) | LoadSpec::Match(_) => None,
-    };
-    spec.map(|spec| between(release.tables.get(&spec.name), &spec)).unwrap_or_default()
+        LoadSpec::Bridge(_) | LoadSpec::Match(_) => {}
+    }
+    specs.iter().flat_map(|spec| between(release.tables.get(&spec.name), spec)).collect()
 }
 
 fn between(stored: Option<&TableState>, spec: &TableSpec) -> Vec<SchemaChange> {

@@ -5,7 +5,7 @@
 //! that one job after the other would give.
 
 use crate::etl::job::{Job, LoadSpec};
-use crate::etl::jobs::{tables_used, target_tables};
+use crate::etl::jobs::{tables_loaded, tables_used};
 use crate::model::{Fact, Model};
 use std::collections::BTreeSet;
 
@@ -26,7 +26,7 @@ impl Effects {
     pub(crate) fn of(job: &Job, model: &Model) -> Self {
         let mut effects = Self {
             reads: tables_used(job, model),
-            writes: target_tables(job).into_iter().collect(),
+            writes: tables_loaded(job, model),
             moves: BTreeSet::new(),
         };
         match &job.load {

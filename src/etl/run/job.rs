@@ -13,10 +13,11 @@ use crate::etl::replay::Replay;
 use crate::etl::upstream;
 use crate::store::{Load, Release};
 use futures::{FutureExt, StreamExt, TryStreamExt, stream};
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-/// Runs a job, or says why it need not run; and tells which time versions of its dimension have
+/// Runs a job, or says why it need not run; and tells which time versions of its dimensions have
 /// lost.
 pub(super) async fn run(
     request: &Request<'_>,
@@ -24,7 +25,7 @@ pub(super) async fn run(
     job: &Job,
     plans: &[Plan],
     window: Option<Window>,
-) -> Result<(JobSummary, Vec<Lost>)> {
+) -> Result<(JobSummary, BTreeMap<String, Vec<Lost>>)> {
     let started = request.clock.now();
     let model = Arc::clone(request.engine.model());
     let reasons = reasons(plans, job, &model, &load.preview());
@@ -42,7 +43,7 @@ pub(super) async fn run(
     if reasons.is_empty() && window.is_none() {
         summary.skipped = Some("nothing it depends on has changed".to_owned());
         summary.elapsed_ms = since(&request.clock, started);
-        return Ok((summary, Vec::new()));
+        return Ok((summary, BTreeMap::new()));
     }
     for table in tables_used(job, &model) {
         load.depends_on(&table);

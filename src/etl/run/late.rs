@@ -6,7 +6,7 @@
 use super::Request;
 use super::record::since;
 use crate::error::{ErrorKind, Result};
-use crate::etl::job::{Job, LoadSpec};
+use crate::etl::job::Job;
 use crate::etl::jobs::tables_used;
 use crate::etl::load::Lost;
 use crate::etl::load::repoint::{Moment, repoint};
@@ -52,18 +52,16 @@ impl RepointSummary {
 }
 
 impl Late {
-    /// Remembers what versions of a job's dimension have lost, for every fact that has rows.
-    pub(super) fn note(&mut self, job: &Job, lost: &[Lost], model: &Model, load: &Load) {
-        let LoadSpec::Dimension(spec) = &job.load else { return };
-        if lost.is_empty() {
-            return;
-        }
+    /// Remembers what versions of dimensions have lost, for every fact that has rows.
+    pub(super) fn note(&mut self, lost: &BTreeMap<String, Vec<Lost>>, model: &Model, load: &Load) {
         let preview = load.preview();
-        let plays = |fact: &&Fact| fact.roles.iter().any(|role| role.dimension == spec.dimension);
-        let has_rows = |fact: &&Fact| preview.tables.contains_key(&fact.table());
-        for fact in model.facts.iter().filter(plays).filter(has_rows) {
-            let dimensions = self.0.entry(fact.name.clone()).or_default();
-            dimensions.entry(spec.dimension.clone()).or_default().extend(lost);
+        for (dimension, lost) in lost.iter().filter(|(_, lost)| !lost.is_empty()) {
+            let plays = |fact: &&Fact| fact.roles.iter().any(|role| role.dimension == *dimension);
+            let has_rows = |fact: &&Fact| preview.tables.contains_key(&fact.table());
+            for fact in model.facts.iter().filter(plays).filter(has_rows) {
+                let dimensions = self.0.entry(fact.name.clone()).or_default();
+                dimensions.entry(dimension.clone()).or_default().extend(lost);
+            }
         }
     }
 

@@ -29,7 +29,7 @@ struct Ended {
     /// What it has loaded.
     branch: Load,
     summary: JobSummary,
-    lost: Vec<Lost>,
+    lost: BTreeMap<String, Vec<Lost>>,
     /// The facts that followed late changes before it read them.
     followed: Followed,
 }
@@ -100,7 +100,7 @@ pub(super) async fn run(
             Ok(Ended { branch, summary, lost, followed }) => {
                 load.merge(branch);
                 taken.remove(&index);
-                memory.late.note(jobs[index].job, &lost, model, load);
+                memory.late.note(&lost, model, load);
                 request.progress.job_finished(&summary);
                 if window.is_none() && request.replay.is_none() {
                     memory.remember(&summary);

@@ -8,7 +8,7 @@ use super::super::{
     Attribute, Column, ColumnType, Dimension, DimensionKind, Hierarchy, History, Level, ParentChild,
 };
 use super::sheet::Sheet;
-use super::{columns, generated};
+use super::{columns, combined, generated};
 use crate::yaml::{Located, NameOr};
 
 /// The resolved dimension of a document.
@@ -25,9 +25,12 @@ pub(super) fn resolve(document: &DimensionDocument, sheet: &mut Sheet<'_>) -> Di
         hierarchies: Vec::new(),
         infers_members: false,
         parent_child: None,
+        outriggers: Vec::new(),
     };
     if document.calendar.is_some() || document.time_of_day.is_some() {
         generated::resolve(document, &mut dimension, sheet);
+    } else if combined::is(document) {
+        combined::resolve(document, &mut dimension, sheet);
     } else {
         loaded(document, &mut dimension, sheet);
     }
@@ -61,6 +64,17 @@ fn loaded(document: &DimensionDocument, dimension: &mut Dimension, sheet: &mut S
         dimension.attributes.push(attribute);
         dimension.attributes.extend(derived);
     }
+    orders_and_hierarchies(document, dimension, sheet);
+    dimension.parent_child =
+        document.parent_child.as_ref().map(|fields| parent_child(fields, dimension, sheet));
+}
+
+/// How the columns of a dimension stand in order, and roll up.
+pub(super) fn orders_and_hierarchies(
+    document: &DimensionDocument,
+    dimension: &mut Dimension,
+    sheet: &mut Sheet<'_>,
+) {
     for by in
         document.attributes.iter().filter_map(|fields| Some((fields, fields.order_by.as_ref()?)))
     {
@@ -71,8 +85,6 @@ fn loaded(document: &DimensionDocument, dimension: &mut Dimension, sheet: &mut S
         let hierarchy = hierarchy(fields, dimension, sheet);
         dimension.hierarchies.push(hierarchy);
     }
-    dimension.parent_child =
-        document.parent_child.as_ref().map(|fields| parent_child(fields, dimension, sheet));
 }
 
 /// The column by which an attribute is ordered is another one of the dimension.
@@ -113,7 +125,7 @@ fn key_column(fields: &ColumnFields, sheet: &mut Sheet<'_>) -> Option<Column> {
     Some(column)
 }
 
-fn attribute(fields: &AttributeFields, sheet: &mut Sheet<'_>) -> Option<Attribute> {
+pub(super) fn attribute(fields: &AttributeFields, sheet: &mut Sheet<'_>) -> Option<Attribute> {
     sheet.name("attribute", &fields.name);
     let description = sheet.description("attribute", &fields.name, fields.description.as_ref());
     let history = match fields.history {
@@ -128,7 +140,14 @@ fn attribute(fields: &AttributeFields, sheet: &mut Sheet<'_>) -> Option<Attribut
                  present value beside it)",
                 other.value
             );
-            sheet.fault(other.place, message);
+            match other.value {
+                4 | 5 => sheet.fault_with_hint(
+                    other.place,
+                    message,
+                    "types 4 and 5 are a dimension of their own: say `mini_of` there",
+                ),
+                _ => sheet.fault(other.place, message),
+            }
             History::Overwrite
         }
     };

@@ -35,6 +35,7 @@ pub(super) fn resolve(document: &FactDocument, known: &Known, sheet: &mut Sheet<
         let role = role(written, known, sheet);
         fact.roles.push(role);
     }
+    members_of_bands(document, &mut fact, known, sheet);
     names(document, &fact, sheet);
     let mut own = |fields: &Vec<ColumnFields>, what| -> Vec<Column> {
         fields.iter().filter_map(|fields| column(fields, what, &document.key, sheet)).collect()
@@ -76,6 +77,54 @@ fn role(written: &Located<NameOr<RoleFields>>, known: &Known, sheet: &mut Sheet<
         dimension: dimension.value,
         description: described.map_or(inherited, |text| text.value),
         coarse: level.zip(found).and_then(|(level, of)| coarse(level, of, sheet)),
+        of: None,
+    }
+}
+
+/// Whose bands the roles of mini-dimensions are: those of the member in another role.
+fn members_of_bands(
+    document: &FactDocument,
+    fact: &mut Fact,
+    known: &Known,
+    sheet: &mut Sheet<'_>,
+) {
+    for (position, written) in document.dimensions.iter().enumerate() {
+        let of = match &written.value {
+            NameOr::Name(_) => None,
+            NameOr::Full(fields) => fields.of.as_ref(),
+        };
+        let Some(own) = known.sound_dimension(&fact.roles[position].dimension) else { continue };
+        let DimensionKind::MiniOf(base) = &own.kind else {
+            if let Some(of) = of {
+                let message =
+                    format!("`of` goes with a mini-dimension, and `{}` is none", own.name);
+                sheet.fault_with_hint(of.place, message, "leave `of` out");
+            }
+            continue;
+        };
+        let played = fact.roles.iter().filter(|role| role.dimension == *base);
+        let played: Vec<&str> = played.map(|role| role.role.as_str()).collect();
+        let found = match (of, played.as_slice()) {
+            (Some(of), _) if played.contains(&of.as_str()) => Some(of.value.clone()),
+            (Some(of), _) => {
+                sheet.unknown(&format!("role of the dimension {base}"), of, &played);
+                None
+            }
+            (None, [only]) => Some((*only).to_owned()),
+            (None, []) => {
+                let message = format!("the fact has no `{base}` whose `{}` it could be", own.name);
+                let hint = format!("add `{base}` to its dimensions");
+                sheet.fault_with_hint(written.place, message, hint);
+                None
+            }
+            (None, several) => {
+                let message = format!("`{}` may be that of {}", own.name, several.join(" or "));
+                sheet.fault_with_hint(written.place, message, "say which: `of: ROLE`");
+                None
+            }
+        };
+        sheet.sound &= found.is_some();
+        fact.roles[position].of = found;
     }
 }
 
@@ -209,6 +258,11 @@ fn references(document: &FactDocument, fact: &Fact, known: &Known, sheet: &mut S
         if dimension.is_some_and(|d| matches!(d.kind, DimensionKind::TimeOfDay(_))) {
             let message = format!("`{}` is a time of day, which several moments share", name.value);
             sheet.fault_with_hint(name.place, message, "keep the moment in a column, as the key");
+        }
+        if dimension.is_some_and(Dimension::is_combined) {
+            let message = format!("`{}` is a combination that many rows share", name.value);
+            let hint = "what identifies a row is in its other columns";
+            sheet.fault_with_hint(name.place, message, hint);
         }
     }
     let Some(partition) = &document.partition_by_month_of else { return };

@@ -9,6 +9,7 @@ mod aggregate;
 mod bridge;
 mod captions;
 mod columns;
+mod combined;
 mod convert;
 mod cube;
 mod derived;
@@ -63,6 +64,13 @@ pub fn load<F: AsRef<str>, T: AsRef<str>>(files: &[(F, T)]) -> Result<Model, Fau
             let expected = expectation::of_dimension(&document.expect, &value, &mut sheet);
             known.note_expectations(value.table(), expected);
             known.dimensions.push(Checked { sound: sheet.sound, value });
+        }
+    }
+    for (file, document) in &documents {
+        if let SchemaDocument::Dimension(document) = document {
+            let mut sheet = Sheet::new(file, &mut faults);
+            combined::attach(document, &mut known, &mut sheet);
+            known.note_soundness(&document.dimension, sheet.sound);
         }
     }
     for (file, document) in &documents {
@@ -185,6 +193,12 @@ impl Known {
         };
         let name = document.keys().find(|(key, _)| key.value == kind).and_then(|(_, name)| name);
         self.broken.push((kind, name.map(|name| name.value.to_owned()).unwrap_or_default()));
+    }
+
+    fn note_soundness(&mut self, dimension: &str, sound: bool) {
+        for checked in self.dimensions.iter_mut().filter(|d| d.value.name == dimension) {
+            checked.sound &= sound;
+        }
     }
 
     fn note_expectations(&mut self, table: String, expected: Vec<Expectation>) {

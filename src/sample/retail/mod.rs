@@ -2,7 +2,7 @@
 //!
 //! In reading order: [`world`] says what is true; one file a subject makes it up from a seed
 //! (`places`, `products`, `themes`, `people`, `campaigns`, `sales`, `loans`, `tickets`, `balances`,
-//! `staff`);
+//! `staff`, `visits`, `stock`, `opportunities`);
 //! `second_day` lets a day pass; [`write`](mod@write) turns the truth into source systems with
 //! dirt it knows about.
 //!
@@ -14,6 +14,7 @@ mod campaigns;
 mod dice;
 mod loans;
 pub mod money;
+mod opportunities;
 mod people;
 mod places;
 mod products;
@@ -21,8 +22,11 @@ mod products;
 mod sales;
 mod second_day;
 pub mod staff;
+mod stock;
 pub mod themes;
 mod tickets;
+pub mod trade;
+mod visits;
 pub mod world;
 pub mod write;
 
@@ -98,6 +102,9 @@ fn first_day(seed: u64) -> World {
     balances::history(&mut world, &mut dice("balances"));
     world.employees = staff::employees(&world.stores);
     world.targets = staff::targets(&world.stores, &mut dice("targets"));
+    visits::history(&mut world, &mut dice("visits"));
+    stock::history(&mut world, &mut dice("stock"));
+    opportunities::history(&mut world, &mut dice("opportunities"));
     world
 }
 

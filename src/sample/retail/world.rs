@@ -4,6 +4,7 @@
 //! sale took place, only the store's number in it is wrong.
 
 use super::money::{Cents, Currency, Rates};
+use super::trade::{Opportunity, Stock, Visit};
 use chrono::{NaiveDate, NaiveDateTime};
 use std::fmt;
 
@@ -38,6 +39,12 @@ pub struct World {
     pub employees: Vec<Employee>,
     /// What the stores are to sell.
     pub targets: Vec<StoreTarget>,
+    /// Visits to the web shop.
+    pub visits: Vec<Visit>,
+    /// What lies in the stores at the ends of months.
+    pub stock: Vec<Stock>,
+    /// Sales to firms, under way and done.
+    pub opportunities: Vec<Opportunity>,
 }
 
 /// Somebody who works for the group.

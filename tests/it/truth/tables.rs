@@ -3,6 +3,7 @@
 mod dimensions;
 mod facts;
 mod links;
+mod trade;
 
 use super::behaviour::years;
 use super::knowledge::Knowledge;
@@ -24,6 +25,7 @@ pub(crate) fn all(retail: &Retail, known: &Knowledge, closed_us: i64) -> Vec<Tab
     let world = &retail.day_two;
     let mut tables = dimensions::all(retail, closed_us);
     tables.extend(facts::all(world, known));
+    tables.extend(trade::all(world, known));
     tables.push(facts::customer_years(&years(world, known)));
     tables
 }

@@ -20,6 +20,7 @@ fn dimension() -> Dimension {
         hierarchies: Vec::new(),
         infers_members: false,
         parent_child: Some(ParentChild { description: String::new(), parent: vec!["boss".into()] }),
+        outriggers: Vec::new(),
     }
 }
 

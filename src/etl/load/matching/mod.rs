@@ -76,7 +76,13 @@ pub(super) async fn load(loading: &mut Loading<'_>, spec: &MatchLoad) -> Result<
         remember("next_household", households.next.to_string());
     }
     let rows_in = incoming.num_rows() as u64;
-    Ok(Loaded { rows_in, rows_written: written, rows_deleted: all.gone, lost: Vec::new(), notes })
+    Ok(Loaded {
+        rows_in,
+        rows_written: written,
+        rows_deleted: all.gone,
+        notes,
+        ..Loaded::default()
+    })
 }
 
 impl Room for Reserved {

@@ -32,7 +32,7 @@ mod table;
 pub(crate) use history::{BEGINNING_US, OPEN_END_US};
 pub(crate) use intern::encode;
 pub(crate) use lost::Lost;
-pub(crate) use table::{log_columns, stored_columns};
+pub(crate) use table::{log_columns, placeholders, stored_columns};
 
 use crate::error::Result;
 use crate::etl::job::Missing;

@@ -171,7 +171,7 @@ pub(super) fn rows_changed(before: Option<&RecordBatch>, after: &RecordBatch) ->
 }
 
 /// What a column holds for the members "not applicable" and "unknown".
-pub(super) fn placeholders(column: &ArrayRef, is_key: bool) -> Result<ArrayRef> {
+pub(crate) fn placeholders(column: &ArrayRef, is_key: bool) -> Result<ArrayRef> {
     let ty = column.data_type();
     if !declared_type(ty).is_some_and(|ty| has_placeholder(ty, is_key)) {
         return Ok(new_null_array(ty, 2));

@@ -77,6 +77,7 @@ fn dimension() -> Dimension {
         }],
         infers_members: false,
         parent_child: None,
+        outriggers: Vec::new(),
     }
 }
 

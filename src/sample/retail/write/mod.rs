@@ -10,11 +10,14 @@ mod dirt;
 mod finance;
 mod members;
 mod operations;
+mod opportunities;
 mod report;
 mod staff;
+mod stock;
 mod text;
 mod themes;
 mod tickets;
+mod visits;
 mod web_orders;
 
 pub use report::{KnownReject, SourceReport};
@@ -60,6 +63,9 @@ impl Retail {
         reports.extend(staff::write_payroll(&day)?);
         reports.extend(staff::write_targets(&day)?);
         reports.extend(themes::write(&day)?);
+        reports.extend(visits::write(&day)?);
+        reports.extend(stock::write(&day)?);
+        reports.extend(opportunities::write(&day)?);
         reports.extend(write_daily(&day)?);
         Ok(reports)
     }

@@ -21,7 +21,7 @@ pub(super) fn all(world: &World, known: &Knowledge) -> Vec<Table> {
 }
 
 /// System, number, tier and city of a customer at a moment.
-fn customer(key: Option<CustomerKey>, at: NaiveDateTime, known: &Knowledge) -> String {
+pub(super) fn customer(key: Option<CustomerKey>, at: NaiveDateTime, known: &Knowledge) -> String {
     let Some(key) = key else { return [NONE; 4].join("|") };
     let Some(customer) = known.customers.get(&key) else { return [UNKNOWN; 4].join("|") };
     let since = customer.states.iter().rev().find(|state| state.since <= at);
@@ -30,9 +30,9 @@ fn customer(key: Option<CustomerKey>, at: NaiveDateTime, known: &Knowledge) -> S
     [key.system.code(), &number, state.tier, state.city].join("|")
 }
 
-const CUSTOMER: &str = "c.source_system, c.customer_id, c.loyalty_tier, c.city";
+pub(super) const CUSTOMER: &str = "c.source_system, c.customer_id, c.loyalty_tier, c.city";
 
-fn midnight(day: NaiveDate) -> NaiveDateTime {
+pub(super) fn midnight(day: NaiveDate) -> NaiveDateTime {
     day.and_time(NaiveTime::MIN)
 }
 
@@ -45,7 +45,7 @@ fn code(code: Option<&str>, is_known: impl Fn(&str) -> bool) -> String {
     }
 }
 
-fn campaign(recorded: Option<&str>, world: &World) -> String {
+pub(super) fn campaign(recorded: Option<&str>, world: &World) -> String {
     code(recorded, |code| world.campaigns.iter().any(|campaign| campaign.code == code))
 }
 
