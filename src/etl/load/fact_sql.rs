@@ -96,14 +96,18 @@ pub(super) fn staged_columns(fact: &Fact, load: &FactLoad, model: &Model) -> Res
                 DimensionKind::Calendar(_) | DimensionKind::Loaded => key.ty,
             };
             let column = Column::new(key_name(role, position), ty, true);
-            wanted.push(Wanted { from: from.clone(), column });
+            let day_in = match &dimension.kind {
+                DimensionKind::Calendar(calendar) => calendar.time_zone.clone(),
+                DimensionKind::TimeOfDay(_) | DimensionKind::Loaded => None,
+            };
+            wanted.push(Wanted { day_in, ..Wanted::of(from.clone(), column) });
         }
     }
     let event = Column::new(EVENT, ColumnType::Timestamp, true);
-    wanted.push(Wanted { from: load.event_at.clone(), column: event });
+    wanted.push(Wanted::of(load.event_at.clone(), event));
     if load.delete_when.is_some() {
         let delete = Column::new(DELETE, ColumnType::Boolean, true);
-        wanted.push(Wanted { from: DELETE.to_owned(), column: delete });
+        wanted.push(Wanted::of(DELETE.to_owned(), delete));
     }
     Ok(wanted)
 }
