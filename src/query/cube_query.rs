@@ -113,7 +113,7 @@ pub struct CubeQuery {
 
 /// Named sets that are shown as members.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "expected a list of sets, or `{only: [...]}`")]
 pub enum CalculatedMembers {
     /// Beside the members of their column.
     Beside(Vec<String>),
@@ -166,7 +166,7 @@ pub enum OtherRelease {
 
 /// Which members of a column count.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "expected a list of members, or `except`, `set`, or `from` and `to`")]
 pub enum Slice {
     /// Any of these.
     Members(Vec<serde_json::Value>),

@@ -229,6 +229,16 @@ async fn what_cannot_be_shown_is_told() {
     }
 }
 
+#[test]
+fn a_list_that_is_none_is_told() {
+    for (key, part) in [("calculated_members", "a list of sets"), ("dice", "a list of members")] {
+        let written = if key == "dice" { json!({"country": "IT"}) } else { json!("europe") };
+        let query = json!({"cube": "trade", key: written});
+        let error = serde_json::from_value::<starhouse::query::CubeQuery>(query).unwrap_err();
+        assert!(error.to_string().contains(part), "{error}");
+    }
+}
+
 /// In SQL a set is a column, true for its members; `AT` takes it as a condition.
 #[tokio::test]
 async fn a_set_is_a_column_in_sql() {
