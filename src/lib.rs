@@ -89,6 +89,8 @@
 //!   `docs/templates.md` is what users read of it.
 //! * *events that others follow* (conversions): [`model::Followed`], asked in `query/followed.rs`;
 //!   `docs/conversions.md`.
+//! * *sets of members*: `query/named_set.rs`; shown as one member (calculated members): `query/calculated.rs`;
+//!   `docs/calculated-members.md`.
 //! * *the order of members* by another column: `query/ordered.rs`; `docs/cube-queries.md`.
 //! * *several members a row* (bridges, ancestors): [`model::Bridge`], loaded by `etl/load/bridge.rs` and
 //!   `etl/load/closure.rs`, asked in `query/linked.rs`; `docs/many-to-many.md` is what users read of it.

@@ -195,7 +195,7 @@ impl World {
 
     fn context(&self) -> PlanContext<'_> {
         let Self { model, tables, lattice, .. } = self;
-        PlanContext { model, tables, lattice, use_aggregates: true }
+        PlanContext { model, tables, lattice, use_aggregates: true, currency: None }
     }
 
     /// The aggregates that answer a question's parts.

@@ -2,6 +2,7 @@
 
 mod proofs;
 mod rates;
+mod sets;
 
 use super::failure::Failure;
 use super::project::{At, Declared, Project, jobs, schedules};
@@ -19,7 +20,7 @@ use std::path::Path;
 /// Opens nothing and changes nothing. With --data, the latest release is asked as well: that keys are
 /// one row's, that facts have their members and bridges are whole, that every measure is answered, and
 /// that amounts which are converted have a rate; and it is told where a member of a level is in several
-/// members of the level above.
+/// members of the level above, and which members that sets name are not there.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  starhouse check\n  starhouse check --project shop\n  starhouse check --data"

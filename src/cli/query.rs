@@ -37,6 +37,7 @@ A query in full:
   slice: {date.year: 2025}
   dice: {store.country: [DE, FR], date.month: {from: 2025-01, to: 2025-06}, channel: {except: [Web]},
          region: {set: home}}            # a named set of the cube; in rows it stands as `home`
+  calculated_members: [south]          # named sets, each shown as one member beside those of its column
   totals: rollup                       # none, grand, rollup, cube, or {sets: [[store.region], []]}
   identify: true                       # with totals: their level and grouping id
   having: {revenue: {from: 1000}}
@@ -50,6 +51,7 @@ Beside all that:
   visual: true                         # totals also of the rows shown alone, as <measure>_visible
   compare_release: 41                  # the same at another release, or as of \"2025-03-31\"
   formatted: true                      # values also as text
+  currency: USD                        # of measures that let it be chosen
   language: de                         # headings and members by the cube's captions
   properties: [store.city]             # said beside single members
 

@@ -35,6 +35,8 @@ pub struct SessionOptions {
     pub endpoints: usize,
     /// In which zone moments are shown, cut and understood; UTC where none is said.
     pub time_zone: Option<Tz>,
+    /// The currency of measures that let it be chosen; the model's where none is said.
+    pub currency: Option<Arc<str>>,
     /// What its questions are logged with.
     pub query_tag: Option<Arc<str>>,
     /// Its temporary tables, which are nobody else's.
@@ -92,7 +94,7 @@ pub struct SessionOption {
 }
 
 /// All options.
-pub static SESSION_OPTIONS: [SessionOption; 9] = [
+pub static SESSION_OPTIONS: [SessionOption; 10] = [
     SessionOption {
         name: "catalog",
         doc: "the one catalog",
@@ -185,6 +187,18 @@ pub static SESSION_OPTIONS: [SessionOption; 9] = [
         get: |options, _| OptionValue::Text(options.time_zone.unwrap_or(Tz::UTC).name().to_owned()),
     },
     SessionOption {
+        name: "currency",
+        doc: "the currency of measures that let it be chosen",
+        expected: "a currency as the rates have it, such as `USD`",
+        set: |options, value| {
+            options.currency = value.map(Arc::from);
+            value.is_none_or(|value| value.chars().count() <= 16).then_some(())
+        },
+        get: |options, _| {
+            OptionValue::Text(options.currency.as_deref().unwrap_or_default().to_owned())
+        },
+    },
+    SessionOption {
         name: "query_tag",
         doc: "a text that system.queries shows beside the session's questions",
         expected: "a text of 256 characters at most",
@@ -208,6 +222,7 @@ impl Default for SessionOptions {
             compression: Compression::None,
             endpoints: 1,
             time_zone: None,
+            currency: None,
             query_tag: None,
             temporary: Temporary::default(),
         }
@@ -338,6 +353,7 @@ mod tests {
             ("compression", "gzip", "`lz4`"),
             ("time_zone", "Europe/Belin", "did you mean `Europe/Berlin`?"),
             ("query_tag", &"x".repeat(257), "256 characters"),
+            ("currency", &"x".repeat(17), "such as `USD`"),
             ("language", "fr", "a session has no language"),
         ] {
             let error = set(name, value).unwrap_err().to_string();

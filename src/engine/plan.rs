@@ -144,7 +144,8 @@ fn context<'a>(
 ) -> Result<PlanContext<'a>> {
     let use_aggregates = QueryScope::of(state)?.aggregates;
     let (model, lattice) = (session.model(), session.lattice());
-    Ok(PlanContext { model, tables: catalogs, lattice, use_aggregates })
+    let currency = session.currency();
+    Ok(PlanContext { model, tables: catalogs, lattice, use_aggregates, currency })
 }
 
 fn optimised(
@@ -217,6 +218,7 @@ pub(crate) async fn cube_query(
     let wanted = Access { schema: CUBES.to_owned(), table: query.cube.clone() };
     session.policy().authorize(session.principal(), &[wanted])?;
     let query = &without_sets(query, session.model())?;
+    let session = &session.in_currency(query.currency.as_deref().or(session.currency()));
     let compared = other_release(session, query).await?;
     let catalogs = session.catalogs(compared.into_iter().collect()).await?;
     let state = Arc::new(bound_state(session, &catalogs));

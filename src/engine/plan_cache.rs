@@ -16,7 +16,7 @@ use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::datasource::source_as_provider;
 use datafusion::logical_expr::LogicalPlan;
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// So many plans are kept ...
 const PLANS: usize = 2_048;
@@ -39,6 +39,7 @@ pub(crate) struct Question {
     pub(crate) default_schema: &'static str,
     pub(crate) aggregates: bool,
     pub(crate) time_zone: Option<Tz>,
+    pub(crate) currency: Option<Arc<str>>,
 }
 
 /// What a question's text is.
@@ -138,13 +139,13 @@ mod tests {
     use crate::query::Routing;
     use arrow::datatypes::Schema;
     use datafusion::logical_expr::LogicalPlanBuilder;
-    use std::sync::Arc;
 
     fn question(text: &str) -> Question {
         let (principal, text) = (Principal::local(), text.to_owned());
         let default_schema = "warehouse";
-        let (aggregates, time_zone) = (true, None);
-        Question { form: Form::Sql, text, principal, default_schema, aggregates, time_zone }
+        let (aggregates, time_zone, currency) = (true, None, None);
+        let form = Form::Sql;
+        Question { form, text, principal, default_schema, aggregates, time_zone, currency }
     }
 
     fn plan(asks_the_time: bool) -> Plan {
@@ -210,6 +211,7 @@ mod tests {
             Question { default_schema: "staging", ..question("q") },
             Question { form: Form::CubeQuery, ..question("q") },
             Question { time_zone: Some(Tz::Asia__Tokyo), ..question("q") },
+            Question { currency: Some("USD".into()), ..question("q") },
         ] {
             assert!(plans.get(&other).is_none(), "{other:?}");
         }

@@ -28,6 +28,7 @@ pub struct Session {
     default_schema: &'static str,
     aggregates: bool,
     time_zone: Option<Tz>,
+    currency: Option<Arc<str>>,
     query_tag: Option<Arc<str>>,
     temporary: Temporary,
     logged: bool,
@@ -36,7 +37,8 @@ pub struct Session {
 impl Session {
     pub(crate) fn new(engine: Engine, principal: Principal, catalog: Arc<ReleaseCatalog>) -> Self {
         let (default_schema, aggregates, logged) = (WAREHOUSE, true, true);
-        let (time_zone, query_tag, temporary) = (None, None, Temporary::default());
+        let (time_zone, currency, query_tag) = (None, None, None);
+        let temporary = Temporary::default();
         Self {
             engine,
             principal,
@@ -44,6 +46,7 @@ impl Session {
             default_schema,
             aggregates,
             time_zone,
+            currency,
             query_tag,
             temporary,
             logged,
@@ -81,6 +84,17 @@ impl Session {
         Self { aggregates: on, ..self.clone() }
     }
 
+    /// The same session, whose measures are in a currency where they let it be chosen; in the model's
+    /// where none is.
+    #[must_use]
+    pub fn in_currency(&self, currency: Option<&str>) -> Self {
+        Self { currency: currency.map(Arc::from), ..self.clone() }
+    }
+
+    pub(super) fn currency(&self) -> Option<&str> {
+        self.currency.as_deref()
+    }
+
     /// The same session as its options want it, but for its release.
     ///
     /// # Errors
@@ -89,6 +103,7 @@ impl Session {
         let session = Self {
             aggregates: options.aggregates,
             time_zone: options.time_zone,
+            currency: options.currency.clone(),
             query_tag: options.query_tag.clone(),
             temporary: options.temporary.clone(),
             ..self.clone()
@@ -224,10 +239,15 @@ impl Session {
 
     /// All that the plan of a text depends on in this session's release.
     pub(crate) fn question(&self, form: Form, text: &str) -> Question {
-        let Self { principal, default_schema, aggregates, time_zone, .. } = self;
-        let (principal, text) = (principal.clone(), text.to_owned());
-        let (aggregates, time_zone) = (*aggregates, *time_zone);
-        Question { form, text, principal, default_schema, aggregates, time_zone }
+        Question {
+            form,
+            text: text.to_owned(),
+            principal: self.principal.clone(),
+            default_schema: self.default_schema,
+            aggregates: self.aggregates,
+            time_zone: self.time_zone,
+            currency: self.currency.clone(),
+        }
     }
 
     pub(crate) fn catalog(&self) -> &Arc<ReleaseCatalog> {

@@ -22,12 +22,27 @@ pub(crate) struct Wanted {
     pub(crate) from: String,
     /// The column it becomes.
     pub(crate) column: Column,
+    /// The time zone in which a moment becomes its day; it becomes none where there is no zone.
+    pub(crate) day_in: Option<String>,
 }
 
 impl Wanted {
     /// A column of the same name.
     pub(crate) fn same(column: &Column) -> Self {
-        Self { from: column.name.clone(), column: column.clone() }
+        Self::of(column.name.clone(), column.clone())
+    }
+
+    /// A column from that one of the query.
+    pub(crate) fn of(from: String, column: Column) -> Self {
+        Self { from, column, day_in: None }
+    }
+
+    /// Whether a type may become that of the column: `Some(true)` where each value must be checked.
+    fn fits(&self, from: &DataType) -> Option<bool> {
+        match (from, self.column.ty, &self.day_in) {
+            (DataType::Timestamp(..), ColumnType::Date, Some(_)) => Some(false),
+            _ => fits(from, self.column.ty),
+        }
     }
 }
 
@@ -35,6 +50,7 @@ impl Wanted {
 #[derive(Debug, Clone)]
 pub(crate) struct Fitting {
     picks: Vec<(usize, bool)>,
+    wanted: Vec<Wanted>,
     columns: Vec<Column>,
 }
 
@@ -47,22 +63,19 @@ impl Fitting {
     pub(crate) fn new(yielded: &Schema, wanted: &[Wanted]) -> Result<Self> {
         let mut picks = Vec::new();
         let mut wrong = Vec::new();
-        for Wanted { from, column } in wanted {
+        for own in wanted {
+            let Wanted { from, column, .. } = own;
             match yielded.index_of(from) {
                 Err(_) => wrong.push(missing(yielded, from)),
-                Ok(index) => match fits(yielded.field(index).data_type(), column.ty) {
+                Ok(index) => match own.fits(yielded.field(index).data_type()) {
                     Some(checked) => picks.push((index, checked)),
-                    None => wrong.push(format!(
-                        "`{from}` is {}, which does not become {} by itself",
-                        type_name(yielded.field(index).data_type()),
-                        column.ty
-                    )),
+                    None => wrong.push(unfit(from, yielded.field(index).data_type(), column.ty)),
                 },
             }
         }
         if wrong.is_empty() {
             let columns = wanted.iter().map(|wanted| wanted.column.clone()).collect();
-            return Ok(Self { picks, columns });
+            return Ok(Self { picks, wanted: wanted.to_vec(), columns });
         }
         let fields = yielded.fields().iter();
         let yields: Vec<String> =
@@ -80,12 +93,15 @@ impl Fitting {
     /// # Errors
     /// Data errors that show the value which does not fit its column.
     pub(crate) fn apply(&self, batch: &RecordBatch) -> Result<RecordBatch> {
-        let pairs = self.picks.iter().zip(&self.columns);
+        let pairs = self.picks.iter().zip(&self.wanted);
         let arrays = pairs
-            .map(|((index, checked), column)| {
+            .map(|((index, checked), Wanted { column, day_in, .. })| {
                 let array = batch.column(*index);
                 no_nulls(array, column, batch)?;
-                convert(array, *checked, column)
+                match (array.data_type(), day_in) {
+                    (DataType::Timestamp(..), Some(zone)) => day_in_zone(array, zone, column),
+                    _ => convert(array, *checked, column),
+                }
             })
             .collect::<Result<Vec<_>>>()?;
         let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
@@ -99,6 +115,16 @@ fn missing(yielded: &Schema, name: &str) -> String {
     match did_you_mean(name, names) {
         Some(near) => format!("the column `{name}` is missing, did you mean `{near}`?"),
         None => format!("the column `{name}` is missing"),
+    }
+}
+
+fn unfit(name: &str, from: &DataType, to: ColumnType) -> String {
+    let refused = format!("`{name}` is {}, which does not become {to} by itself", type_name(from));
+    match (from, to) {
+        (DataType::Timestamp(..), ColumnType::Date) => format!(
+            "{refused} (cast it, or say in the calendar's `time_zone` where it is to be a day)"
+        ),
+        _ => refused,
     }
 }
 
@@ -151,6 +177,20 @@ fn no_nulls(array: &ArrayRef, column: &Column, batch: &RecordBatch) -> Result<()
         .with("rows of this batch", nulls.null_count())
         .with("one of them", cells.collect::<Vec<_>>().join(", "))
         .hint("fill or reject it in the source's rules, or handle it in the transformation"))
+}
+
+/// The days that moments are of in a time zone, whatever their length there.
+fn day_in_zone(array: &ArrayRef, zone: &str, column: &Column) -> Result<ArrayRef> {
+    let moments = Column::new(&column.name, ColumnType::Timestamp, true);
+    let moments = convert(array, false, &moments)?;
+    let local = DataType::Timestamp(TimeUnit::Microsecond, Some(zone.into()));
+    let days = cast(&moments, &local).and_then(|local| cast(&local, &DataType::Date32));
+    days.map_err(|error| {
+        Error::data("a moment has no day in the time zone")
+            .with("column", &column.name)
+            .with("time zone", zone)
+            .caused_by(error)
+    })
 }
 
 fn convert(array: &ArrayRef, checked: bool, column: &Column) -> Result<ArrayRef> {

@@ -8,6 +8,8 @@ pub struct Conversion {
     pub from: String,
     /// The currency converted to.
     pub to: String,
+    /// Whether a question may choose another.
+    pub choose: bool,
     /// The calendar role of a row's day.
     pub over: String,
     /// Which rate of the day.

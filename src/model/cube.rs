@@ -1,6 +1,6 @@
 //! Cubes: facts, their dimensions in their roles, measures and declared aggregates.
 
-use super::{Column, Measure};
+use super::{Column, Measure, MeasureKind};
 use chrono::NaiveDate;
 use std::collections::BTreeMap;
 
@@ -35,7 +35,7 @@ pub struct Cube {
 pub struct Captions {
     /// The language, by its code.
     pub language: String,
-    /// By the name of a measure, a column or a role, or by `role.level`.
+    /// By the name of a measure, a column, a set or a role, or by `role.level`.
     pub names: BTreeMap<String, String>,
     /// By a column's SQL name the column that has its members' names.
     pub members: BTreeMap<String, String>,
@@ -50,11 +50,15 @@ pub struct NamedSet {
     pub description: String,
     /// The SQL name of the column.
     pub column: String,
-    /// Which members, each as text.
+    /// Which members.
     pub members: SetMembers,
+    /// Sets whose members are none of it.
+    pub without: Vec<String>,
+    /// What it is called where it is shown as one member.
+    pub member: String,
 }
 
-/// Which members a set has.
+/// Which members a set has; each member is given as text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SetMembers {
     /// These.
@@ -68,6 +72,10 @@ pub enum SetMembers {
         /// The last.
         to: Option<String>,
     },
+    /// Those of which an SQL condition over their dimension's columns holds.
+    Where(String),
+    /// Those of any of these sets of the same column.
+    Sets(Vec<String>),
 }
 
 /// The member that counts where a question says nothing of its dimension.
@@ -181,6 +189,20 @@ impl Cube {
     /// The measure of that name.
     pub fn measure(&self, name: &str) -> Option<&Measure> {
         self.measures.iter().find(|measure| measure.name == name)
+    }
+
+    /// Whether a measure is in a currency that a question may choose.
+    pub fn has_currency_to_choose(&self, measure: &str) -> bool {
+        self.currency_to_choose(measure).is_some()
+    }
+
+    /// The currency of a measure where the question chooses none, if it may choose one.
+    pub fn currency_to_choose(&self, measure: &str) -> Option<&str> {
+        let kind = &self.measure(measure)?.kind;
+        match kind {
+            MeasureKind::Converted { conversion, .. } if conversion.choose => Some(&conversion.to),
+            _ => kind.uses().into_iter().find_map(|used| self.currency_to_choose(used)),
+        }
     }
 
     /// The column of that SQL name.

@@ -70,6 +70,8 @@ pub struct Calendar {
     /// The file that names holidays, where there is one: CSV with the columns `date` and `name`,
     /// its path from the project's folder.
     pub holidays: Option<String>,
+    /// The time zone whose day a moment is of; without one a moment is not taken for a day.
+    pub time_zone: Option<String>,
 }
 
 /// A descriptive column of a dimension.

@@ -151,6 +151,9 @@ pub struct CalendarFields {
     pub retail: Option<Located<RetailFields>>,
     /// The file that names holidays.
     pub holidays: Option<Text>,
+    /// The time zone whose day a moment is of, such as `Europe/Berlin`: a job may then give moments as
+    /// days. Without one they are refused, and become days where the job says how.
+    pub time_zone: Option<Text>,
 }
 
 /// `retail: {pattern, ends, numbered_by}`

@@ -2,8 +2,9 @@
 
 use super::Period;
 
-/// That an event is followed by one of another fact: of the same member, on the same day or a later
-/// one, before a span of time is over. Which of two events of one day came first nobody knows.
+/// That an event is followed by one of another fact: of the same member, at the same time or a later
+/// one, before a span of time is over. Times are days, unless both facts know moments: which of two
+/// events of one day came first nobody knows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Followed {
     /// The fact of the events that follow.
@@ -16,7 +17,9 @@ pub struct Followed {
     pub over: Named,
     /// Roles and columns that must be the same of both as well.
     pub same: Vec<Named>,
-    /// The span of time, which begins with the event's day.
+    /// The columns of their moments; where there are none, they are told by days.
+    pub moments: Option<Named>,
+    /// The span of time, which begins with the event's day, or moment.
     pub periods: u32,
     /// Of what.
     pub period: Period,

@@ -49,7 +49,7 @@ pub use followed::{Counted, Followed, Named};
 pub use format::{Format, Separators};
 pub use load::load;
 pub use measure::{Compared, End, Measure, MeasureKind, OverTime, Ties, Whole, Window};
-pub use period::Period;
+pub use period::{Period, Unit};
 pub use time_of_day::{Time, TimeOfDay};
 
 use std::collections::BTreeMap;

@@ -13,6 +13,25 @@ pub enum Period {
     Week,
     /// A day.
     Day,
+    /// An hour.
+    Hour,
+    /// A minute.
+    Minute,
+    /// A year of whole weeks: the same day of the same week, whichever date that is.
+    RetailYear,
+}
+
+/// What periods are counted in: those of different kinds do not add up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unit {
+    /// Months.
+    Month,
+    /// Days.
+    Day,
+    /// Minutes.
+    Minute,
+    /// Years of whole weeks.
+    RetailYear,
 }
 
 impl Period {
@@ -22,13 +41,43 @@ impl Period {
             "year" | "fiscal_year" => Self::Year,
             "quarter" | "fiscal_quarter" => Self::Quarter,
             "month" => Self::Month,
-            "week" => Self::Week,
+            "week" | "retail_week" => Self::Week,
+            "retail_year" => Self::RetailYear,
             "date" => Self::Day,
             _ => return None,
         })
     }
 
-    /// So many of them, as months and days, of which one is 0.
+    /// What it is counted in.
+    pub fn unit(self) -> Unit {
+        match self {
+            Self::Year | Self::Quarter | Self::Month => Unit::Month,
+            Self::Week | Self::Day => Unit::Day,
+            Self::Hour | Self::Minute => Unit::Minute,
+            Self::RetailYear => Unit::RetailYear,
+        }
+    }
+
+    /// The part of a day that a word names.
+    pub fn of_day(word: &str) -> Option<Self> {
+        match word {
+            "hour" => Some(Self::Hour),
+            "minute" => Some(Self::Minute),
+            _ => None,
+        }
+    }
+
+    /// So many of them in minutes, of parts of a day.
+    pub fn minutes(self, periods: u32) -> u64 {
+        match self {
+            Self::Hour => u64::from(periods).saturating_mul(60),
+            Self::Minute => u64::from(periods),
+            _ => 0,
+        }
+    }
+
+    /// So many of them, as months and days, of which one is 0. Both are of parts of a day, and of years
+    /// of whole weeks, which have 52 weeks or 53.
     pub fn months_and_days(self, periods: u32) -> (u32, u32) {
         match self {
             Self::Year => (periods.saturating_mul(12), 0),
@@ -36,6 +85,7 @@ impl Period {
             Self::Month => (periods, 0),
             Self::Week => (0, periods.saturating_mul(7)),
             Self::Day => (0, periods),
+            Self::Hour | Self::Minute | Self::RetailYear => (0, 0),
         }
     }
 
@@ -47,6 +97,9 @@ impl Period {
             Self::Month => "month",
             Self::Week => "week",
             Self::Day => "day",
+            Self::Hour => "hour",
+            Self::Minute => "minute",
+            Self::RetailYear => "retail year",
         }
     }
 }

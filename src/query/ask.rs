@@ -5,6 +5,7 @@
 //! anything is combined, so neither fan-out nor a chasm trap can touch a measure.
 
 use super::atom::{Atom, Function, atom_name};
+use super::calculated::StandsFor;
 use super::context::Context;
 use super::ends::Aggregated;
 use super::linked::Linked;
@@ -41,6 +42,8 @@ pub(super) struct Ask<'a> {
     pub(super) measures: Vec<Asked>,
     /// What is asked of links, once that is taken apart (see `linked.rs`).
     pub(super) links: Vec<Linked>,
+    /// The columns for whose members groups stand that are none (see `calculated.rs`).
+    pub(super) stands_for: StandsFor,
 }
 
 /// The name of a group's column in an [`Ask`]'s answer.
@@ -79,7 +82,8 @@ impl Ask<'_> {
     /// `__m0..`.
     pub(super) fn plan(&self, context: &PlanContext<'_>) -> Result<Planned> {
         let strangers = self.strangers(context)?;
-        let expansion = Expansion::among(self.cube, context.model, &self.measures, &strangers)?;
+        let (cube, model, currency) = (self.cube, context.model, context.currency);
+        let expansion = Expansion::among(cube, model, &self.measures, &strangers, currency)?;
         let mut routing = Routing::default();
         let (mut here, mut elsewhere) = (Vec::new(), Vec::new());
         for part in contexts(&expansion) {

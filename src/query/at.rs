@@ -5,7 +5,7 @@
 //! from left to right, changes the context that those before it left. The parser writes a modifier as
 //! a call among MEASURE's arguments, so that its columns are resolved as all others are.
 
-use super::sql::CubeInput;
+use super::cube_input::CubeInput;
 use crate::error::{Error, Result};
 use arrow::datatypes::DataType;
 use datafusion::common::{DFSchema, plan_err};

@@ -6,12 +6,13 @@ use super::link_members::WEIGHT;
 use super::rates;
 use super::scalar_sql;
 use super::sketch::{HYPERLOGLOG, percentiles};
+use super::sum;
 use crate::error::{Error, Result};
 use crate::model::{Dimension, End, Fact, FactRole, Model, plan_schema};
 use arrow::datatypes::DataType;
 use datafusion::common::{Column, DFSchema, ScalarValue};
 use datafusion::functions_aggregate::expr_fn::{
-    corr, count, count_distinct, max, median, min, percentile_cont, sum,
+    corr, count, count_distinct, max, median, min, percentile_cont,
 };
 use datafusion::logical_expr::{Expr, ExprSchemable, cast, lit, when};
 

@@ -2,6 +2,7 @@
 
 use super::ask::{group_name, total_name};
 use super::beside::{self, Beside, Says};
+use super::calculated::Calculated;
 use super::formatted::formatted;
 use super::measure::divide;
 use super::ragged::RowLevel;
@@ -12,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::model::{Captions, Cube, CubeColumn, Model};
 use datafusion::common::{DFSchema, ScalarValue};
 use datafusion::functions::expr_fn::coalesce;
-use datafusion::logical_expr::{Expr, ident, lit};
+use datafusion::logical_expr::{Expr, ident, lit, when};
 use std::collections::BTreeSet;
 
 /// The group columns of a query, and which of them each name of its axes stands for.
@@ -22,16 +23,19 @@ pub(super) struct Axes<'c> {
     /// What is grouped by; more than the names where others are told apart by a flag.
     pub(super) groups: Vec<Expr>,
     pub(super) rows: Vec<Row>,
-    pub(super) columns: Vec<usize>,
+    pub(super) columns: Vec<Row>,
+    pub(super) calculated: Calculated,
     /// What is said of members beside them.
     beside: Vec<Beside>,
-    captions: Option<&'c Captions>,
-    cube: &'c Cube,
+    pub(super) captions: Option<&'c Captions>,
+    /// The currency that is chosen.
+    pub(super) currency: Option<String>,
+    pub(super) cube: &'c Cube,
     /// The flag of others, and the row before which it stands.
     others: Option<(usize, usize)>,
 }
 
-/// A name in `rows`.
+/// A name in `rows` or `columns`.
 pub(super) struct Row {
     pub(super) asked: String,
     pub(super) groups: Vec<usize>,
@@ -45,8 +49,10 @@ impl<'c> Axes<'c> {
             groups,
             rows: Vec::new(),
             columns: Vec::new(),
+            calculated: Calculated::default(),
             beside: Vec::new(),
             captions: beside::captions(query, cube)?,
+            currency: None,
             cube,
             others: None,
         };
@@ -56,7 +62,7 @@ impl<'c> Axes<'c> {
         }
         for asked in &query.columns {
             let groups = axes.add(cube, model, asked)?;
-            axes.columns.extend(groups);
+            axes.columns.push(Row { asked: asked.clone(), groups });
         }
         axes.groups = axes.names.iter().map(ident).collect();
         axes.add_names(cube);
@@ -153,6 +159,7 @@ impl<'c> Axes<'c> {
             name: self.names[group].clone(),
             column: group_name(group),
             total: total_name(group),
+            mark: self.calculated.mark(&[group]),
         };
         self.members().map(level).collect()
     }
@@ -211,8 +218,8 @@ impl<'c> Axes<'c> {
         };
         let levels = self.row_columns().iter().map(of_row).collect();
         let (hidden, of_groups) = (wanted.hidden.clone(), wanted.of_groups.clone());
-        let (measures, places) = (measures.to_vec(), Vec::new());
-        Shape { rows, levels, totals, measures, hidden, of_groups, others, places }
+        let (measures, places, marks) = (measures.to_vec(), Vec::new(), self.row_marks());
+        Shape { rows, levels, totals, measures, hidden, of_groups, others, places, marks }
     }
 
     /// A member as it is shown: by its name in the language asked, where it has one.
@@ -241,9 +248,15 @@ impl<'c> Axes<'c> {
         answer: &DFSchema,
     ) -> Result<Vec<(String, Expr)>> {
         let mut shown: Vec<(String, Expr)> = Vec::new();
-        self.show_members(&mut shown);
+        self.show_members(&mut shown)?;
         if with_totals {
             self.show_totals(query.identify, &mut shown);
+        }
+        for (columns, mark) in self.row_marks() {
+            let own = columns.last().and_then(|last| self.name_of(last));
+            let is_calculated = ident(mark).gt(lit(0_i32)).is_true();
+            let flag = when(is_calculated, lit(1_i32)).otherwise(lit(0_i32)).map_err(defect)?;
+            shown.push((format!("{}_is_calculated", own.unwrap_or_default()), flag));
         }
         if let Some((flag, _)) = self.others {
             let is_other = coalesce(vec![ident(group_name(flag)), lit(0_i32)]);
@@ -253,9 +266,9 @@ impl<'c> Axes<'c> {
             shown.push((heading(self.caption(None, name), name, &shown), ident(column)));
         }
         if query.formatted {
-            let language = query.language.as_deref();
+            let (language, currency) = (query.language.as_deref(), self.currency.as_deref());
             for ((name, column), measure) in measures.iter().zip(query.measures.iter().cycle()) {
-                let text = formatted(column, measure, self.cube, language, answer)?;
+                let text = formatted(column, measure, self.cube, (language, currency), answer)?;
                 shown.push((format!("{name}_formatted"), text));
             }
         }
@@ -275,8 +288,14 @@ impl<'c> Axes<'c> {
         Ok(shown)
     }
 
+    /// The cube column of a group's column.
+    fn name_of(&self, column: &str) -> Option<&str> {
+        let place = (0..self.names.len()).find(|group| group_name(*group) == column)?;
+        self.names.get(place).map(String::as_str)
+    }
+
     /// The members of rows, and what is said beside them.
-    fn show_members(&self, shown: &mut Vec<(String, Expr)>) {
+    fn show_members(&self, shown: &mut Vec<(String, Expr)>) -> Result<()> {
         for row in &self.rows {
             let members = row.groups.iter().filter(|group| **group < self.names.len());
             let last = members.clone().next_back();
@@ -284,7 +303,11 @@ impl<'c> Axes<'c> {
                 let name = &self.names[*group];
                 let level = (last == Some(group)).then_some(row.asked.as_str());
                 let heading = heading(self.caption(level, name), name, shown);
-                shown.push((heading, self.member(*group)));
+                let member = match last == Some(group) {
+                    true => self.calculated.shown(&[*group], self.member(*group))?,
+                    false => self.member(*group),
+                };
+                shown.push((heading, member));
             }
         }
         for beside in &self.beside {
@@ -293,6 +316,7 @@ impl<'c> Axes<'c> {
                 shown.push((heading, ident(group_name(beside.group))));
             }
         }
+        Ok(())
     }
 
     /// A flag a row column, and what totals are told apart by at once.

@@ -32,12 +32,14 @@ pub(super) struct Context {
     pub(super) place: Vec<Change>,
 }
 
-/// Each day of a calendar role counts as the day so much later; of months and days one is 0.
+/// Each day of a calendar role counts as the day so much later, in one unit: all others are 0.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Shift {
     pub(super) role: String,
     pub(super) months: u32,
     pub(super) days: u32,
+    /// The same day of the same week of so many years of whole weeks later.
+    pub(super) retail_years: u32,
 }
 
 /// A window of days that ends with the last day of the row's period.
@@ -98,8 +100,10 @@ impl Context {
     /// In an analyst's words.
     pub(super) fn describe(&self) -> String {
         let mut words = format!("fact {}", self.fact);
-        if let Some(Shift { months, days, .. }) = &self.shift {
+        if let Some(Shift { months, days, retail_years, .. }) = &self.shift {
             words.push_str(&match (months, days) {
+                _ if *retail_years == 1 => ", a retail year before".to_owned(),
+                _ if *retail_years > 1 => format!(", {retail_years} retail years before"),
                 (12, 0) => ", a year before".to_owned(),
                 (months, 0) if months % 12 == 0 => format!(", {} years before", months / 12),
                 (1, 0) => ", a month before".to_owned(),

@@ -53,6 +53,10 @@ pub struct CubeQuery {
     /// NULL last both ways.
     #[serde(default)]
     pub order: Vec<OrderBy>,
+    /// Named sets, each shown as one member beside those of its column, which is in `rows` or `columns`;
+    /// with `only`, in place of those. Totals are of all rows, and of each once.
+    #[serde(default, skip_serializing_if = "CalculatedMembers::is_none")]
+    pub calculated_members: CalculatedMembers,
     /// Only the best members.
     #[serde(default)]
     pub top: Option<Top>,
@@ -84,6 +88,10 @@ pub struct CubeQuery {
     /// and `grouping_id`, as SQL's `GROUPING(...)` of all of them.
     #[serde(default)]
     pub identify: bool,
+    /// The currency of measures that let a question choose it (`convert: {choose: true}`); the model's
+    /// where left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub currency: Option<String>,
     /// Each measure also as people read it, by its format: `<measure>_formatted`.
     #[serde(default)]
     pub formatted: bool,
@@ -103,6 +111,49 @@ pub struct CubeQuery {
     pub offset: usize,
 }
 
+/// Named sets that are shown as members.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged, expecting = "expected a list of sets, or `{only: [...]}`")]
+pub enum CalculatedMembers {
+    /// Beside the members of their column.
+    Beside(Vec<String>),
+    /// In place of them.
+    Only(OnlyCalculated),
+}
+
+/// `calculated_members: {only: [...]}`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OnlyCalculated {
+    /// The names of sets.
+    pub only: Vec<String>,
+}
+
+impl Default for CalculatedMembers {
+    fn default() -> Self {
+        Self::Beside(Vec::new())
+    }
+}
+
+impl CalculatedMembers {
+    /// The names of the sets, as asked.
+    pub fn names(&self) -> &[String] {
+        match self {
+            Self::Beside(names) | Self::Only(OnlyCalculated { only: names }) => names,
+        }
+    }
+
+    /// Whether they stand in place of the members of their column.
+    pub fn is_only(&self) -> bool {
+        matches!(self, Self::Only(_))
+    }
+
+    /// Whether there is none.
+    pub fn is_none(&self) -> bool {
+        self.names().is_empty()
+    }
+}
+
 /// Another release of the warehouse.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
@@ -115,7 +166,7 @@ pub enum OtherRelease {
 
 /// Which members of a column count.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "expected a list of members, or `except`, `set`, or `from` and `to`")]
 pub enum Slice {
     /// Any of these.
     Members(Vec<serde_json::Value>),

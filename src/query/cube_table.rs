@@ -1,13 +1,14 @@
-//! A cube as SQL sees it: one table whose columns are levels and measures.
+//! A cube as SQL sees it: one table whose columns are levels, named sets and measures.
 
 use super::measure::{Asked, Expansion};
-use crate::error::Result;
+use super::{defect, named_set};
+use crate::error::{Error, Result};
 use crate::model::{Cube, Model};
-use arrow::datatypes::{Field, Schema, SchemaRef};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
-use datafusion::common::plan_err;
-use datafusion::logical_expr::{Expr, TableType};
+use datafusion::common::{DFSchema, plan_err};
+use datafusion::logical_expr::{Expr, ExprSchemable, TableType};
 use datafusion::physical_plan::ExecutionPlan;
 use std::sync::Arc;
 
@@ -21,23 +22,34 @@ pub struct CubeTable {
 }
 
 impl CubeTable {
-    /// The table of a cube: its columns, then its measures, all nullable.
+    /// The table of a cube: its columns, its sets, each a column that is true for its members, then its
+    /// measures, all nullable.
     ///
     /// # Errors
-    /// User errors where a measure's expression does not hold.
+    /// User errors where the expression of a measure or a set does not hold.
     pub fn new(cube: &Cube, model: &Model) -> Result<Self> {
         let mut fields: Vec<Field> = cube
             .columns
             .iter()
             .map(|column| Field::new(&column.name, column.column.ty.plan_type(), true))
             .collect();
+        let levels = DFSchema::try_from(Schema::new(fields.clone())).map_err(defect)?;
+        for set in &cube.sets {
+            let unsound = |error| {
+                let message = format!("set `{}` of cube {} is no condition", set.name, cube.name);
+                Error::user(message).caused_by(error)
+            };
+            named_set::is_of(set, cube)?.get_type(&levels).map_err(unsound)?;
+            fields.push(Field::new(&set.name, DataType::Boolean, true));
+        }
         for measure in &cube.measures {
             let expansion = Expansion::new(cube, model, &[Asked::here(&measure.name)])?;
             fields.push(Field::new(&measure.name, expansion.formulas[0].ty.clone(), true));
         }
         let columns = cube.columns.iter().map(|column| column.column.description.clone());
+        let sets = cube.sets.iter().map(|set| set.description.clone());
         let measures = cube.measures.iter().map(|measure| measure.description.clone());
-        let remarks = columns.chain(measures).collect();
+        let remarks = columns.chain(sets).chain(measures).collect();
         Ok(Self { name: cube.name.clone(), schema: Arc::new(Schema::new(fields)), remarks })
     }
 

@@ -5,6 +5,7 @@
 
 use super::ask::{Ask, ROWS, of_rows};
 use super::atom::{fact_column, fact_schema};
+use super::calculated::StandsFor;
 use super::plan::find_cube;
 use super::star::Star;
 use super::{
@@ -90,6 +91,7 @@ fn check(query: &CubeQuery) -> Result<()> {
         ("columns", !query.columns.is_empty()),
         ("totals", query.totals != super::Totals::None),
         ("order", !query.order.is_empty()),
+        ("calculated_members", !query.calculated_members.is_none()),
         ("top", query.top.is_some()),
         ("having", !query.having.is_empty()),
         ("non_empty", query.non_empty),
@@ -97,6 +99,7 @@ fn check(query: &CubeQuery) -> Result<()> {
         ("compare", !query.compare.is_empty()),
         ("compare_release", query.compare_release.is_some()),
         ("visual", query.visual),
+        ("currency", query.currency.is_some()),
         ("formatted", query.formatted),
         ("language", query.language.is_some()),
         ("properties", !query.properties.is_empty()),
@@ -197,6 +200,7 @@ impl<'a> Drilled<'a> {
             predicates: slice::predicates(query, cube, model)?,
             measures: Vec::new(),
             links: Vec::new(),
+            stands_for: StandsFor::new(),
         };
         let followed = match &measure.kind {
             MeasureKind::Conversion { followed, .. } => Some(followed),
@@ -242,7 +246,9 @@ impl<'a> Drilled<'a> {
     fn rows(&self, part: &FactPart, context: &PlanContext<'_>) -> Result<LogicalPlan> {
         let tables = InFiles { others: context.tables, table: self.fact.table(), part };
         let (model, lattice) = (context.model, context.lattice);
-        let planning = PlanContext { model, tables: &tables, lattice, use_aggregates: false };
+        let currency = context.currency;
+        let planning =
+            PlanContext { model, tables: &tables, lattice, use_aggregates: false, currency };
         let (links, conditions) = self.ask.apart()?;
         let (cube, fact) = (self.ask.cube, self.fact);
         let star = Star { links: &links, ..Star::new(&planning, cube, fact) };

@@ -10,12 +10,12 @@
 use super::ask::{Ask, ROWS, group_name, of_rows};
 use super::atom::{AtEnd, Atom, Function};
 use super::context::is_mixed;
-use super::defect;
 use super::star::Star;
+use super::{defect, sum};
 use crate::error::{Error, Result};
 use crate::model::{CubeColumn, End};
 use datafusion::common::{JoinType, NullEquality};
-use datafusion::functions_aggregate::expr_fn::{max, min, sum};
+use datafusion::functions_aggregate::expr_fn::{max, min};
 use datafusion::logical_expr::utils::split_conjunction;
 use datafusion::logical_expr::{Expr, LogicalPlanBuilder, cast, ident, lit, when};
 

@@ -22,12 +22,12 @@ use datafusion::logical_expr::{
 /// The events that are followed, in a star relation, and the column that is true of them.
 const EVENTS: &str = "__events";
 const IS_FOLLOWED: &str = "__followed";
-/// The day of an event as the fact has it, and as a date.
+/// When an event was, as the fact has it: its day's key, or its moment; and the same as a date or moment.
 const DAY: &str = "__day";
 const DATE: &str = "__date";
 /// Whether an event is one that follows.
 const FOLLOWS: &str = "__follows";
-/// The day of what follows next.
+/// When what follows next was.
 const NEXT: &str = "__next";
 
 /// A column of what is the same of both events.
@@ -73,6 +73,7 @@ pub(super) fn describe(followed: &Followed) -> String {
 struct Side<'a> {
     fact: &'a Fact,
     day: &'a str,
+    moment: Option<&'a str>,
     same: Vec<&'a str>,
     filter: Option<&'a String>,
     follows: bool,
@@ -99,14 +100,16 @@ impl Star<'_> {
         events: LogicalPlan,
     ) -> Result<LogicalPlanBuilder> {
         let event = |name: &str| Expr::Column(Column::new(Some(EVENTS), name));
-        let mut on = vec![self.key_of(self.fact, &followed.over.here)?.eq(event(DAY))];
+        let moment = followed.moments.as_ref().map(|moments| moments.here.as_str());
+        let when = self.time_of(self.fact, &followed.over.here, moment)?;
+        let mut on = vec![when.eq(event(DAY))];
         for (place, named) in same(followed).enumerate() {
             on.push(self.told_by(self.fact, &named.here).eq(event(&same_name(place))));
         }
         rows.join_on(events, JoinType::Left, on).map_err(defect)
     }
 
-    /// The members and days of the fact's events that are followed, each once.
+    /// The members and times of the fact's events that are followed, each once.
     pub(super) fn followed_events(&self, followed: &Followed) -> Result<LogicalPlan> {
         let by = self.context.model.fact(&followed.by).ok_or_else(|| {
             Error::internal("events are followed by those of no fact").with("fact", &followed.by)
@@ -114,6 +117,7 @@ impl Star<'_> {
         let first = Side {
             fact: self.fact,
             day: &followed.over.here,
+            moment: followed.moments.as_ref().map(|moments| moments.here.as_str()),
             same: same(followed).map(|named| named.here.as_str()).collect(),
             filter: None,
             follows: false,
@@ -121,6 +125,7 @@ impl Star<'_> {
         let then = Side {
             fact: by,
             day: &followed.over.there,
+            moment: followed.moments.as_ref().map(|moments| moments.there.as_str()),
             same: same(followed).map(|named| named.there.as_str()).collect(),
             filter: followed.filter.as_ref(),
             follows: true,
@@ -130,7 +135,9 @@ impl Star<'_> {
         let same: Vec<Expr> = (0..first.same.len()).map(|place| ident(same_name(place))).collect();
         let (months, days) = followed.period.months_and_days(followed.periods);
         let whole = |number: u32| i32::try_from(number).unwrap_or(i32::MAX);
-        let span = IntervalMonthDayNano::new(whole(months), whole(days), 0);
+        let minutes = i64::try_from(followed.period.minutes(followed.periods)).unwrap_or(i64::MAX);
+        let nanoseconds = minutes.saturating_mul(60_000_000_000);
+        let span = IntervalMonthDayNano::new(whole(months), whole(days), nanoseconds);
         let over = ident(DATE) + lit(ScalarValue::IntervalMonthDayNano(Some(span)));
         let in_time = ident(FOLLOWS).is_false().and(ident(NEXT).lt(over));
         let next = next_day(&same)?.alias(NEXT);
@@ -144,9 +151,14 @@ impl Star<'_> {
             .map_err(defect)
     }
 
-    /// Events with their dates.
+    /// Events with their dates, or moments.
     fn dated(&self, events: LogicalPlanBuilder, followed: &Followed) -> Result<LogicalPlanBuilder> {
         const CALENDAR: &str = "__calendar";
+        if followed.moments.is_some() {
+            let columns = events.schema().columns().into_iter().map(Expr::Column);
+            let columns: Vec<Expr> = columns.chain([ident(DAY).alias(DATE)]).collect();
+            return events.project(columns).map_err(defect);
+        }
         let role = self.fact.role(&followed.over.here);
         let role = role.ok_or_else(|| self.unrelated(&followed.over.here))?;
         let calendar = self.dimension(&role.dimension)?;
@@ -170,8 +182,11 @@ impl Star<'_> {
             let filter = scalar_sql::parse(filter, &fact_schema(fact)?)?;
             rows = rows.filter(filter).map_err(defect)?;
         }
-        let day = self.key_of(fact, side.day)?;
-        let mut known = day.clone().gt(lit(0_i32));
+        let day = self.time_of(fact, side.day, side.moment)?;
+        let mut known = match side.moment {
+            Some(_) => day.clone().is_not_null(),
+            None => day.clone().gt(lit(0_i32)),
+        };
         let mut columns = vec![day.alias(DAY), lit(side.follows).alias(FOLLOWS)];
         for (place, name) in side.same.iter().enumerate() {
             let told_by = self.told_by(fact, name);
@@ -194,6 +209,14 @@ impl Star<'_> {
             .map_err(defect)
     }
 
+    /// When an event was: its moment, or the key of its day.
+    fn time_of(&self, fact: &Fact, role: &str, moment: Option<&str>) -> Result<Expr> {
+        match moment {
+            Some(moment) => Ok(fact_column(moment)),
+            None => self.key_of(fact, role),
+        }
+    }
+
     fn key_of(&self, fact: &Fact, role: &str) -> Result<Expr> {
         let role = fact.role(role).ok_or_else(|| self.unrelated(role))?;
         Ok(fact_column(&role.key_column()))
@@ -208,7 +231,7 @@ impl Star<'_> {
     }
 }
 
-/// The day of the first event that follows, among those of the same member on the same day and later.
+/// When the first event that follows was, among those of the same member at the same time and later.
 fn next_day(same: &[Expr]) -> Result<Expr> {
     let follows = when(ident(FOLLOWS), ident(DATE)).end().map_err(defect)?;
     let soonest = WindowFunctionDefinition::AggregateUDF(min_udaf());

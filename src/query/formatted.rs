@@ -17,7 +17,7 @@ pub(super) fn formatted(
     column: &str,
     measure: &str,
     cube: &Cube,
-    language: Option<&str>,
+    (language, currency): (Option<&str>, Option<&str>),
     answer: &DFSchema,
 ) -> Result<Expr> {
     let field = answer.field_with_unqualified_name(column).map_err(defect)?;
@@ -29,8 +29,11 @@ pub(super) fn formatted(
         ty if ty.is_numeric() => (DataType::Float64, 2),
         _ => return Ok(cast(ident(column), DataType::Utf8)),
     };
+    // Where the unit is the currency, it is that of the answer.
+    let usual = cube.currency_to_choose(measure);
     let measure = cube.measure(measure);
     let unit = measure.and_then(|measure| measure.unit.as_deref());
+    let unit = if usual.is_some() && unit == usual { currency.or(unit) } else { unit };
     let declared = measure.and_then(|measure| measure.format.clone());
     let format = declared.unwrap_or_else(|| Format::plain(decimals, unit));
     let function = ScalarUDF::new_from_impl(Formatted {

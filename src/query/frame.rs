@@ -7,6 +7,7 @@
 use super::PlanContext;
 use super::ask::Ask;
 use super::at::Modifier;
+use super::calculated::StandsFor;
 use super::context::{Change, Context, is_mixed};
 use super::ragged::skippable_above;
 use super::star::relates;
@@ -83,7 +84,9 @@ impl<'a> Ask<'a> {
         };
         let (cube, catalog, predicates) = (self.cube, self.catalog.clone(), place.predicates);
         let (measures, links) = (Vec::new(), Vec::new());
-        let ask = Ask { cube, catalog, groups, grouping_sets, predicates, measures, links };
+        let stands_for = StandsFor::new();
+        let ask =
+            Ask { cube, catalog, groups, grouping_sets, predicates, measures, links, stands_for };
         Ok(Frame { ask, keys, kept: place.kept })
     }
 
@@ -183,7 +186,12 @@ impl<'a> Ask<'a> {
             let used = expr.column_refs();
             !used.is_empty() && used.iter().all(|column| among(&column.name))
         };
-        self.retain(place, |group| !about(group));
+        for set in &mut place.kept {
+            set.retain(|group| match self.stands_for.get(group) {
+                Some(column) => !among(column),
+                None => !about(&self.groups[*group]),
+            });
+        }
         place.predicates.retain(|condition| !about(condition));
         place.set.retain(|(column, _)| !among(column));
         Ok(())
@@ -198,7 +206,10 @@ impl<'a> Ask<'a> {
     /// What says something of some columns and of others at once can be neither kept nor removed.
     fn refuse_mixed(&self, place: &Place, is_own: &dyn Fn(&str) -> bool, what: &str) -> Result<()> {
         let groups = self.groups.iter().enumerate();
-        let kept = groups.filter(|(index, _)| place.kept.iter().any(|set| set.contains(index)));
+        let kept = groups.filter(|(index, _)| {
+            let is_plain = !self.stands_for.contains_key(index);
+            is_plain && place.kept.iter().any(|set| set.contains(index))
+        });
         let exprs = kept.map(|(_, group)| group).chain(&place.predicates);
         match exprs.into_iter().find(|expr| is_mixed(expr, is_own)) {
             None => Ok(()),
@@ -218,10 +229,14 @@ impl<'a> Ask<'a> {
         })
     }
 
-    /// The attribute of a role that a group is, if it is a plain column of it.
+    /// The attribute of a role that a group is, or for whose members it stands, if it is one.
     fn attribute(&self, group: usize, role: &str) -> Option<&str> {
-        let Expr::Column(column) = &self.groups[group] else { return None };
-        let column = self.cube.column(&column.name)?;
+        let name = match (self.stands_for.get(&group), &self.groups[group]) {
+            (Some(column), _) => column,
+            (None, Expr::Column(column)) => &column.name,
+            (None, _) => return None,
+        };
+        let column = self.cube.column(name)?;
         (column.role == role).then_some(column.column.name.as_str())
     }
 

@@ -8,6 +8,7 @@
 
 use super::ask::{Ask, group_name, total_name};
 use super::atom::{Atom, atom_name};
+use super::calculated::StandsFor;
 use super::context::Context;
 use super::{PlanContext, Routing, defect};
 use crate::error::{Error, Result};
@@ -134,6 +135,7 @@ impl<'a> Ask<'a> {
             predicates,
             measures: Vec::new(),
             links,
+            stands_for: StandsFor::new(),
         };
         ask.plan_part(part, atoms, context, routing)
     }

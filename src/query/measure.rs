@@ -9,7 +9,7 @@ use super::context::{Change, Running, Shift};
 use super::rank::{Rank, rank_name};
 use super::scalar_sql;
 use crate::error::{Error, Result, did_you_mean};
-use crate::model::{Compared, Conversion, Cube, Measure, MeasureKind, Model, Period, Whole};
+use crate::model::{Compared, Conversion, Cube, Measure, MeasureKind, Model, Period, Unit, Whole};
 use arrow::datatypes::{DataType, Field, Schema};
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{DFSchema, ScalarValue};
@@ -55,18 +55,20 @@ impl Expansion {
     /// # Errors
     /// User errors for unknown measures and expressions that do not hold.
     pub(super) fn new(cube: &Cube, model: &Model, measures: &[Asked]) -> Result<Self> {
-        Self::among(cube, model, measures, &[])
+        Self::among(cube, model, measures, &[], None)
     }
 
-    /// As [`Self::new`], in a question about dimensions that some facts, the strangers, do not have.
+    /// As [`Self::new`], in a question about dimensions that some facts, the strangers, do not have, and
+    /// in a currency where one is chosen.
     pub(super) fn among(
         cube: &Cube,
         model: &Model,
         measures: &[Asked],
         strangers: &[String],
+        currency: Option<&str>,
     ) -> Result<Self> {
         let (atoms, types, ranks) = (Vec::new(), Vec::new(), Vec::new());
-        let mut expander = Expander { cube, model, strangers, atoms, types, ranks };
+        let mut expander = Expander { cube, model, strangers, currency, atoms, types, ranks };
         let mut formulas = Vec::new();
         for asked in measures {
             let place = At { place: asked.place.clone(), ..At::default() };
@@ -98,6 +100,8 @@ pub(super) struct Expander<'a> {
     pub(super) model: &'a Model,
     /// Facts that lack a dimension of the question.
     pub(super) strangers: &'a [String],
+    /// The currency that the question chooses.
+    currency: Option<&'a str>,
     atoms: Vec<Atom>,
     types: Vec<DataType>,
     ranks: Vec<Rank>,
@@ -165,7 +169,9 @@ impl Expander<'_> {
                 self.expand(of, &At { weighted, ..at.clone() }, depth + 1)
             }
             MeasureKind::Converted { measure: of, conversion } => {
-                let converted = Some(conversion.clone());
+                let chosen = self.currency.filter(|_| conversion.choose);
+                let to = chosen.unwrap_or(&conversion.to).to_owned();
+                let converted = Some(Conversion { to, ..conversion.clone() });
                 self.expand(of, &At { converted, ..at.clone() }, depth + 1)
             }
             MeasureKind::ShareOfTotal { measure: of } => self.share(of, at, Change::Total, depth),
@@ -313,18 +319,21 @@ fn moved(
     periods: u32,
 ) -> Result<Shift> {
     let (months, days) = period.months_and_days(periods);
-    let Some(Shift { role, months: by_months, days: by_days }) = shift else {
-        return Ok(Shift { role: over.to_owned(), months, days });
+    let retail_years = if period.unit() == Unit::RetailYear { periods } else { 0 };
+    let Some(Shift { role, months: by_months, days: by_days, retail_years: by_years }) = shift
+    else {
+        return Ok(Shift { role: over.to_owned(), months, days, retail_years });
     };
     if role != over {
         return Err(Error::unsupported(format!("measure `{name}` shifts two calendars at once")));
     }
-    if (*by_months > 0) != (months > 0) {
+    if (*by_months > 0, *by_days > 0) != (months > 0, days > 0) {
         return Err(Error::unsupported(format!("measure `{name}` shifts by months and by days")));
     }
     Ok(Shift {
         role: role.clone(),
         months: months.saturating_add(*by_months),
         days: days.saturating_add(*by_days),
+        retail_years: retail_years.saturating_add(*by_years),
     })
 }

@@ -25,7 +25,7 @@
 //!
 //! SQL over a cube comes through `sql.rs`, `AT` through `at.rs`; what SQL must not do is in `safe.rs`.
 //!
-//! Where a verb lives: slice and dice in `slice.rs`, sets of members in `named_set.rs`, roll up (totals) in `roll_up.rs`, pivot in
+//! Where a verb lives: slice and dice in `slice.rs`, sets of members in `named_set.rs`, shown as one member in `calculated.rs`, roll up (totals) in `roll_up.rs`, pivot in
 //! `pivot.rs`, top and order in `top.rs`, others in `others.rs`, having and paging in `having.rs`,
 //! skipped levels in `ragged.rs`, dense answers in `dense.rs`, totals of what is shown in `visual.rs`, what is said beside members in
 //! `beside.rs`, the order of members by another column in `ordered.rs`, and as people read it in `formatted.rs`, comparing in
@@ -38,8 +38,10 @@ mod atom;
 mod axes;
 mod beside;
 mod by_set;
+mod calculated;
 mod combine;
 mod context;
+mod cube_input;
 mod cube_query;
 mod cube_table;
 mod cuboid;
@@ -90,7 +92,8 @@ mod wanted;
 
 pub use at::{AT_ALL, AT_SET, AT_VISIBLE, AT_WHERE, modifier_functions};
 pub use cube_query::{
-    CubeQuery, Except, MemberRange, OfSet, OrderBy, OtherRelease, Slice, Top, Totals,
+    CalculatedMembers, CubeQuery, Except, MemberRange, OfSet, OnlyCalculated, OrderBy,
+    OtherRelease, Slice, Top, Totals,
 };
 pub use cube_table::CubeTable;
 pub use cuboid::{
@@ -143,6 +146,8 @@ pub struct PlanContext<'a> {
     pub lattice: &'a Lattice,
     /// Whether aggregates may answer.
     pub use_aggregates: bool,
+    /// The currency of measures that let a question choose it, where it does.
+    pub currency: Option<&'a str>,
 }
 
 /// A plan, and for each part of it which aggregate answers it, or why none does.

@@ -23,10 +23,15 @@ pub fn best_members(query: &CubeQuery, context: &PlanContext<'_>) -> Result<Opti
         return Err(Error::unsupported("a pivot has no row of others")
             .hint("leave `columns` out, or `others`"));
     }
+    if !query.calculated_members.is_none() && query.rows.len() > 1 {
+        let message = "others stand beside calculated members where there is one row column";
+        return Err(Error::unsupported(message).hint("leave one of them out"));
+    }
     let best = CubeQuery {
         measures: vec![top.by.clone()],
         totals: Totals::None,
         order: Vec::new(),
+        calculated_members: Default::default(),
         top: Some(Top { others: false, ..top.clone() }),
         dense: None,
         compare: Default::default(),

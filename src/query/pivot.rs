@@ -5,6 +5,8 @@
 //! one column a member and measure.
 
 use super::ask::{Ask, group_name, total_name};
+use super::axes::Row;
+use super::calculated::{Calculated, Named, StandsFor, across_columns};
 use super::measure::{Asked, Expansion};
 use super::{CubeQuery, PlanContext, Planned, defect, names, ordered, slice};
 use crate::error::{Error, Result};
@@ -41,14 +43,19 @@ pub fn pivot_members(query: &CubeQuery, context: &PlanContext<'_>) -> Result<Opt
     }
     let cube = super::plan::find_cube(context.model, &query.cube)?;
     let (mut groups, mut placed) = (Vec::new(), Vec::new());
+    let (mut named, mut across) = (Vec::new(), Vec::new());
     for name in &query.columns {
         let columns = names::resolve(cube, context.model, name)?;
-        let named = columns.iter().enumerate();
-        let named = named.map(|(index, column)| (*column, group_name(groups.len() + index)));
-        placed.extend(ordered::placed(named.collect(), context.model));
+        let own: Vec<usize> = (groups.len()..groups.len() + columns.len()).collect();
+        let names = columns.iter().map(|column| column.name.clone()).collect();
+        named.push(Named { groups: own.clone(), columns: names });
+        across.push(Row { asked: name.clone(), groups: own });
+        let shown = columns.iter().enumerate();
+        let shown = shown.map(|(index, column)| (*column, group_name(groups.len() + index)));
+        placed.extend(ordered::placed(shown.collect(), context.model));
         groups.extend(columns.into_iter().map(|column| ident(&column.name)));
     }
-    let across = groups.len();
+    let calculated = Calculated::new(query, cube, None, &named)?;
     let measures: Vec<Asked> = query.measures.iter().map(|name| Asked::here(name)).collect();
     let expansion = Expansion::new(cube, context.model, &measures)?;
     // What runs up to the end of a row's period may have members that the end of all does not.
@@ -66,15 +73,21 @@ pub fn pivot_members(query: &CubeQuery, context: &PlanContext<'_>) -> Result<Opt
         predicates: slice::predicates(query, cube, context.model)?,
         measures,
         links: Vec::new(),
+        stands_for: StandsFor::new(),
     };
-    let Planned { plan, routing } = ask.plan(context)?;
-    let members: Vec<Expr> = (0..across).map(|index| ident(group_name(index))).collect();
+    let Planned { plan, routing } = calculated.among(&ask).plan(context)?;
+    let told = calculated.told(LogicalPlanBuilder::from(plan), &ask)?;
+    let members: Vec<Expr> = across_columns(&across, &calculated).iter().map(ident).collect();
     let places = ordered::places(&placed);
-    let order = (0..across).flat_map(|index| ordered::in_order(&group_name(index), true, &places));
-    let different = LogicalPlanBuilder::from(plan)
-        .project(members.clone())
-        .and_then(LogicalPlanBuilder::distinct)
-        .map_err(defect)?;
+    let order = across.iter().flat_map(|name| {
+        let mark = calculated.mark(&name.groups);
+        let mark = mark.map(|mark| ident(mark).sort(true, false));
+        let own = name.groups.iter();
+        let own = own.flat_map(|group| ordered::in_order(&group_name(*group), true, &places));
+        mark.into_iter().chain(own.collect::<Vec<_>>())
+    });
+    let different =
+        told.project(members.clone()).and_then(LogicalPlanBuilder::distinct).map_err(defect)?;
     let plan = ordered::with_places(different, &placed, context)?
         .sort(order.collect::<Vec<_>>())
         .and_then(|sorted| sorted.limit(0, Some(MOST_MEMBERS + 1)))
@@ -92,12 +105,12 @@ pub(super) struct Across {
     counts: bool,
 }
 
-/// The columns across: `columns` are positions of groups, `measures` name the measure columns.
-/// Where no row falls into a cell, a count is 0 and any other measure NULL.
+/// The columns across: `columns` are those of members, `measures` name the measure columns. Where no row falls into a cell, a count is 0 and any other measure NULL.
 pub(super) fn across(
     cube: &Cube,
     members: &[Vec<ScalarValue>],
-    columns: &[usize],
+    columns: &[String],
+    captioned: impl Fn(&[ScalarValue]) -> String,
     measures: &[(String, String)],
 ) -> Result<Vec<Across>> {
     if members.len() > MOST_MEMBERS {
@@ -109,13 +122,12 @@ pub(super) fn across(
     }
     let mut shown = Vec::new();
     for member in members {
-        let is_member =
-            columns.iter().zip(member).map(|(column, value)| is(ident(group_name(*column)), value));
+        let is_member = columns.iter().zip(member).map(|(column, value)| is(ident(column), value));
         let is_member = is_member.reduce(Expr::and).unwrap_or_else(|| lit(true));
-        let caption: Vec<String> = member.iter().map(caption).collect();
+        let caption = captioned(member);
         for (measure, column) in measures {
             let value = when(is_member.clone(), ident(column)).end().map_err(defect)?;
-            let name = format!("{} {measure}", caption.join(" / "));
+            let name = format!("{caption} {measure}");
             shown.push(Across {
                 name: unlike(name, &shown),
                 expr: max(value),
@@ -136,13 +148,14 @@ pub(super) fn pivot(
     answer: LogicalPlanBuilder,
     rows: &[usize],
     with_totals: bool,
+    marks: &[String],
     across: &[Across],
 ) -> Result<LogicalPlanBuilder> {
     let keys = rows.iter().map(|row| group_name(*row));
     let flags = rows.iter().filter(|_| with_totals).map(|row| total_name(*row));
-    let keys: Vec<Expr> = keys.chain(flags).map(ident).collect();
+    let keys: Vec<Expr> = keys.chain(flags).chain(marks.iter().cloned()).map(ident).collect();
     if across.is_empty() {
-        return of_nothing(&answer, rows, with_totals);
+        return of_nothing(&answer, rows, with_totals, marks);
     }
     let values: Vec<Expr> = across.iter().map(|one| one.expr.clone().alias(&one.name)).collect();
     let cells = across.iter().map(|one| match one.counts {
@@ -160,6 +173,7 @@ pub(super) fn with_grand_total(
     rows: &[usize],
     ask: &Ask<'_>,
     across: &[usize],
+    marks: &[String],
 ) -> Result<LogicalPlanBuilder> {
     let is_grand = |set: &Vec<usize>| set.iter().all(|group| across.contains(group));
     if rows.is_empty() || !ask.grouping_sets.iter().flatten().any(is_grand) {
@@ -168,9 +182,10 @@ pub(super) fn with_grand_total(
     let flags: Vec<String> = rows.iter().map(|row| total_name(*row)).collect();
     let mut columns = Vec::new();
     for field in answer.schema().fields() {
-        let value = match flags.contains(field.name()) {
-            true => cast(lit(1_i32), field.data_type().clone()),
-            false => lit(ScalarValue::try_from(field.data_type()).map_err(defect)?),
+        let value = match (flags.contains(field.name()), marks.contains(field.name())) {
+            (true, _) => cast(lit(1_i32), field.data_type().clone()),
+            (false, true) => lit(0_i32),
+            (false, false) => lit(ScalarValue::try_from(field.data_type()).map_err(defect)?),
         };
         columns.push(value.alias(field.name()));
     }
@@ -187,6 +202,7 @@ fn of_nothing(
     answer: &LogicalPlanBuilder,
     rows: &[usize],
     with_totals: bool,
+    marks: &[String],
 ) -> Result<LogicalPlanBuilder> {
     if rows.is_empty() {
         return Ok(LogicalPlanBuilder::empty(false));
@@ -199,6 +215,7 @@ fn of_nothing(
     }
     let totals = rows.iter().filter(|_| with_totals);
     columns.extend(totals.map(|row| lit(1_i32).alias(total_name(*row))));
+    columns.extend(marks.iter().map(|mark| lit(0_i32).alias(mark)));
     LogicalPlanBuilder::empty(with_totals).project(columns).map_err(defect)
 }
 
@@ -212,7 +229,8 @@ fn unlike(name: String, shown: &[Across]) -> String {
     numbered.into_iter().find(|name| !taken(name)).unwrap_or(name)
 }
 
-fn caption(value: &ScalarValue) -> String {
+/// A member across, as it is captioned.
+pub(super) fn caption(value: &ScalarValue) -> String {
     if value.is_null() { "(none)".to_owned() } else { value.to_string() }
 }
 

@@ -2,6 +2,7 @@
 
 use super::ask::Ask;
 use super::axes::Axes;
+use super::calculated::StandsFor;
 use super::ragged::without_skipped;
 use super::top::Shape;
 use super::wanted::Wanted;
@@ -9,6 +10,7 @@ use super::{CubeQuery, Members, PlanContext, Planned, defect, pivot};
 use super::{having, ordered, other_release, rank, roll_up, slice, top, visual};
 use crate::error::{Error, Result, did_you_mean};
 use crate::model::{Cube, Model};
+use datafusion::common::ScalarValue;
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, ident};
 
 /// Plans a cube query. `members` are the answers of [`pivot_members`](super::pivot_members), for a
@@ -34,22 +36,25 @@ pub fn plan_cube_query(
         return Err(Error::user("a cube query needs at least one measure")
             .hint("`measures: [...]`; see system.measures"));
     }
+    refuse_currency(query, cube)?;
     let mut axes = Axes::new(query, cube, context.model)?;
+    axes.currency = context.currency.map(str::to_owned);
     if query.top.as_ref().is_some_and(|top| top.others) {
         refuse_ranks(query, cube)?;
         axes.split_others(query, &members.best)?;
     }
+    axes.calculate(query)?;
     let row_groups: Vec<Vec<usize>> = axes.rows.iter().map(|row| row.groups.clone()).collect();
     let row_names: Vec<&str> = axes.rows.iter().map(|row| row.asked.as_str()).collect();
     let grouping_sets =
-        roll_up::grouping_sets(&query.totals, &row_names, &row_groups, &axes.columns)?;
+        roll_up::grouping_sets(&query.totals, &row_names, &row_groups, &axes.across())?;
     let with_totals = grouping_sets.is_some();
     let shown = match query.visual {
         true => Some(visual::among(&axes.names, &members.visible)?),
         false => None,
     };
     let wanted = Wanted::new(query, cube, context.model, &axes.all_row_columns(), shown.as_ref())?;
-    let ask = Ask {
+    let plain = Ask {
         cube,
         catalog: None,
         groups: axes.groups.clone(),
@@ -57,16 +62,20 @@ pub fn plan_cube_query(
         predicates: slice::predicates(query, cube, context.model)?,
         measures: wanted.asked.clone(),
         links: Vec::new(),
+        stands_for: StandsFor::new(),
     };
+    let ask = axes.calculated.among(&plain);
     let mut planned = ask.plan(context)?;
+    planned.routing.sentences.extend(axes.calculated.sentences());
     planned.routing.sentences.extend(slice::told_defaults(query, cube, context.model)?);
     if let Some(catalog) = &members.compared {
         planned = other_release::beside(planned, &ask, catalog, &wanted, context)?;
     }
     let Planned { plan, routing } = planned;
-    let mut answer = LogicalPlanBuilder::from(plan);
+    let mut answer = axes.calculated.told(LogicalPlanBuilder::from(plan), &plain)?;
     if let Some(name) = &query.dense {
-        answer = ask.dense(answer, axes.row_named(name)?, context)?;
+        refuse_dense(query)?;
+        answer = plain.dense(answer, axes.row_named(name)?, context)?;
     }
     if with_totals {
         answer = without_skipped(answer, &axes.row_levels(), cube, context.model)?;
@@ -74,9 +83,12 @@ pub fn plan_cube_query(
     let rows: Vec<usize> = row_groups.concat();
     let mut measures = wanted.shown.clone();
     if !query.columns.is_empty() {
-        answer = pivot::with_grand_total(answer, &rows, &ask, &axes.columns)?;
-        let across = pivot::across(cube, &members.across, &axes.columns, &measures)?;
-        answer = pivot::pivot(answer, &rows, with_totals, &across)?;
+        let marks: Vec<String> = axes.row_marks().into_iter().map(|(_, mark)| mark).collect();
+        answer = pivot::with_grand_total(answer, &rows, &plain, &axes.across(), &marks)?;
+        let captioned = |member: &[ScalarValue]| axes.caption_across(member);
+        let across =
+            pivot::across(cube, &members.across, &axes.across_columns(), captioned, &measures)?;
+        answer = pivot::pivot(answer, &rows, with_totals, &marks, &across)?;
         measures = across.into_iter().map(|one| (one.name.clone(), one.name)).collect();
     }
     let placed = axes.placed(cube, context.model);
@@ -129,6 +141,31 @@ fn refuse_ranks(query: &CubeQuery, cube: &Cube) -> Result<()> {
                 .hint("leave `others` out, or that measure"))
         }
     }
+}
+
+/// A currency chosen for measures of which none has one to choose.
+fn refuse_currency(query: &CubeQuery, cube: &Cube) -> Result<()> {
+    let asked = query.measures.iter().chain(query.having.keys());
+    let asked = asked.chain(query.order.iter().map(|order| &order.by));
+    let mut asked = asked.filter(|name| cube.measure(name).is_some());
+    match &query.currency {
+        Some(currency) if !asked.any(|name| cube.has_currency_to_choose(name)) => {
+            Err(Error::user(format!(
+                "the query chooses `{currency}`, and none of its measures lets the currency be chosen"
+            ))
+            .hint("ask a measure that says `convert: {..., choose: true}`, or leave `currency` out"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// A calculated member is none of a calendar's, whose members `dense` shows.
+fn refuse_dense(query: &CubeQuery) -> Result<()> {
+    if query.calculated_members.is_none() {
+        return Ok(());
+    }
+    Err(Error::unsupported("`dense` and `calculated_members` do not stand in one query")
+        .hint("ask them in two queries"))
 }
 
 /// The cube of that name, or an error with the nearest.

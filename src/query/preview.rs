@@ -9,13 +9,13 @@ use super::context::Context;
 use super::measure::{Asked, Expansion};
 use super::rank::rank_name;
 use super::star::Star;
-use super::{PlanContext, defect};
+use super::{PlanContext, defect, named_set};
 use crate::error::{Error, Result};
 use crate::model::{Cube, Fact};
 use arrow::datatypes::SchemaRef;
 use datafusion::common::ScalarValue;
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, cast, ident, lit, when};
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 /// The rows of a cube with the schema of its table. Only roles with a column in `mentioned` are
 /// joined; columns of others are never read and stay NULL.
@@ -53,13 +53,22 @@ fn fact_rows(
     let star = Star { catalog, ..Star::new(context, cube, fact) };
     let asked: Vec<Asked> = cube.measures.iter().map(|m| Asked::here(&m.name)).collect();
     let expansion = Expansion::new(cube, context.model, &asked)?;
-    let read = |name: &str| mentioned.contains(name);
+    let mut read = mentioned.clone();
+    let mut sets = HashMap::new();
+    for set in cube.sets.iter().filter(|set| mentioned.contains(&set.name)) {
+        let is_of = named_set::is_of(set, cube)?;
+        read.extend(is_of.column_refs().into_iter().map(|column| column.name.clone()));
+        let column = named_set::column_of(set, cube)?;
+        let has_one = star.relates(column) && cube.link(&column.role).is_none();
+        let value = if has_one { is_of } else { lit(ScalarValue::Null) };
+        sets.insert(set.name.as_str(), value);
+    }
     let mut roles = BTreeSet::new();
     let mut columns = Vec::new();
     for column in &cube.columns {
         // Of a link a row has several members, and so no one value.
         let has_one = star.relates(column) && cube.link(&column.role).is_none();
-        let value = if has_one && read(&column.name) {
+        let value = if has_one && read.contains(&column.name) {
             if column.dimension.is_some() {
                 roles.insert(column.role.clone());
             }
@@ -86,7 +95,11 @@ fn fact_rows(
     columns.extend(ranks.map(|name| lit(ScalarValue::Int64(None)).alias(name)));
     let shown = schema.fields().iter().map(|field| {
         let formula = expansion.formulas.iter().find(|f| f.measure == *field.name());
-        let value = formula.map_or_else(|| ident(field.name()), |f: &_| f.expr.clone());
+        let value = match (cube.set(field.name()), formula) {
+            (Some(set), _) => sets.remove(set.name.as_str()).unwrap_or(lit(ScalarValue::Null)),
+            (None, Some(formula)) => formula.expr.clone(),
+            (None, None) => ident(field.name()),
+        };
         cast(value, field.data_type().clone()).alias(field.name())
     });
     let shown: Vec<Expr> = shown.collect();

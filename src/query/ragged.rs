@@ -13,6 +13,8 @@ pub(super) struct RowLevel {
     pub(super) name: String,
     pub(super) column: String,
     pub(super) total: String,
+    /// The mark of its calculated members, if it has any.
+    pub(super) mark: Option<String>,
 }
 
 /// Without subtotals by levels that are skipped there.
@@ -51,7 +53,10 @@ fn of_hierarchy(hierarchy: &Hierarchy, role: &str, rows: &[RowLevel], cube: &Cub
         let finer = shown[depth + 1..].iter().flatten().map(|row| is(row, 1)).reduce(Expr::and);
         let coarser = shown[..depth].iter().flatten().map(|row| is(row, 0)).reduce(Expr::or);
         let (Some(finer), Some(coarser)) = (finer, coarser) else { continue };
-        let skipped = is(own, 0).and(ident(&own.column).is_null());
+        let mut skipped = is(own, 0).and(ident(&own.column).is_null());
+        if let Some(mark) = &own.mark {
+            skipped = skipped.and(ident(mark).eq(lit(0_i32)));
+        }
         conditions.push(skipped.and(finer).and(coarser));
     }
     conditions

@@ -107,7 +107,14 @@ impl Ask<'_> {
     /// Whether a row is ranked: it shows a member, and the measure has rows and a value there.
     fn takes_part(&self, rank: &Rank, marks: &[usize], kept: &[Vec<usize>]) -> Expr {
         let sets = self.sets();
-        let shows = sets.iter().zip(kept).filter(|(set, kept)| kept.len() < set.len());
+        // A calculated member is none among others.
+        let is_calculated = |group: &usize| {
+            self.stands_for.contains_key(group) && self.is_about(&rank.role, &self.groups[*group])
+        };
+        let shows = sets
+            .iter()
+            .zip(kept)
+            .filter(|(set, kept)| kept.len() < set.len() && !set.iter().any(is_calculated));
         let shows = match self.grouping_sets {
             Some(_) => {
                 let shows = shows.map(|(set, _)| self.is_of_set(set)).reduce(Expr::or);

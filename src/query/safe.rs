@@ -172,7 +172,8 @@ fn columns(plan: &LogicalPlan, context: &PlanContext<'_>) -> Columns {
             names
                 .map(|name| {
                     let cube = cube?;
-                    let role = cube.column(name).map(|column| column.role.as_str());
+                    let of = cube.set(name).map_or(name, |set| &set.column);
+                    let role = cube.column(of).map(|column| column.role.as_str());
                     let linked = role.is_some_and(|role| cube.link(role).is_some());
                     let measure = cube.measure(name);
                     let additive = measure.is_none_or(|measure| measure.kind.adds_up_over_rows());

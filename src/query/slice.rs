@@ -1,7 +1,7 @@
 //! Slice and dice: which members count, as predicates.
 
 use super::cube_query::{Except, MemberRange, OfSet, Slice};
-use super::{CubeQuery, names};
+use super::{CubeQuery, named_set, names};
 use crate::error::{Error, Result};
 use crate::model::{ColumnType, Cube, CubeColumn, DefaultMember, Model};
 use chrono::{DateTime, NaiveDate, NaiveDateTime};
@@ -26,7 +26,8 @@ pub(super) fn predicates(query: &CubeQuery, cube: &Cube, model: &Model) -> Resul
             Slice::Members(members) => predicates.push(any_of(column, members)?),
             Slice::Except(Except { except }) => predicates.push(none_of(column, except)?),
             Slice::Set(OfSet { set }) => {
-                return Err(Error::internal("a set was not told by its members").with("set", set));
+                let set = named_set::find(cube, set)?;
+                predicates.push(named_set::condition(set, cube)?);
             }
             Slice::Range(range) => predicates.extend(between(column, range)?),
         }
@@ -76,7 +77,8 @@ fn is_member(column: &CubeColumn, member: &Value) -> Result<Expr> {
     Ok(ident(&column.name).eq(literal(column, member)?))
 }
 
-fn any_of(column: &CubeColumn, members: &[Value]) -> Result<Expr> {
+/// Any of the members.
+pub(super) fn any_of(column: &CubeColumn, members: &[Value]) -> Result<Expr> {
     let mut any: Option<Expr> = None;
     for member in members {
         let one = is_member(column, member)?;
@@ -89,7 +91,7 @@ fn any_of(column: &CubeColumn, members: &[Value]) -> Result<Expr> {
 }
 
 /// Whatever is none of the members, the missing one included unless it is named.
-fn none_of(column: &CubeColumn, members: &[Value]) -> Result<Expr> {
+pub(super) fn none_of(column: &CubeColumn, members: &[Value]) -> Result<Expr> {
     let named = any_of(column, members)?;
     let missing = ident(&column.name).is_null();
     Ok(match members.iter().any(Value::is_null) {
@@ -98,7 +100,8 @@ fn none_of(column: &CubeColumn, members: &[Value]) -> Result<Expr> {
     })
 }
 
-fn between(column: &CubeColumn, range: &MemberRange) -> Result<Vec<Expr>> {
+/// The bounds of a range.
+pub(super) fn between(column: &CubeColumn, range: &MemberRange) -> Result<Vec<Expr>> {
     let mut bounds = Vec::new();
     if let Some(from) = &range.from {
         bounds.push(ident(&column.name).gt_eq(literal(column, from)?));

@@ -6,7 +6,9 @@
 
 use super::ask::{Ask, group_name, measure_name, total_name};
 use super::at::Modifier;
+use super::calculated::StandsFor;
 use super::context::Change;
+use super::cube_input::{CubeInput, cube_input};
 use super::measure::Asked;
 use super::star_sql::resolve_star;
 use super::{
@@ -128,74 +130,6 @@ fn resolve_scan(
     Ok(Some(plan))
 }
 
-/// What stands below an aggregation over a cube.
-pub(super) struct CubeInput<'a> {
-    pub(super) cube: &'a Cube,
-    catalog: Option<String>,
-    /// Each output column as an expression over cube columns (unqualified).
-    columns: Vec<Expr>,
-    predicates: Vec<Expr>,
-}
-
-/// Follows filters, projections and aliases down to a cube; `None` where something else stands
-/// between.
-fn cube_input<'a>(plan: &LogicalPlan, model: &'a Model) -> Result<Option<CubeInput<'a>>> {
-    Ok(match plan {
-        LogicalPlan::TableScan(scan) => cube_of(scan, model).map(|cube| CubeInput {
-            cube,
-            catalog: scan.table_name.catalog().map(str::to_owned),
-            columns: scan.projected_schema.columns().iter().map(|c| ident(&c.name)).collect(),
-            predicates: scan.filters.clone(),
-        }),
-        LogicalPlan::SubqueryAlias(alias) => cube_input(&alias.input, model)?,
-        LogicalPlan::Filter(filter) => match cube_input(&filter.input, model)? {
-            Some(mut input) => {
-                let over = input.translate(&filter.predicate, filter.input.schema())?;
-                input.predicates.push(over);
-                Some(input)
-            }
-            None => None,
-        },
-        LogicalPlan::Projection(projection) => match cube_input(&projection.input, model)? {
-            Some(mut input) => {
-                let mut columns = Vec::new();
-                for expr in &projection.expr {
-                    columns.push(input.translate(expr, projection.input.schema())?.unalias());
-                }
-                input.columns = columns;
-                Some(input)
-            }
-            None => None,
-        },
-        _ => None,
-    })
-}
-
-impl CubeInput<'_> {
-    /// An expression over this input's columns as one over cube columns.
-    pub(super) fn translate(&self, expr: &Expr, schema: &DFSchema) -> Result<Expr> {
-        let translated = expr.clone().transform(|part| {
-            Ok(match &part {
-                Expr::Column(column) => {
-                    Transformed::yes(self.columns[schema.index_of_column(column)?].clone())
-                }
-                _ => Transformed::no(part),
-            })
-        });
-        Ok(translated.map_err(defect)?.data)
-    }
-
-    /// The measure an expression is, if it is one.
-    fn measure(&self, expr: &Expr) -> Option<&str> {
-        match expr {
-            Expr::Column(column) => self.cube.measure(&column.name).map(|m| m.name.as_str()),
-            Expr::Alias(alias) => self.measure(&alias.expr),
-            Expr::Cast(cast) => self.measure(&cast.expr),
-            _ => None,
-        }
-    }
-}
-
 /// One output of an aggregation over a cube.
 enum Output {
     /// A measure, by its place in the ask.
@@ -271,6 +205,7 @@ fn resolve_aggregate(
         predicates,
         measures,
         links: Vec::new(),
+        stands_for: StandsFor::new(),
     };
     let Planned { plan, routing: reasons } = ask.plan(context)?;
     routing.extend(reasons);

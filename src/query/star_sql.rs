@@ -7,6 +7,7 @@
 
 use super::ask::{Ask, group_name, measure_name};
 use super::atom::FACT;
+use super::calculated::StandsFor;
 use super::measure::Asked;
 use super::{PlanContext, Routing, defect, scalar_sql};
 use crate::error::Result;
@@ -216,6 +217,7 @@ impl<'a> Star<'a> {
             predicates,
             measures,
             links: Vec::new(),
+            stands_for: StandsFor::new(),
         })
     }
 

@@ -8,10 +8,11 @@ use super::atom::{Atom, Function};
 use super::context::Context;
 use super::measure::{Asked, Expansion};
 use super::sketch::{BITMAP, HYPERLOGLOG, fits_a_bitmap, percentiles};
+use super::sum;
 use crate::error::{Error, Result};
 use crate::model::{Aggregate, Cube, Model};
 use arrow::datatypes::DataType;
-use datafusion::functions_aggregate::expr_fn::{count, max, min, sum};
+use datafusion::functions_aggregate::expr_fn::{count, max, min};
 use datafusion::logical_expr::Expr;
 
 /// What is kept of values.

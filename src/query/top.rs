@@ -25,6 +25,8 @@ pub(super) struct Shape {
     pub(super) others: Option<(usize, String)>,
     /// Row columns that go by the places of members, each with the column of those.
     pub(super) places: Vec<(String, String)>,
+    /// The marks of calculated members, each with the columns of its row.
+    pub(super) marks: Vec<(Vec<String>, String)>,
 }
 
 impl Shape {
@@ -84,9 +86,17 @@ impl Shape {
             let others = self.others.as_ref().filter(|(before, _)| *before == index);
             keys.extend(others.and_then(|_| self.others_last()));
             keys.extend(self.totals.get(index).map(|total| ident(total).sort(true, false)));
+            keys.extend(self.calculated_last(column));
             keys.extend(self.in_order(column, true));
         }
         keys
+    }
+
+    /// Calculated members after all others of the row that a column begins.
+    fn calculated_last(&self, column: &str) -> Option<Sort> {
+        let begins = |columns: &Vec<String>| columns.first().is_some_and(|first| first == column);
+        let mark = self.marks.iter().find(|(columns, _)| begins(columns));
+        mark.map(|(_, mark)| ident(mark).sort(true, false))
     }
 
     /// Members of a row column, by their places first where they have some.
@@ -107,8 +117,14 @@ pub(super) fn top(
     for name in &top.per {
         per.extend(shape.columns(name)?.into_iter().map(ident));
     }
-    // Totals are ranked among themselves, so that they take no member's place.
-    per.extend(shape.totals.iter().map(ident));
+    // Totals are ranked among themselves, so that they take no member's place; so are calculated ones.
+    per.extend(shape.totals.iter().chain(shape.marks.iter().map(|(_, mark)| mark)).map(ident));
+    let within = |columns: &Vec<String>| {
+        let named = top.per.iter().filter_map(|name| shape.column(name).ok());
+        named.into_iter().any(|column| columns.iter().any(|own| own == column))
+    };
+    let beside = shape.marks.iter().filter(|(columns, _)| !within(columns));
+    let beside: Vec<Expr> = beside.map(|(_, mark)| ident(mark).gt(lit(0_i32))).collect();
     let (function, order) = match top.with_ties {
         true => (rank(), vec![by]),
         false => (row_number(), [by].into_iter().chain(shape.by_rows()).collect()),
@@ -117,7 +133,7 @@ pub(super) fn top(
     let limit = i64::try_from(top.n).unwrap_or(i64::MAX);
     let best = ident(RANK).lt_eq(lit(limit));
     let is_total = shape.totals.iter().map(|total| ident(total).eq(lit(1_i32)));
-    let kept = is_total.fold(best, Expr::or);
+    let kept = is_total.chain(beside).fold(best, Expr::or);
     answer.window(vec![ranked]).and_then(|rows| rows.filter(kept)).map_err(defect)
 }
 
@@ -149,6 +165,7 @@ pub(super) fn order(query: &CubeQuery, shape: &Shape) -> Result<Vec<Sort>> {
             keys.extend(shape.in_order(shape.column(name)?, true));
         }
         keys.extend(shape.totals.iter().map(|total| ident(total).sort(true, false)));
+        keys.extend(shape.marks.iter().map(|(_, mark)| ident(mark).sort(true, false)));
         keys.extend(others);
         keys.push(ident(shape.column(&top.by)?).sort(top.bottom, false));
     }

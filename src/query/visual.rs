@@ -56,6 +56,10 @@ fn check(query: &CubeQuery) -> Result<()> {
         let message = "`visual` is about totals of rows, and the query has none";
         return Err(Error::user(message).hint("add `totals: rollup`, or leave `visual` out"));
     }
+    if !query.calculated_members.is_none() {
+        let message = "`visual` is about the members shown, and calculated ones are of them all";
+        return Err(Error::unsupported(message).hint("leave one of them out"));
+    }
     if query.top.as_ref().is_some_and(|top| top.others) {
         let message = "with `others` all members are shown, and totals are visual by themselves";
         return Err(Error::user(message).hint("leave one of them out"));

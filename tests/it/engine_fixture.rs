@@ -80,6 +80,16 @@ measures:
   - {name: lines, count: true, description: Lines.}
 ";
 
+/// Each region's value has room in 64 bits, both together have not.
+const LARGE: &str = "
+cube: large
+description: Numbers that do not fit.
+facts: [sales]
+dimensions: [store]
+measures:
+  - {name: huge, sum: quantity * 10000000000000000, description: Many pieces.}
+";
+
 pub(crate) struct Fixture {
     pub(crate) folder: TempDir,
     pub(crate) warehouse: Warehouse,
@@ -88,8 +98,13 @@ pub(crate) struct Fixture {
 }
 
 pub(crate) fn model() -> Model {
-    let files =
-        [("store.yaml", STORE), ("date.yaml", DATE), ("sales.yaml", SALES), ("cube.yaml", CUBE)];
+    let files = [
+        ("store.yaml", STORE),
+        ("date.yaml", DATE),
+        ("sales.yaml", SALES),
+        ("cube.yaml", CUBE),
+        ("large.yaml", LARGE),
+    ];
     load(&files).unwrap_or_else(|faults| panic!("{faults}"))
 }
 

@@ -12,7 +12,7 @@ mod http;
 mod json;
 mod mysql;
 mod packed;
-mod postgresql;
+pub(crate) mod postgresql;
 mod quarantine;
 mod references;
 mod retail;

@@ -62,6 +62,7 @@ mod runs;
 mod sandbox;
 mod schedules;
 mod slt;
+mod slt_postgresql;
 mod slt_sqlite;
 mod star;
 mod store;

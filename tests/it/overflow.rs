@@ -68,6 +68,23 @@ async fn sums_of_facts() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn measures_of_cubes() {
+    let fixture = Fixture::new().await;
+    let session = fixture.session().await;
+    let regions = "SELECT region, MEASURE(huge) FROM cubes.large GROUP BY region ORDER BY region";
+    let expected = "North|6600000000000000000\nSouth|3300000000000000000";
+    assert_eq!(ask(&session, regions).await.unwrap(), expected);
+    for sql in [
+        "SELECT MEASURE(huge) FROM cubes.large",
+        "SELECT region, MEASURE(huge) FROM cubes.large GROUP BY ROLLUP (region)",
+        "SELECT sum(huge) FROM cubes.large",
+    ] {
+        let why = refusal(&session, sql).await.to_string();
+        assert!(why.contains("overflow"), "{sql}: {why}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn sums_of_decimals() {
     let fixture = Fixture::new().await;
     let session = fixture.session().await;

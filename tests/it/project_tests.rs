@@ -85,16 +85,21 @@ fn the_rows_of_a_project_are_proved_and_what_is_wrong_is_shown() {
     };
     edit("schemas/product.yaml", ", key: product_no", "");
     edit("sources/products.csv", "M-01,Mug,-", "M-01,Espresso,Tea");
+    let sets = "sets: [{name: hot, of: category, members: [Coffee, Teaa], member: Coffee, description: Hot.}]";
+    edit("schemas/shop.yaml", "measures:\n", &format!("{sets}\nmeasures:\n"));
     starhouse(&["etl", "run", "--project", project]);
     let output = starhouse_output(&["check", "--data", "--project", project]);
     assert_eq!(output.status.code(), Some(0));
     let told = String::from_utf8(output.stdout).unwrap();
     for line in [
+        "WARNED  cube shop: the members of set hot are there",
+        "        missing = Teaa",
+        "WARNED  cube shop: no member of category is called Coffee",
         "WARNED  dim_product: each product is in one category (range)",
         "        product_name = Espresso, one = Coffee, another = Tea",
         "ok      dim_product: (product_no) is one member's",
         "release 2 holds: ",
-        ", 1 warning",
+        ", 3 warnings",
     ] {
         assert!(told.contains(line), "{line}: {told}");
     }

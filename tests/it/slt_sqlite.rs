@@ -1,4 +1,4 @@
-//! What SQLite can answer too, it answers alike: `tests/olap/trade/sqlite.slt` is run by both. In SQLite
+//! What SQLite can answer too, it answers alike: `tests/olap/trade/others.slt` is run by both. In SQLite
 //! the cube is a table of its facts' rows, made with joins; what asks with `MEASURE` stands there once
 //! more, as one would write it without a cube.
 
@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 /// The rows of the cube: what rows of a fact show, and zero or nothing of the other's.
-const CUBE: &str = "
+pub(crate) const CUBE: &str = "
 CREATE TABLE cubes.trade AS
 SELECT d.date AS date_date, d.month AS date_month, d.quarter AS date_quarter, d.year AS date_year,
        c.customer_id, c.segment, s.store_id, s.country, s.region, f.receipt_no,
@@ -102,8 +102,9 @@ fn cell(value: ValueRef<'_>) -> String {
 
 #[test]
 fn sqlite_answers_as_written() {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/olap/trade/sqlite.slt");
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/olap/trade/others.slt");
     let mut runner = Runner::new(|| async { Ok(Sqlite(sqlite(&data()))) });
+    runner.add_label("tables");
     if let Err(error) = runner.run_file(file) {
         panic!("{error}");
     }

@@ -1,7 +1,7 @@
 //! What must hold of a warehouse's rows for a model's answers to be right, as questions whose rows are
 //! the examples of where it does not.
 
-use super::rates;
+use super::{rates, sets};
 use crate::model::{Bridge, Cube, Dimension, Fact, Hierarchy, Model};
 
 /// Something to be proved: the question finds nothing.
@@ -42,6 +42,7 @@ pub(super) fn of(model: &Model) -> Vec<Proof> {
     for cube in &model.cubes {
         answerable(cube, &mut proofs);
         rates::of(cube, model, &mut proofs);
+        sets::of(cube, model, &mut proofs);
     }
     proofs
 }

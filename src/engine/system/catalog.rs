@@ -35,7 +35,7 @@ impl SystemTable for Catalog {
 
     fn columns(&self) -> Vec<Column> {
         vec![
-            column("kind", ColumnType::Text, "table, column, level, cube or measure"),
+            column("kind", ColumnType::Text, "table, column, level, cube, set or measure"),
             column("schema_name", ColumnType::Text, "the schema of its table"),
             column("table_name", ColumnType::Text, "its table or cube"),
             column("name", ColumnType::Text, "its name; levels as hierarchy.level"),
@@ -139,6 +139,15 @@ fn cube_entries(cube: &Cube, entries: &mut Vec<Entry>) {
     });
     let columns = cube.columns.iter();
     entries.extend(columns.map(|c| of_column("cubes", &cube.name, &c.name, &c.column)));
+    entries.extend(cube.sets.iter().map(|set| Entry {
+        kind: "set",
+        schema: "cubes",
+        table: cube.name.clone(),
+        name: set.name.clone(),
+        data_type: Some(ColumnType::Boolean.to_string()),
+        unit: None,
+        description: set.description.clone(),
+    }));
     entries.extend(cube.measures.iter().map(|measure| Entry {
         kind: "measure",
         schema: "cubes",

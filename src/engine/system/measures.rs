@@ -235,7 +235,7 @@ fn definition(kind: &MeasureKind) -> String {
 
 /// `members of customer with a row of contacts, followed by one of orders within 30 days by date`
 fn conversion(fact: &str, counts: Counted, followed: &Followed, filter: Option<&str>) -> String {
-    let Followed { by, of, over, same, periods, period, filter: of_next } = followed;
+    let Followed { by, of, over, moments, same, periods, period, filter: of_next } = followed;
     let counted = match counts {
         Counted::Members => {
             format!("members of {} with rows of {}", of.here, filtered(fact, filter))
@@ -245,7 +245,7 @@ fn conversion(fact: &str, counts: Counted, followed: &Followed, filter: Option<&
     let next = filtered(by, of_next.as_deref());
     let of = [of].into_iter().chain(same).map(|named| named.here.as_str());
     let of = of.collect::<Vec<_>>().join(", ");
-    let (over, word) = (&over.here, period.word());
+    let (over, word) = (&moments.as_ref().unwrap_or(over).here, period.word());
     format!("{counted}, followed by {next} of the same {of} within {periods} {word}s by {over}")
 }
 

@@ -56,11 +56,11 @@ pub(super) async fn arrived(
     wanted.extend(minis.iter().flat_map(|mini| mini.described_columns()).map(Wanted::same));
     if let Some(from) = &spec.effective_at {
         let column = Column::new(EFFECTIVE, ColumnType::Timestamp, false);
-        wanted.push(Wanted { from: from.clone(), column });
+        wanted.push(Wanted::of(from.clone(), column));
     }
     if spec.delete_when.is_some() {
         let column = Column::new(DELETE, ColumnType::Boolean, true);
-        wanted.push(Wanted { from: DELETE.to_owned(), column });
+        wanted.push(Wanted::of(DELETE.to_owned(), column));
     }
     let fitting = Fitting::new(&query.schema(), &wanted)?;
     let columns = fitting.columns().to_vec();

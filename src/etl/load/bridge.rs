@@ -99,13 +99,12 @@ async fn keyed(
         let Some(dimension) = model.dimension(name) else { continue };
         for (position, (key, from)) in dimension.natural_key.iter().zip(columns).enumerate() {
             let column = Column::new(key_name(end, position), key.ty, true);
-            wanted.push(Wanted { from: from.clone(), column });
+            wanted.push(Wanted::of(from.clone(), column));
         }
         joins.push(members(end, dimension));
     }
-    wanted.extend(bridge.weight.iter().map(|weight| Wanted {
-        from: weight.name.clone(),
-        column: Column { nullable: true, ..weight.clone() },
+    wanted.extend(bridge.weight.iter().map(|weight| {
+        Wanted::of(weight.name.clone(), Column { nullable: true, ..weight.clone() })
     }));
     let fitting = Fitting::new(&query.schema(), &wanted)?;
     let fitted = fitting.columns().to_vec();

@@ -99,14 +99,21 @@ pub(super) fn staged_columns(fact: &Fact, load: &FactLoad, model: &Model) -> Res
                 _ => key.ty,
             };
             let column = Column::new(key_name(role, position), ty, true);
-            wanted.push(Wanted { from: from.clone(), column });
+            let day_in = match &dimension.kind {
+                DimensionKind::Calendar(calendar) => calendar.time_zone.clone(),
+                DimensionKind::TimeOfDay(_)
+                | DimensionKind::Loaded
+                | DimensionKind::Junk
+                | DimensionKind::MiniOf(_) => None,
+            };
+            wanted.push(Wanted { day_in, ..Wanted::of(from.clone(), column) });
         }
     }
     let event = Column::new(EVENT, ColumnType::Timestamp, true);
-    wanted.push(Wanted { from: load.event_at.clone(), column: event });
+    wanted.push(Wanted::of(load.event_at.clone(), event));
     if load.delete_when.is_some() {
         let delete = Column::new(DELETE, ColumnType::Boolean, true);
-        wanted.push(Wanted { from: DELETE.to_owned(), column: delete });
+        wanted.push(Wanted::of(DELETE.to_owned(), delete));
     }
     Ok(wanted)
 }
@@ -115,9 +122,9 @@ pub(super) fn staged_columns(fact: &Fact, load: &FactLoad, model: &Model) -> Res
 /// where it names none.
 fn flags(role: &FactRole, dimension: &Dimension, from: &[String]) -> Vec<Wanted> {
     let flags = dimension.described_columns().enumerate();
-    let wanted = flags.map(|(position, flag)| Wanted {
-        from: from.get(position).unwrap_or(&flag.name).clone(),
-        column: Column::new(key_name(role, position), flag.ty, flag.nullable),
+    let wanted = flags.map(|(position, flag)| {
+        let from = from.get(position).unwrap_or(&flag.name).clone();
+        Wanted::of(from, Column::new(key_name(role, position), flag.ty, flag.nullable))
     });
     wanted.collect()
 }

@@ -7,7 +7,7 @@ fn date(year: i32, month: u32, day: u32) -> NaiveDate {
 }
 
 fn calendar(from: NaiveDate, to: NaiveDate, fiscal_year_start_month: u32) -> Calendar {
-    Calendar { from, to, fiscal_year_start_month, retail: None, holidays: None }
+    Calendar { from, to, fiscal_year_start_month, retail: None, holidays: None, time_zone: None }
 }
 
 fn one_day(day: NaiveDate, fiscal_year_start_month: u32) -> CalendarDay {

@@ -129,7 +129,8 @@ pub struct LinkFields {
     pub ancestors: Option<Located<bool>>,
 }
 
-/// Members of a column that have a name together: `members`, `except`, or `from` and `to`.
+/// Members of a column that have a name together: `members`, `except`, `from` and `to`, `where`, or
+/// `sets`. It can be shown as one member beside the others.
 #[derive(Debug, Clone, Deserialize)]
 pub struct SetFields {
     /// Its name.
@@ -146,6 +147,16 @@ pub struct SetFields {
     pub from: Option<Text>,
     /// Up to this one.
     pub to: Option<Text>,
+    /// Those of which this SQL condition over their dimension's columns holds.
+    #[serde(rename = "where")]
+    pub condition: Option<Text>,
+    /// Those of any of these sets, which stand above it and are of the same column.
+    pub sets: Option<Vec<Text>>,
+    /// But for the members of these sets, which stand above it and are of the same column.
+    #[serde(default)]
+    pub without: Vec<Text>,
+    /// What it is called where it is shown as one member; its name where left out.
+    pub member: Option<Text>,
 }
 
 /// `captions: [{language, names, members}]`
@@ -164,7 +175,7 @@ pub struct CaptionFields {
 /// `{of, caption}`
 #[derive(Debug, Clone, Deserialize)]
 pub struct NameFields {
-    /// A measure, a column, a role of the cube, or a level as `role.level`.
+    /// A measure, a column, a set, a role of the cube, or a level as `role.level`.
     pub of: Text,
     /// What it is called.
     pub caption: Text,

@@ -145,10 +145,15 @@ pub struct ConversionFields {
     pub to: Text,
     /// The calendar role of the events' days.
     pub over: Text,
-    /// Of what the span of time is: a level of the calendar.
+    /// Of what the span of time is: a level of the calendar; of moments also `hour` and `minute`.
     pub by: Text,
-    /// How many of them, from the event's own day on.
+    /// How many of them, from the event's own day, or moment, on.
     pub periods: Located<u32>,
+    /// The timestamp column of the fact that says when its events were, to the moment; they are told by
+    /// days where left out.
+    pub moment: Option<Text>,
+    /// That of the events that follow; the one of the same name where left out.
+    pub moment_after: Option<Text>,
     /// SQL condition on the events that follow.
     pub filter: Option<Text>,
     /// Roles and columns of both facts that must be the same as well, such as the product.
@@ -263,6 +268,8 @@ pub struct ConvertFields {
     pub from: Text,
     /// The currency converted to.
     pub to: Text,
+    /// Whether a question may choose another; it may not where left out.
+    pub choose: Option<Located<bool>>,
     /// The calendar role of a row's day.
     pub over: Text,
     /// The fact of rates, whose key is a day and two currencies.

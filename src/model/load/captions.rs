@@ -42,9 +42,10 @@ pub(super) fn resolve(
     all
 }
 
-/// What a caption is of: a measure, a column by its SQL name, a role, or `role.level`.
+/// What a caption is of: a measure, a column by its SQL name, a set, a role, or `role.level`.
 fn named(of: &Text, cube: &Cube, scope: &Scope<'_>, sheet: &mut Sheet<'_>) -> Option<String> {
-    if cube.measure(of).is_some() || cube.dimensions.iter().any(|own| own.role == of.value) {
+    let is_named = cube.measure(of).is_some() || cube.set(of).is_some();
+    if is_named || cube.dimensions.iter().any(|own| own.role == of.value) {
         return Some(of.value.clone());
     }
     let by_role = of.split_once('.').and_then(|(role, name)| {
@@ -60,8 +61,9 @@ fn named(of: &Text, cube: &Cube, scope: &Scope<'_>, sheet: &mut Sheet<'_>) -> Op
         let measures = cube.measures.iter().map(|measure| measure.name.as_str());
         let columns = cube.columns.iter().map(|column| column.name.as_str());
         let roles = cube.dimensions.iter().map(|own| own.role.as_str());
-        let names: Vec<&str> = measures.chain(columns).chain(roles).collect();
-        sheet.unknown("measure, column, role or level", of, &names);
+        let sets = cube.sets.iter().map(|set| set.name.as_str());
+        let names: Vec<&str> = measures.chain(columns).chain(sets).chain(roles).collect();
+        sheet.unknown("measure, column, set, role or level", of, &names);
     }
     found
 }

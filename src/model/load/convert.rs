@@ -24,6 +24,7 @@ impl Resolver<'_> {
         let conversion = Conversion {
             from: fields.from.value.clone(),
             to: fields.to.value.clone(),
+            choose: fields.choose.is_some_and(|choose| choose.value),
             over: over?,
             at: at?,
             rates: rates.name.clone(),

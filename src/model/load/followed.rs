@@ -1,7 +1,7 @@
 //! Conversions: what must be true of the events that follow.
 
 use super::super::document::{ConversionFields, Text};
-use super::super::{Fact, Followed, Named};
+use super::super::{ColumnType, Fact, Followed, Named, Period};
 use super::derived::number_of_periods;
 use super::expression::condition;
 use super::measure::Resolver;
@@ -17,7 +17,22 @@ impl Resolver<'_> {
     ) -> Option<Followed> {
         let periods = number_of_periods(&fields.periods, sheet);
         let over = self.scope.calendar(&fields.over, sheet);
-        let period = self.scope.moves_by(&fields.over, &fields.by, sheet);
+        let period = match Period::of_day(&fields.by) {
+            Some(part) if fields.moment.is_some() => Some(part),
+            Some(part) => {
+                let message =
+                    format!("events are told by days, of which one {} is a part", part.word());
+                let hint = "say `moment:` with the fact's column of moments, or `by: date`";
+                sheet.fault_with_hint(fields.by.place, message, hint);
+                None
+            }
+            None => self.scope.moves_by(&fields.over, &fields.by, sheet),
+        };
+        if period == Some(Period::RetailYear) {
+            let message = "a retail year is no span of time after an event: some have a week more";
+            sheet.fault_with_hint(fields.by.place, message, "say `by: retail_week, periods: 52`");
+            return None;
+        }
         let to = self.scope.known.fact(&fields.to, sheet)?;
         let filter = match &fields.filter {
             Some(filter) => Some(condition(filter, to, sheet)?),
@@ -37,8 +52,17 @@ impl Resolver<'_> {
         {
             return None;
         }
+        let moments = match &fields.moment {
+            Some(moment) => Some(moments(moment, fields.moment_after.as_ref(), (fact, to), sheet)?),
+            None => None,
+        };
+        if let (None, Some(after)) = (&fields.moment, &fields.moment_after) {
+            let message = "it says when what follows was, and not when the event was";
+            sheet.fault_with_hint(after.place, message, "add `moment:`");
+            return None;
+        }
         let (of, same, period) = (of?, same?, period?);
-        Some(Followed { by: to.name.clone(), filter, of, over, same, periods, period })
+        Some(Followed { by: to.name.clone(), filter, of, over, moments, same, periods, period })
     }
 }
 
@@ -93,6 +117,27 @@ fn column_of_both(name: &Text, fact: &Fact, to: &Fact, sheet: &mut Sheet<'_>) ->
         return None;
     }
     Some(Named { here: name.value.clone(), there: name.value.clone() })
+}
+
+/// The columns of moments of both facts.
+fn moments(
+    here: &Text,
+    there: Option<&Text>,
+    (fact, to): (&Fact, &Fact),
+    sheet: &mut Sheet<'_>,
+) -> Option<Named> {
+    let mut known = |written: &Text, fact: &Fact| {
+        let columns = fact.degenerate.iter().chain(&fact.columns);
+        let moments = columns.filter(|column| column.ty == ColumnType::Timestamp);
+        let names: Vec<&str> = moments.map(|column| column.name.as_str()).collect();
+        if !names.contains(&written.as_str()) {
+            sheet.unknown(&format!("timestamp column of fact `{}`", fact.name), written, &names);
+            return None;
+        }
+        Some(written.value.clone())
+    };
+    let (here, there) = (known(here, fact), known(there.unwrap_or(here), to));
+    Some(Named { here: here?, there: there? })
 }
 
 /// Faults a fact that knows no days of a calendar, but months, say.

@@ -1,7 +1,7 @@
 //! Generated dimensions: calendars and times of day, whose columns and hierarchies are given.
 
 use super::super::document::{
-    CalendarFields, DimensionDocument, NumberedBy, RetailFields, TimeOfDayFields,
+    CalendarFields, DimensionDocument, NumberedBy, RetailFields, Text, TimeOfDayFields,
 };
 use super::super::{Calendar, Dimension, DimensionKind, RetailYear, TimeOfDay, YearEnd};
 use super::sheet::Sheet;
@@ -81,6 +81,7 @@ fn calendar(fields: &Located<CalendarFields>, sheet: &mut Sheet<'_>) -> Calendar
         fiscal_year_start_month: month.clamp(1, 12),
         retail: fields.retail.as_ref().and_then(|fields| retail(fields, sheet)),
         holidays: fields.holidays.as_ref().map(|file| file.value.clone()),
+        time_zone: fields.time_zone.as_ref().map(|written| zone(written, sheet)),
     }
 }
 
@@ -122,10 +123,15 @@ fn time_of_day(fields: &Located<TimeOfDayFields>, sheet: &mut Sheet<'_>) -> Time
         let message = format!("{step} minutes do not divide an hour");
         sheet.fault_with_hint(written.place, message, "1, 5, 10, 15, 30 and 60 do");
     }
-    let zone = fields.time_zone.as_ref().map_or("UTC", |zone| zone.trim());
-    if let Some(written) = &fields.time_zone
-        && zone.parse::<chrono_tz::Tz>().is_err()
-    {
+    let time_zone = fields.time_zone.as_ref();
+    let time_zone = time_zone.map_or_else(|| "UTC".to_owned(), |written| zone(written, sheet));
+    TimeOfDay { step_minutes: step.max(1), time_zone }
+}
+
+/// The name of a time zone.
+fn zone(written: &Text, sheet: &mut Sheet<'_>) -> String {
+    let zone = written.trim();
+    if zone.parse::<chrono_tz::Tz>().is_err() {
         let names = chrono_tz::TZ_VARIANTS.iter().map(|zone| zone.name());
         let message = format!("unknown time zone `{zone}`, expected a name such as Europe/Berlin");
         match crate::error::did_you_mean(zone, names) {
@@ -135,5 +141,5 @@ fn time_of_day(fields: &Located<TimeOfDayFields>, sheet: &mut Sheet<'_>) -> Time
             None => sheet.fault(written.place, message),
         }
     }
-    TimeOfDay { step_minutes: step.max(1), time_zone: zone.to_owned() }
+    zone.to_owned()
 }

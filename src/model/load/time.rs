@@ -37,7 +37,7 @@ impl Scope<'_> {
         let period = Period::of_level(&level);
         if period.is_none() {
             let message = format!("time cannot be moved by `{level}`");
-            let hint = "expected year, quarter, month, week, date or their fiscal kin";
+            let hint = "expected year, quarter, month, week, date, or their fiscal and retail kin";
             sheet.fault_with_hint(by.place, message, hint);
         }
         period

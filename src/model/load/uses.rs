@@ -121,9 +121,7 @@ pub(super) fn misfit(outer: &MeasureKind, inner: &Measure) -> Option<String> {
                 return Some(format!("moves `{over}`, and `{name}` below it moves `{other}`"));
             }
             // A month and a day later is not a day and a month later.
-            let in_days = |(_, days): (u32, u32)| days > 0;
-            let mixed = in_days(period.months_and_days(1)) != in_days(its.months_and_days(1));
-            mixed.then(|| {
+            (period.unit() != its.unit()).then(|| {
                 format!(
                     "moves time by the {}, and `{name}` below it by the {}: those do not add up",
                     period.word(),

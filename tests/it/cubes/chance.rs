@@ -7,7 +7,10 @@ use chrono::NaiveDate;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
-use starhouse::query::{CubeQuery, Except, MemberRange, OfSet, OrderBy, Slice, Top, Totals};
+use starhouse::query::{
+    CalculatedMembers, CubeQuery, Except, MemberRange, OfSet, OnlyCalculated, OrderBy, Slice, Top,
+    Totals,
+};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Days that lie around month, quarter and year ends and the leap day; `None` is the unknown day.
@@ -452,12 +455,14 @@ pub(crate) fn question() -> impl Strategy<Value = CubeQuery> {
 
 /// A question in which sets stand for columns and members, in a language or none.
 pub(crate) fn named_question() -> impl Strategy<Value = CubeQuery> {
-    (question(), any::<u8>()).prop_map(|(mut query, bits)| {
+    let calculated = (any::<u16>(), any::<bool>());
+    (question(), any::<u8>(), calculated).prop_map(|(mut query, bits, (asked, only))| {
         let sets = [
             ("store.country", "south"),
             ("segment", "known_segments"),
             ("date_year", "recent"),
             ("date.month", "early"),
+            ("club.club_kind", "sports"),
         ];
         for (place, (column, set)) in sets.into_iter().enumerate() {
             let has = |query: &CubeQuery| query.rows.iter().any(|name| name == column);
@@ -472,8 +477,38 @@ pub(crate) fn named_question() -> impl Strategy<Value = CubeQuery> {
             }
         }
         query.language = (bits & 0b1000_0000 > 0).then(|| "de".to_owned());
+        calculate(&mut query, asked, only);
         query
     })
+}
+
+/// Shows sets as members where their columns are on an axis.
+fn calculate(query: &mut CubeQuery, asked: u16, only: bool) {
+    let sets = [
+        (&["store.country", "south"][..], "south"),
+        (&["store.country", "south"], "northern"),
+        (&["store.country", "south"], "northern_not_south"),
+        (&["store.country", "south"], "abroad"),
+        (&["segment", "known_segments"], "known_segments"),
+        (&["date_year", "recent"], "recent"),
+        (&["date.month", "early"], "early"),
+        (&["store.store"], "centres"),
+        (&["club.club_kind", "sports"], "sports"),
+        (&["leader.store_id"], "leaders"),
+        (&["date.date"], "weekends"),
+    ];
+    if query.visual {
+        return;
+    }
+    let axes: Vec<&String> = query.rows.iter().chain(&query.columns).collect();
+    let is_shown = |names: &[&str]| axes.iter().any(|axis| names.contains(&axis.as_str()));
+    let chosen = sets.iter().enumerate().filter(|(bit, _)| asked >> bit & 1 == 1);
+    let chosen = chosen.filter(|(_, (names, _))| is_shown(names));
+    let names: Vec<String> = chosen.map(|(_, (_, set))| (*set).to_owned()).collect();
+    query.calculated_members = match only && !names.is_empty() {
+        true => CalculatedMembers::Only(OnlyCalculated { only: names }),
+        false => CalculatedMembers::Beside(names),
+    };
 }
 
 /// Another name for a column of rows, wherever it stands.

@@ -1,9 +1,13 @@
 //! Money in one currency, on the world of [`traps`](super::traps): one sale was in crowns.
 
-use super::traps::{asks, world};
-use crate::cube_support::answer;
+use super::model::model_with;
+use super::traps::{asks, data, world};
+use super::world::load;
+use crate::cube_support::{TempWarehouse, answer};
 use serde_json::json;
+use starhouse::engine::SessionOptions;
 use starhouse::error::ErrorKind;
+use starhouse::policy::Principal;
 
 /// 200 crowns of 30 June: no rate of that day, 0.11 the last known and the month's last, 0.105 the
 /// quarter's mean.
@@ -65,4 +69,55 @@ async fn explain_says_why_no_aggregate_answers() {
     let routing = query.routing().join("\n");
     let said = "in EUR by exchange: base rows, each is converted before it is added up; what lacks a rate is empty";
     assert!(routing.contains(said), "{routing}");
+}
+
+/// In crowns there is what was paid in crowns; no rate leads from the euro to them.
+#[tokio::test]
+async fn a_question_may_choose_the_currency_where_the_measure_lets_it() {
+    let at = TempWarehouse::open().await;
+    let rate = "over: date, rates: exchange, at: latest, missing: empty}, unit: EUR, description: At the last";
+    let model = model_with(rate, &rate.replacen("over", "choose: true, over", 1));
+    let release = load(&at, &model, &data()).await;
+    let engine = at.engine(&model, 2);
+    let session = engine.session(Principal::local(), release);
+    let mut query = json!({"cube": "trade", "rows": ["date.quarter"],
+        "measures": ["in_euro_latest", "in_euro_last_year", "in_euro"],
+        "dice": {"date.quarter": ["2024-Q1", "2024-Q2"]}, "formatted": true});
+    let heading = "date_quarter | in_euro_latest | in_euro_last_year | in_euro | in_euro_latest_formatted | \
+                   in_euro_last_year_formatted | in_euro_formatted";
+    let in_euro = [
+        heading,
+        "2024-Q1 | 80.000000 | 100.000000 | 80.000000 | 80.00 EUR | 100.00 EUR | 80.00 EUR",
+        "2024-Q2 | 22.000000 | NULL | NULL | 22.00 EUR | NULL | NULL",
+    ];
+    let in_crowns = [
+        heading,
+        "2024-Q1 | NULL | NULL | 80.000000 | NULL | NULL | 80.00 EUR",
+        "2024-Q2 | 200.000000 | NULL | NULL | 200.00 NOK | NULL | NULL",
+    ];
+    let ask = async |session: &starhouse::engine::Session, query: &serde_json::Value| {
+        let query = serde_json::from_value(query.clone()).unwrap();
+        let planned = session.plan_cube_query(&query).await.unwrap();
+        answer(&planned).await.unwrap().to_string().lines().map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(ask(&session, &query).await, in_euro);
+    let set = SessionOptions::default().with("currency", Some("NOK")).unwrap();
+    let of_crowns = engine.session_with(Principal::local(), &set).await.unwrap();
+    assert_eq!(ask(&of_crowns, &query).await, in_crowns);
+    query["currency"] = json!("NOK");
+    assert_eq!(ask(&session, &query).await, in_crowns);
+    query["currency"] = json!("EUR");
+    assert_eq!(ask(&of_crowns, &query).await, in_euro);
+    // The same text in two currencies are two questions.
+    let sql = "SELECT MEASURE(in_euro_latest) FROM cubes.trade WHERE date_quarter = '2024-Q2'";
+    for (session, expected) in [(&session, "22.000000"), (&of_crowns, "200.000000")] {
+        let planned = session.plan_sql(sql).await.unwrap();
+        let answered = answer(&planned).await.unwrap().to_string();
+        assert_eq!(answered.lines().nth(1), Some(expected));
+    }
+    query["measures"] = json!(["revenue", "in_euro"]);
+    let query = serde_json::from_value(query).unwrap();
+    let error = session.plan_cube_query(&query).await.unwrap_err();
+    assert!(error.kind() == ErrorKind::User, "{error}");
+    assert!(error.to_string().contains("lets the currency be chosen"), "{error}");
 }

@@ -2,6 +2,8 @@
 //! fall into.
 
 mod at;
+mod calculated;
+mod calendars;
 mod chance;
 mod conversions;
 mod currency;
@@ -11,6 +13,7 @@ mod links;
 mod members;
 mod metamorphic;
 mod model;
+mod moments;
 mod nulls;
 mod orders;
 mod properties;

@@ -252,6 +252,13 @@ sets:
   - {name: known_segments, of: segment, except: [Unknown], description: Segments known.}
   - {name: recent, of: date.year, from: 2024, description: Since 2024.}
   - {name: early, of: date.month, to: 2024-02, description: Until February 2024.}
+  - {name: northern, of: store.country, where: region = 'north' or led_by is not null, member: The north, description: Where it is cold or led.}
+  - {name: northern_not_south, of: store.country, sets: [northern, south], without: [south], description: In the north alone.}
+  - {name: abroad, of: store.country, except: [IT], without: [northern], description: Elsewhere.}
+  - {name: centres, of: store.store_name, members: [Centre, Unknown], member: All centres, description: Stores in the centre.}
+  - {name: sports, of: club.club_kind, members: [sport], description: What makes one fit.}
+  - {name: leaders, of: leader.store_id, where: led_by is null, description: Led by nobody.}
+  - {name: weekends, of: date.date, where: is_weekend, description: When all is closed.}
 default_members:
   - {of: customer.city, member: Rome}
 captions:
@@ -263,6 +270,7 @@ captions:
       - {of: store.store, caption: Filiale}
       - {of: store_id, caption: Filiale}
       - {of: date_year, caption: Jahr}
+      - {of: northern, caption: Der Norden}
     members:
       - {of: store_id, column: region}
       - {of: club_id, column: club_name}

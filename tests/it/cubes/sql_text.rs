@@ -23,6 +23,7 @@ pub(crate) fn plain(query: &CubeQuery, model: &Model) -> CubeQuery {
         having: BTreeMap::new(),
         non_empty: false,
         visual: false,
+        calculated_members: Default::default(),
         language: None,
         limit: None,
         offset: 0,
@@ -107,7 +108,8 @@ fn conditions(query: &CubeQuery, cube: &Cube) -> Vec<String> {
                     (_, false) => format!("(NOT ({any}) OR {name} IS NULL)"),
                 });
             }
-            Slice::Set(_) => panic!("sets were told by their members"),
+            // A set is a column, true for its members.
+            Slice::Set(of) => conditions.push(of.set.clone()),
             Slice::Range(range) => {
                 let bound = |op: &str, end: &Value| {
                     format!("{} {op} {}", column.name, literal(column, end))

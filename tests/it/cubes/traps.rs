@@ -431,3 +431,55 @@ async fn a_measure_across_a_dimension_it_does_not_have_is_refused() {
     assert_eq!(error.kind(), ErrorKind::User, "{error}");
     assert!(error.to_string().contains("`delivered`"), "{error}");
 }
+
+#[tokio::test]
+async fn a_fact_without_rows_there_counts_none_though_another_has_a_row() {
+    // Nobody has a balance in a store that nobody knows: its line is there for a sale.
+    let query = json!({"rows": ["country"], "measures": ["snapshots", "lines", "holders"]});
+    let expected = [
+        "country | snapshots | lines | holders",
+        "IT | 4 | 4 | 1",
+        "NO | 2 | 1 | 1",
+        "Unknown | 0 | 1 | 0",
+    ];
+    asks(query, &expected).await;
+    // Padded by an outer join it is still none, and not one.
+    let (_at, session) = world().await;
+    let sql = "SELECT d.country, coalesce(c.n, 0) FROM (SELECT DISTINCT country FROM warehouse.dim_store) d \
+               LEFT JOIN (SELECT country, MEASURE(snapshots) AS n FROM cubes.trade GROUP BY country) c \
+               ON c.country = d.country WHERE d.country NOT IN ('IT', 'NO') ORDER BY 1";
+    let told = answer(&session.plan_sql(sql).await.unwrap()).await.unwrap().to_string();
+    let lines: Vec<&str> = told.lines().skip(1).collect();
+    assert_eq!(lines, ["Not applicable | 0", "Unknown | 0"]);
+}
+
+/// Sums of a tenth are exact in any order and on any number of threads; what is divided is divided last.
+#[tokio::test]
+async fn decimals_are_added_up_exactly_in_whatever_order() {
+    let (mut data, mut backwards) = (data(), data());
+    let sales = data.facts.get_mut("sales").unwrap();
+    let like = sales[0].clone();
+    sales.clear();
+    for line in 0..300 {
+        let mut sale = like.clone();
+        sale.insert("line_no".to_owned(), Value::int(line));
+        // A thousand million and 0.10, and back: doubles would lose the dimes.
+        let cents =
+            [100_000_000_010_i128, -100_000_000_000, 10][usize::try_from(line % 3).unwrap()];
+        sale.insert("net_amount".to_owned(), Value::cents(cents));
+        sales.push(sale);
+    }
+    let sales = sales.clone();
+    backwards.facts.insert("sales".to_owned(), sales.into_iter().rev().collect());
+    for (data, threads) in [(&data, 1), (&data, 4), (&backwards, 4)] {
+        let (at, model) = (TempWarehouse::open().await, model());
+        let release = load(&at, &model, data).await;
+        let session = at.engine(&model, threads).session(Principal::local(), release);
+        for on in [true, false] {
+            let sql = "SELECT MEASURE(revenue), MEASURE(average_line) FROM cubes.trade";
+            let query = session.with_aggregates(on).plan_sql(sql).await.unwrap();
+            let told = answer(&query).await.unwrap().to_string();
+            assert_eq!(told.lines().nth(1), Some("20.00 | 0.06666666666666667"), "{threads}");
+        }
+    }
+}

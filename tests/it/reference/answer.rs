@@ -1,5 +1,6 @@
 //! The table that answers a cube query: groups, totals, pivot, top, order.
 
+use super::calculated::{Calculated, Choice, choices};
 use super::caption::Captions;
 use super::place::{Beside, Filter, Place, Row, Shift, columns, filters};
 use super::{Reference, Value, measure};
@@ -20,7 +21,17 @@ pub(crate) struct Answer {
 #[derive(Clone)]
 struct Line {
     members: Vec<Option<Value>>,
+    /// For each name in `rows` the calculated member that stands there.
+    calculated: Vec<Choice>,
     values: Vec<Value>,
+}
+
+/// What stands across: members of the columns that show some, and which calculated ones stand there.
+#[derive(Clone)]
+struct Head {
+    columns: Vec<CubeColumn>,
+    members: Vec<Value>,
+    calculated: Vec<Choice>,
 }
 
 impl Line {
@@ -34,7 +45,7 @@ impl Line {
 }
 
 /// Combinations of members, by what they were sought for.
-type Sought = HashMap<(Vec<String>, String, Shift), BTreeSet<Vec<Value>>>;
+type Sought = HashMap<(Vec<String>, Vec<usize>, String, Shift), BTreeSet<Vec<Value>>>;
 
 /// The question, its names resolved.
 struct Asked<'a> {
@@ -44,7 +55,10 @@ struct Asked<'a> {
     filters: Vec<Filter>,
     /// The columns of each name in `rows`.
     rows: Vec<Vec<CubeColumn>>,
-    across: Vec<CubeColumn>,
+    /// The columns of each name in `columns`.
+    across: Vec<Vec<CubeColumn>>,
+    /// Sets that are shown as members.
+    calculated: Vec<Calculated>,
     /// Combinations by the columns, measure and shift that they were sought for.
     sought: RefCell<Sought>,
 }
@@ -52,13 +66,16 @@ struct Asked<'a> {
 pub(super) fn ask(reference: &Reference<'_>, query: &CubeQuery) -> Answer {
     let (model, cube) = (reference.model, reference.cube(&query.cube));
     let resolve = |name: &String| columns(model, cube, name);
+    let rows: Vec<Vec<CubeColumn>> = query.rows.iter().map(resolve).collect();
+    let across: Vec<Vec<CubeColumn>> = query.columns.iter().map(resolve).collect();
     let asked = Asked {
         reference,
         cube,
         query,
         filters: filters(model, cube, query),
-        rows: query.rows.iter().map(resolve).collect(),
-        across: query.columns.iter().flat_map(resolve).collect(),
+        calculated: Calculated::of(model, cube, query, &[&rows[..], &across[..]].concat()),
+        rows,
+        across,
         sought: RefCell::default(),
     };
     let heads = asked.heads();
@@ -81,26 +98,38 @@ impl Asked<'_> {
     }
 
     /// The members across the top; one empty head where nothing goes across.
-    fn heads(&self) -> Vec<Vec<Value>> {
+    fn heads(&self) -> Vec<Head> {
         if self.across.is_empty() {
-            return vec![Vec::new()];
+            return vec![Head { columns: Vec::new(), members: Vec::new(), calculated: Vec::new() }];
         }
-        // What runs has members at the end of one row's period that it has not at another's.
-        let columns: Vec<CubeColumn> = self.across.iter().chain(&self.columns()).cloned().collect();
-        let combinations = self.combinations(&columns).into_iter();
-        let heads = combinations.map(|members| members[..self.across.len()].to_vec());
-        let mut heads: Vec<Vec<Value>> = heads.collect::<BTreeSet<_>>().into_iter().collect();
-        heads.sort_by_key(|head| {
-            let own: Vec<_> = self.across.iter().zip(head.iter().cloned()).collect();
-            placed(self.reference, &own)
-        });
+        let names: Vec<usize> = (0..self.across.len()).map(|at| self.rows.len() + at).collect();
+        let only = self.query.calculated_members.is_only();
+        let mut heads = Vec::new();
+        for calculated in choices(&self.calculated, &names, only) {
+            let shown = self.across.iter().zip(&calculated).filter(|(_, own)| own.is_none());
+            let shown: Vec<CubeColumn> = shown.flat_map(|(columns, _)| columns.clone()).collect();
+            // What runs has members at the end of one row's period that it has not at another's.
+            let columns: Vec<CubeColumn> = shown.iter().chain(&self.columns()).cloned().collect();
+            let sets: Vec<usize> = calculated.iter().flatten().copied().collect();
+            let members = self.combinations(&columns, &sets).into_iter();
+            let members = members.map(|members| members[..shown.len()].to_vec());
+            let mut members: Vec<Vec<Value>> =
+                members.collect::<BTreeSet<_>>().into_iter().collect();
+            members.sort_by_key(|head| {
+                let own: Vec<_> = shown.iter().zip(head.iter().cloned()).collect();
+                own.last().map_or(Value::Null, |_| placed(self.reference, &own))
+            });
+            let head =
+                |members| Head { columns: shown.clone(), members, calculated: calculated.clone() };
+            heads.extend(members.into_iter().map(head));
+        }
         heads
     }
 
-    /// Every combination of members that any measure has a row for.
-    fn combinations(&self, of: &[CubeColumn]) -> BTreeSet<Vec<Value>> {
+    /// Every combination of members that any measure has a row for, among those of calculated members.
+    fn combinations(&self, of: &[CubeColumn], sets: &[usize]) -> BTreeSet<Vec<Value>> {
         let measures = self.query.measures.iter();
-        measures.flat_map(|name| self.combinations_of(name, &None, of)).collect()
+        measures.flat_map(|name| self.combinations_of(name, &None, of, sets)).collect()
     }
 
     /// Those that one measure, seen under a shift, has a row for.
@@ -109,20 +138,21 @@ impl Asked<'_> {
         name: &str,
         shift: &Shift,
         of: &[CubeColumn],
+        sets: &[usize],
     ) -> BTreeSet<Vec<Value>> {
         let columns = of.iter().map(|column| column.name.clone()).collect();
-        let key = (columns, name.to_owned(), shift.clone());
+        let key = (columns, sets.to_vec(), name.to_owned(), shift.clone());
         if let Some(known) = self.sought.borrow().get(&key) {
             return known.clone();
         }
         let mut found = BTreeSet::new();
-        if of.is_empty() {
+        if of.is_empty() && sets.is_empty() {
             found.insert(Vec::new());
         }
         for (fact, shift, running) in measure::contexts(self.cube, name, shift) {
             // What is repeated has no rows by all that is asked.
             let columns = self.columns();
-            let asked = columns.iter().chain(&self.across);
+            let asked = columns.iter().chain(self.across.iter().flatten());
             let mut asked = asked.chain(self.filters.iter().map(Filter::column));
             if !asked.all(|column| self.reference.has(self.cube, &fact, column)) {
                 continue;
@@ -130,12 +160,13 @@ impl Asked<'_> {
             match running {
                 None => {
                     let rows = self.reference.rows(&fact, &shift);
-                    let place = self.place(Vec::new());
+                    let place = self.place(Vec::new(), sets);
                     for row in rows.iter().filter(|row| place.sees(row)) {
                         found.extend(row.combinations(of, &place));
                     }
                 }
                 Some((role, window)) => {
+                    let of = (of, sets);
                     self.seen_in_windows(of, (&fact, &shift), (&role, &window), &mut found);
                 }
             }
@@ -147,7 +178,7 @@ impl Asked<'_> {
     /// Every combination of a period's members with those of rows in its window.
     fn seen_in_windows(
         &self,
-        of: &[CubeColumn],
+        (of, sets): (&[CubeColumn], &[usize]),
         (fact, shift): (&str, &Shift),
         (role, window): (&str, &Window),
         found: &mut BTreeSet<Vec<Value>>,
@@ -161,7 +192,7 @@ impl Asked<'_> {
         let others: Vec<Filter> = others.cloned().collect();
         for period in periods {
             let members = time.iter().map(|column| (*column).clone()).zip(period).collect();
-            let place = Place { shift: shift.clone(), ..self.place(members) };
+            let place = Place { shift: shift.clone(), ..self.place(members, sets) };
             let seen = self.reference.windowed(fact, role, window, &place, &others);
             let Some(seen) = seen else { continue };
             let rows = self.reference.rows(fact, shift);
@@ -177,11 +208,12 @@ impl Asked<'_> {
         }
     }
 
-    /// A place with these members.
-    fn place(&self, members: Vec<(CubeColumn, Value)>) -> Place<'_> {
+    /// A place with these members, of which some are calculated.
+    fn place(&self, members: Vec<(CubeColumn, Value)>, sets: &[usize]) -> Place<'_> {
+        let sets = sets.iter().map(|set| self.calculated[*set].filter.clone()).collect();
         let (shift, window, weighted, converted) = (None, None, None, None);
         let (filters, beside) = (&self.filters, Beside::default());
-        Place { filters, members, shift, window, weighted, converted, beside }
+        Place { filters, members, sets, shift, window, weighted, converted, beside }
     }
 
     /// Which names of `rows` each grouping keeps.
@@ -204,25 +236,50 @@ impl Asked<'_> {
         }
     }
 
-    fn lines(&self, heads: &[Vec<Value>]) -> Vec<Line> {
+    fn lines(&self, heads: &[Head]) -> Vec<Line> {
         let mut lines = Vec::new();
         for kept in self.groupings() {
-            let flags = self.rows.iter().zip(&kept);
-            let flags: Vec<bool> = flags.flat_map(|(row, kept)| vec![*kept; row.len()]).collect();
-            let all = self.columns();
-            let shown = all.iter().zip(&flags).filter(|(_, kept)| **kept);
-            let shown: Vec<CubeColumn> = shown.map(|(column, _)| column.clone()).collect();
-            let columns: Vec<CubeColumn> = shown.iter().chain(&self.across).cloned().collect();
-            let there = self.combinations(&columns);
-            for members in self.combinations(&shown) {
-                let values = self.values(&columns, &there, &members, heads);
-                let mut members = members.into_iter();
-                let members = flags.iter().map(|kept| if *kept { members.next() } else { None });
-                let line = Line { members: members.collect(), values };
-                lines.extend(Some(line).filter(|line| !self.is_placeholder(line)));
+            let names: Vec<usize> = (0..kept.len()).filter(|row| kept[*row]).collect();
+            for chosen in choices(&self.calculated, &names, self.query.calculated_members.is_only())
+            {
+                let mut calculated = vec![None; kept.len()];
+                names.iter().zip(chosen).for_each(|(row, choice)| calculated[*row] = choice);
+                lines.extend(self.lines_of(&kept, &calculated, heads));
             }
         }
         lines
+    }
+
+    /// The lines of a grouping in which some names show one calculated member each.
+    fn lines_of(&self, kept: &[bool], calculated: &[Choice], heads: &[Head]) -> Vec<Line> {
+        let rows = || self.rows.iter().zip(kept).zip(calculated);
+        let shown = rows().filter(|((_, kept), choice)| **kept && choice.is_none());
+        let shown: Vec<CubeColumn> = shown.flat_map(|((row, _), _)| row.clone()).collect();
+        let sets: Vec<usize> = calculated.iter().flatten().copied().collect();
+        let mut lines = Vec::new();
+        for members in self.combinations(&shown, &sets) {
+            let values = self.values((&shown, &sets), &members, heads);
+            let mut members = members.into_iter();
+            let members = rows().flat_map(|((row, kept), choice)| {
+                let member = |_: &CubeColumn| match (kept, choice) {
+                    (false, _) => None,
+                    (true, Some(_)) => Some(Value::Null),
+                    (true, None) => members.next(),
+                };
+                row.iter().map(member).collect::<Vec<_>>()
+            });
+            let members = members.collect();
+            let line = Line { members, calculated: calculated.to_vec(), values };
+            lines.extend(Some(line).filter(|line| !self.is_placeholder(line)));
+        }
+        lines
+    }
+
+    /// The calculated member that a column of a line shows.
+    fn calculated_at(&self, line: &Line, index: usize) -> Choice {
+        let rows = self.rows.iter().zip(&line.calculated);
+        let mut by_column = rows.flat_map(|(row, choice)| vec![*choice; row.len()]);
+        by_column.nth(index).unwrap()
     }
 
     /// Whether a subtotal is of a level that is skipped there: no finer level is shown, a coarser is.
@@ -236,23 +293,25 @@ impl Asked<'_> {
         roles.into_iter().any(|(role, dimension)| {
             let hierarchies = &self.reference.model.dimension(dimension).unwrap().hierarchies;
             hierarchies.iter().any(|hierarchy| {
-                let shown: Vec<(bool, &Option<Value>)> = hierarchy
+                let shown: Vec<(bool, bool, &Option<Value>)> = hierarchy
                     .levels
                     .iter()
                     .filter_map(|level| {
                         let is_level =
                             |c: &CubeColumn| c.role == *role && c.column.name == level.attribute;
                         let place = columns.iter().position(is_level)?;
-                        Some((level.skippable, &line.members[place]))
+                        let is_calculated = self.calculated_at(line, place).is_some();
+                        Some((level.skippable, is_calculated, &line.members[place]))
                     })
                     .collect();
-                shown.iter().enumerate().any(|(depth, (skippable, member))| {
+                shown.iter().enumerate().any(|(depth, (skippable, is_calculated, member))| {
                     let (coarser, finer) = (&shown[..depth], &shown[depth + 1..]);
                     *skippable
+                        && !is_calculated
                         && **member == Some(Value::Null)
                         && !finer.is_empty()
-                        && finer.iter().all(|(_, member)| member.is_none())
-                        && coarser.iter().any(|(_, member)| member.is_some())
+                        && finer.iter().all(|(_, _, member)| member.is_none())
+                        && coarser.iter().any(|(_, _, member)| member.is_some())
                 })
             })
         })
@@ -262,22 +321,24 @@ impl Asked<'_> {
     /// counts are 0, all else is NULL.
     fn values(
         &self,
-        columns: &[CubeColumn],
-        there: &BTreeSet<Vec<Value>>,
+        (shown, sets): (&[CubeColumn], &[usize]),
         members: &[Value],
-        heads: &[Vec<Value>],
+        heads: &[Head],
     ) -> Vec<Value> {
-        let cells = |name: &str, shift: &Shift| {
-            let cells = self.combinations_of(name, shift, columns).into_iter();
-            cells.map(|cell| columns.iter().cloned().zip(cell).collect()).collect()
-        };
-        let beside = Beside { cells: Some(&cells), shown: None };
         let mut values = Vec::new();
         for head in heads {
-            let members: Vec<Value> = members.iter().chain(head).cloned().collect();
-            let exists = there.contains(&members);
+            let columns: Vec<CubeColumn> = shown.iter().chain(&head.columns).cloned().collect();
+            let across = head.calculated.iter().flatten();
+            let sets: Vec<usize> = sets.iter().chain(across).copied().collect();
+            let cells = |name: &str, shift: &Shift| {
+                let cells = self.combinations_of(name, shift, &columns, &sets).into_iter();
+                cells.map(|cell| columns.iter().cloned().zip(cell).collect()).collect()
+            };
+            let beside = Beside { cells: Some(&cells), shown: None };
+            let members: Vec<Value> = members.iter().chain(&head.members).cloned().collect();
+            let exists = self.combinations(&columns, &sets).contains(&members);
             let members = columns.iter().cloned().zip(members).collect();
-            let place = Place { beside, ..self.place(members) };
+            let place = Place { beside, ..self.place(members, &sets) };
             for name in &self.query.measures {
                 values.push(match exists {
                     true => self.reference.value(self.cube, name, &place),
@@ -302,7 +363,7 @@ impl Asked<'_> {
         for line in lines {
             let kept = columns.iter().cloned().zip(line.members.clone());
             let members = kept.filter_map(|(column, member)| Some((column, member?))).collect();
-            let place = Place { beside, ..self.place(members) };
+            let place = Place { beside, ..self.place(members, &[]) };
             let visible = self.query.measures.iter();
             let visible = visible.map(|name| self.reference.value(self.cube, name, &place));
             line.values.extend(visible.collect::<Vec<_>>());
@@ -362,6 +423,11 @@ impl Asked<'_> {
     fn keep_top(&self, lines: &mut Vec<Line>) {
         let Some(top) = &self.query.top else { return };
         let all = lines.clone();
+        // A calculated member stands beside the best, unless they are the best within it.
+        let is_beside = |line: &Line| {
+            let mut rows = line.calculated.iter().zip(&self.query.rows);
+            rows.any(|(choice, row)| choice.is_some() && !top.per.contains(row))
+        };
         lines.retain(|line| {
             let place = |line: &Line| -> Vec<Value> {
                 top.per.iter().flat_map(|name| self.member_values(name, line)).collect()
@@ -374,9 +440,12 @@ impl Asked<'_> {
                 );
                 let ahead =
                     if top.with_ties { ahead } else { ahead.then(self.by_rows(other, line)) };
-                !other.is_total() && place(other) == place(line) && ahead == Ordering::Less
+                !other.is_total()
+                    && other.calculated == line.calculated
+                    && place(other) == place(line)
+                    && ahead == Ordering::Less
             });
-            line.is_total() || better.count() < top.n
+            line.is_total() || is_beside(line) || better.count() < top.n
         });
     }
 
@@ -404,6 +473,7 @@ impl Asked<'_> {
             }
             let totals = |line: &Line| line.members.iter().map(Option::is_none).collect::<Vec<_>>();
             order = order.then(totals(a).cmp(&totals(b)));
+            order = order.then(a.calculated.cmp(&b.calculated));
             order = order.then(by(&top.by, !top.bottom));
         }
         order.then(self.by_rows(a, b))
@@ -411,10 +481,11 @@ impl Asked<'_> {
 
     /// By the row columns in turn, ascending, a total after the members it is of.
     fn by_rows(&self, a: &Line, b: &Line) -> Ordering {
-        let key = |line: &Line| -> Vec<(bool, Value, Value)> {
+        let key = |line: &Line| -> Vec<(bool, Choice, Value, Value)> {
             let members = line.members.iter().enumerate();
             let member = |(index, member): (usize, &Option<Value>)| {
-                (member.is_none(), self.place_of(line, index), line.member(index))
+                let calculated = self.calculated_at(line, index);
+                (member.is_none(), calculated, self.place_of(line, index), line.member(index))
             };
             members.map(member).collect()
         };
@@ -434,7 +505,30 @@ impl Asked<'_> {
         placed(self.reference, &own)
     }
 
-    fn table(&self, heads: &[Vec<Value>], lines: Vec<Line>) -> Answer {
+    /// The names in `rows` beside whose members calculated ones stand, each with its last column.
+    fn marked(&self) -> impl Iterator<Item = (usize, usize)> {
+        let last = |name: usize| self.rows[..=name].iter().map(Vec::len).sum::<usize>() - 1;
+        let has = |name: &usize| self.calculated.iter().any(|own| own.name_index == *name);
+        (0..self.rows.len()).filter(has).map(move |name| (name, last(name)))
+    }
+
+    /// What stands above a column across.
+    fn caption(&self, head: &Head) -> String {
+        let mut members = head.members.iter();
+        let mut captions = Vec::new();
+        for (columns, choice) in self.across.iter().zip(&head.calculated) {
+            match choice {
+                Some(set) => captions.push(self.calculated[*set].name.clone()),
+                None => captions.extend(columns.iter().map(|_| match members.next().unwrap() {
+                    Value::Null => "(none)".to_owned(),
+                    member => member.to_string(),
+                })),
+            }
+        }
+        captions.join(" / ")
+    }
+
+    fn table(&self, heads: &[Head], lines: Vec<Line>) -> Answer {
         let with_totals = self.query.totals != Totals::None;
         let columns = self.columns();
         let captions = Captions::of(self.cube, self.query);
@@ -442,13 +536,11 @@ impl Asked<'_> {
         if with_totals {
             names.extend(columns.iter().map(|column| format!("{}_is_total", column.name)));
         }
+        names
+            .extend(self.marked().map(|(_, last)| format!("{}_is_calculated", columns[last].name)));
         for head in heads {
             for measure in &self.query.measures {
-                let caption = head.iter().map(|member| match member {
-                    Value::Null => "(none)".to_owned(),
-                    member => member.to_string(),
-                });
-                let caption = caption.collect::<Vec<_>>().join(" / ");
+                let caption = self.caption(head);
                 let name = format!("{caption} {measure}").trim_start().to_owned();
                 let again = names.iter().filter(|known| known.starts_with(&name)).count();
                 let name = if again == 0 { name } else { format!("{name} ({})", again + 1) };
@@ -463,10 +555,19 @@ impl Asked<'_> {
                 captions.member(self.reference.data, &columns[index], line.member(index))
             };
             let mut row: Vec<Value> = (0..columns.len()).map(member).collect();
+            for (name, last) in self.marked() {
+                row[last] = match (line.calculated[name], &row[last]) {
+                    (Some(set), _) => Value::text(&self.calculated[set].name),
+                    (None, Value::Null) => Value::Null,
+                    (None, member) => Value::text(member.to_string()),
+                };
+            }
             if with_totals {
                 let flags = line.members.iter().map(|member| u8::from(member.is_none()));
                 row.extend(flags.map(Value::int));
             }
+            let marks = self.marked().map(|(name, _)| u8::from(line.calculated[name].is_some()));
+            row.extend(marks.map(Value::int));
             row.extend(line.values);
             row
         });

@@ -11,7 +11,7 @@ const SHARE: &str = "the share";
 impl Place<'_> {
     /// Whether the place says anything of a link.
     pub(crate) fn says(&self, role: &str) -> bool {
-        let columns = self.filters.iter().map(|filter| filter.column());
+        let columns = self.conditions().map(|filter| filter.column());
         let mut columns = columns.chain(self.members.iter().map(|(column, _)| column));
         columns.any(|column| column.role == role)
     }
@@ -20,10 +20,10 @@ impl Place<'_> {
     pub(crate) fn meets<'r>(&self, row: &'r Seen, role: &str) -> Vec<&'r Row> {
         let own = |column: &CubeColumn| column.role == role;
         let is_meant = |member: &&Row| {
-            let filters = self.filters.iter().filter(|filter| own(filter.column()));
+            let mut filters = self.conditions().filter(|filter| own(filter.column()));
             let members = self.members.iter().filter(|(column, _)| own(column));
             let value = |column: &CubeColumn| &member[&column.column.name];
-            filters.into_iter().all(|filter| filter.admits_value(value(filter.column())))
+            filters.all(|filter| filter.admits_member(member))
                 && members.into_iter().all(|(column, wanted)| value(column) == wanted)
         };
         row.linked[role].iter().filter(is_meant).collect()

@@ -21,8 +21,12 @@ impl Reference<'_> {
             let filters: Vec<Filter> = filters.cloned().collect();
             let members = place.members.iter().filter(|(column, _)| has(column)).cloned();
             let members: Vec<_> = members.collect();
-            if (filters.len(), members.len()) != (place.filters.len(), place.members.len()) {
-                let place = Place { filters: &filters, members, ..place.clone() };
+            let sets = place.sets.iter().filter(|set| has(set.column())).cloned();
+            let sets: Vec<Filter> = sets.collect();
+            let said =
+                |place: &Place<'_>| (place.filters.len(), place.members.len(), place.sets.len());
+            if (filters.len(), members.len(), sets.len()) != said(place) {
+                let place = Place { filters: &filters, members, sets, ..place.clone() };
                 return self.value(cube, name, &place);
             }
         }
@@ -133,16 +137,15 @@ impl Reference<'_> {
                 self.value(cube, measure, &Place { converted, ..place.clone() })
             }
             MeasureKind::Rank { measure, role, within, ascending, ties } => {
-                let kept = self.within(role, within, &place.members);
-                self.rank(cube, measure, place, &kept, *ascending, *ties)
+                let kept = self.within(role, within, place).members;
+                self.rank(cube, measure, place, (role, &kept), *ascending, *ties)
             }
             MeasureKind::ShareOfTotal { measure } => {
-                let all = Place { members: Vec::new(), ..place.clone() };
+                let all = Place { members: Vec::new(), sets: Vec::new(), ..place.clone() };
                 of(measure).over(&self.value(cube, measure, &all))
             }
             MeasureKind::Share { measure, role, of: whole } => {
-                let members = self.within(role, whole, &place.members);
-                let larger = Place { members, ..place.clone() };
+                let larger = self.within(role, whole, place);
                 of(measure).over(&self.value(cube, measure, &larger))
             }
         }
@@ -160,21 +163,22 @@ impl Reference<'_> {
         }
     }
 
-    /// The members of a larger part of a role: without those of finer levels.
-    fn within(
-        &self,
-        role: &str,
-        whole: &Whole,
-        members: &[(CubeColumn, Value)],
-    ) -> Vec<(CubeColumn, Value)> {
-        let own = members.iter().filter(|(column, _)| column.role == role);
-        let own: Vec<&CubeColumn> = own.map(|(column, _)| column).collect();
+    /// A larger part of a role: without the members of finer levels.
+    fn within<'q>(&self, role: &str, whole: &Whole, place: &Place<'q>) -> Place<'q> {
+        let keeping = |stays: &dyn Fn(&CubeColumn) -> bool| {
+            let members = place.members.iter().filter(|(column, _)| stays(column)).cloned();
+            let sets = place.sets.iter().filter(|set| stays(set.column())).cloned();
+            Place { members: members.collect(), sets: sets.collect(), ..place.clone() }
+        };
+        let all = place.members.iter().map(|(column, _)| column);
+        let all = all.chain(place.sets.iter().map(Filter::column));
+        let own: Vec<&CubeColumn> = all.filter(|column| column.role == role).collect();
         if *whole == Whole::All {
-            return members.iter().filter(|(column, _)| column.role != role).cloned().collect();
+            return keeping(&|column| column.role != role);
         }
         let dimension = own.first().and_then(|column| column.dimension.as_deref());
         let Some(dimension) = dimension.and_then(|name| self.model.dimension(name)) else {
-            return members.to_vec();
+            return place.clone();
         };
         let levels = &dimension.hierarchies[0].levels;
         let depth = |column: &CubeColumn| {
@@ -192,7 +196,7 @@ impl Reference<'_> {
             column.role != role
                 || depth(column).is_some_and(|depth| kept.is_some_and(|kept| depth <= kept))
         };
-        members.iter().filter(|(column, _)| stays(column)).cloned().collect()
+        keeping(&stays)
     }
 
     /// A measure that adds up over all but a calendar role.
@@ -211,10 +215,11 @@ impl Reference<'_> {
         let filters: Vec<Filter> = filters.cloned().collect();
         let members = place.members.iter().filter(|(column, _)| column.role == *over);
         let members = members.cloned().collect();
+        let sets = place.sets.iter().filter(|set| set.column().role == *over).cloned().collect();
         let shift = place.shift.clone();
         let (window, weighted, converted, beside) = (None, None, None, Beside::default());
         let period =
-            Place { filters: &filters, members, shift, window, weighted, converted, beside };
+            Place { filters: &filters, members, sets, shift, window, weighted, converted, beside };
         let all = self.inputs(fact, sql, filter, &period);
         let values = self.inputs(fact, sql, filter, place).into_iter();
         match rule {

@@ -1,7 +1,7 @@
 //! Which rows a cell of an answer sees: filters, members and a shift in time.
 
-use super::Reference;
 use super::value::Value;
+use super::{Reference, expression};
 use chrono::{Days, Months, NaiveDate};
 use starhouse::model::{ColumnType, Conversion, Cube, CubeColumn, Model, SetMembers, View};
 use starhouse::query::{CubeQuery, Slice};
@@ -46,6 +46,8 @@ pub(crate) struct Place<'q> {
     pub(crate) filters: &'q [Filter],
     /// The members of this row (and column) of the answer.
     pub(crate) members: Vec<(CubeColumn, Value)>,
+    /// The calculated members of this row (and column).
+    pub(crate) sets: Vec<Filter>,
     /// A calendar role whose days stand for so many months and days before.
     pub(crate) shift: Shift,
     /// A calendar role of which only days from the one to the other count.
@@ -82,22 +84,41 @@ pub(crate) enum Filter {
     AnyOf(CubeColumn, Vec<Value>),
     NoneOf(CubeColumn, Vec<Value>),
     Between(CubeColumn, Option<Value>, Option<Value>),
+    /// An SQL condition over the columns of the column's dimension.
+    Where(CubeColumn, String),
+    /// Any of the first, and none of the others.
+    Sets(CubeColumn, Vec<Filter>, Vec<Filter>),
 }
 
 impl Filter {
     pub(crate) fn column(&self) -> &CubeColumn {
         match self {
-            Self::AnyOf(column, _) | Self::NoneOf(column, _) | Self::Between(column, ..) => column,
+            Self::AnyOf(column, _)
+            | Self::NoneOf(column, _)
+            | Self::Between(column, ..)
+            | Self::Where(column, _)
+            | Self::Sets(column, ..) => column,
         }
     }
 
     fn admits(&self, row: &Seen) -> bool {
-        self.admits_value(&row.value(self.column()))
+        match self.column().dimension {
+            Some(_) => self.admits_member(&row.members[&self.column().role]),
+            None => self.admits_member(&row.own),
+        }
     }
 
-    /// Whether a value of its column is let through.
-    pub(crate) fn admits_value(&self, value: &Value) -> bool {
+    /// Whether a member of its dimension is let through.
+    pub(crate) fn admits_member(&self, member: &Row) -> bool {
+        let value = &member[&self.column().column.name];
         match self {
+            Self::Where(_, sql) => {
+                expression::evaluate(sql, &|name: &str| member[name].clone()).is_true()
+            }
+            Self::Sets(_, any, none) => {
+                any.iter().any(|filter| filter.admits_member(member))
+                    && !none.iter().any(|filter| filter.admits_member(member))
+            }
             Self::AnyOf(_, members) => members.contains(value),
             Self::NoneOf(_, members) => !members.contains(value),
             Self::Between(_, from, to) => {
@@ -108,13 +129,20 @@ impl Filter {
     }
 }
 
+impl<'q> Place<'q> {
+    /// What is said of members: the filters of the question, and the calculated members of the cell.
+    pub(crate) fn conditions(&self) -> impl Iterator<Item = &Filter> + use<'_, 'q> {
+        self.filters.iter().chain(&self.sets)
+    }
+}
+
 impl Place<'_> {
     /// Whether the place sees a row, shifted already.
     pub(crate) fn sees(&self, row: &Seen) -> bool {
         let is_own = |column: &CubeColumn| !row.linked.contains_key(&column.role);
-        let filters = self.filters.iter().filter(|filter| is_own(filter.column()));
+        let mut filters = self.conditions().filter(|filter| is_own(filter.column()));
         let members = self.members.iter().filter(|(column, _)| is_own(column));
-        filters.into_iter().all(|filter| filter.admits(row))
+        filters.all(|filter| filter.admits(row))
             && members.into_iter().all(|(column, member)| row.value(column) == *member)
             && row.linked.keys().all(|role| !self.says(role) || !self.meets(row, role).is_empty())
             && self.beside.shown.is_none_or(|(columns, shown)| {
@@ -286,7 +314,7 @@ pub(crate) fn filters(model: &Model, cube: &Cube, query: &CubeQuery) -> Vec<Filt
             Slice::Except(except) => {
                 Filter::NoneOf(column.clone(), except.except.iter().map(value).collect())
             }
-            Slice::Set(of) => of_set(column, &cube.set(&of.set).unwrap().members),
+            Slice::Set(of) => of_set(model, cube, &of.set),
             Slice::Range(range) => {
                 let (from, to) = (range.from.as_ref().map(value), range.to.as_ref().map(value));
                 Filter::Between(column.clone(), from, to)
@@ -295,7 +323,7 @@ pub(crate) fn filters(model: &Model, cube: &Cube, query: &CubeQuery) -> Vec<Filt
     }
     let axes = query.rows.iter().chain(&query.columns);
     for set in axes.filter_map(|name| cube.set(name)) {
-        filters.push(of_set(shown(model, cube, &set.column), &set.members));
+        filters.push(of_set(model, cube, &set.name));
     }
     let said: Vec<String> = query
         .rows
@@ -308,21 +336,31 @@ pub(crate) fn filters(model: &Model, cube: &Cube, query: &CubeQuery) -> Vec<Filt
     for default in &cube.default_members {
         let column = shown(model, cube, &default.column);
         if !said.contains(&column.role) {
-            filters.push(of_set(column, &SetMembers::Listed(vec![default.member.clone()])));
+            let member = member_in_text(&column, &default.member);
+            filters.push(Filter::AnyOf(column, vec![member]));
         }
     }
     filters
 }
 
 /// A filter by members that a model names.
-fn of_set(column: CubeColumn, members: &SetMembers) -> Filter {
+pub(crate) fn of_set(model: &Model, cube: &Cube, name: &str) -> Filter {
+    let set = cube.set(name).unwrap();
+    let column = shown(model, cube, &set.column);
     let value = |text: &String| member_in_text(&column, text);
     let values = |texts: &Vec<String>| texts.iter().map(value).collect();
-    match members {
-        SetMembers::Listed(members) => Filter::AnyOf(column.clone(), values(members)),
-        SetMembers::Except(members) => Filter::NoneOf(column.clone(), values(members)),
+    let sets = |names: &Vec<String>| -> Vec<Filter> {
+        names.iter().map(|name| of_set(model, cube, name)).collect()
+    };
+    let own = match &set.members {
+        SetMembers::Listed(members) => vec![Filter::AnyOf(column.clone(), values(members))],
+        SetMembers::Except(members) => vec![Filter::NoneOf(column.clone(), values(members))],
         SetMembers::Range { from, to } => {
-            Filter::Between(column.clone(), from.as_ref().map(value), to.as_ref().map(value))
+            let (from, to) = (from.as_ref().map(value), to.as_ref().map(value));
+            vec![Filter::Between(column.clone(), from, to)]
         }
-    }
+        SetMembers::Where(sql) => vec![Filter::Where(column.clone(), sql.clone())],
+        SetMembers::Sets(names) => sets(names),
+    };
+    Filter::Sets(column.clone(), own, sets(&set.without))
 }

@@ -13,12 +13,16 @@ impl Reference<'_> {
         cube: &Cube,
         measure: &str,
         place: &Place<'_>,
-        kept: &[(CubeColumn, Value)],
+        (role, kept): (&str, &[(CubeColumn, Value)]),
         ascending: bool,
         ties: Ties,
     ) -> Value {
         // Where nothing of the dimension is shown there is nothing to rank.
         if kept.len() == place.members.len() {
+            return Value::Null;
+        }
+        // A calculated member is none among others.
+        if place.sets.iter().any(|set| set.column().role == role) {
             return Value::Null;
         }
         let cells = place.beside.cells.unwrap()(measure, &place.shift);

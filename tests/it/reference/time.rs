@@ -19,21 +19,20 @@ impl Reference<'_> {
     ) -> Option<Place<'q>> {
         let own = |column: &CubeColumn| column.role == role;
         let admits = |day: &&Row| {
-            let filters = place.filters.iter().filter(|filter| own(filter.column()));
+            let mut filters = place.conditions().filter(|filter| own(filter.column()));
             let members = place.members.iter().filter(|(column, _)| own(column));
-            filters
-                .into_iter()
-                .all(|filter| filter.admits_value(&day[&filter.column().column.name]))
+            filters.all(|filter| filter.admits_member(day))
                 && members.into_iter().all(|(column, member)| day[&column.column.name] == *member)
         };
         let days = self.days(fact, role);
         let last = days.iter().copied().filter(|day| admits(day)).max_by_key(|day| date(day))?;
         let (from, until) = self.bounds(fact, role, window, last)?;
         let members = place.members.iter().filter(|(column, _)| !own(column)).cloned().collect();
+        let sets = place.sets.iter().filter(|set| !own(set.column())).cloned().collect();
         let (shift, window) = (place.shift.clone(), Some((role.to_owned(), from, until)));
         let weighted = place.weighted.clone();
         let (converted, beside) = (place.converted, place.beside);
-        Some(Place { filters: others, members, shift, window, weighted, converted, beside })
+        Some(Place { filters: others, members, sets, shift, window, weighted, converted, beside })
     }
 
     /// The first and the last day of the window that ends with a day.

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 use std::sync::{Arc, Mutex, Weak};
-use tokio_postgres::{Client, NoTls};
+use tokio_postgres::{Client, NoTls, SimpleQueryMessage};
 
 const INSTALL: &str = ".ci/install/servers.sh";
 
@@ -51,6 +51,21 @@ impl Database {
     /// The one number that a query gives.
     pub(crate) fn number(&self, sql: &str) -> i64 {
         apart(async || self.connect().await.unwrap().query_one(sql, &[]).await.unwrap().get(0))
+    }
+
+    /// The rows that a query gives, each value as text.
+    pub(crate) fn texts(&self, sql: &str) -> Result<Vec<Vec<Option<String>>>, String> {
+        let told = |error: tokio_postgres::Error| {
+            error.as_db_error().map_or_else(|| error.to_string(), ToString::to_string)
+        };
+        let messages = apart(async || self.connect().await?.simple_query(sql).await);
+        let rows = messages.map_err(told)?.into_iter().filter_map(|message| match message {
+            SimpleQueryMessage::Row(row) => {
+                Some((0..row.len()).map(|cell| row.get(cell).map(str::to_owned)).collect())
+            }
+            _ => None,
+        });
+        Ok(rows.collect())
     }
 
     /// Makes the table `t` anew, of text.
