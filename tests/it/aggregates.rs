@@ -126,8 +126,11 @@ fn sizes_are_as_told(project: &str, advised: &Value) {
     let listed = starhouse(&["aggregates", "list", "--project", project]);
     for one in advised["keep"].as_array().unwrap() {
         let name = one["name"].as_str().unwrap();
-        let line =
-            listed.lines().find(|line| line.split('┆').nth(1).is_some_and(|c| c.trim() == name));
+        // Two cubes may each have one of that name.
+        let own = [one["cube"].as_str().unwrap(), name];
+        let is_own =
+            |line: &&str| line.split('┆').map(|cell| cell.trim_matches([' ', '│'])).take(2).eq(own);
+        let line = listed.lines().find(is_own);
         let line = line.unwrap_or_else(|| panic!("{name} is not in\n{listed}"));
         let rows = line.split('┆').nth(4).unwrap().trim().replace(',', "");
         let (rows, told) = (rows.parse::<u64>().unwrap(), one["rows"].as_u64().unwrap());

@@ -257,7 +257,7 @@ impl Asked<'_> {
         let shown: Vec<CubeColumn> = shown.flat_map(|((row, _), _)| row.clone()).collect();
         let sets: Vec<usize> = calculated.iter().flatten().copied().collect();
         let mut lines = Vec::new();
-        for members in self.combinations(&shown, &sets) {
+        for members in self.combinations_across((&shown, &sets), heads) {
             let values = self.values((&shown, &sets), &members, heads);
             let mut members = members.into_iter();
             let members = rows().flat_map(|((row, kept), choice)| {
@@ -273,6 +273,25 @@ impl Asked<'_> {
             lines.extend(Some(line).filter(|line| !self.is_placeholder(line)));
         }
         lines
+    }
+
+    /// Every combination of members of lines that has something across. Where calculated members stand
+    /// there alone, what others have makes no line.
+    fn combinations_across(
+        &self,
+        (shown, sets): (&[CubeColumn], &[usize]),
+        heads: &[Head],
+    ) -> BTreeSet<Vec<Value>> {
+        let is_total = shown.is_empty() && sets.is_empty();
+        if is_total || !self.query.calculated_members.is_only() {
+            return self.combinations(shown, sets);
+        }
+        let across: BTreeSet<&[Choice]> = heads.iter().map(|head| &head.calculated[..]).collect();
+        let all = across.into_iter().flat_map(|own| {
+            let sets: Vec<usize> = sets.iter().chain(own.iter().flatten()).copied().collect();
+            self.combinations(shown, &sets)
+        });
+        all.collect()
     }
 
     /// The calculated member that a column of a line shows.
