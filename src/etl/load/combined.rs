@@ -9,7 +9,7 @@ use super::scd::{encode, placeholders};
 use super::{Loading, dimension};
 use crate::error::{Error, Result};
 use crate::ids::SurrogateKey;
-use crate::model::{Column, ColumnType, Dimension, arrow_schema};
+use crate::model::{Dimension, arrow_schema};
 use crate::store::TableSpec;
 use arrow::array::{ArrayRef, AsArray, BooleanArray, Int32Array, UInt32Array};
 use arrow::compute::{concat, filter_record_batch, take};
@@ -38,20 +38,10 @@ pub(crate) fn spec(dimension: &Dimension) -> TableSpec {
     TableSpec {
         name: dimension.table(),
         description: dimension.description.clone(),
-        columns: columns(dimension),
+        columns: dimension::open_columns(dimension),
         partition_by: None,
         sort_by: vec![dimension.key_column()],
     }
-}
-
-/// The table's columns; what the members "unknown" and "not applicable" lack may be NULL.
-fn columns(dimension: &Dimension) -> Vec<Column> {
-    let key = dimension.key_column();
-    let open = |mut column: Column| {
-        column.nullable |= column.name != key && column.ty != ColumnType::Text;
-        column
-    };
-    dimension.table_columns().into_iter().map(open).collect()
 }
 
 /// The table as it stands; none before there was any.
@@ -61,7 +51,9 @@ pub(super) async fn stored(
 ) -> Result<Option<RecordBatch>> {
     let preview = loading.load.preview();
     let Some(table) = preview.tables.get(&dimension.table()) else { return Ok(None) };
-    dimension::stored(loading, table, &columns(dimension), "combined").await.map(Some)
+    dimension::stored(loading, table, &dimension::open_columns(dimension), "combined")
+        .await
+        .map(Some)
 }
 
 /// Adds the combinations among some rows to a dimension, and finds the key of each row.
@@ -115,7 +107,8 @@ pub(super) fn combine(
         let real = take(values, &rows, None).map_err(broken)?;
         arrays.push(concat(&[special.as_ref(), real.as_ref()]).map_err(broken)?);
     }
-    let table = RecordBatch::try_new(arrow_schema(&columns(dimension)), arrays).map_err(broken)?;
+    let table = RecordBatch::try_new(arrow_schema(&dimension::open_columns(dimension)), arrays)
+        .map_err(broken)?;
     Ok(Combined { table, keys: met, new: new.len() })
 }
 

@@ -6,7 +6,7 @@ use super::{Loaded, Loading, closure, mini, stage};
 use crate::error::{Error, Result};
 use crate::etl::job::{DimensionLoad, Missing, OnDelete};
 use crate::etl::rows;
-use crate::model::{Column, Dimension, arrow_schema};
+use crate::model::{Column, ColumnType, Dimension, arrow_schema};
 use crate::store::{TableSpec, TableState};
 use arrow::array::{AsArray, new_null_array};
 use arrow::datatypes::Int32Type;
@@ -139,6 +139,16 @@ pub(super) fn last_key(loading: &Loading<'_>, dimension: &Dimension) -> i32 {
     let preview = loading.load.preview();
     let last = preview.cursors.get(&key_cursor(dimension));
     last.and_then(|last| last.parse().ok()).unwrap_or(0)
+}
+
+/// The columns of a dimension that no job loads by itself; what the members "unknown" and "not applicable" lack may be NULL.
+pub(super) fn open_columns(dimension: &Dimension) -> Vec<Column> {
+    let key = dimension.key_column();
+    let open = |mut column: Column| {
+        column.nullable |= column.name != key && column.ty != ColumnType::Text;
+        column
+    };
+    dimension.table_columns().into_iter().map(open).collect()
 }
 
 /// A stored table as the columns wanted now; a column that it does not have yet is NULL.

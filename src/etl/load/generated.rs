@@ -2,13 +2,12 @@
 //! is stored.
 
 use super::calendar::{self, numbers, of_its_type, texts};
+use super::dimension::open_columns;
 use super::{holidays, stage};
 use crate::error::{Error, Result};
 use crate::etl::rows;
 use crate::ids::SurrogateKey;
-use crate::model::{
-    Column, ColumnType, Dimension, DimensionKind, Model, Time, TimeOfDay, arrow_schema,
-};
+use crate::model::{Column, DimensionKind, Model, Time, TimeOfDay, arrow_schema};
 use crate::store::{Load, TableSpec};
 use arrow::array::{ArrayRef, Int32Array};
 use arrow::record_batch::RecordBatch;
@@ -23,7 +22,7 @@ use std::sync::Arc;
 pub(crate) async fn load(load: &mut Load, model: &Model, project: &Path) -> Result<Vec<String>> {
     let mut written = Vec::new();
     for dimension in &model.dimensions {
-        let columns = columns(dimension);
+        let columns = open_columns(dimension);
         let batch = match &dimension.kind {
             DimensionKind::Calendar(calendar) => {
                 let holidays = holidays::read(project, calendar);
@@ -46,16 +45,6 @@ pub(crate) async fn load(load: &mut Load, model: &Model, project: &Path) -> Resu
         }
     }
     Ok(written)
-}
-
-/// The table's columns; what the members "unknown" and "not applicable" lack may be NULL.
-fn columns(dimension: &Dimension) -> Vec<Column> {
-    let key = dimension.key_column();
-    let open = |mut column: Column| {
-        column.nullable |= column.name != key && column.ty != ColumnType::Text;
-        column
-    };
-    dimension.table_columns().into_iter().map(open).collect()
 }
 
 /// Times of day in order of key.

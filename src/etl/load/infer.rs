@@ -6,7 +6,7 @@
 //! have them, and only jobs that load facts of these take the second pass over their rows.
 
 use super::fact_sql::{DELETE, EVENT, KEYED, equal, key_name, quoted};
-use super::keyed::Keyed;
+use super::keyed::{self, Keyed};
 use super::scd::{self, Members, Refused};
 use super::{Loading, dimension, fact_table};
 use crate::error::{Error, Result};
@@ -136,18 +136,10 @@ async fn with_keys(
     keyed: &TableState,
 ) -> Result<TableState> {
     let alias = |role: &FactRole| quoted(&format!("of_{}", role.role));
-    let column = |column: &Column| {
-        let name = quoted(&column.name);
-        let role = inferred.iter().find(|(role, _)| role.key_column() == column.name);
-        role.map_or_else(
-            || format!("k.{name}"),
-            |(role, dimension)| {
-                let key = quoted(&dimension.key_column());
-                format!("coalesce({}.{key}, k.{name}) AS {name}", alias(role))
-            },
-        )
+    let key = |name: &str| {
+        let role = inferred.iter().find(|(role, _)| role.key_column() == name);
+        role.map(|(role, dimension)| format!("{}.{}", alias(role), quoted(&dimension.key_column())))
     };
-    let columns: Vec<String> = keyed.columns.iter().map(column).collect();
     let join = |(role, dimension): &(&FactRole, &Dimension)| {
         let alias = alias(role);
         let keys = dimension.natural_key.iter().enumerate().map(|(position, column)| {
@@ -162,12 +154,5 @@ async fn with_keys(
         )
     };
     let joins: Vec<String> = inferred.iter().map(join).collect();
-    let sql = format!("SELECT {} FROM {KEYED} AS k {}", columns.join(", "), joins.join(" "));
-    let session = loading.session(&[(KEYED, keyed)]);
-    let rows = rows::stream_sql(&session, &sql, &keyed.columns).await?;
-    let partition = fact.partition_column();
-    let staged =
-        loading.load.write_clustered(KEYED, keyed.columns.clone(), partition, rows).await?;
-    super::fact_table::check_rows(fact, keyed.rows(), staged.rows())?;
-    Ok(staged)
+    keyed::with_keys(loading, fact, keyed, key, &joins).await
 }

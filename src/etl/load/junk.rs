@@ -6,8 +6,8 @@
 use super::combined::{self, MOST_COMBINATIONS};
 use super::dimension::put;
 use super::fact_sql::{DELETE, KEYED, key_name, quoted};
-use super::keyed::Keyed;
-use super::{Loading, fact_sql, fact_table};
+use super::keyed::{self, Keyed};
+use super::{Loading, fact_sql};
 use crate::error::Result;
 use crate::etl::rows;
 use crate::ids::SurrogateKey;
@@ -119,25 +119,13 @@ async fn with_keys(
     added: &[(&FactRole, &Dimension)],
     keyed: &TableState,
 ) -> Result<TableState> {
-    let column = |column: &Column| {
-        let name = quoted(&column.name);
-        let role = added.iter().find(|(role, _)| role.key_column() == column.name);
-        role.map_or_else(
-            || format!("k.{name}"),
-            |(role, _)| format!("coalesce({}, k.{name}) AS {name}", fact_sql::combined_key(role)),
-        )
+    let key = |name: &str| {
+        let role = added.iter().find(|(role, _)| role.key_column() == name);
+        role.map(|(role, _)| fact_sql::combined_key(role))
     };
-    let columns: Vec<String> = keyed.columns.iter().map(column).collect();
     let joins = added.iter().map(|(role, dimension)| fact_sql::join_combined("k", role, dimension));
     let joins: Vec<String> = joins.collect();
-    let sql = format!("SELECT {} FROM {KEYED} AS k {}", columns.join(", "), joins.join(" "));
-    let session = loading.session(&[(KEYED, keyed)]);
-    let rows = rows::stream_sql(&session, &sql, &keyed.columns).await?;
-    let partition = fact.partition_column();
-    let staged =
-        loading.load.write_clustered(KEYED, keyed.columns.clone(), partition, rows).await?;
-    fact_table::check_rows(fact, keyed.rows(), staged.rows())?;
-    Ok(staged)
+    keyed::with_keys(loading, fact, keyed, key, &joins).await
 }
 
 /// The columns of a fact's junk roles that are kept beside the fact's own until their keys are known.

@@ -152,3 +152,30 @@ fn missing_events(fact: &Fact, model: &Model, count: u64) -> Vec<String> {
     }
     vec![format!("{count} rows have no event time, so their members are unknown")]
 }
+
+/// The keyed rows (`k`) again, with keys that were not there when they were looked up: for a key's
+/// column `key` gives the expression by which it is found now, over what `joins` bring.
+pub(super) async fn with_keys(
+    loading: &Loading<'_>,
+    fact: &Fact,
+    keyed: &TableState,
+    key: impl Fn(&str) -> Option<String>,
+    joins: &[String],
+) -> Result<TableState> {
+    let column = |column: &Column| {
+        let name = fact_sql::quoted(&column.name);
+        match key(&column.name) {
+            Some(found) => format!("coalesce({found}, k.{name}) AS {name}"),
+            None => format!("k.{name}"),
+        }
+    };
+    let columns: Vec<String> = keyed.columns.iter().map(column).collect();
+    let sql = format!("SELECT {} FROM {KEYED} AS k {}", columns.join(", "), joins.join(" "));
+    let session = loading.session(&[(KEYED, keyed)]);
+    let rows = rows::stream_sql(&session, &sql, &keyed.columns).await?;
+    let partition = fact.partition_column();
+    let staged =
+        loading.load.write_clustered(KEYED, keyed.columns.clone(), partition, rows).await?;
+    check_rows(fact, keyed.rows(), staged.rows())?;
+    Ok(staged)
+}

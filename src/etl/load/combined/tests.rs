@@ -1,7 +1,7 @@
 //! Against a list in which every combination is looked for from the front.
 
 use super::*;
-use crate::model::{Attribute, History};
+use crate::model::{Attribute, Column, ColumnType, History};
 use arrow::array::{Array, StringArray};
 use proptest::prelude::*;
 
