@@ -15,8 +15,10 @@ pub enum ErrorKind {
     Usage,
     /// A model, job, configuration or query is wrong: mend what was written.
     User,
-    /// Input data or a stored file is not what it should be.
+    /// Input data, or a value, is not what it should be.
     Data,
+    /// A stored file is gone, or not what was written.
+    Damaged,
     /// A named thing does not exist.
     NotFound,
     /// Another writer was first: run again.
@@ -71,9 +73,14 @@ impl Error {
         Self::new(ErrorKind::User, message)
     }
 
-    /// Input or a stored file is not what it should be.
+    /// Input data, or a value, is not what it should be.
     pub fn data(message: impl Into<String>) -> Self {
         Self::new(ErrorKind::Data, message)
+    }
+
+    /// A stored file is gone, or not what was written.
+    pub fn damaged(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Damaged, message)
     }
 
     /// A named thing does not exist.
@@ -165,8 +172,8 @@ impl Error {
     /// The gRPC status that says the same.
     pub fn grpc_code(&self) -> tonic::Code {
         match self.kind() {
-            ErrorKind::Usage | ErrorKind::User => tonic::Code::InvalidArgument,
-            ErrorKind::Data => tonic::Code::DataLoss,
+            ErrorKind::Usage | ErrorKind::User | ErrorKind::Data => tonic::Code::InvalidArgument,
+            ErrorKind::Damaged => tonic::Code::DataLoss,
             ErrorKind::NotFound => tonic::Code::NotFound,
             ErrorKind::Conflict => tonic::Code::Aborted,
             ErrorKind::Unavailable => tonic::Code::Unavailable,
@@ -184,6 +191,7 @@ impl Error {
         match self.kind() {
             ErrorKind::Usage | ErrorKind::User => "42000",
             ErrorKind::Data => "22000",
+            ErrorKind::Damaged => "XX001",
             ErrorKind::NotFound => "42P01",
             ErrorKind::Conflict => "40001",
             ErrorKind::Unavailable => "08006",

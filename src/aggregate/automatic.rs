@@ -172,7 +172,7 @@ fn built_bytes(release: &Release, model: &Model) -> u64 {
 /// Lets the release say what it keeps by itself, and what was beyond the budget, now or before.
 ///
 /// # Errors
-/// Data where the release that the load builds on does not say it well; internal where it cannot be
+/// Damaged where the release that the load builds on does not say it well; internal where it cannot be
 /// written down.
 pub fn remember(load: &mut Load, kept: &Kept) -> Result<()> {
     let mut known: Vec<AutomaticAggregate> =

@@ -187,7 +187,7 @@ fn span(file: &DataFile) -> Result<(i32, i32)> {
         Some((bounds.min.as_ref()?.parse().ok()?, bounds.max.as_ref()?.parse().ok()?))
     };
     bounds().ok_or_else(|| {
-        Error::data("a file of an aggregate does not say of which months it is")
+        Error::damaged("a file of an aggregate does not say of which months it is")
             .with("file", &file.path)
     })
 }

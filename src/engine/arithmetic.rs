@@ -1,11 +1,11 @@
-//! `+`, `-` and `*` of integers that never wrap: what does not fit is an error.
+//! `+`, `-` and `*` of integers, and their negatives, that never wrap: what does not fit is an error.
 //!
 //! DataFusion's operators begin anew from below where an integer is too large. Here a whole term of
 //! such operators, `a * b + c`, becomes one function of `(a, b, c)`: functions deep within each other
 //! take long to plan. It bears the term's name, so that nothing else in a plan sees the difference.
 //! Decimals and floats are DataFusion's: the former are checked there.
 
-use arrow::compute::kernels::numeric::{add, mul, sub};
+use arrow::compute::kernels::numeric::{add, mul, neg, sub};
 use arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TreeNode};
@@ -52,22 +52,26 @@ fn rewritten(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
     })
 }
 
-/// The operands, where it is one of the operators that may wrap.
-fn operands(expr: &Expr) -> Option<(&Expr, Step, &Expr)> {
-    let Expr::BinaryExpr(BinaryExpr { left, op, right }) = expr else { return None };
+/// The operands, where it is one of the operators that may wrap: of a negative the one.
+fn operands(expr: &Expr) -> Option<(Step, &Expr, Option<&Expr>)> {
+    let (left, op, right) = match expr {
+        Expr::Negative(only) => return Some((Step::Negative, only, None)),
+        Expr::BinaryExpr(BinaryExpr { left, op, right }) => (left, op, right),
+        _ => return None,
+    };
     let step = match op {
         Operator::Plus => Step::Plus,
         Operator::Minus => Step::Minus,
         Operator::Multiply => Step::Times,
         _ => return None,
     };
-    Some((left, step, right))
+    Some((step, left, Some(right)))
 }
 
 /// Whether it is a term all of whose operands are integers of one type.
 fn is_of_integers(expr: &Expr, schema: &DFSchema) -> bool {
-    let Some((mut first, _, _)) = operands(expr) else { return false };
-    while let Some((left, _, _)) = operands(first) {
+    let Some((_, mut first, _)) = operands(expr) else { return false };
+    while let Some((_, left, _)) = operands(first) {
         first = left;
     }
     // Asked first: in long terms of other types, every operator is the top of one.
@@ -77,7 +81,9 @@ fn is_of_integers(expr: &Expr, schema: &DFSchema) -> bool {
 
 fn all_are(expr: &Expr, ty: &DataType, schema: &DFSchema) -> bool {
     match operands(expr) {
-        Some((left, _, right)) => all_are(left, ty, schema) && all_are(right, ty, schema),
+        Some((_, left, right)) => {
+            all_are(left, ty, schema) && right.is_none_or(|right| all_are(right, ty, schema))
+        }
         None => expr.get_type(schema).is_ok_and(|own| own == *ty),
     }
 }
@@ -87,28 +93,18 @@ fn all_are(expr: &Expr, ty: &DataType, schema: &DFSchema) -> bool {
 enum Step {
     /// The next operand.
     Operand,
+    Negative,
     Plus,
     Minus,
     Times,
 }
 
-impl Step {
-    fn sign(self) -> &'static str {
-        match self {
-            Self::Operand => "",
-            Self::Plus => "+",
-            Self::Minus => "-",
-            Self::Times => "*",
-        }
-    }
-
-    fn operator(self) -> Operator {
-        match self {
-            Self::Operand | Self::Plus => Operator::Plus,
-            Self::Minus => Operator::Minus,
-            Self::Times => Operator::Multiply,
-        }
-    }
+/// What a step is taken over.
+enum Over<T> {
+    /// The next operand.
+    Operand,
+    Negative(T),
+    Sides(T, Operator, T),
 }
 
 /// A term of integers, as a function of its operands.
@@ -126,12 +122,15 @@ impl Term {
         let (mut steps, mut arguments) = (Vec::new(), Vec::new());
         gather(term, &mut steps, &mut arguments);
         let mut next = 0;
-        let name = worked_out(&steps, |step, sides: Option<(String, String)>| match sides {
-            None => {
-                next += 1;
-                Ok(format!("${next}"))
-            }
-            Some((left, right)) => Ok(format!("({left} {} {right})", step.sign())),
+        let name = worked_out(&steps, |over| {
+            Ok(match over {
+                Over::Operand => {
+                    next += 1;
+                    format!("${next}")
+                }
+                Over::Negative(of) => format!("(- {of})"),
+                Over::Sides(left, sign, right) => format!("({left} {sign} {right})"),
+            })
         });
         let name = name.unwrap_or_default();
         let signature = Signature::variadic_any(Volatility::Immutable);
@@ -141,22 +140,26 @@ impl Term {
     /// The term that it is of these operands.
     fn term(&self, arguments: &[Expr]) -> Result<Expr> {
         let mut arguments = arguments.iter().cloned();
-        worked_out(&self.steps, |step, sides| match sides {
-            None => arguments.next().ok_or_else(too_few),
-            Some((left, right)) => {
-                let (left, right) = (Box::new(left), Box::new(right));
-                Ok(Expr::BinaryExpr(BinaryExpr::new(left, step.operator(), right)))
+        worked_out(&self.steps, |over| match over {
+            Over::Operand => arguments.next().ok_or_else(too_few),
+            Over::Negative(of) => Ok(Expr::Negative(Box::new(of))),
+            Over::Sides(left, sign, right) => {
+                Ok(Expr::BinaryExpr(BinaryExpr::new(Box::new(left), sign, Box::new(right))))
             }
         })
     }
 }
 
 fn gather(term: Expr, steps: &mut Vec<Step>, arguments: &mut Vec<Expr>) {
-    let step = operands(&term).map(|(_, step, _)| step);
+    let step = operands(&term).map(|(step, _, _)| step);
     match (term, step) {
         (Expr::BinaryExpr(BinaryExpr { left, right, .. }), Some(step)) => {
             gather(*left, steps, arguments);
             gather(*right, steps, arguments);
+            steps.push(step);
+        }
+        (Expr::Negative(of), Some(step)) => {
+            gather(*of, steps, arguments);
             steps.push(step);
         }
         (operand, _) => {
@@ -166,21 +169,27 @@ fn gather(term: Expr, steps: &mut Vec<Step>, arguments: &mut Vec<Expr>) {
     }
 }
 
-/// What comes of the steps, given what comes of each: of an operand, or of two sides.
-fn worked_out<T>(
-    steps: &[Step],
-    mut step_of: impl FnMut(Step, Option<(T, T)>) -> Result<T>,
-) -> Result<T> {
+/// What comes of the steps, given what comes of each.
+fn worked_out<T>(steps: &[Step], mut of: impl FnMut(Over<T>) -> Result<T>) -> Result<T> {
     let mut found = Vec::new();
     for step in steps {
-        let sides = match step {
-            Step::Operand => None,
-            _ => {
-                let (right, left) = (found.pop(), found.pop());
-                Some(left.zip(right).ok_or_else(too_few)?)
+        let sign = match step {
+            Step::Operand => {
+                found.push(of(Over::Operand)?);
+                continue;
             }
+            Step::Negative => {
+                let last = found.pop().ok_or_else(too_few)?;
+                found.push(of(Over::Negative(last))?);
+                continue;
+            }
+            Step::Plus => Operator::Plus,
+            Step::Minus => Operator::Minus,
+            Step::Times => Operator::Multiply,
         };
-        found.push(step_of(*step, sides)?);
+        let (right, left) = (found.pop(), found.pop());
+        let (left, right) = left.zip(right).ok_or_else(too_few)?;
+        found.push(of(Over::Sides(left, sign, right))?);
     }
     found.pop().ok_or_else(too_few)
 }
@@ -220,13 +229,15 @@ impl ScalarUDFImpl for Term {
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         let mut operands = args.args.into_iter();
-        worked_out(&self.steps, |step, sides| {
-            let Some((left, right)) = sides else { return operands.next().ok_or_else(too_few) };
-            match step {
-                Step::Operand | Step::Plus => apply(&left, &right, add),
-                Step::Minus => apply(&left, &right, sub),
-                Step::Times => apply(&left, &right, mul),
+        worked_out(&self.steps, |over| match over {
+            Over::Operand => operands.next().ok_or_else(too_few),
+            Over::Negative(ColumnarValue::Array(of)) => Ok(ColumnarValue::Array(neg(&of)?)),
+            Over::Negative(ColumnarValue::Scalar(of)) => {
+                Ok(ColumnarValue::Scalar(of.arithmetic_negate()?))
             }
+            Over::Sides(left, Operator::Minus, right) => apply(&left, &right, sub),
+            Over::Sides(left, Operator::Multiply, right) => apply(&left, &right, mul),
+            Over::Sides(left, _, right) => apply(&left, &right, add),
         })
     }
 }

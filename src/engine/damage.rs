@@ -22,7 +22,7 @@ pub(crate) async fn name(
     catalogs: &Catalogs,
     store: &dyn ObjectStore,
 ) -> Error {
-    if error.kind() != ErrorKind::Data || error.context("file").is_some() {
+    if error.kind() != ErrorKind::Damaged || error.context("file").is_some() {
         return error;
     }
     for path in scanned(plan) {
@@ -30,7 +30,7 @@ pub(crate) async fn name(
             continue;
         };
         if digest(store, &path).await.as_deref() != Some(checksum) {
-            return Error::data("a stored file is damaged")
+            return Error::damaged("a stored file is damaged")
                 .with("table", table)
                 .with("file", &path)
                 .caused_by(error)

@@ -109,7 +109,7 @@ fn describe_arrow(error: &ArrowError) -> Error {
         | ArrowError::ComputeError(text)
         | ArrowError::InvalidArgumentError(text) => Error::user(sentence(text)),
         ArrowError::ParquetError(text) => {
-            Error::data("a stored file cannot be read").caused_by(sentence(text))
+            Error::damaged("a stored file cannot be read").caused_by(sentence(text))
         }
         other => Error::internal("the query engine failed").caused_by(sentence(&other.to_string())),
     }
@@ -123,13 +123,13 @@ fn describe_parquet(error: &ParquetError) -> Error {
 }
 
 fn unreadable(error: &ParquetError) -> Error {
-    Error::data("a stored file cannot be read").caused_by(sentence(&error.to_string()))
+    Error::damaged("a stored file cannot be read").caused_by(sentence(&error.to_string()))
 }
 
 fn describe_store(error: &object_store::Error) -> Error {
     match error {
         object_store::Error::NotFound { path, .. } => {
-            Error::data("a stored file is missing").with("file", path)
+            Error::damaged("a stored file is missing").with("file", path)
         }
         error => Error::new(ErrorKind::Unavailable, "a stored file cannot be read for now")
             .caused_by(error.to_string()),

@@ -33,11 +33,11 @@ impl Known {
 /// The aggregates that a release keeps by itself.
 ///
 /// # Errors
-/// Data where they cannot be read.
+/// Damaged where they cannot be read.
 pub fn automatic_aggregates(release: &Release) -> Result<Vec<AutomaticAggregate>> {
     let Some(text) = release.cursors.get(AUTOMATIC_AGGREGATES) else { return Ok(Vec::new()) };
     AutomaticAggregate::read(text).map_err(|error| {
-        Error::data("what a release says of automatic aggregates cannot be read")
+        Error::damaged("what a release says of automatic aggregates cannot be read")
             .with("release", release.id)
             .caused_by(error)
     })

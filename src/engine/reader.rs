@@ -86,12 +86,12 @@ impl Origin {
     /// The error with its table and file; a file that is not there is told from one that is broken.
     async fn name(self, error: ParquetError) -> ParquetError {
         let named = match self.store.head(&self.path).await {
-            Err(object_store::Error::NotFound { .. }) => Error::data("a stored file is missing"),
+            Err(object_store::Error::NotFound { .. }) => Error::damaged("a stored file is missing"),
             Err(error) => {
                 Error::new(ErrorKind::Unavailable, "a stored file cannot be read for now")
                     .caused_by(error)
             }
-            Ok(_) => Error::data("a stored file cannot be read").caused_by(error),
+            Ok(_) => Error::damaged("a stored file cannot be read").caused_by(error),
         };
         let named = named.with("table", &self.table).with("file", &self.path);
         ParquetError::External(Box::new(named))

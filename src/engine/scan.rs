@@ -197,7 +197,7 @@ fn partitioned_file(
         (None, _) => Vec::new(),
         (Some(_), Some(value)) => vec![ScalarValue::Int32(Some(value))],
         (Some(column), None) => {
-            return Err(Error::data(format!("a stored file has no value for `{column}`"))
+            return Err(Error::damaged(format!("a stored file has no value for `{column}`"))
                 .with("file", &file.path));
         }
     };

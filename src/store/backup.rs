@@ -50,7 +50,7 @@ pub struct CopyOptions {
 /// Copies releases from one place to another. Blocks.
 ///
 /// # Errors
-/// User where there is nothing to copy, or the other place holds another warehouse; data where a
+/// User where there is nothing to copy, or the other place holds another warehouse; damaged where a
 /// file is not what its release says.
 pub(crate) fn copy(from: &Publisher, to: &Disk, options: CopyOptions) -> Result<Copied> {
     let chosen = chosen(from, options.up_to)?;
@@ -126,7 +126,7 @@ fn check_place(from: &Publisher, to: &Disk, chosen: &[ReleaseId]) -> Result<()> 
 
 /// A release's file as it stands, once it is known to be whole.
 fn bytes_of(from: &Publisher, id: ReleaseId) -> Result<Vec<u8>> {
-    let missing = || Error::data("a release file is missing").with("release", id);
+    let missing = || Error::damaged("a release file is missing").with("release", id);
     let bytes = from.disk.read(&paths::release(id))?.ok_or_else(missing)?;
     release_file::decode(id, &bytes)?;
     Ok(bytes)
@@ -198,7 +198,7 @@ fn check(path: &Path, file: &DataFile, passed: &Passed) -> Result<()> {
     if passed.bytes == file.size_bytes && passed.sha256 == file.sha256 {
         return Ok(());
     }
-    Err(Error::data("a data file is not what its release says")
+    Err(Error::damaged("a data file is not what its release says")
         .with("file", path)
         .with("bytes", passed.bytes)
         .with("expected", file.size_bytes)
@@ -215,7 +215,7 @@ fn delta_logs(from: &Disk, to: &Disk, release: &ReleaseFile) -> Result<()> {
                 continue;
             }
             let bytes = from.read(&commit)?.ok_or_else(|| {
-                Error::data("a commit of a Delta log is missing").with("file", &commit)
+                Error::damaged("a commit of a Delta log is missing").with("file", &commit)
             })?;
             to.put_new(&commit, &bytes)?;
         }

@@ -274,7 +274,7 @@ impl Load {
     ///
     /// # Errors
     /// Conflict (retryable) where another load was first and touched the same tables, or what
-    /// they were computed from. Data where a written file is not what it was, or another program
+    /// they were computed from. Damaged where a written file is not what it was, or another program
     /// wrote to a table's Delta log. An error with the context `published release` came after the
     /// release was published: it stands, and whoever opens the warehouse next completes the
     /// tables' Delta logs.

@@ -142,11 +142,11 @@ impl ParquetFile {
 /// The footer of a Parquet file.
 ///
 /// # Errors
-/// Data where the file is no whole Parquet file.
+/// Damaged where the file is no whole Parquet file.
 pub(crate) fn footer(path: &Path) -> Result<ParquetMetaData> {
     let file = File::open(path).map_err(|error| io_error("open", path, error))?;
     ParquetMetaDataReader::new().parse_and_finish(&file).map_err(|error| {
-        Error::data("a data file is damaged: it has no readable Parquet footer")
+        Error::damaged("a data file is damaged: it has no readable Parquet footer")
             .with("file", path.display())
             .caused_by(error)
     })

@@ -68,7 +68,7 @@ pub(crate) fn table(name: &str) -> Result<Path> {
 #[allow(clippy::disallowed_methods, reason = "the one place")]
 pub(crate) fn location(written: &str) -> Result<Path> {
     Path::parse(written).map_err(|error| {
-        Error::data("a release names a location that is no path")
+        Error::damaged("a release names a location that is no path")
             .with("location", written)
             .caused_by(error)
     })

@@ -137,7 +137,7 @@ impl Publisher {
         if let Some(base) = commit.base_version {
             let path = paths::delta_commit(&commit.location, base)?;
             if !self.disk.exists(&path)? {
-                return Err(Error::data("a table's Delta log lacks a version")
+                return Err(Error::damaged("a table's Delta log lacks a version")
                     .with("table", &commit.table)
                     .with("file", path)
                     .hint("restore the file from a backup"));
@@ -215,7 +215,7 @@ impl Publisher {
         let path = paths::table_file(location, &file.path)?;
         let on_disk = self.disk.resolve(&path);
         let wrong = |what: &str, found: &str, expected: &str| {
-            Err(Error::data(format!("a data file's {what} is not what was written"))
+            Err(Error::damaged(format!("a data file's {what} is not what was written"))
                 .with("file", &path)
                 .with("found", found)
                 .with("expected", expected))
@@ -273,7 +273,7 @@ fn conflict(base: &Release, latest: &Release, touched: &[String]) -> Error {
 }
 
 fn foreign(commit: &DeltaCommit, path: &object_store::path::Path) -> Error {
-    Error::data("another program has written to a table's Delta log")
+    Error::damaged("another program has written to a table's Delta log")
         .with("table", &commit.table)
         .with("file", path)
         .hint("only Starhouse may write its tables: move that file away, then open the warehouse")

@@ -23,7 +23,7 @@ impl Warehouse {
     /// where a release names it, else interrupted.
     ///
     /// # Errors
-    /// Data where a record is damaged.
+    /// Damaged where a record is damaged.
     pub async fn runs(&self) -> Result<Vec<RunRecord>> {
         let publisher = self.publisher().clone();
         blocking(move || run_log::all(&publisher.disk, &publisher.releases)).await
@@ -59,7 +59,7 @@ impl Warehouse {
     /// Rejected rows of one run, or of all.
     ///
     /// # Errors
-    /// Data where the log is damaged.
+    /// Damaged where the log is damaged.
     pub async fn rejects(&self, run: Option<&RunId>) -> Result<Vec<Reject>> {
         let (disk, run) = (Arc::clone(self.disk()), run.cloned());
         blocking(move || reject_log::read(&disk, run.as_ref())).await
@@ -68,7 +68,7 @@ impl Warehouse {
     /// What is remembered of schedules, by name.
     ///
     /// # Errors
-    /// Data where it is damaged.
+    /// Damaged where it is damaged.
     pub async fn schedules(&self) -> Result<Vec<ScheduleState>> {
         let disk = Arc::clone(self.disk());
         blocking(move || schedule_log::all(&disk)).await
@@ -112,13 +112,13 @@ impl Warehouse {
     /// Which column comes from which, as the last run that published found it.
     ///
     /// # Errors
-    /// Data where that is damaged.
+    /// Damaged where that is damaged.
     pub async fn lineage(&self) -> Result<Vec<LineageEdge>> {
         let disk = Arc::clone(self.disk());
         blocking(move || {
             let Some(bytes) = disk.read(&paths::lineage())? else { return Ok(Vec::new()) };
             serde_json::from_slice(&bytes).map_err(|error| {
-                Error::data("what is remembered of lineage is damaged")
+                Error::damaged("what is remembered of lineage is damaged")
                     .with("file", paths::lineage())
                     .hint("delete the file: the next run writes it anew")
                     .caused_by(error)

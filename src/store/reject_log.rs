@@ -109,7 +109,7 @@ fn lines(bytes: &[u8], path: &object_store::path::Path) -> Result<Vec<Reject>> {
             Ok(reject) => rejects.push(reject),
             Err(_) if !line.ends_with(b"\n") => {}
             Err(error) => {
-                return Err(Error::data("the log of rejected rows is damaged")
+                return Err(Error::damaged("the log of rejected rows is damaged")
                     .with("file", path)
                     .with("line", index + 1)
                     .caused_by(error));

@@ -71,7 +71,7 @@ impl TableState {
     /// Where a file of the table is, in the warehouse's store.
     ///
     /// # Errors
-    /// Data where the release names what is no path.
+    /// Damaged where the release names what is no path.
     pub fn place_of(&self, file: &DataFile) -> Result<object_store::path::Path> {
         super::paths::table_file(&self.location, &file.path)
     }

@@ -116,7 +116,7 @@ pub(crate) fn encode(file: &ReleaseFile) -> Result<Vec<u8>> {
 /// Reads the bytes of a release's file.
 ///
 /// # Errors
-/// Data where they are not exactly what was once written, or another program's version wrote them.
+/// Damaged where they are not exactly what was once written, or another program's version wrote them.
 pub(crate) fn decode(id: ReleaseId, bytes: &[u8]) -> Result<ReleaseFile> {
     let end = bytes.iter().position(|byte| *byte == b'\n').map_or(bytes.len(), |end| end + 1);
     let (header, body) = bytes.split_at(end);
@@ -140,7 +140,7 @@ pub(crate) fn decode(id: ReleaseId, bytes: &[u8]) -> Result<ReleaseFile> {
 }
 
 fn damaged(id: ReleaseId, how: &str) -> Error {
-    Error::data(format!("the file of release {id} {how}"))
+    Error::damaged(format!("the file of release {id} {how}"))
         .with("file", paths::release(id))
         .hint("restore the file from a backup")
 }

@@ -127,7 +127,7 @@ impl Releases {
     /// The numbers of all retained releases, ascending.
     ///
     /// # Errors
-    /// Data where one between them is missing.
+    /// Damaged where one between them is missing.
     pub(crate) fn ids(&self) -> Result<Vec<ReleaseId>> {
         let mut missing = None;
         for _ in 0..LISTINGS {
@@ -142,7 +142,7 @@ impl Releases {
                 return Ok(ids);
             }
         }
-        Err(Error::data("a release file is missing")
+        Err(Error::damaged("a release file is missing")
             .with("file", missing.map_or_else(String::new, |id| paths::release(id).to_string()))
             .hint("restore the file from a backup"))
     }

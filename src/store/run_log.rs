@@ -66,7 +66,7 @@ pub(crate) fn recorded(disk: &Disk) -> Result<Vec<RunRecord>> {
         let path = folder.clone().join(name);
         let Some(bytes) = disk.read(&path)? else { continue };
         let run: RunRecord = serde_json::from_slice(&bytes).map_err(|error| {
-            Error::data("a run's record is damaged")
+            Error::damaged("a run's record is damaged")
                 .with("file", &path)
                 .hint("restore the file from a backup, or delete it")
                 .caused_by(error)

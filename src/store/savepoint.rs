@@ -59,7 +59,7 @@ pub(crate) fn all(disk: &Disk) -> Result<Vec<Savepoint>> {
         let path = paths::savepoints().join(name);
         let Some(bytes) = disk.read(&path)? else { continue };
         let savepoint = serde_json::from_slice(&bytes).map_err(|error| {
-            Error::data("a savepoint is damaged")
+            Error::damaged("a savepoint is damaged")
                 .with("file", &path)
                 .hint("delete the file: a run then loads what it did anew")
                 .caused_by(error)

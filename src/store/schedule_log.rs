@@ -27,7 +27,7 @@ pub(crate) fn all(disk: &Disk) -> Result<Vec<ScheduleState>> {
         let path = paths::schedules().join(name);
         let Some(bytes) = disk.read(&path)? else { continue };
         let state = serde_json::from_slice(&bytes).map_err(|error| {
-            Error::data("what is remembered of a schedule is damaged")
+            Error::damaged("what is remembered of a schedule is damaged")
                 .with("file", &path)
                 .hint("delete the file: the schedule is then due from now on")
                 .caused_by(error)

@@ -41,7 +41,7 @@ impl Warehouse {
     /// forward.
     ///
     /// # Errors
-    /// Unavailable where the folder cannot be written; data where the last release's file is
+    /// Unavailable where the folder cannot be written; damaged where the last release's file is
     /// damaged or missing, or another program has written to a table's Delta log.
     pub async fn open(root: &Path, clock: Arc<dyn Clock>) -> Result<Self> {
         Self::open_with(root, clock, FailPoints::default()).await
@@ -74,7 +74,7 @@ impl Warehouse {
     /// Whoever holds the [`Release`] keeps its files from vacuum.
     ///
     /// # Errors
-    /// Data where the release's file is damaged.
+    /// Damaged where the release's file is damaged.
     pub async fn latest(&self) -> Result<Arc<Release>> {
         let releases = self.releases_handle();
         blocking(move || Ok(Arc::clone(&releases.latest()?.release))).await
@@ -102,7 +102,7 @@ impl Warehouse {
     /// [`release`](Self::release); holding these keeps nothing from vacuum.
     ///
     /// # Errors
-    /// Data where a release's file is damaged or missing.
+    /// Damaged where a release's file is damaged or missing.
     pub async fn releases(&self) -> Result<Vec<Arc<Release>>> {
         let releases = self.releases_handle();
         blocking(move || releases.all()).await
@@ -156,7 +156,7 @@ impl Warehouse {
     /// What runs have done that did not end well, oldest first; those still at work left out.
     ///
     /// # Errors
-    /// Data where a savepoint is damaged.
+    /// Damaged where a savepoint is damaged.
     pub async fn savepoints(&self) -> Result<Vec<Savepoint>> {
         let disk = Arc::clone(self.disk());
         blocking(move || {
@@ -182,7 +182,7 @@ impl Warehouse {
     ///
     /// # Errors
     /// Not found where there is no such release; conflict (retryable) where a load is published
-    /// meanwhile; data where a file of the older release is missing. As for
+    /// meanwhile; damaged where a file of the older release is missing. As for
     /// [`Load::publish`], an error with the context [`PUBLISHED_RELEASE`] came after the release
     /// was published.
     pub async fn rollback(&self, to: ReleaseId, run: RunId) -> Result<Arc<Release>> {
@@ -229,7 +229,7 @@ impl Warehouse {
     /// and of older ones all from the oldest that anybody is reading. See [`Vacuumed`].
     ///
     /// # Errors
-    /// Unavailable where the disk refuses; data where a retained release's file is damaged.
+    /// Unavailable where the disk refuses; damaged where a retained release's file is damaged.
     pub async fn vacuum(&self, keep: usize) -> Result<Vacuumed> {
         let publisher = self.publisher().clone();
         blocking(move || retention::vacuum(&publisher, keep)).await
@@ -252,7 +252,7 @@ impl Warehouse {
     /// checksum: a backup, or the restoring of one. What is there already is not copied again.
     ///
     /// # Errors
-    /// User where nothing was published, or the folder holds another warehouse; data where a file
+    /// User where nothing was published, or the folder holds another warehouse; damaged where a file
     /// is not what its release says; unavailable where a disk refuses.
     pub async fn copy_to(&self, folder: &Path, options: CopyOptions) -> Result<Copied> {
         let (publisher, folder) = (self.publisher().clone(), folder.to_owned());

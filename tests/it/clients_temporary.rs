@@ -78,8 +78,8 @@ async fn what_is_wrong_with_a_temporary_table_is_told() {
         ("SELECT * FROM temporary.wantd", Code::NotFound, "did you mean `wanted`?"),
         ("DROP TABLE temporary.wantd", Code::NotFound, "did you mean `wanted`?"),
         ("INSERT INTO wanted (b) VALUES (1)", Code::NotFound, "no column `b`"),
-        ("INSERT INTO wanted VALUES ('x')", Code::DataLoss, "x"),
-        ("UPDATE wanted SET a = 'y'", Code::DataLoss, "y"),
+        ("INSERT INTO wanted VALUES ('x')", Code::InvalidArgument, "x"),
+        ("UPDATE wanted SET a = 'y'", Code::InvalidArgument, "y"),
     ] {
         let (found, message) = refused(&mut client, sql).await;
         assert_eq!(found, code, "{sql}: {message}");

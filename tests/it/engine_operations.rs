@@ -25,7 +25,7 @@ async fn a_damaged_file_is_named_with_its_table() {
     bytes[from..to].iter_mut().for_each(|byte| *byte = !*byte);
     std::fs::write(&path, &bytes).unwrap();
     let error = refusal(&fixture.session().await, "SELECT * FROM fact_sales").await;
-    assert_eq!(error.kind(), ErrorKind::Data, "{error:?}");
+    assert_eq!(error.kind(), ErrorKind::Damaged, "{error:?}");
     let name = path.file_name().unwrap().to_string_lossy().into_owned();
     assert!(
         error.to_string().contains("fact_sales") && error.to_string().contains(&name),
@@ -34,7 +34,7 @@ async fn a_damaged_file_is_named_with_its_table() {
 
     std::fs::write(&path, b"PAR1 not at all PAR1").unwrap();
     let error = refusal(&fixture.session().await, "SELECT * FROM fact_sales").await;
-    assert_eq!((error.kind(), error.context("table")), (ErrorKind::Data, Some("fact_sales")));
+    assert_eq!((error.kind(), error.context("table")), (ErrorKind::Damaged, Some("fact_sales")));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -43,7 +43,7 @@ async fn a_missing_file_is_named_with_its_table() {
     let path = fixture.file_of("dim_store").await;
     std::fs::remove_file(&path).unwrap();
     let error = refusal(&fixture.session().await, "SELECT store_name FROM dim_store").await;
-    assert_eq!((error.kind(), error.context("table")), (ErrorKind::Data, Some("dim_store")));
+    assert_eq!((error.kind(), error.context("table")), (ErrorKind::Damaged, Some("dim_store")));
     assert!(error.message().contains("missing"), "{error}");
 }
 

@@ -103,6 +103,24 @@ async fn sums_of_decimals() {
     }
 }
 
+/// Sums on the way to an average may be longer than decimals can be.
+#[tokio::test(flavor = "multi_thread")]
+async fn averages_of_long_decimals() {
+    let fixture = Fixture::new().await;
+    let session = fixture.session().await;
+    let nines = format!("0.{}", "9".repeat(38));
+    let rows = format!(
+        "(SELECT '{nines}'::decimal(38, 38) AS x, n FROM generate_series(1, 9) AS s (n)) AS r"
+    );
+    let of = |rest: &str| format!("SELECT avg(x) FROM {rows} {rest}");
+    assert_eq!(ask(&session, &of("")).await.unwrap(), nines);
+    assert_eq!(ask(&session, &of("GROUP BY n < 5")).await.unwrap(), format!("{nines}\n{nines}"));
+    // Here the average itself, with four digits more after the point, is longer.
+    let long = format!("SELECT avg('{}'::decimal(38, 0)) FROM {rows}", "9".repeat(38));
+    let why = refusal(&session, &long).await.to_string();
+    assert!(why.to_lowercase().contains("overflow"), "{why}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn arithmetic_of_integers() {
     let fixture = Fixture::new().await;
@@ -112,6 +130,10 @@ async fn arithmetic_of_integers() {
         "SELECT -9223372036854775807 - 2",
         "SELECT x + 1 FROM (VALUES (9223372036854775807)) AS t (x)",
         "SELECT 2 - x FROM (VALUES (-9223372036854775807)) AS t (x)",
+        "SELECT -x FROM (VALUES (-9223372036854775807 - 1)) AS t (x)",
+        "SELECT 1 - -x FROM (VALUES ((-32768)::smallint)) AS t (x)",
+        "SELECT - (-9223372036854775807 - 1)",
+        "SELECT abs(x) FROM (VALUES (-9223372036854775807 - 1)) AS t (x)",
         "SELECT x * y FROM (VALUES (4611686018427387904, 2)) AS t (x, y)",
         "SELECT x * y FROM (VALUES (65536::int, 65536::int)) AS t (x, y)",
         "SELECT count(*) FROM (VALUES (9223372036854775807)) AS t (x) WHERE x + 1 > 0",
@@ -129,6 +151,11 @@ async fn arithmetic_of_integers() {
         ("SELECT 1 + 2 * 3 - 4, (1 - 2) - 3, 1 - (2 - 3) AS z", "3|-4|2"),
         ("SELECT x + NULL, x * 2 FROM (VALUES (1), (NULL)) AS t (x)", "NULL|2\nNULL|NULL"),
         ("SELECT x::bigint * y FROM (VALUES (65536::int, 65536::int)) AS t (x, y)", "4294967296"),
+        (
+            "SELECT -x, -(x * 2) - -x, - -x FROM (VALUES (3), (NULL)) AS t (x)",
+            "-3|-3|3\nNULL|NULL|NULL",
+        ),
+        ("SELECT -x, -y FROM (VALUES (1.5, 2.5::decimal(5, 2))) AS t (x, y)", "-1.5|-2.50"),
         ("SELECT sum(quantity * 2 + 1) FROM fact_sales", "2070"),
         (
             "SELECT quantity + 1, count(*) FROM fact_sales GROUP BY quantity + 1 ORDER BY quantity + 1 LIMIT 1",
@@ -149,12 +176,12 @@ async fn arithmetic_of_integers() {
     // A long term is planned as one.
     let long = format!("SELECT {} FROM fact_sales LIMIT 1", vec!["quantity"; 700].join(" + "));
     assert!(ask(&session, &long).await.is_ok());
-    let names = "SELECT * FROM (SELECT quantity * 2 - 1, sum(quantity + 1) FROM fact_sales GROUP BY 1 LIMIT 0)";
+    let names = "SELECT * FROM (SELECT quantity * 2 - 1, sum(- quantity + 1) FROM fact_sales GROUP BY 1 LIMIT 0)";
     let query = session.plan_sql(names).await.unwrap();
     let schema = query.schema();
     let names: Vec<&str> = schema.fields().iter().map(|f| f.name().as_str()).collect();
     assert_eq!(
         names,
-        ["fact_sales.quantity * Int64(2) - Int64(1)", "sum(fact_sales.quantity + Int64(1))"]
+        ["fact_sales.quantity * Int64(2) - Int64(1)", "sum((- fact_sales.quantity) + Int64(1))"]
     );
 }

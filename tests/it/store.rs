@@ -191,13 +191,13 @@ async fn a_damaged_or_missing_release_file_is_told() {
     for bad in [&flipped[..], &good[..middle], b"", b"{}\n"] {
         fs::write(path(3), bad).unwrap();
         let error = starhouse::store::Warehouse::open(dir.path(), clock()).await.unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Data, "{error}");
+        assert_eq!(error.kind(), ErrorKind::Damaged, "{error}");
         assert!(error.to_string().contains("release 3"), "{error}");
     }
     fs::write(path(3), good).unwrap();
     fs::remove_file(path(2)).unwrap();
     let error = starhouse::store::Warehouse::open(dir.path(), clock()).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Data);
+    assert_eq!(error.kind(), ErrorKind::Damaged);
     assert!(error.to_string().contains("00000000000000000002.json"), "{error}");
 }
 
@@ -211,7 +211,7 @@ async fn an_outside_writer_is_found_before_the_commit_and_can_be_put_right() {
     let mut load = warehouse.begin(run("r2"), base);
     append(&mut load, "fact_a", &[(2, 2)]).await.unwrap();
     let error = load.publish("refused".to_owned()).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Data, "{error}");
+    assert_eq!(error.kind(), ErrorKind::Damaged, "{error}");
     assert_eq!(error.context("table"), Some("fact_a"));
     assert_eq!(release_numbers(dir.path()), [1]);
     fs::remove_file(&foreign).unwrap();
@@ -231,7 +231,7 @@ async fn a_data_file_damaged_before_the_publish_is_refused() {
     bytes[10] ^= 1;
     fs::write(&path, bytes).unwrap();
     let error = load.publish("damaged".to_owned()).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Data, "{error}");
+    assert_eq!(error.kind(), ErrorKind::Damaged, "{error}");
     assert!(error.to_string().contains("SHA-256"), "{error}");
     assert!(release_numbers(dir.path()).is_empty());
 }

@@ -93,7 +93,7 @@ pub(super) struct Weighing<'a> {
 
 impl<'a> Weighing<'a> {
     /// # Errors
-    /// Data where the release does not say well what it keeps by itself.
+    /// Damaged where the release does not say well what it keeps by itself.
     pub(super) fn new(
         model: &'a Model,
         session: Session,
