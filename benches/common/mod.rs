@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! generate text -> load it with `starhouse etl run` -> every query by every engine, each engine a
-//! process of its own that prints what it measured -> every answer compared -> results/ and README
+//! process of its own that prints what it measured -> every answer compared -> results/ and a document
 //! ```
 //!
 //! What is there already (sources, the warehouse) is used again. Where Starhouse loses, the table
@@ -113,7 +113,7 @@ pub(crate) struct Args {
     /// Load the warehouse anew
     #[arg(long)]
     reload: bool,
-    /// Only draw the plots and the README's table again, from the figures in `benches/results`
+    /// Only draw the plots and the documents' tables again, from the figures in `benches/results`
     #[arg(long)]
     pub(crate) redraw: bool,
     /// Ask in one way, by its number, in this process, and print what it took

@@ -47,7 +47,7 @@ pub(crate) fn compare(columns: &[Column]) -> Outcome<()> {
 }
 
 impl Report<'_> {
-    /// Writes `benches/results/` and the table in the README.
+    /// Writes `benches/results/` and the table in the document that shows it.
     pub(crate) fn write(&self, root: &Path) -> Outcome<()> {
         let peers_load = self.peers_load.as_ref();
         let figures =

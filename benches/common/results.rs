@@ -1,5 +1,5 @@
 //! `benches/results/`: figures as JSON for programs, and what is drawn from them: the plots and
-//! the README's table.
+//! the table in the document that shows it.
 
 use super::load::Load;
 use super::measured::{Column, Measured};
@@ -139,7 +139,7 @@ impl EngineFigures {
     }
 }
 
-/// Draws all plots of a benchmark again, and the table of its largest scale in the README.
+/// Draws all plots of a benchmark again, and the table of its largest scale in its document.
 pub(crate) fn redraw(benchmark: &Benchmark, root: &Path) -> Outcome<()> {
     let mut largest: Option<Figures> = None;
     for entry in std::fs::read_dir(root.join("benches/results"))? {
@@ -157,20 +157,26 @@ pub(crate) fn redraw(benchmark: &Benchmark, root: &Path) -> Outcome<()> {
         }
     }
     let Some(figures) = largest else { return Ok(()) };
-    put_in_readme(root, benchmark.name, &figures.table()?)
+    put_in_document(root, benchmark.name, &figures.table()?)
 }
 
-/// Puts a table between its marks in the README.
-pub(crate) fn put_in_readme(root: &Path, name: &str, table: &str) -> Outcome<()> {
-    let readme = root.join("README.md");
-    let text = std::fs::read_to_string(&readme)?;
+/// The documents that show tables of what was measured.
+const DOCUMENTS: [&str; 2] = ["README.md", "docs/how-fast.md"];
+
+/// Puts a table between its marks, in the document that has them.
+pub(crate) fn put_in_document(root: &Path, name: &str, table: &str) -> Outcome<()> {
     let [begin, end] = ["begin", "end"].map(|mark| format!("<!-- {name}: {mark} -->"));
-    let parts = text.split_once(&begin).and_then(|(before, rest)| {
-        let (_, after) = rest.split_once(&end)?;
-        Some((before, after))
-    });
-    let (before, after) = parts.ok_or_else(|| format!("README.md lacks {begin} and {end}"))?;
-    Ok(std::fs::write(readme, format!("{before}{begin}\n{table}{end}{after}"))?)
+    for document in DOCUMENTS.map(|document| root.join(document)) {
+        let text = std::fs::read_to_string(&document)?;
+        let parts = text.split_once(&begin).and_then(|(before, rest)| {
+            let (_, after) = rest.split_once(&end)?;
+            Some((before, after))
+        });
+        if let Some((before, after)) = parts {
+            return Ok(std::fs::write(document, format!("{before}{begin}\n{table}{end}{after}"))?);
+        }
+    }
+    Err(format!("none of {} has {begin} and {end}", DOCUMENTS.join(", ")).into())
 }
 
 /// How many, in millions.

@@ -10,7 +10,7 @@
 //! ```
 //!
 //! `cargo bench --bench cube -- --scale 10` does all of it; `--part dashboards` does one. What they find
-//! is in `benches/results/cube*`, a line a claim in the README.
+//! is in `benches/results/cube*`, a line a claim in `docs/how-fast.md`.
 
 mod advice;
 #[path = "../common/mod.rs"]

@@ -1,5 +1,5 @@
-//! What the parts of this benchmark find: `benches/results/cube_<part>-<scale>`, and a line a claim in the
-//! README.
+//! What the parts of this benchmark find: `benches/results/cube_<part>-<scale>`, and a line a claim in
+//! `docs/how-fast.md`.
 
 use super::common::{Outcome, results};
 use serde::{Deserialize, Serialize};
@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::Path;
 
-/// The parts that write claims, in the order of the README.
+/// The parts that write claims, in the order of `docs/how-fast.md`.
 const PARTS: [&str; 6] = ["ssb", "postgresql", "dashboards", "refresh", "routing", "advice"];
 
 /// What a part found.
@@ -50,7 +50,7 @@ impl Proof {
         }
     }
 
-    /// Writes what was found, with a text for people under it, and the README's lines anew.
+    /// Writes what was found, with a text for people under it, and the document's lines anew.
     pub(crate) fn write(&self, root: &Path, found: &str) -> Outcome<()> {
         let folder = root.join("benches/results");
         let path = folder.join(format!("cube_{}-{}.json", self.part, self.scale));
@@ -63,7 +63,7 @@ impl Proof {
     }
 }
 
-/// Writes the README's lines anew: of each part those of its largest scale.
+/// Writes the lines of `docs/how-fast.md` anew: of each part those of its largest scale.
 pub(crate) fn redraw(root: &Path) -> Outcome<()> {
     let mut largest: BTreeMap<String, Proof> = BTreeMap::new();
     for entry in std::fs::read_dir(root.join("benches/results"))? {
@@ -78,7 +78,7 @@ pub(crate) fn redraw(root: &Path) -> Outcome<()> {
         }
     }
     let found = table(PARTS.iter().filter_map(|part| largest.get(*part)))?;
-    results::put_in_readme(root, "cube_parts", &found)
+    results::put_in_document(root, "cube_parts", &found)
 }
 
 /// A line a claim.
