@@ -9,6 +9,7 @@
 //! `locks`, `releases` and `retention` (who is alive, who reads what, what may go), `savepoint`,
 //! `backup`, `erase`; what others call of the operational log is in `records`.
 
+mod at_hand;
 mod backup;
 mod check;
 mod checkpoint;

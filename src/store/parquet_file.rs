@@ -8,10 +8,10 @@ use crate::error::{Error, ErrorKind, Result};
 use arrow::array::RecordBatch;
 use arrow::datatypes::{Schema, SchemaRef};
 use parquet::arrow::ArrowWriter;
-use parquet::basic::Compression;
+use parquet::basic::{Compression, Encoding};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader, SortingColumn};
-use parquet::file::properties::{EnabledStatistics, WriterProperties};
+use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterVersion};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
@@ -47,6 +47,10 @@ pub(crate) enum Purpose {
 
 /// Fast to decode. ZSTD makes SSB's files a seventh smaller, and its queries two fifths slower.
 const COMPRESSION: Compression = Compression::LZ4_RAW;
+
+/// What of a page compression must leave at most, or the page stays as it is: numbers of many values
+/// hardly become smaller, and every reader would have to unpack them all the same.
+const WORTH_COMPRESSING: f64 = 0.9;
 
 /// What is read back at once is in the memory of the system still: compressing it cost a fifth of a
 /// load's time.
@@ -84,6 +88,11 @@ impl ParquetFile {
                 Purpose::Partitioned | Purpose::Whole => COMPRESSION,
                 Purpose::Staging => STAGED_COMPRESSION,
             })
+            // Pages of the second version: each says for itself whether it is compressed. The encodings
+            // that come with it are smaller still, and slower to read.
+            .set_writer_version(WriterVersion::PARQUET_2_0)
+            .set_encoding(Encoding::PLAIN)
+            .set_data_page_v2_compression_ratio_threshold(WORTH_COMPRESSING)
             .set_data_page_row_count_limit(match purpose {
                 Purpose::Partitioned => PAGE_ROWS,
                 Purpose::Whole | Purpose::Staging => LARGE_PAGE_ROWS,

@@ -44,6 +44,37 @@ async fn a_file_a_partition_and_the_partition_only_in_its_path() {
     }
 }
 
+/// Numbers that are all different gain nothing by compression, and are not unpacked in vain.
+#[tokio::test]
+async fn pages_are_compressed_where_they_become_smaller() {
+    let dir = tempfile::tempdir().unwrap();
+    let columns = [("number", ColumnType::Int64), ("words", ColumnType::Text)];
+    let columns = columns.map(|(name, ty)| Column::new(name, ty, true)).to_vec();
+    let spec = TableSpec { columns, sort_by: Vec::new(), ..spec("fact_t") };
+    let numbers = (0..100_000_i64).map(|row| row.wrapping_mul(0x5851_F42D_4C95_7F2D));
+    let words = (0..100_000).map(|row| format!("the order of customer number {row}"));
+    let arrays: [(&str, ArrayRef); 2] = [
+        ("number", Arc::new(Int64Array::from_iter_values(numbers))),
+        ("words", Arc::new(StringArray::from_iter_values(words))),
+    ];
+    let rows = RecordBatch::try_from_iter_with_nullable(arrays.map(|(n, a)| (n, a, true))).unwrap();
+    let files = write(dir.path(), &spec, stream(vec![rows.clone()])).await.unwrap();
+    let path = dir.path().join("tables/fact_t").join(&files[0].path);
+    let reader = SerializedFileReader::new(File::open(&path).unwrap()).unwrap();
+    let sizes = |column| {
+        let chunk = reader.metadata().row_group(0).column(column);
+        chunk.compressed_size() as f64 / chunk.uncompressed_size() as f64
+    };
+    assert!((0.999..=1.001).contains(&sizes(0)), "{}", sizes(0));
+    assert!(sizes(1) < 0.5, "{}", sizes(1));
+    let mut back = parquet::arrow::arrow_reader::ParquetRecordBatchReader::try_new(
+        File::open(&path).unwrap(),
+        rows.num_rows(),
+    )
+    .unwrap();
+    assert_eq!(back.next().unwrap().unwrap().columns(), rows.columns());
+}
+
 #[tokio::test]
 async fn statistics_are_exact() {
     let dir = tempfile::tempdir().unwrap();
