@@ -125,8 +125,8 @@ enum Command {
     },
     /// Load mended rows of a job as of the run that refused them, and publish a release
     ///
-    /// The file is in the source's own format, as `etl rejects --out` writes it. Replaying it twice
-    /// changes nothing.
+    /// The file is as `etl rejects --out` writes it: in the source's own format, or in JSON lines
+    /// where the source's are documents, or elements inside objects. Replaying it twice changes nothing.
     Replay {
         /// The job
         job: String,
@@ -194,8 +194,8 @@ pub(super) async fn run(folder: &Path, args: Args) -> std::result::Result<(), Fa
             write!(io::stdout(), "{}", in_words(&summary))?;
         }
         Command::Rejects { jobs: only, run, out: Some(out) } => {
-            let written = replay::write(&project, &all, &only, run.map(RunId), &out).await?;
-            writeln!(io::stdout(), "{written} rows are in {}", out.display())?;
+            let mend = replay::write(&project, &all, &only, run.map(RunId), &out).await?;
+            write!(io::stdout(), "{}", words::to_mend(&mend, &out))?;
         }
         Command::Rejects { jobs: only, run, out: None } => {
             all.select(&only)?;

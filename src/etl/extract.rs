@@ -2,7 +2,7 @@
 //!
 //! Two steps, so that a run can decide before it writes anything:
 //!
-//! 1. [`plan`] looks at what there is and compares it with what published runs have read. If
+//! 1. [`plan()`] looks at what there is and compares it with what published runs have read. If
 //!    nothing is new for any source of a job, the job can be skipped ([`Plan::is_unchanged`]).
 //! 2. [`extract`] reads what the plan says, cleans it, stages the good rows under the source's
 //!    name and puts the bad ones in quarantine.
@@ -16,26 +16,22 @@
 
 mod cursor;
 mod faults;
+mod plan;
 mod reader;
 mod watermark;
 
 pub use faults::{Part, faults};
+pub(crate) use plan::plan_within;
+pub use plan::{Plan, plan, plan_from};
 pub use reader::{Counts, Progress};
 
-use crate::engine::Engine;
 use crate::error::{Error, ErrorKind, Result};
-use crate::etl::job::{SourceSpec, Strategy};
 use crate::etl::quarantine::{Origin, RejectSummary, fingerprint};
-use crate::etl::references;
-use crate::etl::source::{self, Alive, Found, Source};
 use crate::model::Column;
-use crate::store::{Input, Load, Reject, Release, Rows, TableState, Warehouse};
+use crate::store::{Input, Load, Reject, Rows, TableState, Warehouse};
 use arrow::record_batch::RecordBatch;
-use faults::start;
 use futures::StreamExt;
 use reader::{Read, Reader};
-use std::collections::HashSet;
-use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
@@ -47,22 +43,6 @@ const REJECTS_A_WRITE: usize = 1_000;
 
 /// Told now and then how far an extraction is.
 pub type OnProgress = Arc<dyn Fn(Progress) + Send + Sync>;
-
-/// What there is to read of a source, and whether any of it is new.
-#[derive(Clone)]
-pub struct Plan {
-    spec: SourceSpec,
-    source: Arc<dyn Source>,
-    found: Vec<Found>,
-    unread: Vec<Found>,
-    before: Option<Vec<Input>>,
-    /// The files that values are looked up in.
-    references: Vec<Input>,
-    /// How far published runs have read.
-    cursor: Option<String>,
-    anew: bool,
-    keep_refused: bool,
-}
 
 /// What an extraction did.
 #[derive(Debug, Clone, PartialEq)]
@@ -88,151 +68,6 @@ pub struct Extent {
     /// How far the source is read by now, where its strategy asks: the watermark, or the rows of
     /// the snapshot.
     pub cursor: Option<String>,
-}
-
-/// Looks at what there is to read; `before` is what published runs have read, if any has.
-///
-/// # Errors
-/// As [`plan_from`].
-pub async fn plan(project: &Path, spec: &SourceSpec, before: Option<&[Input]>) -> Result<Plan> {
-    plan_from(project, spec, before, None).await
-}
-
-/// Looks at what there is to read; `before` is what published runs have read, if any has, and
-/// `cursor` how far ([`Extent::cursor`]).
-///
-/// # Errors
-/// Not found where there is nothing and the source is not optional; user where its description
-/// is wrong; unavailable where it cannot be read.
-pub async fn plan_from(
-    project: &Path,
-    spec: &SourceSpec,
-    before: Option<&[Input]>,
-    cursor: Option<&str>,
-) -> Result<Plan> {
-    let cursor = cursor.map(str::to_owned);
-    let (project, spec) = (project.to_owned(), spec.clone());
-    let before = before.map(<[Input]>::to_vec);
-    // Who waits no longer drops this, and whoever looks meanwhile hears of it.
-    let waiting = Arc::new(());
-    let awaited = Arc::downgrade(&waiting);
-    let mut alive = move || awaited.upgrade().map(drop).ok_or_else(cancelled);
-    let planned = tokio::task::spawn_blocking(move || {
-        plan_blocking(&project, spec, before, cursor, &mut alive)
-    });
-    let planned = planned.await.map_err(stopped)?;
-    drop(waiting);
-    planned
-}
-
-fn plan_blocking(
-    project: &Path,
-    mut spec: SourceSpec,
-    before: Option<Vec<Input>>,
-    cursor: Option<String>,
-    alive: &mut Alive<'_>,
-) -> Result<Plan> {
-    if let Some((_, fault)) = faults(project, &spec).into_iter().next() {
-        return Err(fault.with("source", &spec.name));
-    }
-    let references = references::read(project, &mut spec);
-    let references = references.map_err(|error| error.with("source", &spec.name))?;
-    let place = |error: Error| error.with("source", &spec.name);
-    let source = source::open(project, &spec)
-        .and_then(|source| start(source, &spec, cursor.as_deref()))
-        .map_err(place)?;
-    let source: Arc<dyn Source> = Arc::from(source);
-    let found = source.inputs(alive).map_err(place)?;
-    if found.is_empty() && !spec.optional {
-        let nothing = source.nothing_found();
-        return Err(place(nothing));
-    }
-    let is_new = |found: &&Found| match spec.strategy {
-        Strategy::NewFiles => !before.iter().flatten().any(|input| *input == found.input),
-        _ => true,
-    };
-    let unread = found.iter().filter(is_new).cloned().collect();
-    let (anew, keep_refused) = (false, false);
-    Ok(Plan { spec, source, found, unread, before, references, cursor, anew, keep_refused })
-}
-
-impl Plan {
-    /// The same plan, reading all there is, read before or not.
-    #[must_use]
-    pub fn anew(self) -> Self {
-        Self { unread: self.found.clone(), anew: true, ..self }
-    }
-
-    /// The same plan, giving back the refused rows that could be read ([`Extracted::refused`]),
-    /// for who must know which keys were among them. They are kept in memory meanwhile.
-    #[must_use]
-    pub fn keeping_refused(self) -> Self {
-        Self { keep_refused: true, ..self }
-    }
-
-    /// Reads what the source's rules look up in the warehouse, as a run has loaded it so far.
-    ///
-    /// # Errors
-    /// User where a table is not there yet; data where a key stands for two values.
-    pub(crate) async fn look_up(&mut self, engine: &Engine, preview: &Arc<Release>) -> Result<()> {
-        references::tables(engine, preview, &mut self.spec).await
-    }
-
-    /// Whether published runs have read exactly what there is: reading it again changes nothing.
-    pub fn is_unchanged(&self) -> bool {
-        let Some(before) = &self.before else { return false };
-        match self.spec.strategy {
-            Strategy::NewFiles => self.unread.is_empty(),
-            _ => {
-                let found = self.found.iter().map(|found| &found.input);
-                let now: HashSet<_> = found.chain(&self.references).map(key).collect();
-                now == before.iter().map(key).collect()
-            }
-        }
-    }
-
-    /// How many inputs that are to be read anew are not there any more.
-    pub fn gone(&self) -> usize {
-        let is_there = |input: &Input| {
-            let found = self.found.iter().map(|found| &found.input);
-            found.chain(&self.references).any(|found| found.name == input.name)
-        };
-        let is_gone = |input: &&Input| !is_there(input);
-        let before = self.before.iter().flatten();
-        if self.anew && self.spec.strategy == Strategy::NewFiles {
-            before.filter(is_gone).count()
-        } else {
-            0
-        }
-    }
-
-    /// The inputs that extraction would read.
-    pub fn to_read(&self) -> impl Iterator<Item = &Input> {
-        self.unread.iter().map(|found| &found.input)
-    }
-
-    /// The source.
-    pub fn spec(&self) -> &SourceSpec {
-        &self.spec
-    }
-
-    /// What the source will have read once these inputs are.
-    fn inputs_after(&self, read: Vec<Input>) -> Vec<Input> {
-        let mut inputs = match self.spec.strategy {
-            Strategy::NewFiles => self.before.clone().unwrap_or_default(),
-            _ => Vec::new(),
-        };
-        let read: Vec<Input> = read.into_iter().chain(self.references.iter().cloned()).collect();
-        // a file with new content takes the place of its old self
-        inputs.retain(|input| read.iter().all(|other| other.name != input.name));
-        inputs.extend(read);
-        inputs.sort_by(|a, b| a.name.cmp(&b.name));
-        inputs
-    }
-}
-
-fn key(input: &Input) -> (&str, &str) {
-    (&input.name, &input.sha256)
 }
 
 /// Reads, cleans and stages what a plan says. Rejected rows go to the operational log as they

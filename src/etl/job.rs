@@ -4,6 +4,7 @@ mod access;
 mod allowance;
 mod attempts;
 mod contract;
+mod csv;
 mod lookup;
 pub mod matching;
 mod place;
@@ -15,12 +16,12 @@ pub use access::{Access, AzAccess, Basic, GsAccess, HttpAccess, S3Access};
 pub use allowance::Allowance;
 pub use attempts::Attempts;
 pub use contract::{Contract, OnDrift};
+pub use csv::{CsvPlace, Quote};
 pub use lookup::{FillPrevious, Lookup, MustExist, Otherwise};
 pub use matching::MatchLoad;
 pub use place::{
-    ApiPlace, ByCursor, ByOffset, ByPage, ByUrl, CsvPlace, ExcelPlace, FilePlace, FlightSqlPlace,
-    From, IfEmpty, JsonLinesPlace, JsonPlace, MysqlPlace, Paging, PostgresqlPlace, SqlitePlace,
-    Tls,
+    ApiPlace, ByCursor, ByOffset, ByPage, ByUrl, ExcelPlace, FilePlace, FlightSqlPlace, From,
+    IfEmpty, JsonLinesPlace, JsonPlace, MysqlPlace, Paging, PostgresqlPlace, SqlitePlace, Tls,
 };
 pub use rules::{
     Derived, Extraction, MoneyPart, MoneyRule, PersonNameFormat, PhoneFormat, Priority, Reference,

@@ -2,12 +2,15 @@
 //! cubes' measures.
 //!
 //! It is read off the logical plans of jobs' transformations and of measures' expressions, and adds
-//! what loaders do: keys that are looked up, moments at which they are. Planning reads no rows: the
-//! tables planned over are those of the model, empty.
+//! what loaders do: keys that are looked up, moments at which they are; and what rules of sources do:
+//! values that are looked up, filled in or derived. Planning reads no rows: the tables planned over are
+//! those of the model, empty.
 //!
-//! A node is a text: `job.source.column`, `warehouse.table.column`, `cubes.cube.measure`.
+//! A node is a text: `job.source.column`, `warehouse.table.column`, `cubes.cube.measure`; of a place
+//! that values are looked up in, `job.place.column` (`sales.shops.csv.Town`).
 //! `warehouse.table.*` stands for which rows the table has.
 
+mod sources;
 mod walk;
 
 pub use walk::{Lineage, Step};
@@ -32,6 +35,7 @@ pub async fn edges(engine: &Engine, jobs: &Jobs) -> Result<Vec<LineageEdge>> {
     let release = Arc::new(as_modelled(engine, &*engine.warehouse().latest().await?));
     let mut edges = BTreeSet::new();
     for job in jobs {
+        edges.extend(sources::edges(job));
         let session = session(engine, &release, job);
         of_job(engine, &session, job, &mut edges).await?;
     }

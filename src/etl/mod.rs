@@ -34,6 +34,7 @@ pub(crate) mod quality;
 pub mod quarantine;
 mod references;
 pub mod replay;
+mod room;
 mod rows;
 pub mod run;
 pub mod sandbox;

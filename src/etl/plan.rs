@@ -70,7 +70,7 @@ pub async fn plan(
     let mut loaded: BTreeSet<String> = BTreeSet::new();
     let selected = jobs.select(only)?;
     for (index, job) in selected.iter().copied().enumerate() {
-        let sources = plans(project, job, model, &release, None).await?;
+        let sources = plans(project, job, engine, &release, None).await?;
         let mut reasons = reasons(&sources, job, model, &release);
         if super::upstream::follows_upstream(job) {
             let used = tables_used(job, model);

@@ -4,18 +4,17 @@
 
 mod tables;
 
-pub(super) use tables::tables;
+pub(super) use tables::{WHAT, tables};
 
 use super::clean::Cleaner;
 use super::job::{CsvPlace, From, OnError, Reference, Rule, SourceColumn, SourceSpec, Strategy};
-use super::listed::{Listed, ROWS_AT_MOST};
+use super::listed::{Listed, Listing};
+use super::room::Rooms;
 use super::source::{self, Piece};
 use crate::error::{Error, Result};
 use crate::model::ColumnType;
 use crate::store::Input;
-use arrow::array::{Array, AsArray};
-use arrow::compute::concat_batches;
-use arrow::record_batch::RecordBatch;
+use arrow::datatypes::SchemaRef;
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::Arc;
@@ -25,8 +24,8 @@ use std::sync::Arc;
 ///
 /// # Errors
 /// Not found where there is no such place, user where it lacks a column, data where a code stands
-/// for two things, or a row cannot be read.
-pub(super) fn read(project: &Path, spec: &mut SourceSpec) -> Result<Vec<Input>> {
+/// for two things, or a row cannot be read; limit where memory has no room.
+pub(super) fn read(project: &Path, spec: &mut SourceSpec, rooms: &Rooms) -> Result<Vec<Input>> {
     let mut inputs: Vec<Input> = Vec::new();
     let mut add = |read: Vec<Input>| {
         let new: Vec<Input> = read.into_iter().filter(|input| !inputs.contains(input)).collect();
@@ -35,14 +34,15 @@ pub(super) fn read(project: &Path, spec: &mut SourceSpec) -> Result<Vec<Input>> 
     for column in &mut spec.columns {
         for rule in &mut column.clean {
             let Rule::MapFrom(reference) = rule else { continue };
-            add(fill(project, reference).map_err(|error| error.with("column", &column.name))?);
+            let read = fill(project, reference, rooms);
+            add(read.map_err(|error| error.with("column", &column.name))?);
         }
     }
     for lookup in lookups(spec) {
         let Some(from) = lookup.from.clone() else { continue };
         let keys = lookup.keys;
-        let listed = rows(project, from, lookup.columns)
-            .and_then(|(read, rows)| Ok((read, Listed::new(&rows, keys)?)))
+        let listed = rows(project, from, lookup.columns, rooms)
+            .and_then(|(read, rows, schema)| Ok((read, rows.by_key(&schema, keys)?)))
             .map_err(|error| error.with(lookup.what, &lookup.name))?;
         add(listed.0);
         *lookup.listed = Some(Arc::new(listed.1));
@@ -146,33 +146,15 @@ fn lookups(spec: &mut SourceSpec) -> Vec<Lookup<'_>> {
     lookups
 }
 
-fn fill(project: &Path, reference: &mut Reference) -> Result<Vec<Input>> {
-    let from = From::Csv(CsvPlace {
-        path: reference.path.clone(),
-        encoding: reference.encoding.clone(),
-        delimiter: None,
-        access: None,
-    });
+fn fill(project: &Path, reference: &mut Reference, rooms: &Rooms) -> Result<Vec<Input>> {
+    let from = From::Csv(CsvPlace::new(reference.path.clone(), reference.encoding.clone()));
     let text = |name, heading| column(name, heading, ColumnType::Text);
     let columns = vec![text("code", &reference.code), text("value", &reference.value)];
-    let read = rows(project, from, columns).and_then(|(inputs, rows)| Ok((inputs, codes(&rows)?)));
+    let read = rows(project, from, columns, rooms)
+        .and_then(|(inputs, rows, schema)| Ok((inputs, rows.codes(&schema)?)));
     let (inputs, codes) = read.map_err(|error| error.with("reference", &reference.path))?;
-    reference.codes = codes;
+    reference.codes = Some(Arc::new(codes));
     Ok(inputs)
-}
-
-fn codes(rows: &RecordBatch) -> Result<BTreeMap<String, String>> {
-    let mut codes: BTreeMap<String, String> = BTreeMap::new();
-    let [code, value] = [0, 1].map(|at| rows.column(at).as_string::<i32>().clone());
-    for row in (0..rows.num_rows()).filter(|row| !code.is_null(*row)) {
-        let text = if value.is_null(row) { "" } else { value.value(row) };
-        let before = codes.insert(code.value(row).to_lowercase(), text.to_owned());
-        if before.is_some_and(|before| before != text) {
-            let message = format!("the code `{}` stands for two things", code.value(row));
-            return Err(Error::data(message).hint("codes are compared without case"));
-        }
-    }
-    Ok(codes)
 }
 
 /// All rows of a place.
@@ -180,7 +162,8 @@ fn rows(
     project: &Path,
     from: From,
     columns: Vec<SourceColumn>,
-) -> Result<(Vec<Input>, RecordBatch)> {
+    rooms: &Rooms,
+) -> Result<(Vec<Input>, Listing, SchemaRef)> {
     let spec = as_source(from, columns);
     let source = source::open(project, &spec)?;
     let cleaner = Cleaner::of_columns(&spec.columns)?;
@@ -188,7 +171,7 @@ fn rows(
     if found.is_empty() {
         return Err(source.nothing_found());
     }
-    let (mut inputs, mut batches, mut count) = (Vec::new(), Vec::new(), 0);
+    let (mut inputs, mut listing) = (Vec::new(), Listing::new(rooms.room()));
     for found in &found {
         let read = source.read(found, &mut |piece| {
             if let Piece::Headings(_) | Piece::Told(_) = piece {
@@ -200,21 +183,12 @@ fn rows(
                     .with("line", row.position.line)
                     .caused_by(row.reason.clone()));
             }
-            count += cleaned.batch.num_rows();
-            batches.push(cleaned.batch);
-            if count > ROWS_AT_MOST { Err(too_many()) } else { Ok(()) }
+            listing.add(cleaned.batch)
         });
         inputs.push(read.map_err(|error| error.with("file", &found.input.name))?);
     }
     source.close();
-    let rows = concat_batches(cleaner.schema(), &batches)
-        .map_err(|error| Error::internal("reference data does not fit").caused_by(error))?;
-    Ok((inputs, rows))
-}
-
-fn too_many() -> Error {
-    Error::unsupported(format!("more than {ROWS_AT_MOST} rows are not held in memory for a lookup"))
-        .hint("read them as a source of the job, and join them in its `transform`")
+    Ok((inputs, listing, Arc::clone(cleaner.schema())))
 }
 
 fn column(name: &str, heading: &str, ty: ColumnType) -> SourceColumn {

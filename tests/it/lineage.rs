@@ -91,6 +91,46 @@ fn a_source_reaches_measures_and_a_chart_holds_the_same() {
     }
 }
 
+/// What the rules of a source take from elsewhere: tables, files, its own other columns.
+#[test]
+fn values_that_are_looked_up_or_derived_say_where_from() {
+    let folder = tempfile::tempdir().unwrap();
+    starhouse(&["init", folder.path().to_str().unwrap()]);
+    let job = folder.path().join("etl/orders.yaml");
+    let text = fs::read_to_string(&job).unwrap();
+    let changed = text.replace(
+        "- {name: amount,",
+        "- {name: shelf, type: text, clean: [{map_from: {path: shelves.csv, code: No, value: Shelf}}, {fill_lookup: \
+         {table: dim_product, by: {product_no: product_no}, value: category}}]}\n      - {name: amount,",
+    );
+    let changed = changed.replace(
+        "load:\n",
+        "    derive:\n      - {name: big, type: boolean, as: amount > quantity}\n    checks:\n      - {name: some, check: \
+         quantity > 0}\n    must_exist:\n      - {name: on a shelf, from: {csv: {path: shelves.csv}}, by: {shelf: \
+         Shelf}}\nload:\n",
+    );
+    assert_eq!(changed.matches("shelves.csv").count(), 2, "{changed}");
+    fs::write(&job, changed).unwrap();
+    let tree = at(&folder, &["lineage", "orders.orders.shelf"]);
+    for line in [
+        "value: warehouse.dim_product.category",
+        "key: warehouse.dim_product.product_no",
+        "key: orders.orders.product_no",
+        "value: orders.shelves.csv.Shelf",
+        "key: orders.shelves.csv.No",
+    ] {
+        assert!(tree.lines().any(|there| there.ends_with(line)), "{line} in\n{tree}");
+    }
+    let big = at(&folder, &["lineage", "orders.orders.big"]);
+    assert!(big.contains("value: orders.orders.amount"), "{big}");
+    let rows = at(&folder, &["lineage", "fact_orders.*"]);
+    for line in ["orders.orders.quantity", "orders.orders.shelf", "orders.shelves.csv.Shelf"] {
+        assert!(rows.contains(&format!("filter: {line}")), "{line} in\n{rows}");
+    }
+    let down = at(&folder, &["lineage", "orders.shelves.csv.Shelf", "--down"]);
+    assert!(down.contains("cubes.shop.revenue"), "{down}");
+}
+
 #[test]
 fn the_table_holds_what_the_last_run_found_and_slips_are_told() {
     let folder = project();

@@ -3,7 +3,9 @@
 use crate::etl_project::{
     CUSTOMER_HEAD, CUSTOMERS_DATED, CUSTOMERS_SNAPSHOT, Project, SALES_HEAD, sales_job,
 };
-use starhouse::etl::replay::Replay;
+use starhouse::error::ErrorKind;
+use starhouse::etl::replay::{Replay, to_mend};
+use starhouse::store::Reject;
 
 fn sales() -> String {
     let job = sales_job("full", "replace", "");
@@ -105,4 +107,102 @@ async fn mended_rows_re_enter_at_the_time_of_their_event() {
     // once is enough
     replay().await;
     assert_eq!(project.sql(rows).await, wanted);
+}
+
+/// What is looked up has its room in `memory_limit` as everything has.
+#[tokio::test]
+async fn lookups_that_memory_has_no_room_for_are_refused() {
+    let codes: String = (0..40_000).map(|id| format!("crm,{id},Ann {id},York\n")).collect();
+    let customers = format!("source_system,customer_id,customer_name,city\n{codes}");
+    let by_file = sales_job("full", "replace", "").replace(
+        "{name: source_system, type: text, clean: [{null_if: ['']}]}",
+        "{name: source_system, type: text, clean: [{fill_lookup: {from: {csv: {path: customers.csv}}, by: \
+         {customer_id: customer_id}, value: source_system}}]}",
+    );
+    for job in &[sales(), by_file] {
+        let mut project = Project::new(&[job, CUSTOMERS_SNAPSHOT]);
+        project.write("customers.csv", &customers);
+        project.write("sales.csv", &format!("{SALES_HEAD}r1,1,2024-03-01,,39999,1,1.00,\n"));
+        project.run_jobs("2024-04-01", &["customers".to_owned()]).await.unwrap();
+        project.memory_limit_bytes = 3 << 20;
+        let only = ["sales".to_owned()];
+        let error = project.run_jobs("2024-04-01", &only).await.err().unwrap();
+        assert_eq!(error.kind(), ErrorKind::Limit, "{error}");
+        if job.contains("from: {csv: {path: customers.csv}}, by") {
+            assert!(error.to_string().contains("rows of a lookup"), "{error}");
+        }
+        project.memory_limit_bytes = 256 << 20;
+        project.run_jobs("2024-04-01", &only).await.unwrap();
+        let found = "SELECT c.customer_name FROM warehouse.fact_sales s JOIN warehouse.dim_customer c ON \
+                     c.customer_key = s.customer_key";
+        assert_eq!(project.sql(found).await, ["Ann 39999"]);
+    }
+}
+
+const ORDERS: &str = r#"
+{"no": "r1", "shop": {"sys": "crm", "who": "1"}, "lines": [{"n": 1, "on": "2024-03-01"}, {"n": "two", "on": "2024-03-01"}]}
+{"no": "r2", "shop": {"sys": "crm", "who": "1"}, "lines": [{"n": 1.5, "on": "2024-03-02"}]}
+{"no": "r3", "shop": {"sys": "crm", "lines": []
+"#;
+
+/// Rows that are elements of arrays, or objects of documents, are mended as lines of JSON and re-enter.
+#[tokio::test]
+async fn elements_and_objects_are_mended_and_re_enter() {
+    let columns = "    columns:
+      - {name: receipt_no, from: no, type: text}
+      - {name: line_no, from: 'lines.#', type: int32}
+      - {name: sold_on, from: lines.on, type: date}
+      - {name: source_system, from: shop.sys, type: text}
+      - {name: customer_id, from: shop.who, type: text}
+      - {name: quantity, from: lines.n, type: int32, clean: [{number: {decimal: ',', group: '.'}}]}
+    derive:
+      - {name: net_amount, type: 'decimal(12,2)', as: 'CAST(quantity * 10 AS DECIMAL(12,2))'}
+load:";
+    let job = sales_job("new_files", "upsert", "");
+    let (head, rest) = job.split_once("    columns:").unwrap();
+    let (_, load) = rest.split_once("load:").unwrap();
+    let job = format!("{head}{columns}{load}");
+    let lines = job.replace(
+        "{csv: {path: \"sales*.csv\"}}",
+        "{json_lines: {path: 'sales*.json', each: lines}}",
+    );
+    let document =
+        job.replace("{csv: {path: \"sales*.csv\"}}", "{json: {path: 'sales*.json', each: lines}}");
+    let as_document = ORDERS.lines().filter(|line| line.ends_with(']') || line.ends_with('}'));
+    let as_document = as_document.filter(|line| !line.contains("r3")).collect::<Vec<_>>().join(",");
+    for (job, content, left) in
+        [(lines, ORDERS.trim().to_owned(), 1), (document, format!("[{as_document}]"), 0)]
+    {
+        let project = Project::new(&[CUSTOMERS_DATED, &job]);
+        project.write("customers1.csv", &format!("{CUSTOMER_HEAD}crm,1,Ann,York,2024-01-01\n"));
+        project.write("sales1.json", &content);
+        project.run("2024-03-10").await.unwrap();
+        let rows = "SELECT receipt_no, line_no, quantity FROM warehouse.fact_sales ORDER BY 1, 2";
+        assert_eq!(project.sql(rows).await, ["r1|1|1"]);
+        let engine = project.engine(crate::etl_project::moment("2024-03-11")).await;
+        let rejects = engine.warehouse().rejects(None).await.unwrap();
+        let jobs = project.declared();
+        let job = jobs.iter().find(|job| job.job == "sales").unwrap();
+        let refused: Vec<&Reject> = rejects.iter().collect();
+        let mend = to_mend(project.dir.path(), &job.sources[0], &refused).unwrap();
+        assert_eq!((mend.rows, mend.left), (2, left), "{mend:?}");
+        let line = r#"{"no":"r1","lines.#":2,"lines.on":"2024-03-01","shop.sys":"crm","shop.who":"1","lines.n":"two"}"#;
+        assert_eq!(mend.text.lines().next().unwrap().trim_start_matches('\u{feff}'), line);
+        let replay = async |file: &str, text: &str| {
+            project.write(file, text);
+            let replay = Replay::new(job, None, file).unwrap();
+            project.run_replaying("2024-03-10", &["sales".to_owned()], Some(replay)).await.unwrap()
+        };
+        // a number stays one, text is as it is written in the source, and a line has all its keys
+        let mended = mend.text.replace("\"two\"", "\"1.002\"").replace("1.5}", "3}");
+        let more = r#"{"no":"r4","lines.on":"2024-03-01"}"#;
+        let summary = replay("mended.jsonl", &format!("{mended}{more}\n")).await;
+        assert_eq!(summary.jobs[0].sources[0].counts.rejected, 1);
+        let reason = &summary.jobs[0].sources[0].rejects[0].example.reason;
+        assert!(reason.contains("lacks `lines.#`"), "{reason}");
+        let wanted = ["r1|1|1", "r1|2|1002", "r2|1|3"];
+        assert_eq!(project.sql(rows).await, wanted);
+        replay("mended.jsonl", &format!("{mended}{more}\n")).await;
+        assert_eq!(project.sql(rows).await, wanted);
+    }
 }

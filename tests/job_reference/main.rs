@@ -200,6 +200,9 @@ fn the_schema_says_what_is_wrong() {
                load: {dimension: {dimension: d}}\n";
     let faults = |text: &str| validate::faults(&schema, &serde_saphyr::from_str(text).unwrap());
     assert_eq!(faults(job), Vec::<String>::new());
+    let dialect =
+        "{path: t.csv, quote: none, escape: '!', skip_lines: 2, trailing_delimiter: true}";
+    assert_eq!(faults(&job.replace("{path: t.csv}", dialect)), Vec::<String>::new());
     for (right, wrong) in [
         ("job: a", "jobb: a"),
         ("path:", "paht:"),
@@ -209,6 +212,8 @@ fn the_schema_says_what_is_wrong() {
         ("upper", "uper"),
         ("{dimension: d}", "{dimension: d, missing: shut}"),
         ("{path: t.csv}", "{path: t.csv, delimiter: ab}"),
+        ("{path: t.csv}", "{path: t.csv, quote: nothing}"),
+        ("{path: t.csv}", "{path: t.csv, skip_lines: two}"),
         ("{path: t.csv}", "{path: t.csv, access: {http: {bearer: hunter2}}}"),
         ("load: {dimension: {dimension: d}}", ""),
     ] {

@@ -113,6 +113,10 @@ pub(crate) fn special(name: &str) -> Value {
             "description": "A text that is written here, or where it is to be found: `{env: NAME}` or `{file: PATH}`.",
             "anyOf": [{"type": ["string", "number", "boolean"]}, {"$ref": "#/$defs/Secret"}],
         }),
+        "Quote" => json!({
+            "description": "What cells of delimited text may stand between: one sign, or `none` where quotes are part of the text.",
+            "anyOf": [{"type": "string", "minLength": 1, "maxLength": 1}, {"const": "none"}],
+        }),
         "BlockKey" => json!({
             "description": "What records must share to be compared at all: parts joined by `+`, such as `soundex(surname) + year(born)`. A part is a column, or `soundex`, `metaphone`, `pinyin`, `initials`, `sorted`, `digits`, `year` or `birthday` of one, or `prefix(column, 3)`, `suffix(column, 3)`, `digits(column, 8)`.",
             "type": "string",

@@ -46,7 +46,7 @@ pub(crate) enum Shape {
 }
 
 /// Types that are written in a way of their own; how, the schema says by hand.
-pub(crate) const SPECIAL: [&str; 4] = ["ColumnType", "Allowance", "Setting", "BlockKey"];
+pub(crate) const SPECIAL: [&str; 5] = ["ColumnType", "Allowance", "Setting", "Quote", "BlockKey"];
 
 impl Types {
     pub(crate) fn read(files: &[PathBuf]) -> Self {

@@ -3,7 +3,7 @@
 use crate::cli::project::Project;
 use crate::error::{Error, ErrorKind, Result};
 use crate::etl::jobs::Jobs;
-use crate::etl::replay::{Replay, to_mend};
+use crate::etl::replay::{Replay, ToMend, to_mend};
 use crate::etl::run::{Request, RunSummary, run as run_jobs};
 use crate::ids::RunId;
 use crate::store::Reject;
@@ -52,14 +52,14 @@ impl Again {
     }
 }
 
-/// Writes refused rows of a job to a new file, each row once, and says how many.
+/// Writes refused rows of a job to a new file, each row once.
 pub(super) async fn write(
     project: &Project,
     all: &Jobs,
     only: &[String],
     run: Option<RunId>,
     out: &Path,
-) -> Result<usize> {
+) -> Result<ToMend> {
     let [name] = only else {
         return Err(Error::new(ErrorKind::Usage, "--out takes the rows of one job")
             .hint("name the job: `starhouse etl rejects sales --out mended.csv`"));
@@ -85,11 +85,11 @@ pub(super) async fn write(
     let mut seen = BTreeSet::new();
     let mut once = rejects.clone();
     once.retain(|reject| seen.insert((&reject.file, reject.line, &reject.raw)));
-    let text = to_mend(&project.declared.root, source, &once)?;
+    let mend = to_mend(&project.declared.root, source, &once)?;
     let wrong = |error: std::io::Error| {
         Error::user("the file cannot be written").with("file", out.display()).caused_by(error)
     };
     let mut file = std::fs::File::create_new(out).map_err(wrong)?;
-    std::io::Write::write_all(&mut file, text.as_bytes()).map_err(wrong)?;
-    Ok(once.len())
+    std::io::Write::write_all(&mut file, mend.text.as_bytes()).map_err(wrong)?;
+    Ok(mend)
 }

@@ -4,9 +4,23 @@ use crate::cli::table::{self, headed, number};
 use crate::etl::extract::Counts;
 use crate::etl::plan::{AggregatePlan, Cell as Value, JobPlan, RowChange, RowDiff, TableDiff};
 use crate::etl::quarantine::RejectSummary;
+use crate::etl::replay::ToMend;
 use crate::etl::run::{RunSummary, Trial};
 use crate::store::QualityOutcome;
 use comfy_table::Cell;
+use std::path::Path;
+
+/// Which refused rows are in a file, to be mended.
+pub(super) fn to_mend(mend: &ToMend, file: &Path) -> String {
+    let left = match mend.left {
+        0 => String::new(),
+        left => format!(
+            "{left} objects are no JSON, and nobody knows which rows they hold: mend them where the source reads \
+             them, as a new file\n"
+        ),
+    };
+    format!("{} rows are in {}\n{left}", mend.rows, file.display())
+}
 
 /// What a run would do, for people.
 pub(super) fn planned_in_words(planned: &[JobPlan], aggregates: &[AggregatePlan]) -> String {

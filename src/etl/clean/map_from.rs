@@ -2,12 +2,13 @@
 
 use super::{Cell, Clean};
 use crate::etl::job::{Reference, Unlisted};
+use crate::etl::listed::Codes;
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// Replaces the codes of a file, whatever their case.
 pub(super) struct MapFrom {
-    codes: BTreeMap<String, String>,
+    codes: Option<Arc<Codes>>,
     unlisted: Unlisted,
     path: String,
 }
@@ -26,13 +27,16 @@ impl Clean for MapFrom {
 
     fn apply<'a>(&self, cell: Cell<'a>) -> Result<Cell<'a>, String> {
         let Some(text) = cell else { return Ok(None) };
-        match (self.codes.get(&text.trim().to_lowercase()), self.unlisted) {
+        let codes = self.codes.as_ref().map(|codes| &codes.of);
+        let found = codes.and_then(|codes| codes.get(&text.trim().to_lowercase()));
+        match (found, self.unlisted) {
             (Some(value), _) if value.is_empty() => Ok(None),
             (Some(value), _) => Ok(Some(Cow::Owned(value.clone()))),
             (None, Unlisted::Keep) => Ok(Some(text)),
             (None, Unlisted::Null) => Ok(None),
             (None, Unlisted::Reject) => {
-                let near = crate::error::did_you_mean(&text, self.codes.keys().map(String::as_str));
+                let codes = codes.into_iter().flat_map(|codes| codes.keys());
+                let near = crate::error::did_you_mean(&text, codes.map(String::as_str));
                 let near = near.map(|near| format!(", did you mean `{near}`?")).unwrap_or_default();
                 Err(format!("`{text}` is no code of {}{near}", self.path))
             }
@@ -46,11 +50,10 @@ mod tests {
 
     #[test]
     fn what_is_not_listed_is_refused_kept_or_forgotten() {
-        let codes = [("de", "Germany"), ("xx", ""), ("utrecht", "Netherlands")];
-        let codes = codes.map(|(code, value)| (code.to_owned(), value.to_owned())).into();
         let rule = |unlisted| {
-            let path = "countries.csv".to_owned();
-            MapFrom { codes: BTreeMap::clone(&codes), unlisted, path }
+            let codes = [("de", "Germany"), ("xx", ""), ("utrecht", "Netherlands")];
+            let codes = Some(Arc::new(Codes::from(codes)));
+            MapFrom { codes, unlisted, path: "countries.csv".to_owned() }
         };
         let rejecting = rule(Unlisted::Reject);
         let apply = |text: &'static str| rejecting.apply(Some(text.into()));

@@ -1,6 +1,6 @@
 //! The places that rows come from, one type a source.
 
-use super::{Access, HttpAccess, Secret, Setting};
+use super::{Access, CsvPlace, HttpAccess, Secret, Setting};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -62,24 +62,6 @@ impl From {
     }
 }
 
-/// Delimited text files.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct CsvPlace {
-    /// Path, with `*` for several.
-    pub path: String,
-    /// The encoding's name (`utf-8`, `gb18030`, `windows-1252` ...), or `detect`; a BOM wins.
-    #[serde(default = "utf8")]
-    pub encoding: String,
-    /// What stands between cells; the one of `,`, `;`, tab and `|` under which most of the columns are
-    /// found where left out.
-    #[serde(default)]
-    pub delimiter: Option<char>,
-    /// How a path that is a URL is reached.
-    #[serde(default)]
-    pub access: Option<Access>,
-}
-
 /// Files without options.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -109,6 +91,16 @@ pub struct JsonLinesPlace {
     /// How a path that is a URL is reached.
     #[serde(default)]
     pub access: Option<Access>,
+    /// Whether `lines.sku` is a key, not one inside another: rows that were refused.
+    #[serde(skip)]
+    pub(crate) is_flat: bool,
+}
+
+impl JsonLinesPlace {
+    /// Files whose objects are the rows.
+    pub(crate) fn new(path: String) -> Self {
+        Self { path, each: None, if_empty: IfEmpty::Drop, access: None, is_flat: false }
+    }
 }
 
 /// What becomes of an object without elements, where elements are rows.
@@ -362,10 +354,6 @@ impl Tls {
         let is_address = |host: &str| host.parse().is_ok_and(|ip: IpAddr| ip.is_loopback());
         if host == "localhost" || is_address(host) { Self::Off } else { Self::Verify }
     }
-}
-
-fn utf8() -> String {
-    "utf-8".to_owned()
 }
 
 fn one() -> u32 {

@@ -1,9 +1,10 @@
 //! What people write of cleaning rules that have several settings.
 
+use crate::etl::listed::Codes;
 use crate::model::ColumnType;
 use crate::text::{NameOrder, NamePart};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// A regular expression and what becomes of its matches.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,7 +46,7 @@ pub struct Reference {
     pub encoding: String,
     /// The codes, once the file is read.
     #[serde(skip)]
-    pub(crate) codes: BTreeMap<String, String>,
+    pub(crate) codes: Option<Arc<Codes>>,
 }
 
 /// What becomes of a value that a file of codes does not list.

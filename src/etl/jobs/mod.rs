@@ -10,7 +10,7 @@ mod places;
 mod references;
 
 pub(crate) use order::{tables_loaded, tables_used};
-pub(crate) use references::references;
+pub(crate) use references::{columns_of, references};
 
 use super::job::{Job, LoadSpec};
 use crate::error::{Error, Result, did_you_mean};

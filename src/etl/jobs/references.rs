@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use datafusion::sql::sqlparser::ast::{
-    Expr, ObjectName, Query, Statement, TableFactor, Visit, Visitor,
+    Expr, ObjectName, Query, Statement, TableFactor, Visit, Visitor, visit_expressions,
 };
 use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::parser::Parser;
@@ -56,6 +56,23 @@ pub(super) fn check_expression(sql: &str) -> Result<Expr> {
     let expression = parser.parse_expr().map_err(wrong)?;
     parser.expect_token(&datafusion::sql::sqlparser::tokenizer::Token::EOF).map_err(wrong)?;
     Ok(expression)
+}
+
+/// The columns that an expression names, as far as it is one.
+pub(crate) fn columns_of(sql: &str) -> BTreeSet<String> {
+    let mut columns = BTreeSet::new();
+    if let Ok(expression) = check_expression(sql) {
+        let _ = visit_expressions(&expression, |expression: &Expr| {
+            let ident = match expression {
+                Expr::Identifier(ident) => Some(ident),
+                Expr::CompoundIdentifier(parts) => parts.last(),
+                _ => None,
+            };
+            columns.extend(ident.map(|ident| normal(&ident.value, ident.quote_style)));
+            ControlFlow::<()>::Continue(())
+        });
+    }
+    columns
 }
 
 /// Names as they are met in the tree.

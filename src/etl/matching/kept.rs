@@ -7,19 +7,11 @@
 use super::cluster::Edge;
 use super::weights::Pattern;
 use crate::error::{Error, ErrorKind, Result};
+use crate::etl::room::Room;
 use std::fs::File;
 use std::io::{BufReader, BufWriter, Read, Seek, SeekFrom, Write};
 use std::iter::Peekable;
 use std::path::PathBuf;
-
-/// Memory of which others have some, too.
-pub(crate) trait Room: Send {
-    /// Takes more, unless there is no more.
-    fn grow(&mut self, bytes: usize) -> bool;
-
-    /// Gives some back.
-    fn shrink(&mut self, bytes: usize);
-}
 
 /// A pair: its records, the smaller first, the odds in bits, the levels reached.
 pub(crate) type Row = (u32, u32, f64, Pattern);
@@ -185,24 +177,10 @@ fn broken(error: std::io::Error) -> Error {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+mod tests {
     use super::*;
+    use crate::etl::room::tests::Bytes;
     use proptest::prelude::*;
-
-    /// So many bytes.
-    pub(in crate::etl::matching) struct Bytes(pub(in crate::etl::matching) usize);
-
-    impl Room for Bytes {
-        fn grow(&mut self, bytes: usize) -> bool {
-            let is_enough = bytes <= self.0;
-            self.0 -= if is_enough { bytes } else { 0 };
-            is_enough
-        }
-
-        fn shrink(&mut self, bytes: usize) {
-            self.0 += bytes;
-        }
-    }
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(16))]

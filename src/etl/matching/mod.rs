@@ -13,7 +13,8 @@
 //! * persons under one roof: `household`
 //!
 //! Memory grows with the records and the pairs that match, never with the pairs compared; what else
-//! is worth keeping goes to disk where it does not fit (`kept`). What must fit and does not is refused.
+//! is worth keeping goes to disk where it does not fit (`kept`), and what runs before have kept is read
+//! as it is written again. What must fit and does not is refused.
 //! The same records give the same tables, however many threads compare them.
 
 mod block;
@@ -29,10 +30,11 @@ mod resolve;
 mod scan;
 mod weights;
 
+pub(crate) use cluster::Edge;
 pub(crate) use identity::{Event, What};
-pub(crate) use kept::{Kept, Room};
+pub(crate) use kept::Kept;
 pub(crate) use records::Columns;
-pub(crate) use resolve::{Before, Decision, Pair, Resolved, resolve};
+pub(crate) use resolve::{Before, Decision, Pair, Pairs, Resolved, least_odds, resolve};
 pub(crate) use weights::{Level, MOST_COMPARISONS, Weights};
 
 #[cfg(test)]

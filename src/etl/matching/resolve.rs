@@ -15,7 +15,6 @@ use arrow::array::Array;
 use std::collections::{BTreeSet, HashSet};
 
 /// What is known of the records from runs before; nothing, at first.
-#[derive(Debug, Default)]
 pub(crate) struct Before {
     /// The person of each record that had one.
     pub(crate) persons: Vec<Option<i64>>,
@@ -29,12 +28,35 @@ pub(crate) struct Before {
     pub(crate) weights: Option<Weights>,
     /// The records that are new or have changed; all where there is nothing to keep.
     pub(crate) fresh: Option<Vec<bool>>,
-    /// The pairs of records that have not changed.
-    pub(crate) pairs: Vec<Pair>,
+    /// Of the pairs of records that have not changed, those that match.
+    pub(crate) edges: Vec<Edge>,
+    /// The pairs of records that have not changed, in the order of their records. They are asked for
+    /// when persons are known, and not held.
+    pub(crate) pairs: Pairs,
     /// Pairs that are the same because somebody said so, the smaller record first.
     pub(crate) same: Vec<(u32, u32)>,
     /// Pairs that are not because somebody said so, the smaller record first.
     pub(crate) apart: HashSet<(u32, u32)>,
+}
+
+/// One pair after the other.
+pub(crate) type Pairs = Box<dyn Iterator<Item = Result<Pair>> + Send>;
+
+impl Default for Before {
+    fn default() -> Self {
+        Self {
+            persons: Vec::new(),
+            households: Vec::new(),
+            next_person: 0,
+            next_household: 0,
+            weights: None,
+            fresh: None,
+            edges: Vec::new(),
+            pairs: Box::new(std::iter::empty()),
+            same: Vec::new(),
+            apart: HashSet::new(),
+        }
+    }
 }
 
 /// What came of it.
@@ -125,10 +147,8 @@ pub(crate) fn resolve(
     };
     let decisions = Decisions { same: before.same, apart: before.apart };
     let compared = scan.scored(&comparer, &weights, before.fresh.as_deref(), &mut kept)?;
-    let least = bits(spec.thresholds.matches);
-    let known = before.pairs.iter().filter(|pair| pair.odds >= least);
-    let known = known.map(|pair| Edge { a: pair.a, b: pair.b, odds: pair.odds });
-    let edges = known.chain(kept.take_edges()).collect();
+    let least = least_odds(spec);
+    let edges = before.edges.into_iter().chain(kept.take_edges()).collect();
     let groups = grouped(spec, &records, &comparer, &weights, edges, &decisions);
     let mut resolved = Resolved {
         persons: number(&groups.of, &before.persons, before.next_person),
@@ -160,10 +180,7 @@ pub(crate) fn resolve(
         .into_iter()
         .map(|(a, b)| Ok(pair((a, b, comparer.odds(weights, a, b), comparer.pattern(a, b)))));
     let fresh = kept.into_rows().map(|row| row.map(pair));
-    let mut known = before.pairs;
-    known.sort_unstable_by_key(|pair| (pair.a, pair.b));
-    let known = known.into_iter().map(Ok);
-    let all = in_order_of_pairs(in_order_of_pairs(known, fresh), decided);
+    let all = in_order_of_pairs(in_order_of_pairs(before.pairs, fresh), decided);
     let same: BTreeSet<(u32, u32)> = decisions.same.iter().copied().collect();
     let mut some = Vec::new();
     let (mut matches, mut reviews) = (0, 0);
@@ -184,6 +201,11 @@ pub(crate) fn resolve(
     Ok(Resolved { matches, reviews, ..resolved })
 }
 
+/// The odds in bits from which on a pair is a match.
+pub(crate) fn least_odds(spec: &MatchLoad) -> f64 {
+    bits(spec.thresholds.matches)
+}
+
 /// About how much memory records take while they are compared, with what is known of them.
 fn bytes_of(spec: &MatchLoad, columns: &Columns<'_>, before: &Before) -> usize {
     /// A record's number, its place in a block, and its key.
@@ -193,8 +215,7 @@ fn bytes_of(spec: &MatchLoad, columns: &Columns<'_>, before: &Before) -> usize {
     let rows = columns.rows();
     let texts: usize = columns.0.iter().map(|(_, column)| column.get_array_memory_size()).sum();
     let values = spec.compare.len() * rows * (size_of::<u32>() + VALUE_BYTES / 4);
-    let known: usize =
-        before.pairs.iter().map(|pair| size_of::<Pair>() + pair.reason.capacity()).sum();
+    let known = before.edges.len() * size_of::<Edge>();
     // the texts, and once more in values as they are compared
     2 * texts + values + spec.block.len() * rows * KEY_BYTES + known
 }

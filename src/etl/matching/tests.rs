@@ -2,15 +2,16 @@
 //! from, and all pairs compared by brute force.
 
 use super::block::Blocks;
+use super::cluster::Edge;
 use super::estimate::{Patterns, estimate};
 use super::kept::Kept;
-use super::kept::tests::Bytes;
 use super::records::{Columns, Records};
-use super::resolve::{Before, Decision, Pair, Resolved, resolve};
+use super::resolve::{Before, Decision, Pair, Resolved, least_odds, resolve};
 use super::weights::{Comparer, bits};
 use crate::error::{ErrorKind, Result};
 use crate::etl::job::Missing;
 use crate::etl::job::matching::{BlockKey, Compare, Estimate, Kind, MatchLoad, Thresholds};
+use crate::etl::room::tests::Bytes;
 use arrow::array::StringArray;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -221,9 +222,12 @@ fn new_records_are_compared_to_all_and_old_ones_to_new() {
     let fresh: Vec<bool> = (0..records).map(|record| record % 3 == 0).collect();
     let is_old = |record: u32| !fresh[record as usize];
     let old = pairs.iter().filter(|pair| is_old(pair.a) && is_old(pair.b));
+    let old: Vec<Pair> = old.cloned().collect();
+    let matching = old.iter().filter(|pair| pair.odds >= least_odds(&spec));
     let before = Before {
         weights: Some(whole.weights.clone()),
-        pairs: old.cloned().collect(),
+        edges: matching.map(|pair| Edge { a: pair.a, b: pair.b, odds: pair.odds }).collect(),
+        pairs: Box::new(old.into_iter().map(Ok)),
         fresh: Some(fresh.clone()),
         ..Before::default()
     };

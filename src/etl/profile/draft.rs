@@ -2,6 +2,7 @@
 
 use super::{ColumnProfile, Profile};
 use crate::etl::job::From;
+use serde_json::Value;
 use std::fmt::Write;
 
 /// The source in YAML, to be put into a job and gone over.
@@ -50,9 +51,29 @@ fn rules(column: &ColumnProfile) -> Vec<String> {
     rules
 }
 
+/// What a place says though nobody has to.
+const DEFAULTS: [(&str, &str); 3] =
+    [("encoding", "\"utf-8\""), ("if_empty", "\"drop\""), ("header_row", "1")];
+
 fn place(from: &From) -> String {
-    // JSON is YAML, and every place can be written as it
-    serde_json::to_string(from).unwrap_or_default()
+    serde_json::to_value(from).map(|place| flow(&place)).unwrap_or_default()
+}
+
+/// A value in one line, without what is left out.
+fn flow(value: &Value) -> String {
+    match value {
+        Value::Object(keys) => {
+            let usual = |name: &str, value: &Value| {
+                value.is_null() || DEFAULTS.contains(&(name, value.to_string().as_str()))
+            };
+            let keys = keys.iter().filter(|(name, value)| !usual(name, value));
+            let keys: Vec<String> = keys.map(|(name, v)| format!("{name}: {}", flow(v))).collect();
+            format!("{{{}}}", keys.join(", "))
+        }
+        Value::String(text) if text.contains(char::is_control) => value.to_string(),
+        Value::String(text) => quoted(text),
+        other => other.to_string(),
+    }
 }
 
 fn quoted(text: &str) -> String {

@@ -2,20 +2,22 @@
 
 use crate::error::{Error, Result};
 use crate::etl::job::{
-    CsvPlace, ExcelPlace, FilePlace, From, IfEmpty, JsonLinesPlace, OnError, SourceColumn,
-    SourceSpec, Strategy,
+    CsvPlace, ExcelPlace, FilePlace, From, JsonLinesPlace, OnError, SourceColumn, SourceSpec,
+    Strategy,
 };
-use crate::etl::source::detected_encoding;
+use crate::etl::source::{dialect_of_file, unpacked};
 use crate::model::ColumnType;
 use calamine::Reader;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use std::collections::HashSet;
 use std::fs::File;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, Read};
 use std::path::Path;
 
 /// Bytes looked at to tell encoding and headings.
 const LOOKED_AT: u64 = 1 << 20;
+/// Rows of a sheet looked at for its headings.
+const ROWS_ABOVE: usize = 30;
 /// Lines of JSON looked at for their keys.
 const JSON_LINES: usize = 1_000;
 
@@ -30,17 +32,21 @@ pub fn source_of_file(path: &str) -> Result<SourceSpec> {
         return Err(Error::not_found("there is no such file").with("file", path));
     }
     let place = |error: Error| error.with("file", path);
-    let extension = file.extension().and_then(|e| e.to_str()).unwrap_or_default().to_lowercase();
-    let (from, headings) = match extension.as_str() {
+    // of a file that is packed, what is inside
+    let inside = path.strip_suffix(".gz").or_else(|| path.strip_suffix(".zst")).unwrap_or(path);
+    let extension = Path::new(inside).extension().and_then(|extension| extension.to_str());
+    let (from, headings) = match extension.unwrap_or_default().to_lowercase().as_str() {
         "csv" | "tsv" | "txt" => csv(file, path),
         "jsonl" | "ndjson" => json_lines(file, path),
         "parquet" => parquet(file, path),
         "xlsx" | "xls" | "ods" => excel(file, path),
-        other => Err(Error::user(format!("`{other}` is no format that is profiled"))
-            .hint("expected .csv, .tsv, .txt, .jsonl, .ndjson, .parquet, .xlsx, .xls or .ods")),
+        other => Err(Error::user(format!("`{other}` is no format that is profiled")).hint(
+            "expected .csv, .tsv, .txt, .jsonl, .ndjson, packed (.gz, .zst) or not, .parquet, \
+                 .xlsx, .xls or .ods",
+        )),
     }
     .map_err(place)?;
-    let stem = file.file_stem().and_then(|stem| stem.to_str()).unwrap_or("file");
+    let stem = Path::new(inside).file_stem().and_then(|stem| stem.to_str()).unwrap_or("file");
     let columns = columns(headings);
     Ok(SourceSpec {
         name: name(stem),
@@ -94,48 +100,27 @@ fn name(text: &str) -> String {
 
 fn beginning(file: &Path) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    let opened = File::open(file).and_then(|file| file.take(LOOKED_AT).read_to_end(&mut bytes));
-    opened.map_err(|error| Error::data("the file cannot be read").caused_by(error))?;
+    let read = unpacked(file).and_then(|text| text.take(LOOKED_AT).read_to_end(&mut bytes));
+    read.map_err(|error| Error::data("the file cannot be read").caused_by(error))?;
     Ok(bytes)
 }
 
-/// The encoding that the bytes are most likely in, and their text.
-fn decoded(bytes: &[u8]) -> (String, String) {
-    let encoding = detected_encoding(bytes);
-    let (text, _, _) = encoding.decode(bytes);
-    (encoding.name().to_lowercase(), text.into_owned())
-}
-
 fn csv(file: &Path, path: &str) -> Result<(From, Vec<String>)> {
-    let (encoding, text) = decoded(&beginning(file)?);
-    let first = text.lines().next().unwrap_or_default();
-    let count = |sign: char| first.matches(sign).count();
-    let delimiter = [',', ';', '\t', '|'].into_iter().rev().max_by_key(|sign| count(*sign));
-    let delimiter = delimiter.unwrap_or(',');
-    let mut reader = ::csv::ReaderBuilder::new()
-        .delimiter(u8::try_from(delimiter).unwrap_or(b','))
-        .from_reader(text.as_bytes());
-    let headings = reader
-        .headers()
-        .map_err(|error| Error::data("the file has no headings").caused_by(error))?;
-    let headings = headings.iter().map(str::to_owned).collect();
-    Ok((
-        From::Csv(CsvPlace {
-            path: path.to_owned(),
-            encoding,
-            delimiter: Some(delimiter),
-            access: None,
-        }),
-        headings,
-    ))
+    let place = CsvPlace::new(path.to_owned(), String::new());
+    let (place, headings) = dialect_of_file(&beginning(file)?, place)?;
+    if headings.is_empty() {
+        return Err(Error::data("the file is empty: it has no headings"));
+    }
+    Ok((From::Csv(place), headings))
 }
 
 fn json_lines(file: &Path, path: &str) -> Result<(From, Vec<String>)> {
     let wrong = |error: std::io::Error| Error::data("the file cannot be read").caused_by(error);
     let mut headings: Vec<String> = Vec::new();
-    for line in BufReader::new(File::open(file).map_err(wrong)?).lines().take(JSON_LINES) {
+    for line in unpacked(file).map_err(wrong)?.lines().take(JSON_LINES) {
         let line = line.map_err(wrong)?;
-        let Ok(serde_json::Value::Object(object)) = serde_json::from_str(&line) else { continue };
+        let line = line.trim_start_matches('\u{feff}');
+        let Ok(serde_json::Value::Object(object)) = serde_json::from_str(line) else { continue };
         for (key, value) in object {
             let keys = match value {
                 serde_json::Value::Object(inner) => {
@@ -147,15 +132,7 @@ fn json_lines(file: &Path, path: &str) -> Result<(From, Vec<String>)> {
                 .extend(keys.into_iter().filter(|key| !headings.contains(key)).collect::<Vec<_>>());
         }
     }
-    Ok((
-        From::JsonLines(JsonLinesPlace {
-            path: path.to_owned(),
-            each: None,
-            if_empty: IfEmpty::Drop,
-            access: None,
-        }),
-        headings,
-    ))
+    Ok((From::JsonLines(JsonLinesPlace::new(path.to_owned())), headings))
 }
 
 fn parquet(file: &Path, path: &str) -> Result<(From, Vec<String>)> {
@@ -174,9 +151,17 @@ fn excel(file: &Path, path: &str) -> Result<(From, Vec<String>)> {
     let mut workbook = calamine::open_workbook_auto(file).map_err(wrong)?;
     let sheet = workbook.worksheet_range_at(0);
     let sheet = sheet.ok_or_else(|| Error::data("the workbook has no sheet"))?.map_err(wrong)?;
-    let first = sheet.rows().next().unwrap_or_default();
-    let headings = first.iter().map(ToString::to_string).collect();
-    let place =
-        ExcelPlace { path: path.to_owned(), sheet: None, header_row: 1, range: None, access: None };
+    let filled =
+        |row: &&[calamine::Data]| row.iter().filter(|cell| **cell != calamine::Data::Empty).count();
+    let most = sheet.rows().take(ROWS_ABOVE).map(|row| filled(&row)).max().unwrap_or_default();
+    // what stands above the headings is a title, or nothing
+    let above = sheet.rows().take_while(|row| filled(row) * 2 <= most).count();
+    let row = sheet.rows().nth(above);
+    let row = row.ok_or_else(|| Error::data("the sheet is empty: it has no headings"))?;
+    let headings = row.iter().map(ToString::to_string).collect();
+    let first = sheet.start().map_or(0, |(row, _)| row);
+    let header_row = first + u32::try_from(above).unwrap_or_default() + 1;
+    let path = path.to_owned();
+    let place = ExcelPlace { path, sheet: None, header_row, range: None, access: None };
     Ok((From::Excel(place), headings))
 }

@@ -1,20 +1,25 @@
 //! Tables of the warehouse that values are looked up in, as the run has loaded them so far.
 
-use super::{Lookup, lookups, too_many};
+use super::{Lookup, lookups};
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::etl::job::SourceSpec;
-use crate::etl::listed::{Listed, ROWS_AT_MOST};
+use crate::etl::listed::{Listed, Listing, ROWS_AT_MOST};
 use crate::etl::load::quoted;
 use crate::etl::{rows, transform};
-use crate::model::Column;
+use crate::model::{Column, arrow_schema};
 use crate::store::Release;
+use futures::StreamExt;
 use std::sync::Arc;
+
+/// What memory is taken for.
+pub(in crate::etl) const WHAT: &str = "lookups";
 
 /// Fills in what the rules of a source look up in the warehouse.
 ///
 /// # Errors
-/// User where a table is not there yet or lacks a column, data where a key stands for two values.
+/// User where a table is not there yet or lacks a column, data where a key stands for two values,
+/// limit where memory has no room.
 pub(in crate::etl) async fn tables(
     engine: &Engine,
     preview: &Arc<Release>,
@@ -61,12 +66,12 @@ async fn listed(
     );
     let session = transform::session(engine, Arc::clone(preview), Vec::new());
     let sql = format!("{sql} LIMIT {}", ROWS_AT_MOST + 1);
-    let read = rows::stream_sql(&session, &sql, &columns).await?;
-    let batch = rows::collect(read, &columns).await?;
-    if batch.num_rows() > ROWS_AT_MOST {
-        return Err(too_many());
+    let mut read = rows::stream_sql(&session, &sql, &columns).await?;
+    let mut listing = Listing::new(Box::new(engine.reserve(WHAT)));
+    while let Some(batch) = read.next().await {
+        listing.add(batch?)?;
     }
-    Listed::new(&batch, lookup.keys)
+    listing.by_key(&arrow_schema(&columns), lookup.keys)
 }
 
 /// The rows of a dimension that are members, not placeholders; where a value is taken, as they are

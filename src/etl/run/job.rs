@@ -3,13 +3,15 @@
 use super::record::since;
 use super::rejected;
 use super::{JobSummary, Request, SourceSummary};
-use crate::engine::Streamed;
+use crate::engine::{Engine, Streamed};
 use crate::error::Result;
 use crate::etl::extract::{self, Extent, Extracted, Extracting, Outcome, Plan};
 use crate::etl::job::{Job, LoadSpec, Missing, SourceSpec};
 use crate::etl::jobs::{tables_used, target_table};
 use crate::etl::load::{self, Loaded, Loading, Lost, Window};
+use crate::etl::references;
 use crate::etl::replay::Replay;
+use crate::etl::room::Rooms;
 use crate::etl::upstream;
 use crate::store::{Load, Release};
 use futures::{FutureExt, StreamExt, TryStreamExt, stream};
@@ -240,12 +242,12 @@ fn kept(job: &Job, model: &crate::model::Model, base: &Release) -> Option<String
 pub(crate) async fn plans(
     project: &Path,
     job: &Job,
-    model: &crate::model::Model,
+    engine: &Engine,
     base: &Release,
     replay: Option<&Replay>,
 ) -> Result<Vec<Plan>> {
     let read = base.inputs.get(&job.job);
-    let anew = replay.is_none() && reads_anew(job, model, base);
+    let anew = replay.is_none() && reads_anew(job, engine.model(), base);
     // Who is missing among all members is known only with those who were refused.
     let closes = matches!(&job.load, LoadSpec::Dimension(load) if load.missing != Missing::Keep);
     let mut plans = Vec::with_capacity(job.sources.len());
@@ -254,7 +256,8 @@ pub(crate) async fn plans(
         let source = replay.and_then(|replay| replay.of(job, source)).unwrap_or(source);
         let cursor = base.cursors.get(&cursor_name(job, &source.name)).filter(|_| !anew);
         let cursor = cursor.map(String::as_str);
-        let plan = extract::plan_from(project, source, before, cursor).await;
+        let rooms = Rooms::of(engine, references::WHAT);
+        let plan = extract::plan_within(project, source, before, cursor, rooms).await;
         let mut plan = plan.map_err(|error| error.with("job", &job.job))?;
         if anew {
             plan = plan.anew();

@@ -105,7 +105,8 @@ impl Memory {
         for done in &self.done {
             let only = [done.job.clone()];
             for job in request.jobs.select(&only)? {
-                let plans = job::plans(request.project, job, model, &preview, None).await?;
+                let plans =
+                    job::plans(request.project, job, request.engine, &preview, None).await?;
                 let news = plans.iter().find(|plan| !plan.is_unchanged());
                 let why = match news {
                     Some(plan) => Some(format!("the source `{}` has news", plan.spec().name)),

@@ -57,8 +57,8 @@ async fn look(
     base: &Release,
     window: Option<Window>,
 ) -> Result<Vec<Plan>> {
-    let (model, replay) = (request.engine.model(), request.replay.as_ref());
-    let plans = job::plans(request.project, job, model, base, replay).await?;
+    let replay = request.replay.as_ref();
+    let plans = job::plans(request.project, job, request.engine, base, replay).await?;
     Ok(match window {
         Some(_) => plans.into_iter().map(Plan::anew).collect(),
         None => plans,

@@ -182,17 +182,33 @@ impl RawBatch {
             }
             Raw::Slices(rows) => rows.get(row).unwrap_or_default().to_owned(),
             Raw::Cells(headings) => {
-                let cells = headings.iter().zip(&self.columns);
-                let object: serde_json::Map<String, serde_json::Value> =
-                    cells.map(|(name, cells)| (name.clone(), cells.render(row))).collect();
-                serde_json::Value::Object(object).to_string()
+                let cells = headings.iter().zip(&self.columns).enumerate();
+                // two columns may be of one heading
+                let own = cells.filter(|(at, (name, _))| !headings[..*at].contains(name));
+                let own = own.map(|(_, (name, cells))| {
+                    let name = serde_json::Value::from(name.as_str());
+                    format!("{name}:{}", cells.json(row))
+                });
+                format!("{{{}}}", own.collect::<Vec<_>>().join(","))
             }
         }
     }
 }
 
 impl Cells {
-    /// A cell as JSON.
+    /// A cell as JSON text: a number or boolean of the source as one, with all its digits.
+    fn json(&self, row: usize) -> String {
+        match self {
+            Self::Text { values, native: Some(native) }
+                if native.value(row) && is_json(values.value(row)) =>
+            {
+                values.value(row).to_owned()
+            }
+            _ => self.render(row).to_string(),
+        }
+    }
+
+    /// A cell as JSON, as text whatever it is.
     pub(super) fn render(&self, row: usize) -> serde_json::Value {
         let text = match self {
             Self::Slices(cells) => cells.get(row).map(str::to_owned),
@@ -209,6 +225,10 @@ impl Cells {
         };
         text.map_or(serde_json::Value::Null, serde_json::Value::String)
     }
+}
+
+fn is_json(text: &str) -> bool {
+    serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok()
 }
 
 /// Collects text cells into batches.

@@ -5,58 +5,52 @@
 //! never mended, when its bytes are not text in the encoding, when its quotes do not match, or
 //! when it has more or fewer cells than there are headings.
 //!
+//! How a file is written, a job declares, or [`dialect`] sees it by the file's first rows.
 //! [`record`] says what a record is and what is wrong with it, a character at a time. Plain UTF-8
-//! goes a faster way to the same rows: one thread cuts the file into [`Blocks`] of whole records,
-//! others [`split`](mod@split) them, and turn to [`record`] for each row that is not [`plain`].
+//! without escapes and comments goes a faster way to the same rows: one thread cuts the file into
+//! [`Blocks`] of whole records, others [`split`](mod@split) them, and turn to [`record`] for each row
+//! that is not [`plain`].
 
 mod dialect;
+mod encoding;
 mod ends;
 mod plain;
 mod record;
+mod shape;
 mod split;
 
 use super::blocks::{BLOCK_BYTES, Blocks};
 use super::files::Files;
 use super::headings::Wanted;
-use super::lines::{self, Lines};
+use super::lines::Lines;
 use super::packed::cannot_read;
 use super::text::TextFormat;
 use super::{BatchBuilder, Piece, Sink, Unreadable, headings};
 use crate::error::{Error, Result};
-use crate::etl::job::CsvPlace;
-pub(crate) use dialect::encoding as detected_encoding;
-use encoding_rs::{Encoding, UTF_8};
+use crate::etl::job::{self, CsvPlace, SourceSpec};
+pub(crate) use dialect::of_file as dialect_of_file;
+use dialect::{Declared, Look};
+use encoding_rs::UTF_8;
 use ends::records_end;
-use record::{Record, Records};
+use record::{Record, Records, Signs};
+use shape::Shape;
 use split::split;
 use std::io::{BufRead, Cursor, Read};
 use std::path::Path;
 use std::sync::Arc;
 
-/// The name for an encoding that is not known.
-const DETECT: &str = "detect";
-
 /// Delimited text files.
 pub(super) struct Csv {
     files: Files,
-    /// To be detected where it is not known.
-    encoding: Option<&'static Encoding>,
-    delimiter: Option<char>,
+    declared: Declared,
     columns: Wanted,
 }
 
 impl Csv {
     pub(super) fn new(project: &Path, place: &CsvPlace, columns: Wanted) -> Result<Self> {
-        if matches!(place.delimiter, Some('"' | '\n' | '\r')) {
-            return Err(Error::user("the delimiter cannot be a quote or a line end"));
-        }
         Ok(Self {
             files: Files::new(project, &place.path, place.access.as_ref())?,
-            encoding: match place.encoding.as_str() {
-                DETECT => None,
-                name => Some(lines::encoding(name)?),
-            },
-            delimiter: place.delimiter,
+            declared: Declared::new(place)?,
             columns,
         })
     }
@@ -71,88 +65,127 @@ impl TextFormat for Csv {
         self.columns.len()
     }
 
-    fn read_rows(&self, mut reader: impl BufRead, file: &str, sink: &mut Sink<'_>) -> Result<()> {
-        if let (Some(encoding), Some(delimiter)) = (self.encoding, self.delimiter) {
-            return self.read_as(reader, encoding, delimiter, file, sink);
+    fn read_rows(&self, reader: impl BufRead, file: &str, sink: &mut Sink<'_>) -> Result<()> {
+        let (look, reader) = self.look(reader)?;
+        for words in &look.told {
+            sink(Piece::Told(format!("{file} {words}")))?;
         }
-        let mut head = Vec::new();
-        let looked = reader.by_ref().take(dialect::LOOKED_AT_BYTES).read_to_end(&mut head);
-        looked.map_err(cannot_read)?;
-        let encoding = self.encoding.unwrap_or_else(|| dialect::encoding(&head));
-        if self.encoding.is_none() {
-            let name = encoding.name().to_lowercase();
-            sink(Piece::Told(format!("{file} was taken for {name}, which was not declared")))?;
+        let mut records = below_skipped(&look, reader)?;
+        let have = headings_of(records.next()?, &look)?;
+        let wanted = headings::positions(&have, &self.columns);
+        let table = Table {
+            file: file.into(),
+            shape: look.shape,
+            wanted: wanted.map_err(|error| self.declared.doubted(error, &look))?,
+        };
+        sink(Piece::Headings(have))?;
+        let lines = records.into_lines();
+        match PlainSigns::of(look.signs).filter(|_| lines.encoding() == UTF_8) {
+            None => read_records(Records::new(lines, look.signs), &table, sink),
+            Some(signs) => read_blocks((lines, signs, BLOCK_BYTES), table, sink),
         }
-        let found = || dialect::delimiter(&head, encoding, &self.columns);
-        let delimiter = self.delimiter.unwrap_or_else(found);
-        self.read_as(Cursor::new(&head).chain(reader), encoding, delimiter, file, sink)
     }
 }
 
 impl Csv {
-    fn read_as(
-        &self,
-        reader: impl BufRead,
-        encoding: &'static Encoding,
-        delimiter: char,
-        file: &str,
-        sink: &mut Sink<'_>,
-    ) -> Result<()> {
-        let lines = Lines::new(reader, encoding).map_err(cannot_read)?;
-        let mut records = Records::new(lines, delimiter);
-        let have = match records.next()? {
-            Some(record) => headings_of(&record)?,
-            None => return Err(Error::data("the file is empty: it has no headings")),
-        };
-        let table = Table {
-            file: file.into(),
-            headings: have.len(),
-            wanted: headings::positions(&have, &self.columns)?,
-        };
-        sink(Piece::Headings(have))?;
-        let lines = records.into_lines();
-        match plain_delimiter(delimiter).filter(|_| lines.encoding() == UTF_8) {
-            None => read_records(Records::new(lines, delimiter), &table, sink),
-            Some(delimiter) => read_blocks((lines, delimiter, BLOCK_BYTES), table, sink),
-        }
+    /// How a file is written, by its first bytes; and the file from its first byte on.
+    fn look<R: BufRead>(&self, mut reader: R) -> Result<(Look, impl BufRead + use<R>)> {
+        let mut head = Vec::new();
+        let looked = reader.by_ref().take(dialect::LOOKED_AT_BYTES).read_to_end(&mut head);
+        looked.map_err(cannot_read)?;
+        let look = dialect::look(&head, &self.declared, &self.columns);
+        Ok((look, Cursor::new(head).chain(reader)))
     }
+}
+
+/// A file's records, the headings first.
+fn below_skipped<R: BufRead>(look: &Look, reader: R) -> Result<Records<R>> {
+    let mut lines = Lines::new(reader, look.encoding).map_err(cannot_read)?;
+    for _ in 0..look.skip_lines {
+        lines.next()?;
+    }
+    Ok(Records::new(lines, look.signs))
+}
+
+/// The line of headings of a file that a source of delimited text has read, as it stands there.
+///
+/// # Errors
+/// Not found where the file is not there any more, those of reading it.
+pub(crate) fn heading_line(project: &Path, spec: &SourceSpec, file: &str) -> Result<String> {
+    let job::From::Csv(place) = &spec.from else {
+        return Err(Error::internal("headings are asked of what is no delimited text"));
+    };
+    let place = CsvPlace { path: file.to_owned(), ..place.clone() };
+    let csv = Csv::new(project, &place, Wanted::new(spec))?;
+    let found = csv.files.inputs(&mut || Ok(()))?;
+    let found = found.first().ok_or_else(|| csv.files.nothing_found())?;
+    let text = csv.files.open_text(found, &mut || Ok(()))?;
+    let (look, reader) = csv.look(text.reader)?;
+    let mut records = below_skipped(&look, reader)?;
+    Ok(records.next()?.map(|record| record.raw.to_owned()).unwrap_or_default())
 }
 
 /// What the rows of a file have in common.
 struct Table {
     file: Arc<str>,
-    /// Cells a row should have.
-    headings: usize,
-    /// Where the wanted ones are among them.
+    shape: Shape,
+    /// Where the wanted cells are among those of a row.
     wanted: Vec<Option<usize>>,
 }
 
-/// The delimiter as one byte. A letter, a digit or a backslash is none: it may be part of how
-/// bytes that are not text are written.
-fn plain_delimiter(delimiter: char) -> Option<u8> {
-    let plain = delimiter.is_ascii() && !delimiter.is_ascii_alphanumeric() && delimiter != '\\';
-    u8::try_from(delimiter).ok().filter(|_| plain)
+/// Signs that blocks can be cut and split by: one byte each, no escape, no comments.
+#[derive(Debug, Clone, Copy)]
+struct PlainSigns {
+    delimiter: u8,
+    quote: Option<u8>,
+}
+
+impl PlainSigns {
+    fn of(signs: Signs) -> Option<Self> {
+        // A letter, a digit or a backslash may be part of how bytes that are not text are written.
+        let plain = |sign: char| {
+            let plain = sign.is_ascii() && !sign.is_ascii_alphanumeric() && sign != '\\';
+            u8::try_from(sign).ok().filter(|_| plain)
+        };
+        match signs {
+            Signs { delimiter, quote, escape: None, comment: None } => Some(Self {
+                delimiter: plain(delimiter)?,
+                quote: match quote {
+                    Some(quote) => Some(plain(quote)?),
+                    None => None,
+                },
+            }),
+            _ => None,
+        }
+    }
+}
+
+impl From<PlainSigns> for Signs {
+    fn from(PlainSigns { delimiter, quote }: PlainSigns) -> Self {
+        let (delimiter, quote) = (char::from(delimiter), quote.map(char::from));
+        Self { delimiter, quote, escape: None, comment: None }
+    }
 }
 
 /// Reads block by block, and record by record what is no block. The sink is given what is to be
 /// split.
 fn read_blocks<R: BufRead>(
-    (lines, delimiter, block_bytes): (Lines<R>, u8, usize),
+    (lines, signs, block_bytes): (Lines<R>, PlainSigns, usize),
     table: Table,
     sink: &mut Sink<'_>,
 ) -> Result<()> {
     let table = Arc::new(table);
-    let ends = |bytes: &[u8]| records_end(bytes, delimiter);
+    let ends = |bytes: &[u8]| records_end(bytes, signs.delimiter, signs.quote);
     let mut blocks = Blocks::new(lines, ends, block_bytes);
     while let Some(block) = blocks.next()? {
         let table = Arc::clone(&table);
         let split = move || {
-            let batch = split(block, delimiter, &table);
+            let batch = split(block, signs, &table);
             batch.map_err(|error| error.with("file", &table.file))
         };
         sink(Piece::Work(Box::new(split)))?;
     }
-    read_records(Records::new(blocks.rest(), char::from(delimiter)), &table, sink)
+    read_records(Records::new(blocks.rest(), signs.into()), &table, sink)
 }
 
 /// Reads record by record, whatever the encoding.
@@ -163,7 +196,7 @@ fn read_records<R: BufRead>(
 ) -> Result<()> {
     let mut batch = BatchBuilder::with_text(&table.file, table.wanted.len());
     while let Some(record) = records.next()? {
-        match fault(&record, table.headings) {
+        match fault(&record, table.shape) {
             Some(row) => batch.push_unreadable(row),
             None => {
                 let cells =
@@ -178,7 +211,14 @@ fn read_records<R: BufRead>(
     if batch.is_empty() { Ok(()) } else { sink(batch.take(records.bytes_read()).into()) }
 }
 
-fn headings_of(record: &Record<'_>) -> Result<Vec<String>> {
+fn headings_of(record: Option<Record<'_>>, look: &Look) -> Result<Vec<String>> {
+    let Some(record) = record else {
+        let message = match look.skip_lines {
+            0 => "the file is empty: it has no headings".to_owned(),
+            skip => format!("the file has no headings below its first {skip} lines"),
+        };
+        return Err(Error::data(message));
+    };
     if let Some((_, reason)) = &record.fault {
         return Err(Error::data(format!("the line of headings {reason}"))
             .with("line", record.position.line)
@@ -188,12 +228,8 @@ fn headings_of(record: &Record<'_>) -> Result<Vec<String>> {
     Ok(cells.map(str::to_owned).collect())
 }
 
-fn fault(record: &Record<'_>, headings: usize) -> Option<Unreadable> {
-    let cells = record.cells.len();
-    let ragged = || {
-        let reason = format!("{cells} cells under {headings} headings");
-        (cells != headings).then_some(("ragged", reason))
-    };
+fn fault(record: &Record<'_>, shape: Shape) -> Option<Unreadable> {
+    let ragged = || Some(("ragged", shape.differs(record)?));
     let (rule, reason) = record.fault.clone().or_else(ragged)?;
     Some(Unreadable { position: record.position, rule, reason, raw: record.raw.to_owned() })
 }

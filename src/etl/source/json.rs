@@ -12,7 +12,7 @@ use super::files::Files;
 use super::headings::Wanted;
 use super::json_lines::{Each, Scanner, push};
 use super::text::TextFormat;
-use super::{BatchBuilder, Sink, headings};
+use super::{Sink, headings};
 use crate::error::Result;
 use crate::etl::job::JsonPlace;
 use std::io::BufRead;
@@ -50,7 +50,7 @@ impl TextFormat for Json {
         let mut elements = Elements::new(reader, &path(self.at.as_deref()))?;
         let mut scanner =
             Scanner::new(self.columns.iter().map(headings::heading), self.each.clone());
-        let mut batch = BatchBuilder::with_text(file, self.columns.len());
+        let mut batch = scanner.batch(file);
         while let Some(element) = elements.next()? {
             push(&element, &mut scanner, &mut batch);
             if batch.is_full() {

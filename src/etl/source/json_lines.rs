@@ -32,6 +32,7 @@ use std::sync::mpsc::channel;
 pub(super) struct JsonLines {
     files: Files,
     each: Each,
+    is_flat: bool,
     columns: Wanted,
 }
 
@@ -40,6 +41,7 @@ impl JsonLines {
         Ok(Self {
             files: Files::new(project, &place.path, place.access.as_ref())?,
             each: Each::of(place.each.as_deref(), place.if_empty),
+            is_flat: place.is_flat,
             columns,
         })
     }
@@ -68,7 +70,11 @@ impl TextFormat for JsonLines {
 
 impl JsonLines {
     fn scanner(&self) -> Scanner {
-        Scanner::new(self.columns.iter().map(headings::heading), self.each.clone())
+        let paths = self.columns.iter().map(headings::heading);
+        match self.is_flat {
+            true => Scanner::flat(paths),
+            false => Scanner::new(paths, self.each.clone()),
+        }
     }
 
     /// Reads block by block, and line by line what is no block. The sink is given what is to be
@@ -85,7 +91,7 @@ impl JsonLines {
         let (done, all_met) = channel();
         while let Some(block) = blocks.next()? {
             let (mut scanner, done) = (self.scanner(), done.clone());
-            let batch = BatchBuilder::with_text(file, self.columns.len());
+            let batch = scanner.batch(file);
             sink(Piece::Work(Box::new(move || {
                 let batch = scanned(&block, &mut scanner, batch)?;
                 // Nobody listens where reading has failed.
@@ -107,7 +113,7 @@ impl JsonLines {
         file: &str,
         sink: &mut Sink<'_>,
     ) -> Result<()> {
-        let mut batch = BatchBuilder::with_text(file, self.columns.len());
+        let mut batch = scanner.batch(file);
         while let Some(line) = lines.next()? {
             push(&line, scanner, &mut batch);
             if batch.is_full() {

@@ -12,7 +12,7 @@
 //! # How do I add a source?
 //!
 //! 1. Add its place to [`crate::etl::job::From`].
-//! 2. Copy `json_lines.rs`, the smallest: it finds its files with [`Files`](files::Files), wherever
+//! 2. Copy `json.rs`, the smallest: it finds its files with [`Files`](files::Files), wherever
 //!    they lie, is a [`TextFormat`](text::TextFormat) (what is no text is a [`Source`] by itself),
 //!    turns each row into cells with a [`BatchBuilder`], and says which rows it could not read, and
 //!    which columns there were. One that has rows come over a network keeps them in a
@@ -46,9 +46,10 @@ mod tls;
 
 pub(crate) use alive::Alive;
 pub(crate) use batch::{Cells, Piece, Position, RawBatch};
-pub(crate) use csv::detected_encoding;
+pub(crate) use csv::{dialect_of_file, heading_line};
 pub(crate) use files::lies_at;
 pub(crate) use number::{number_text, shortest_text};
+pub(crate) use packed::unpacked;
 
 use crate::error::{Error, Result};
 use crate::etl::job::{From, SourceSpec};

@@ -6,6 +6,7 @@ use crate::error::{Error, ErrorKind, Result};
 use flate2::bufread::MultiGzDecoder;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -13,6 +14,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 const READ_BYTES: usize = 64 << 10;
 const GZIP: &[u8] = &[0x1f, 0x8b];
 const ZSTANDARD: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
+
+/// The text of a file on this machine.
+///
+/// # Errors
+/// Where it cannot be read.
+pub(crate) fn unpacked(path: &Path) -> io::Result<impl BufRead> {
+    Ok(Text::new(File::open(path)?)?.reader)
+}
 
 /// The text of a file.
 pub(super) struct Text {

@@ -2,30 +2,32 @@
 //!
 //! A new source gets a test at the end, and its way to write a table in `writers.rs`.
 //!
-//! | source | this suite | cut off in the middle | every type | only what is new |
-//! |---|---|---|---|---|
-//! | CSV | `csv`, `csv_gzip` | here; `packed` | text (`csv`) | `new_files`, here |
-//! | JSON lines | `json_lines`, `json_lines_zstandard` | here; `packed` | text (`formats`) | `new_files`, here |
-//! | JSON | `json` | here; `json` | text (`json`) | `new_files`, here |
-//! | Parquet | `parquet` | here | `typed` | `new_files`, here |
-//! | Excel | `excel` | here | `formats` | `new_files`, here |
-//! | SQLite | `sqlite` | here | `formats` | `watermark` |
-//! | PostgreSQL | `postgresql` | `postgresql` | `postgresql` | `watermark` |
-//! | MySQL, MariaDB | `mysql` | `mysql` | `mysql` | `watermark` |
-//! | HTTP | `http_csv`, `http_parquet`, `http_excel` | here; `http` | as the file's | `new_files`, here |
-//! | HTTP API | `api` | `api` (a page that fails), `http` | text (`json`) | `api` |
-//! | S3 | `s3_csv` | `buckets` | as the file's | `new_files`, here; `buckets` |
-//! | Azure | `azure_csv` | as S3 | as the file's | `new_files`, here; `stores` |
-//! | Google | `google_csv`, `bucket_json` | as S3 | as the file's | `new_files`, here; `stores` |
-//! | Flight SQL | `flight_sql` | `flight` | `flight` | `flight` |
+//! | source | this suite | cut off in the middle | every type |
+//! |---|---|---|---|
+//! | CSV | `csv`, `csv_gzip` | here; `packed` | text (`csv`) |
+//! | JSON lines | `json_lines`, `json_lines_zstandard` | here; `packed` | text (`formats`) |
+//! | JSON | `json` | here; `json` | text (`json`) |
+//! | Parquet | `parquet` | here | `typed` |
+//! | Excel | `excel` | here | `formats` |
+//! | SQLite | `sqlite` | here | `formats` |
+//! | PostgreSQL | `postgresql` | `postgresql` | `postgresql` |
+//! | MySQL, MariaDB | `mysql` | `mysql` | `mysql` |
+//! | HTTP | `http_csv`, `http_parquet`, `http_excel` | here; `http` | as the file's |
+//! | HTTP API | `api` | `api` (a page that fails), `http` | text (`json`) |
+//! | S3 | `s3_csv` | `buckets` | as the file's |
+//! | Azure | `azure_csv` | as S3 | as the file's |
+//! | Google | `google_csv`, `bucket_json` | as S3 | as the file's |
+//! | Flight SQL | `flight_sql` | `flight` | `flight` |
 //!
-//! Types as text, NULL, no rows, many rows, drift, duplicates, cancelling, whole and snapshot
-//! strategies are asked of all of them here. A name is a test at the end, or a module beside this.
+//! Types as text, NULL, no rows, many rows, drift, duplicates, cancelling, and each of the five
+//! strategies are asked of all of them here; or the refusal of one that a source does not know. More of
+//! watermarks and change feeds is in `watermark`. A name is a test at the end, or a module beside this.
 
 use super::writers::Format;
 use super::{Outcome, Project, causes, row, spec};
 use starhouse::error::{ErrorKind, Result};
 use starhouse::etl::extract;
+use starhouse::store::Input;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -319,7 +321,7 @@ async fn a_snapshot_that_has_shrunk_is_refused(format: Format) {
 
 async fn files_are_read_once(format: Format) {
     if !format.is_of_files() {
-        return; // reads what is new by a watermark
+        return; // what is new there is asked for
     }
     let project = Project::new().await;
     format.write(&project, &HEADINGS, &[good(1).0]);
@@ -331,6 +333,79 @@ async fn files_are_read_once(format: Format) {
     format.write(&project, &HEADINGS, &[good(2).0]);
     let changed = project.extract_after(&spec, Some(&seen)).await.unwrap();
     assert_eq!(changed.rows, vec![good(2).1], "{format:?}");
+}
+
+/// The rows that a second run reads which knows how far the first was, and how far it is then itself.
+async fn read_on(
+    project: &Project,
+    yaml: &str,
+    (inputs, cursor): (&[Input], Option<&str>),
+) -> (Vec<String>, Option<String>) {
+    let plan = extract::plan_from(project.path(), &spec(yaml), Some(inputs), cursor).await.unwrap();
+    assert!(!plan.is_unchanged());
+    let load = project.load().await;
+    let read = extract::extract(&plan, "job", &load, project.warehouse(), Arc::new(|_| {})).await;
+    let extracted = read.unwrap();
+    let mut ids: Vec<String> =
+        project.rows(&extracted.staged).into_iter().map(|row| row[0].clone().unwrap()).collect();
+    ids.sort();
+    load.abandon().await.unwrap();
+    (ids, extracted.extent.cursor)
+}
+
+async fn what_is_new_is_asked_for_or_refused(format: Format) {
+    let project = Project::new().await;
+    let with_label = |id: u32, label: &str| {
+        let mut written = good(id).0;
+        written[3] = Some(label.to_owned());
+        written
+    };
+    let watermark = "{watermark: {column: id}}";
+    let changes = "{changes: {key: [label], sequence: id}}";
+    let whole = yaml(&project, format);
+    let Some(from) = format.from_numbered(&project, &names(format)) else {
+        format.write(&project, &HEADINGS, &[good(1).0]);
+        for strategy in [watermark, changes] {
+            let asked = spec(&format!("{whole}\nstrategy: {strategy}"));
+            let error = project.extract(&asked).await.err().unwrap();
+            assert_eq!(error.kind(), ErrorKind::User, "{format:?}: {error}");
+            assert!(error.to_string().contains("`strategy: new_files`"), "{format:?}: {error}");
+        }
+        return;
+    };
+    let whole = whole.replace(&format.from(&project), &from);
+    for (strategy, first, second) in [
+        (watermark, ["1", "2", "3"].as_slice(), ["3", "4"]),
+        // of a key's changes the last counts: 3 is of the label of 1
+        (changes, ["2", "3"].as_slice(), ["3", "4"]),
+    ] {
+        let yaml = format!("{whole}\nstrategy: {strategy}");
+        let rows = [with_label(1, "a"), with_label(2, "b"), with_label(3, "a")];
+        format.write(&project, &HEADINGS, &rows);
+        let read = project.extract(&spec(&yaml)).await.unwrap();
+        let ids: Vec<_> = read.rows.iter().map(|row| row[0].as_deref().unwrap()).collect();
+        assert_eq!(ids, first, "{format:?} {strategy}");
+        let extent = read.extracted.extent;
+        assert_eq!(extent.cursor.as_deref(), Some("3"), "{format:?} {strategy}");
+        // the bound is inclusive, and what lies before it is not read again
+        let more = [rows[0].clone(), rows[1].clone(), rows[2].clone(), with_label(4, "c")];
+        // an API says itself what is new; the test's gives what it has
+        let more = if format == Format::Api { &more[2..] } else { &more[..] };
+        format.write(&project, &HEADINGS, more);
+        let before = (extent.inputs.as_slice(), extent.cursor.as_deref());
+        let (ids, cursor) = read_on(&project, &yaml, before).await;
+        assert_eq!(ids, second, "{format:?} {strategy}");
+        assert_eq!(cursor.as_deref(), Some("4"), "{format:?} {strategy}");
+    }
+}
+
+/// The headings as a source has them.
+fn names(format: Format) -> Vec<&'static str> {
+    let name = |name: &&'static str| match (format, *name) {
+        (Format::FlightSql, "Label text") => "label_text",
+        (_, name) => name,
+    };
+    HEADINGS.iter().map(name).collect()
 }
 
 /// A run that is cancelled while its source is read stops it; what is there can be read again.
@@ -381,6 +456,7 @@ async fn every_check(format: Format) {
     values_of_another_type_are_nulled_refused_or_set_apart_as_agreed(format).await;
     a_snapshot_that_has_shrunk_is_refused(format).await;
     files_are_read_once(format).await;
+    what_is_new_is_asked_for_or_refused(format).await;
     a_run_that_is_cancelled_stops_the_source(format).await;
 }
 

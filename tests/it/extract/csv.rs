@@ -317,3 +317,145 @@ async fn an_encoding_that_is_detected_is_told() {
     let strict = project.extract(&spec(TWO_TEXTS)).await.unwrap();
     assert_eq!((strict.rows.len(), strict.rejects.len()), (0, 50));
 }
+
+/// Each file is `a` and `b` of 1 and `x,y`, 2 and nothing, as somebody writes it.
+#[tokio::test]
+async fn a_dialect_is_declared_or_seen() {
+    let project = Project::new().await;
+    let rows = [row(&["1", "x,y"]), row(&["2", "~"])];
+    for (text, from, told) in [
+        ("'a','b'\n'1','x,y'\n'2',''\n", "", "cells between ' signs"),
+        ("a,b\n'1','x,y'\n'2',\n", "", "cells between ' signs"),
+        ("a,b\n1,'x,y'\n2,\n", ", quote: \"'\"", ""),
+        ("a;b\n1;x,y\n2;\n", ", quote: none", ""),
+        ("a,b\n1,x\\,y\n2,\n", ", escape: '\\'", ""),
+        ("a,b\n1,\"x,y\"\n2,\n", ", escape: '\"'", ""),
+        ("# of Monday\na;b\n1;x,y\n#3;z\n2;\n# all\n", ", comment: '#'", ""),
+        // the lines above the headings: counted, or seen
+        ("Report of May\n\n;;total 7\na;b\n1;x,y\n2;\n", ", skip_lines: 3", ""),
+        ("Report of May\n\n;;total 7\na;b\n1;x,y\n2;\n", "", "has its headings in line 4"),
+        ("sep=;\na;b\n1;x,y\n2;\n", "", "has its headings in line 2"),
+        ("\n\na;b\n1;x,y\n2;\n", "", ""),
+        // a delimiter at the end of each row, of the headings, of both
+        ("a;b\n1;x,y;\n2;;\n", "", ""),
+        ("a;b\n1;x,y;\n2;;\n", ", trailing_delimiter: true", ""),
+        ("a;b;\n1;x,y\n2;\n", "", ""),
+        ("a;b;\n1;x,y;\n2;;\n", "", ""),
+        ("a;b;\n1;x,y;\n2;;\n", ", trailing_delimiter: true", ""),
+    ] {
+        for encoding in ["utf-8", "utf-16le"] {
+            let bytes = match encoding {
+                "utf-8" => text.as_bytes().to_vec(),
+                _ => text.encode_utf16().flat_map(u16::to_le_bytes).collect(),
+            };
+            project.write("t.csv", bytes);
+            let yaml = TWO_TEXTS.replace("t.csv", &format!("t.csv, encoding: {encoding}{from}"));
+            let outcome = project.extract(&spec(&yaml)).await.unwrap();
+            assert_eq!(outcome.rows, rows, "{text}{from}");
+            assert!(outcome.rejects.is_empty(), "{text}{from}: {:?}", outcome.rejects);
+            let said: Vec<_> = outcome.extracted.extent.counts.told.into_iter().collect();
+            let says = said.concat();
+            assert!(
+                says.contains(told) && (told.is_empty() == says.is_empty()),
+                "{text}: {said:?}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn rows_of_another_shape_are_refused_in_any_dialect() {
+    let project = Project::new().await;
+    for (text, from, expected) in [
+        // one row without the delimiter that all others end with, one with text behind it
+        (
+            "a;b\n1;x;\n2;y\n3;z;\n4;w;v\n5;u;;\n",
+            "",
+            vec![(3, "ragged"), (5, "ragged"), (6, "ragged")],
+        ),
+        ("a;b\n1;x\n2;y;\n3;z\n", "", vec![(3, "ragged")]),
+        ("a;b\n1;x;\n2;y;\n", ", trailing_delimiter: false", vec![(2, "ragged"), (3, "ragged")]),
+        // names that begin with an apostrophe are names
+        ("a,b\n1,'t Hooft\n2,'s-Gravesande\n3,x\n", "", vec![]),
+        ("a,b\n1,x\n2,'n'\n3,y\n", "", vec![]),
+        ("a,b\n1,'x\n2,y'\n3,'z'z\n", ", quote: \"'\"", vec![(4, "quote")]),
+        ("a,b\n1,\"x\n2,y\n", "", vec![(2, "quote")]),
+        ("a,b\n1,x\\\n", ", escape: '\\'", vec![(2, "quote")]),
+    ] {
+        project.write("t.csv", text);
+        let spec = spec(&TWO_TEXTS.replace("t.csv", &format!("t.csv{from}")));
+        let outcome = project.extract(&spec).await.unwrap();
+        let found: Vec<_> = outcome.rejects.iter().map(|r| (r.line, r.rule.as_str())).collect();
+        assert_eq!(found, expected, "{text}");
+    }
+    let names = |text: &str| text.contains("'n'") || text.contains("'t Hooft");
+    project.write("t.csv", "a,b\n1,x\n2,'n'\n3,y\n");
+    let outcome = project.extract(&spec(TWO_TEXTS)).await.unwrap();
+    assert!(names(outcome.rows[1][1].as_deref().unwrap()), "{:?}", outcome.rows);
+}
+
+#[tokio::test]
+async fn a_dialect_that_is_declared_wrongly_is_told() {
+    let project = Project::new().await;
+    project.write("t.csv", "note\na;b\n1;2\n");
+    for (from, says) in [
+        ("delimiter: ','", "with `delimiter: \";\"` and `skip_lines: 1` they are found"),
+        ("skip_lines: 2", "with `delimiter: \";\"` and `skip_lines: 1` they are found"),
+        ("skip_lines: 9", "no headings below its first 9 lines"),
+        ("quote: ';', delimiter: ';'", "the delimiter and the quote are the same sign"),
+        ("comment: ';', delimiter: ';'", "the delimiter and the comment are the same sign"),
+        ("escape: \"\\n\"", "the escape cannot be a line end"),
+        ("delimiter: '\"'", "say `quote: none`"),
+    ] {
+        let yaml = TWO_TEXTS.replace("t.csv", &format!("t.csv, {from}"));
+        let error = project.extract(&spec(&yaml)).await.err().expect(from);
+        assert!(error.to_string().contains(says), "{from}: {error}");
+    }
+    let quote = TWO_TEXTS.replace("t.csv", "t.csv, quote: nothing");
+    let error = serde_saphyr::from_str::<starhouse::etl::job::SourceSpec>(&quote).unwrap_err();
+    assert!(error.to_string().contains("expected one sign, or `none`"), "{error}");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(cases()))]
+
+    /// What the csv crate writes with other quotes, escapes and delimiters comes back row for row.
+    #[test]
+    fn what_was_written_in_a_dialect_is_read(
+        rows in prop::collection::vec(("[a-z\"',;\\\\\r\n\t 张é|]{0,6}", "\\PC{0,8}"), 0..40),
+        delimiter in prop::sample::select(vec![',', ';', '|']),
+        quote in prop::sample::select(vec!['"', '\'']),
+        escaped: bool,
+    ) {
+        let mut writer = csv::WriterBuilder::new()
+            .delimiter(delimiter as u8)
+            .quote(quote as u8)
+            .double_quote(!escaped)
+            .escape(b'\\')
+            .from_writer(Vec::new());
+        writer.write_record(["a", "b"]).unwrap();
+        for (a, b) in &rows {
+            // the crate leaves a backslash as it is, and so do we before what needs none
+            let plain = |text: &String| if escaped { text.replace('\\', "/") } else { text.clone() };
+            writer.write_record([plain(a), plain(b)]).unwrap();
+        }
+        let bytes = writer.into_inner().unwrap();
+        let escape = if escaped { ", escape: '\\'" } else { "" };
+        let quote = if quote == '"' { "'\"'" } else { "\"'\"" };
+        let from = format!("t.csv, delimiter: '{delimiter}', quote: {quote}{escape}");
+        let yaml = TWO_TEXTS.replace("t.csv", &from);
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let outcome = runtime.block_on(async {
+            let project = Project::new().await;
+            project.write("t.csv", bytes);
+            project.extract(&spec(&yaml)).await.unwrap()
+        });
+        let cell = |text: &String| {
+            let text = if escaped { text.replace('\\', "/") } else { text.clone() };
+            Some(text).filter(|text| !text.is_empty())
+        };
+        let expected: Vec<_> = rows.iter().map(|(a, b)| vec![cell(a), cell(b)]).collect();
+        prop_assert_eq!(outcome.rows, expected);
+        prop_assert!(outcome.rejects.is_empty());
+    }
+}

@@ -255,7 +255,9 @@ async fn elements_of_arrays_are_rows() {
         let outcome = project.extract(&spec(&yaml)).await.unwrap();
         assert_eq!(outcome.rows, rows, "{from}");
         assert_eq!(causes(&outcome.rejects), vec![(3, "required", Some("sku"))], "{from}");
-        assert_eq!(outcome.rejects[0].raw, "{\"sku\": null}");
+        let cells =
+            r#"{"id":3,"lines.#":1,"lines.sku":null,"lines.price.amount":null,"lines.tags":null}"#;
+        assert_eq!(outcome.rejects[0].raw, cells);
         let keep = yaml
             .replace("each: lines", "each: lines, if_empty: keep")
             .replace(", clean: [required]", "");

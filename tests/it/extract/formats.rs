@@ -132,6 +132,35 @@ async fn days_follow_the_workbooks_epoch() {
     assert_eq!(outcome.rows[1][2].as_deref(), Some("2024-12-31"));
 }
 
+/// Sheets as other programs write them, `tests/workbooks`: .xls by Python's xlwt 1.3, of either epoch
+/// with the same serial numbers, and .ods by hand.
+#[tokio::test]
+async fn old_and_open_workbooks_are_read_as_new_ones() {
+    let project = Project::new().await;
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/workbooks");
+    for (file, days) in [
+        // 59 is the last of February 1900, 61 the first of March: the day between there never was
+        ("days_1900.xls", ["2024-02-29", "1900-02-28", "1900-03-01"]),
+        ("days_1904.xls", ["2028-03-01", "1904-02-29", "1904-03-02"]),
+        ("days.ods", ["2024-02-29", "1900-02-28", "1900-03-01"]),
+    ] {
+        project.write(file, std::fs::read(folder.join(file)).unwrap());
+        let yaml = COSTS.replace("costs.xlsx", file).replace(", header_row: 3", "");
+        let outcome = project.extract(&spec(&yaml)).await.unwrap();
+        let rows = vec![
+            row(&["Größe 张", "0.30", days[0], "x"]),
+            row(&["B", "1234.50", "2024-12-31", "42"]),
+            row(&["D", "1.00", days[1], "~"]),
+            row(&["E", "1.00", days[2], "true"]),
+        ];
+        assert_eq!(outcome.rows, rows, "{file}");
+        let wrong = vec![(4, "type", Some("spend")), (7, "type", Some("day"))];
+        assert_eq!(causes(&outcome.rejects), wrong, "{file}");
+        let raw = &outcome.rejects[1].raw;
+        assert!(raw.starts_with("{\"Campaign\":\"F\",\"Spend\":1,\"Day\":\"20"), "{file}: {raw}");
+    }
+}
+
 #[tokio::test]
 async fn a_part_of_a_sheet_is_all_that_is_read() {
     let mut book = rust_xlsxwriter::Workbook::new();

@@ -91,6 +91,24 @@ impl Format {
         !matches!(self, Api | FlightSql | Mysql | Postgresql | Sqlite)
     }
 
+    /// `from:` in a job, with a number as one, for those who can be asked for what is new.
+    pub(crate) fn from_numbered(self, project: &Project, headings: &[&str]) -> Option<String> {
+        let query = |quote: &str, ty: &str| {
+            let named = |name: &&str| format!("{quote}{name}{quote}");
+            let others = headings.iter().filter(|name| **name != "id").map(named);
+            let (id, others) = (named(&"id"), others.collect::<Vec<_>>().join(", "));
+            format!("query: 'SELECT CAST({id} AS {ty}) AS {id}, {others} FROM ")
+        };
+        Some(match self {
+            Self::Sqlite => format!("{{sqlite: {{path: t.db, {}t'}}}}", query("\"", "INTEGER")),
+            Self::Postgresql => project.postgresql().from(&format!("{}t'", query("\"", "int"))),
+            Self::Mysql => project.mysql().from(&format!("{}t'", query("`", "SIGNED"))),
+            Self::FlightSql => project.flight().from(&format!("{}sandbox.t'", query("\"", "INT"))),
+            Self::Api => self.from(project).replace("at: rows", "since: since, at: rows"),
+            _ => return None,
+        })
+    }
+
     /// Whether each row names its own values.
     pub(crate) fn is_of_objects(self) -> bool {
         use Format::{Api, GsJson, Json, JsonLines, JsonLinesZstandard};

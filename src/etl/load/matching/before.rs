@@ -4,16 +4,18 @@ use super::records::{Together, find, keys};
 use super::tables::{self, pairs_table, weights_table};
 use crate::error::{Error, Result};
 use crate::etl::job::matching::MatchLoad;
-use crate::etl::load::Loading;
-use crate::etl::matching::{Before, Decision, Pair, Weights};
+use crate::etl::load::{Loading, quoted};
+use crate::etl::matching::{Before, Decision, Edge, Pair, Pairs, Weights};
 use crate::etl::rows;
 use crate::model::{Column, ColumnType};
-use crate::store::TableSpec;
+use crate::store::{Rows, TableSpec};
 use arrow::array::{Array, AsArray, StringArray};
 use arrow::datatypes::{Float64Type, Int64Type};
 use arrow::record_batch::RecordBatch;
+use futures::StreamExt;
 use sha2::{Digest, Sha256};
 use std::fmt::Write;
+use tokio::sync::mpsc;
 
 /// What makes weights and pairs of runs before useless when it changes.
 pub(super) fn definition(spec: &MatchLoad) -> String {
@@ -63,7 +65,7 @@ pub(super) async fn decisions(
     let batch = rows::collect(rows::stream_sql(&session, &sql, &columns).await?, &columns).await?;
     let same = batch.columns().last().and_then(|column| column.as_boolean_opt());
     let mut unknown = 0;
-    for (row, pair) in pairs_of(&batch, spec, all).into_iter().enumerate() {
+    for (row, pair) in pairs_of(&batch, spec.record.len(), &all.batch).into_iter().enumerate() {
         match (pair, same.is_some_and(|same| same.value(row))) {
             (None, _) => unknown += 1,
             (Some(pair), true) => before.same.push(pair),
@@ -90,10 +92,9 @@ pub(super) async fn decisions(
 }
 
 /// The pairs that the first columns of a batch name, the smaller record first; none where a record
-/// is not there.
-fn pairs_of(batch: &RecordBatch, spec: &MatchLoad, all: &Together) -> Vec<Option<(u32, u32)>> {
-    let count = spec.record.len();
-    let (records, named) = (keys(&all.batch, count), keys(batch, 2 * count));
+/// is not among these.
+fn pairs_of(batch: &RecordBatch, count: usize, all: &RecordBatch) -> Vec<Option<(u32, u32)>> {
+    let (records, named) = (keys(all, count), keys(batch, 2 * count));
     let record = |side: &[&StringArray], row: usize| {
         let key: Vec<&str> = side.iter().map(|part| part.value(row)).collect();
         find(&records, &key)
@@ -113,31 +114,107 @@ pub(super) async fn stored_weights(
     Ok(rows.and_then(|rows| tables::weights_of(spec, &rows)))
 }
 
-/// The pairs of records that are as they were.
+/// The pairs that runs before have kept, as far as their records are as they were.
+pub(super) struct Old {
+    /// The columns that name records, first.
+    all: RecordBatch,
+    count: usize,
+    fresh: Vec<bool>,
+}
+
+impl Old {
+    pub(super) fn new(spec: &MatchLoad, all: &Together) -> Self {
+        Self { all: all.batch.clone(), count: spec.record.len(), fresh: all.fresh.clone() }
+    }
+
+    /// Of some rows of the table.
+    pub(super) fn pairs(&self, rows: &RecordBatch) -> Vec<Pair> {
+        let at = 2 * self.count;
+        let odds = rows.column(at).as_primitive::<Float64Type>();
+        let reasons = rows.column(at + 1).as_string::<i32>();
+        let is_old = |(a, b): &(u32, u32)| !self.fresh[*a as usize] && !self.fresh[*b as usize];
+        let pairs = pairs_of(rows, self.count, &self.all).into_iter().enumerate();
+        let pairs = pairs.filter_map(|(row, pair)| {
+            let (a, b) = pair.filter(is_old)?;
+            let reason = reasons.value(row).to_owned();
+            Some(Pair { a, b, odds: odds.value(row), decision: Decision::Review, reason })
+        });
+        pairs.collect()
+    }
+
+    /// Those that match: they are held.
+    ///
+    /// # Errors
+    /// Those of reading them.
+    pub(super) async fn edges(&self, mut rows: Rows, least: f64) -> Result<Vec<Edge>> {
+        let mut edges = Vec::new();
+        while let Some(rows) = rows.next().await {
+            let pairs = self.pairs(&rows?).into_iter().filter(|pair| pair.odds >= least);
+            edges.extend(pairs.map(|pair| Edge { a: pair.a, b: pair.b, odds: pair.odds }));
+        }
+        Ok(edges)
+    }
+
+    /// All of them, as rows of the table come in.
+    pub(super) fn coming_in(self, mut rows: mpsc::Receiver<Result<RecordBatch>>) -> Pairs {
+        let mut last: Option<(u32, u32)> = None;
+        let batches = std::iter::from_fn(move || rows.blocking_recv());
+        let pairs = batches.flat_map(move |rows| -> Vec<Result<Pair>> {
+            match rows {
+                Ok(rows) => self.pairs(&rows).into_iter().map(Ok).collect(),
+                Err(error) => vec![Err(error)],
+            }
+        });
+        Box::new(pairs.map(move |pair| {
+            let pair = pair?;
+            let place = Some((pair.a, pair.b));
+            match last.replace((pair.a, pair.b)) >= place {
+                true => Err(Error::internal("pairs of a matching are not in order")),
+                false => Ok(pair),
+            }
+        }))
+    }
+}
+
+/// What of the table of pairs is read again, in the order of records; none where there is no such
+/// table. `reasons`: with the reasons of the pairs, in place of empty ones.
+///
+/// # Errors
+/// Those of reading it.
 pub(super) async fn stored_pairs(
     loading: &Loading<'_>,
     spec: &MatchLoad,
-    all: &Together,
-) -> Result<Vec<Pair>> {
+    reasons: bool,
+) -> Result<Option<Rows>> {
     let table = pairs_table(spec);
-    let Some(rows) = stored(loading, &table, &table.sort_by.join(", ")).await? else {
-        return Ok(Vec::new());
+    if !is_there(loading, &table) {
+        return Ok(None);
+    }
+    let named = &table.sort_by;
+    let is_read = |column: &&Column| {
+        named.contains(&column.name) || ["weight", "reason"].contains(&column.name.as_str())
     };
-    let at = 2 * spec.record.len();
-    let odds = rows.column(at).as_primitive::<Float64Type>();
-    let decided = rows.column(at + 2).as_string::<i32>();
-    let reasons = rows.column(at + 3).as_string::<i32>();
-    let is_kept = |row: &usize| {
-        [Decision::Match, Decision::Review].iter().any(|kept| kept.word() == decided.value(*row))
-    };
-    let is_old = |(a, b): &(u32, u32)| !all.fresh[*a as usize] && !all.fresh[*b as usize];
-    let pairs = pairs_of(&rows, spec, all).into_iter().enumerate();
-    let pairs = pairs.filter(|(row, _)| is_kept(row)).filter_map(|(row, pair)| {
-        let (a, b) = pair.filter(is_old)?;
-        let reason = reasons.value(row).to_owned();
-        Some(Pair { a, b, odds: odds.value(row), decision: Decision::Review, reason })
-    });
-    Ok(pairs.collect())
+    let columns: Vec<Column> = table.columns.iter().filter(is_read).cloned().collect();
+    let reason = if reasons { "reason" } else { "'' AS reason" };
+    let kept = [Decision::Match, Decision::Review].map(|kept| format!("'{}'", kept.word()));
+    let sql = format!(
+        "SELECT {names}, weight, {reason} FROM warehouse.{} WHERE decision IN ({}) ORDER BY {names}",
+        table.name,
+        kept.join(", "),
+        names = quoted_names(named),
+    );
+    let session = loading.session(&[]);
+    Ok(Some(rows::stream_sql(&session, &sql, &columns).await?))
+}
+
+fn quoted_names(names: &[String]) -> String {
+    names.iter().map(|name| quoted(name)).collect::<Vec<_>>().join(", ")
+}
+
+/// Whether a table is as this run would write it.
+fn is_there(loading: &Loading<'_>, table: &TableSpec) -> bool {
+    let preview = loading.load.preview();
+    preview.tables.get(&table.name).is_some_and(|state| state.columns == table.columns)
 }
 
 /// A table as runs before left it; none where it has other columns or is not there.
@@ -146,9 +223,7 @@ pub(super) async fn stored(
     table: &TableSpec,
     order: &str,
 ) -> Result<Option<RecordBatch>> {
-    let preview = loading.load.preview();
-    let Some(state) = preview.tables.get(&table.name) else { return Ok(None) };
-    if state.columns != table.columns {
+    if !is_there(loading, table) {
         return Ok(None);
     }
     let sql = format!("SELECT * FROM warehouse.{} ORDER BY {order}", table.name);

@@ -5,16 +5,15 @@ mod records;
 mod tables;
 
 use super::{Loaded, Loading, stage};
-use crate::engine::Reserved;
 use crate::error::{Error, ErrorKind, Result};
 use crate::etl::job::Missing;
 use crate::etl::job::matching::{Estimate, MatchLoad};
-use crate::etl::matching::{Before, Columns, Kept, Resolved, Room, What, resolve};
+use crate::etl::matching::{Before, Columns, Kept, Resolved, What, least_odds, resolve};
 use crate::etl::rows;
-use crate::store::{DataFile, TableSpec, TableState};
+use crate::store::{DataFile, Rows, TableSpec, TableState};
 use arrow::array::{ArrayRef, AsArray, Int64Array};
 use arrow::record_batch::RecordBatch;
-use before::{decisions, definition, numbers, stored, stored_pairs, stored_weights};
+use before::{Old, decisions, definition, numbers, stored, stored_pairs, stored_weights};
 use futures::StreamExt;
 use records::{Together, incoming, known, together};
 use std::collections::HashSet;
@@ -55,15 +54,16 @@ pub(super) async fn load(loading: &mut Loading<'_>, spec: &MatchLoad) -> Result<
         ..Before::default()
     };
     let mut notes = decisions(loading, spec, &all, &mut before).await?;
-    if keeps {
-        before.weights = stored_weights(loading, spec).await?;
-        if before.weights.is_some() {
-            before.pairs = stored_pairs(loading, spec, &all).await?;
-            before.fresh = Some(all.fresh.clone());
+    let mut old = None;
+    if keeps && let Some(weights) = stored_weights(loading, spec).await? {
+        old = stored_pairs(loading, spec, true).await?;
+        if let Some(rows) = stored_pairs(loading, spec, false).await? {
+            before.edges = Old::new(spec, &all).edges(rows, least_odds(spec)).await?;
+            (before.weights, before.fresh) = (Some(weights), Some(all.fresh.clone()));
         }
     }
     loading.load.depends_on(&spec.table());
-    let (resolved, pairs) = matched(loading, spec, &all, before).await?;
+    let (resolved, pairs) = matched(loading, spec, &all, (before, old)).await?;
     let written = all.fresh.iter().filter(|fresh| **fresh).count() as u64;
     notes.extend(told(spec, loading, &all, &resolved));
     save(loading, spec, &all, &resolved, pairs).await?;
@@ -85,28 +85,28 @@ pub(super) async fn load(loading: &mut Loading<'_>, spec: &MatchLoad) -> Result<
     })
 }
 
-impl Room for Reserved {
-    fn grow(&mut self, bytes: usize) -> bool {
-        Self::grow(self, bytes)
-    }
-
-    fn shrink(&mut self, bytes: usize) {
-        Self::shrink(self, bytes);
-    }
-}
-
-/// The work of the processor, away from the threads that wait for disks; pairs are written as they
-/// come out.
+/// The work of the processor, away from the threads that wait for disks; pairs of runs before come in
+/// as they are asked for, and pairs are written as they come out.
 async fn matched(
     loading: &Loading<'_>,
     spec: &MatchLoad,
     all: &Together,
-    before: Before,
+    (mut before, old): (Before, Option<Rows>),
 ) -> Result<(Resolved, Vec<DataFile>)> {
     let room = Box::new(loading.engine.reserve("matching"));
     let kept = Kept::new(room, loading.engine.spill_folder().to_owned());
     let (spec, batch, table) = (spec.clone(), all.batch.clone(), pairs_table(spec));
     let (sender, receiver) = mpsc::channel(BATCHES_WAITING);
+    let (old_sender, old_receiver) = mpsc::channel(BATCHES_WAITING);
+    before.pairs = Old::new(&spec, all).coming_in(old_receiver);
+    let feed = async move {
+        let mut old = old.unwrap_or_else(|| futures::stream::empty().boxed());
+        while let Some(rows) = old.next().await {
+            if old_sender.send(rows).await.is_err() {
+                break; // who asked for them has failed
+            }
+        }
+    };
     let written = table.clone();
     let work = tokio::task::spawn_blocking(move || {
         let schema = batch.schema();
@@ -123,7 +123,8 @@ async fn matched(
     let batches = futures::stream::unfold(receiver, |mut receiver| async {
         receiver.recv().await.map(|batch: Result<RecordBatch>| (batch, receiver))
     });
-    let (resolved, files) = tokio::join!(work, loading.load.write(&written, batches.boxed()));
+    let write = loading.load.write(&written, batches.boxed());
+    let (resolved, files, ()) = tokio::join!(work, write, feed);
     let broken = |error| Error::internal("the matching broke down").caused_by(error);
     Ok((resolved.map_err(broken)??, files?))
 }

@@ -19,7 +19,7 @@ use super::json::{Elements, path};
 use super::json_lines::{Each, Scanner, push_at};
 use super::lines::{Line, escape_utf8};
 use super::spool::{Spool, Spooled};
-use super::{Alive, BatchBuilder, Bound, Found, Position, Sink, Source, headings};
+use super::{Alive, Bound, Found, Position, Sink, Source, headings};
 use crate::error::{Error, ErrorKind, Result};
 use crate::etl::job::{ApiPlace, Setting};
 use crate::store::Input;
@@ -176,7 +176,7 @@ impl Api {
     fn read_rows(&self, mut rows: impl Read, name: &str, sink: &mut Sink<'_>) -> Result<()> {
         let each = Each::of(self.place.each.as_deref(), self.place.if_empty);
         let mut scanner = Scanner::new(self.columns.iter().map(headings::heading), each);
-        let mut batch = BatchBuilder::with_text(name, self.columns.len());
+        let mut batch = scanner.batch(name);
         let (mut number, mut bytes_read) = (0, 0);
         while let Some((decoded, text)) = row(&mut rows).map_err(lost)? {
             number += 1;

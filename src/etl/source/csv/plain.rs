@@ -15,8 +15,9 @@ pub(super) struct PlainRows<'a> {
     in_row: usize,
     /// The first of them that no row had yet.
     next_delimiter: usize,
+    quote: Option<u8>,
     /// The next quote; the end where there is none.
-    quote: usize,
+    next_quote: usize,
 }
 
 /// A plain row.
@@ -42,14 +43,16 @@ impl PlainRow<'_> {
 
 impl<'a> PlainRows<'a> {
     /// For rows of so many cells.
-    pub(super) fn new(text: &'a str, delimiter: u8, cells: usize) -> Self {
+    pub(super) fn new(text: &'a str, delimiter: u8, quote: Option<u8>, cells: usize) -> Self {
         let bytes = text.as_bytes();
+        let first_quote = quote.and_then(|quote| memchr(quote, bytes));
         Self {
             bytes,
             delimiters: places(bytes, delimiter),
             in_row: cells - 1,
             next_delimiter: 0,
-            quote: memchr(b'"', bytes).unwrap_or(bytes.len()),
+            quote,
+            next_quote: first_quote.unwrap_or(bytes.len()),
         }
     }
 
@@ -63,7 +66,7 @@ impl<'a> PlainRows<'a> {
         let no_others = others.first().is_none_or(|other| *other as usize > end);
         // what begins like an empty line is not for us to judge
         let blank = matches!(bytes[0], b'\n' | b'\r');
-        if !all_inside || !no_others || self.quote < end || blank {
+        if !all_inside || !no_others || self.next_quote < end || blank {
             return None;
         }
         self.next_delimiter += self.in_row;
@@ -81,9 +84,9 @@ impl<'a> PlainRows<'a> {
     pub(super) fn skip_to(&mut self, start: usize) {
         let left = self.delimiters.get(self.next_delimiter..).unwrap_or_default();
         self.next_delimiter += left.partition_point(|at| (*at as usize) < start);
-        if self.quote < start {
-            let next = self.bytes.get(start..).and_then(|bytes| memchr(b'"', bytes));
-            self.quote = next.map_or(self.bytes.len(), |next| start + next);
+        if let Some(quote) = self.quote.filter(|_| self.next_quote < start) {
+            let next = self.bytes.get(start..).and_then(|bytes| memchr(quote, bytes));
+            self.next_quote = next.map_or(self.bytes.len(), |next| start + next);
         }
     }
 }

@@ -6,7 +6,7 @@
 
 use super::plain::{PlainRow, PlainRows};
 use super::record::{Record, Records};
-use super::{Table, fault};
+use super::{PlainSigns, Table, fault};
 use crate::error::Result;
 use crate::etl::source::Position;
 use crate::etl::source::batch::{Cells, Places, Raw, RawBatch, Slices, Span, Unreadable};
@@ -33,7 +33,7 @@ struct Rows {
 ///
 /// # Errors
 /// None in effect: a block is in memory, and its records are short enough to be rows.
-pub(super) fn split(block: Block, delimiter: u8, table: &Table) -> Result<RawBatch> {
+pub(super) fn split(block: Block, signs: PlainSigns, table: &Table) -> Result<RawBatch> {
     let Block { bytes, offset, lines_before, lines } = block;
     let bytes_read = offset + bytes.len() as u64;
     // where not all is text, no row is plain
@@ -43,12 +43,12 @@ pub(super) fn split(block: Block, delimiter: u8, table: &Table) -> Result<RawBat
     };
     let bytes = if odd.is_empty() { text.as_bytes() } else { &odd };
     let mut rows = Rows::new(table, lines, text.len());
-    let mut plain = PlainRows::new(&text, delimiter, table.headings);
+    let mut plain = PlainRows::new(&text, signs.delimiter, signs.quote, table.shape.cells);
     let start = Lines::at(bytes, UTF_8, offset, lines_before);
-    let mut records = Records::new(start, char::from(delimiter));
+    let mut records = Records::new(start, signs.into());
     let (mut at, mut line) = (0, lines_before);
     while at < bytes.len() {
-        if let Some(row) = plain.row(at) {
+        if let Some(row) = plain.row(at).filter(|row| table.shape.fits(row)) {
             let position = Position { line: line + 1, offset: Some(offset + at as u64) };
             rows.push_plain(position, &row, table);
             (at, line) = (row.next, line + 1);
@@ -85,7 +85,7 @@ impl Rows {
     }
 
     fn push_record(&mut self, record: &Record<'_>, table: &Table) {
-        if let Some(row) = fault(record, table.headings) {
+        if let Some(row) = fault(record, table.shape) {
             self.unreadable.push(row);
             return;
         }

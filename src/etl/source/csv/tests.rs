@@ -9,8 +9,11 @@ type Read = (Vec<(Position, String, Vec<Option<String>>)>, Vec<Unreadable>);
 
 const HEADINGS: usize = 3;
 
-fn table() -> Table {
-    Table { file: "t".into(), headings: HEADINGS, wanted: [2, 0, 1, 2].map(Some).to_vec() }
+const USUAL: PlainSigns = PlainSigns { delimiter: b',', quote: Some(b'"') };
+
+fn table(last_is_empty: bool) -> Table {
+    let shape = Shape { cells: HEADINGS, last_is_empty };
+    Table { file: "t".into(), shape, wanted: [2, 0, 1, 2].map(Some).to_vec() }
 }
 
 fn lines(text: &[u8]) -> Lines<&[u8]> {
@@ -35,13 +38,13 @@ fn collect(read: impl FnOnce(&mut Sink<'_>) -> Result<()>) -> Result<Read> {
     Ok((rows, unreadable))
 }
 
-fn exact(text: &[u8], delimiter: u8) -> Result<Read> {
-    let records = Records::new(lines(text), char::from(delimiter));
-    collect(|sink| read_records(records, &table(), sink))
+fn exact(text: &[u8], signs: PlainSigns, last_is_empty: bool) -> Result<Read> {
+    let records = Records::new(lines(text), signs.into());
+    collect(|sink| read_records(records, &table(last_is_empty), sink))
 }
 
-fn fast(text: &[u8], delimiter: u8, block_bytes: usize) -> Result<Read> {
-    collect(|sink| read_blocks((lines(text), delimiter, block_bytes), table(), sink))
+fn fast(text: &[u8], signs: PlainSigns, last_is_empty: bool, block_bytes: usize) -> Result<Read> {
+    collect(|sink| read_blocks((lines(text), signs, block_bytes), table(last_is_empty), sink))
 }
 
 /// Plain rows for the most part, and whatever else may stand between them.
@@ -60,10 +63,15 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
 
     #[test]
-    fn blocks_hold_what_records_hold(text in texts(), block_bytes in 1usize..200, bar in any::<bool>()) {
-        let delimiter = if bar { b'|' } else { b',' };
-        let expected = exact(&text, delimiter).unwrap();
-        prop_assert_eq!(fast(&text, delimiter, block_bytes).unwrap(), expected);
+    fn blocks_hold_what_records_hold(
+        text in texts(), block_bytes in 1usize..200, bar: bool,
+        quote in prop::sample::select(vec![Some(b'"'), Some(b'a'), Some(b'|'), None]),
+        last_is_empty: bool,
+    ) {
+        let delimiter = if bar && quote != Some(b'|') { b'|' } else { b',' };
+        let signs = PlainSigns { delimiter, quote };
+        let expected = exact(&text, signs, last_is_empty).unwrap();
+        prop_assert_eq!(fast(&text, signs, last_is_empty, block_bytes).unwrap(), expected);
     }
 }
 
@@ -73,20 +81,23 @@ fn rows_too_long_for_a_block_are_read_and_those_after_them() {
         let long = format!("{open}{}", "x".repeat(3 << 20));
         let close = if open.is_empty() { "" } else { "\"" };
         let text = format!("1,2,3\n{long}{close},2,3\n4,\"5\",6\n7,8\n");
-        let (rows, unreadable) = fast(text.as_bytes(), b',', BLOCK_BYTES).unwrap();
+        let (rows, unreadable) = fast(text.as_bytes(), USUAL, false, BLOCK_BYTES).unwrap();
         assert_eq!((rows.len(), unreadable.len()), (3, 1));
-        assert!((rows, unreadable) == exact(text.as_bytes(), b',').unwrap());
+        assert!((rows, unreadable) == exact(text.as_bytes(), USUAL, false).unwrap());
     }
     let endless = format!("1,2,3\n\"{}", "x\n".repeat(9 << 20));
-    let error = fast(endless.as_bytes(), b',', BLOCK_BYTES).unwrap_err();
-    assert_eq!(error.to_string(), exact(endless.as_bytes(), b',').unwrap_err().to_string());
+    let error = fast(endless.as_bytes(), USUAL, false, BLOCK_BYTES).unwrap_err();
+    assert_eq!(error.to_string(), exact(endless.as_bytes(), USUAL, false).unwrap_err().to_string());
 }
 
 #[test]
 fn blocks_are_about_as_large_as_they_should_be() {
     let text = "1,2,3\n".repeat(100_000);
-    let mut blocks =
-        Blocks::new(lines(text.as_bytes()), |bytes: &[u8]| records_end(bytes, b','), 10_000);
+    let mut blocks = Blocks::new(
+        lines(text.as_bytes()),
+        |bytes: &[u8]| records_end(bytes, b',', Some(b'"')),
+        10_000,
+    );
     let mut bytes = 0;
     while let Some(block) = blocks.next().unwrap() {
         assert_eq!((block.offset, block.lines_before), (1_000 + bytes, 7 + bytes / 6));

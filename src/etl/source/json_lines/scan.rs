@@ -1,9 +1,14 @@
 //! The wanted values of a JSON object, numbers as they were written; of an array inside it, those of
 //! each element.
 
+mod cursor;
+mod plain;
+
 use crate::error::Result as Outcome;
 use crate::etl::source::headings::{Wanted, missing_columns};
-use crate::etl::source::{Piece, Sink};
+use crate::etl::source::{BatchBuilder, Piece, Sink};
+use cursor::{Cursor, unescape};
+use plain::Plain;
 use serde::de::IgnoredAny;
 use std::borrow::Cow;
 use std::cell::Cell;
@@ -17,6 +22,9 @@ pub(in crate::etl::source) struct Scanner {
     root: Node,
     paths: Vec<String>,
     each: Each,
+    /// Whether a path is one key, and each object has all of them.
+    is_flat: bool,
+    plain: Plain,
     met: Met,
 }
 
@@ -103,7 +111,27 @@ impl Scanner {
             }
         }
         let met = Met { seen: vec![false; paths.len()], ..Met::default() };
-        Self { root, paths, each, met }
+        Self { root, paths, each, is_flat: false, plain: Plain::default(), met }
+    }
+
+    /// For rows as [`batch`](Self::batch) has them where elements are rows: each path is a key
+    /// (`a.b`), and there must be all of them.
+    pub(in crate::etl::source) fn flat<'p>(paths: impl Iterator<Item = &'p str>) -> Self {
+        let mut scanner = Self::new(paths, Each::default());
+        scanner.root = Node::default();
+        for (column, path) in scanner.paths.iter().enumerate() {
+            scanner.root.inside(path).columns.push(column);
+        }
+        Self { is_flat: true, ..scanner }
+    }
+
+    /// Takes rows. Their text is what was read; where elements are rows, which do not say by
+    /// themselves what is around them, it is their cells.
+    pub(in crate::etl::source) fn batch(&self, file: &str) -> BatchBuilder {
+        match self.each.path {
+            None => BatchBuilder::with_text(file, self.paths.len()),
+            Some(_) => BatchBuilder::with_headings(file, self.paths.as_slice().into()),
+        }
     }
 
     /// What objects had so far.
@@ -127,17 +155,23 @@ impl Scanner {
     /// # Errors
     /// Why the line is not one JSON object, or not of the form that is read.
     pub(super) fn scan<'a>(&mut self, line: &'a str) -> Result<Vec<Scanned<'a>>, String> {
-        serde_json::from_str::<IgnoredAny>(line).map_err(|error| format!("not JSON: {error}"))?;
-        if !line.starts_with('{') {
-            return Err("not a JSON object".to_owned());
-        }
         let mut row = vec![None; self.paths.len()];
-        let mut cursor = Cursor { text: line, at: 0 };
-        let keys = (self.met.keys.len() < MAX_KEYS).then_some(&mut self.met.keys);
-        let array = object(&mut cursor, &self.root, keys, &mut row)?;
+        let is_plain = self.each.path.is_none()
+            && self.plain.scan(line, &self.root, &mut self.met.keys, &mut row);
+        let array = match is_plain {
+            true => None,
+            false => whole(line, &self.root, &mut self.met.keys, &mut row)?,
+        };
         let mut rows = Vec::with_capacity(1);
         match (&self.each, array) {
-            (Each { path: None, .. }, _) => rows.push((row, line)),
+            (Each { path: None, .. }, _) => {
+                if let Some(lacking) = row.iter().position(Option::is_none).filter(|_| self.is_flat)
+                {
+                    let key = &self.paths[lacking];
+                    return Err(format!("lacks `{key}`, which every row has that was refused"));
+                }
+                rows.push((row, line));
+            }
             (Each { keeps_empty, .. }, None) if *keeps_empty => rows.push((row, line)),
             (_, None) => {}
             (each, Some(array)) => elements(array, each, (row, line), &mut rows)?,
@@ -159,6 +193,9 @@ impl Scanner {
         let missing = self.never_seen();
         if !missing.is_empty() && !wanted.may_lack {
             return Err(missing_columns(&missing, &self.keys()));
+        }
+        if self.is_flat {
+            return Ok(()); // what the source itself has, they do not show
         }
         sink(Piece::Headings(self.met.keys.iter().cloned().collect()))
     }
@@ -188,77 +225,27 @@ impl Node {
     }
 }
 
-/// A place in a line that is known to be JSON.
-struct Cursor<'a> {
-    text: &'a str,
-    at: usize,
-}
-
-impl<'a> Cursor<'a> {
-    fn peek(&mut self) -> u8 {
-        let bytes = self.text.as_bytes();
-        while matches!(bytes.get(self.at), Some(b' ' | b'\t' | b'\n' | b'\r')) {
-            self.at += 1;
-        }
-        bytes.get(self.at).copied().unwrap_or(0)
-    }
-
-    /// The string that begins here, its quotes included.
-    fn string(&mut self) -> &'a str {
-        let start = self.at;
-        let bytes = self.text.as_bytes();
-        self.at += 1;
-        while let Some(byte) = bytes.get(self.at) {
-            self.at += if *byte == b'\\' { 2 } else { 1 };
-            if *byte == b'"' {
-                break;
-            }
-        }
-        &self.text[start..self.at.min(self.text.len())]
-    }
-
-    /// The value that begins here, whatever it is.
-    fn value(&mut self) -> &'a str {
-        let first = self.peek();
-        let start = self.at;
-        match first {
-            b'"' => return self.string(),
-            b'{' | b'[' => self.skip_nested(),
-            _ => {
-                let rest = &self.text[start..];
-                let end = rest.find([',', '}', ']', ' ', '\t', '\n', '\r']);
-                self.at = end.map_or(self.text.len(), |end| start + end);
-            }
-        }
-        &self.text[start..self.at]
-    }
-
-    fn skip_nested(&mut self) {
-        let mut depth = 0usize;
-        loop {
-            match self.peek() {
-                0 => return,
-                b'"' => {
-                    self.string();
-                    continue;
-                }
-                b'{' | b'[' => depth += 1,
-                b'}' | b']' => depth -= 1,
-                _ => {}
-            }
-            self.at += 1;
-            if depth == 0 {
-                return;
-            }
-        }
-    }
-}
-
 /// An array whose elements are rows, or lead to them: what is wanted of each, its name, its text.
 struct Array<'n, 'a> {
     node: &'n Node,
     key: Cow<'a, str>,
     text: &'a str,
+}
+
+/// Reads any line, and gives back the array whose elements are rows.
+fn whole<'n, 'a>(
+    line: &'a str,
+    root: &'n Node,
+    keys: &mut BTreeSet<String>,
+    row: &mut Row<'a>,
+) -> Result<Option<Array<'n, 'a>>, String> {
+    serde_json::from_str::<IgnoredAny>(line).map_err(|error| format!("not JSON: {error}"))?;
+    if !line.starts_with('{') {
+        return Err("not a JSON object".to_owned());
+    }
+    row.fill(None);
+    let keys = (keys.len() < MAX_KEYS).then_some(keys);
+    object(&mut Cursor { text: line, at: 0 }, root, keys, row)
 }
 
 /// Reads the object that begins at the cursor, and gives back the array whose elements are rows.
@@ -384,15 +371,6 @@ fn nulls_inside(node: &Node, text: &str, row: &mut Row<'_>) {
         }
         nulls_inside(inside, text, row);
     }
-}
-
-/// The text of a JSON string.
-fn unescape(string: &str) -> Result<Cow<'_, str>, String> {
-    let inside = &string[1..string.len() - 1];
-    if !inside.contains('\\') {
-        return Ok(Cow::Borrowed(inside));
-    }
-    serde_json::from_str(string).map(Cow::Owned).map_err(|error| format!("not JSON: {error}"))
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Values at paths, elements as rows, and what is refused.
 
 use super::*;
+use proptest::prelude::*;
 
 fn rows(
     paths: &[&str],
@@ -87,4 +88,73 @@ fn keys_never_seen_are_told() {
     scanner.scan(r#"{"a":null,"d":1}"#).unwrap();
     assert_eq!(scanner.never_seen(), vec!["c"]);
     assert_eq!(scanner.keys(), vec!["a", "d"]);
+}
+
+/// Objects, most of them flat, and what is nearly one.
+fn lines() -> impl Strategy<Value = String> {
+    let value = prop::sample::select(vec![
+        "1",
+        "1",
+        "1",
+        "\"x\"",
+        "\"x\"",
+        "null",
+        "true",
+        "false",
+        "-0.5e+10",
+        "\"\u{e9} ,}\"",
+        "{\"b\":2}",
+        "[1]",
+        "\"\\n\"",
+        "01",
+        "1.",
+        "-",
+        "nul",
+        "+1",
+        "1e",
+        "\"\u{1}\"",
+        "",
+    ]);
+    let key = prop::sample::select(vec!["a", "b", "c", "d", "a", "b", "\\u0061", ""]);
+    let space = prop::sample::select(vec!["", "", "", " ", "\t"]);
+    let pair = (key, value, space);
+    let pair = pair.prop_map(|(key, value, s)| format!("{s}\"{key}\"{s}:{s}{value}{s}"));
+    let end = prop::sample::select(vec!["}", "}", "}", "}", "", "} ", "}x", ",}"]);
+    let object = (prop::collection::vec(pair, 0..5), end);
+    object.prop_map(|(pairs, end)| format!("{{{}{end}", pairs.join(",")))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+    /// Lines that are read at one look give what they give read carefully, whatever came before them.
+    #[test]
+    fn plain_lines_are_read_as_any_others(lines in prop::collection::vec(lines(), 1..6)) {
+        let paths = ["a", "c", "b", "a.b", "a"];
+        for paths in [&paths[..3], &paths[..]] {
+            let mut scanner = Scanner::new(paths.iter().copied(), Each::default());
+            let mut keys = BTreeSet::new();
+            for line in &lines {
+                let mut row = vec![None; paths.len()];
+                let careful = whole(line, &scanner.root, &mut keys, &mut row).map(|_| row);
+                let read = scanner.scan(line).map(|mut rows| rows.remove(0).0);
+                prop_assert_eq!(&read, &careful, "{}", line);
+            }
+        }
+        // what a whole object has is known, and nothing else
+        let mut scanner = Scanner::new(["a", "b"].into_iter(), Each::default());
+        let mut keys: BTreeSet<String> = BTreeSet::new();
+        for line in &lines {
+            if scanner.scan(line).is_ok() {
+                let object: serde_json::Map<_, _> = serde_json::from_str(line).unwrap();
+                keys.extend(object.keys().cloned());
+            }
+        }
+        prop_assert!(keys.is_subset(&scanner.met.keys));
+        let twice = |line: &String| line.matches("\"a\"").count() + line.matches("\\u0061").count() > 1
+            || line.matches("\"b\"").count() > 1;
+        if !lines.iter().any(twice) {
+            prop_assert_eq!(&scanner.met.keys, &keys);
+        }
+    }
 }
