@@ -1,25 +1,37 @@
 //! Computing stale aggregates, each from its smallest parent, and staging them.
+//!
+//! What a fact has got more of is computed alone: it is put together with the months that it is of
+//! where these are few, else written beside what is there as long as that is little. What cannot be
+//! computed of its rows, a sum beyond its type for one, is left out of the release, which says why; the
+//! load goes on.
 
-use super::stale::{Extent, Stale, extent, is_of_now, stale};
-use crate::engine::{Engine, error_of};
-use crate::error::{Error, Result};
+use super::drop_table;
+use super::months::{Touched, fences, touched, write_between_months};
+use super::stale::{Extent, Stale, beyond, extent, is_of_now, stale};
+use crate::engine::{Engine, Query, error_of};
+use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Aggregate, Column, MONTH_PARTITION};
 use crate::policy::Principal;
 use crate::query::{
-    AGGREGATE_DEFINITION, Building, aggregate_columns, aggregate_order, aggregate_sources, parents,
+    AGGREGATE_BESIDE, AGGREGATE_DEFINITION, AGGREGATE_LEFT_OUT, Building, Kept, aggregate_columns,
+    aggregate_order, aggregate_sources, is_too_large, parents, with_measures_named,
 };
-use crate::store::{Change, DataFile, Load, Rows, TableSpec, TableState};
+use crate::store::{Change, DataFile, Input, Load, Release, Rows, TableSpec, TableState};
 use arrow::array::AsArray;
 use arrow::compute::cast;
-use arrow::datatypes::Int32Type;
 use arrow::record_batch::RecordBatch;
-use futures::{SinkExt, StreamExt, channel::mpsc};
+use futures::StreamExt;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
-/// An aggregate that keeps months is cut into files of about so many rows, between months: a month
-/// that changes is written anew with few others. Smaller files would make more work of reading than they
-/// save of writing.
-const FILE_ROWS: u64 = 1 << 17;
+/// So many files stand beside the others at most, and all their rows are one of so many of the others':
+/// then all is put together. Questions read them all.
+const BESIDE_FILES: usize = 8;
+const BESIDE_PART: u64 = 4;
+
+/// Months are written anew where their files have at most so many times as many rows as the fact has got
+/// more.
+const IN_PLACE: u64 = 4;
 
 /// An aggregate that was computed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,13 +46,16 @@ pub struct Refreshed {
     pub parent: Option<String>,
     /// Rows written.
     pub rows: u64,
+    /// Why it could not be computed of its rows, if so: the release does without it then.
+    pub left_out: Option<String>,
 }
 
 /// Brings every aggregate up to what the load would publish; `hears` is told of each before and
 /// after it is computed.
 ///
 /// # Errors
-/// User errors where an aggregate keeps what cannot be put together; what stops its query.
+/// User errors where an aggregate keeps what cannot be put together; what stops its query, but for
+/// what lies in its rows.
 pub async fn refresh(
     engine: &Engine,
     load: &mut Load,
@@ -48,220 +63,258 @@ pub async fn refresh(
 ) -> Result<()> {
     let all = stale(load, engine);
     for (place, one) in all.iter().enumerate() {
-        let pending: BTreeSet<String> = all[place..].iter().map(Stale::table).collect();
-        let extent = extent(engine, load, one).await?;
+        let pending = all[place..].iter().map(Stale::table).collect();
+        let now = load.preview();
+        let extent = extent(engine, load.base(), &now, one).await?;
         if extent == Extent::Nothing {
             continue;
         }
         hears(one, None);
-        let refreshed = compute(engine, load, one, extent, &pending).await?;
+        let refreshed = Computing { engine, now, pending }.compute(load, one, extent).await?;
         hears(one, Some(&refreshed));
     }
     Ok(())
 }
 
-async fn compute(
-    engine: &Engine,
-    load: &mut Load,
-    stale: &Stale<'_>,
-    extent: Extent,
-    pending: &BTreeSet<String>,
-) -> Result<Refreshed> {
-    let Stale { cube, aggregate } = stale;
-    let lattice = engine.lattice();
-    let columns = aggregate_columns(cube, aggregate, lattice)?;
-    let by_month = columns.first().is_some_and(|column| column.name == MONTH_PARTITION);
-    let spec = TableSpec {
-        name: stale.table(),
-        description: aggregate.description.clone(),
-        sort_by: aggregate_order(cube, aggregate, lattice)?,
-        partition_by: None,
-        columns,
-    };
-    let parent = parent(engine, load, stale, pending)?;
-    let preview = load.preview();
-    let old = preview.tables.get(&spec.name);
-    let written_anew = match (&extent, old) {
-        (Extent::Months(months), Some(old)) => touched(old, months)?,
-        _ => Vec::new(),
-    };
-    let fences = match (&extent, old) {
-        (Extent::Months(_), Some(old)) => fences(old, &written_anew)?,
-        _ => Vec::new(),
-    };
-    let kept: Vec<(i32, i32)> = written_anew.iter().map(|file| file.span).collect();
-    let months = match &extent {
-        Extent::Months(months) => Some(months),
-        _ => None,
-    };
-    let building = Building { parent: parent.map(|p| p.name.as_str()), months, kept: &kept };
-    let session = engine.load_session(Principal::pipeline(), load.preview(), Vec::new(), None);
-    let query = session.plan_aggregate(cube, aggregate, &building).await?;
+/// What becomes of what is computed.
+enum Way {
+    /// It is the table.
+    Whole,
+    /// It is in place of files that months lie in, with what else these hold.
+    InPlaceOf { files: Vec<Touched>, fences: Vec<i32> },
+    /// It is put together with the table.
+    Together,
+    /// It stands beside what the table has.
+    Beside,
+}
+
+impl Way {
+    fn of(extent: &Extent, now: &Release, name: &str, added: u64) -> Result<Self> {
+        let Some(table) = now.tables.get(name) else { return Ok(Self::Whole) };
+        let (months, more) = match extent {
+            Extent::Whole(_) | Extent::Nothing => return Ok(Self::Whole),
+            Extent::Months(months) => (months, None),
+            Extent::Added(months) => (months, Some(added)),
+        };
+        let beside = known(now, name, AGGREGATE_BESIDE);
+        let files = match months.is_empty() || !beside.is_empty() {
+            // Files that stand beside others have months in common with them.
+            true => None,
+            false => Some(touched(table, months)?),
+        };
+        let rows = |files: &[Touched]| files.iter().map(|file| file.rows).sum::<u64>();
+        Ok(match (files, more) {
+            (files, Some(more))
+                if files.as_ref().is_none_or(|files| rows(files) > more * IN_PLACE)
+                    && has_room_beside(table, &beside, more) =>
+            {
+                Self::Beside
+            }
+            (Some(files), _) => Self::InPlaceOf { fences: fences(table, &files)?, files },
+            (None, _) => Self::Together,
+        })
+    }
+
+    /// The spans of the files that are written anew.
+    fn spans(&self) -> Option<Vec<(i32, i32)>> {
+        match self {
+            Self::InPlaceOf { files, .. } => Some(files.iter().map(|file| file.span).collect()),
+            _ => None,
+        }
+    }
+}
+
+/// Whether so many rows more may stand beside those that are put together.
+fn has_room_beside(table: &TableState, beside: &[Input], added: u64) -> bool {
+    let names: BTreeSet<&str> = beside.iter().map(|file| file.name.as_str()).collect();
+    let (beside, own): (Vec<&DataFile>, Vec<&DataFile>) =
+        table.files.iter().partition(|file| names.contains(file.path.as_str()));
+    let rows = |files: &[&DataFile]| files.iter().map(|file| file.rows).sum::<u64>();
+    beside.len() < BESIDE_FILES && (rows(&beside) + added) * BESIDE_PART <= rows(&own)
+}
+
+/// An aggregate being computed.
+struct Computing<'a> {
+    engine: &'a Engine,
+    /// What the load would publish by now.
+    now: Arc<Release>,
+    /// The tables that are not what they should be yet.
+    pending: BTreeSet<String>,
+}
+
+impl<'a> Computing<'a> {
+    async fn compute(
+        &self,
+        load: &mut Load,
+        stale: &Stale<'_>,
+        extent: Extent,
+    ) -> Result<Refreshed> {
+        let Stale { cube, aggregate } = stale;
+        let (engine, lattice) = (self.engine, self.engine.lattice());
+        let spec = TableSpec {
+            name: stale.table(),
+            description: aggregate.description.clone(),
+            sort_by: aggregate_order(cube, aggregate, lattice)?,
+            partition_by: None,
+            columns: aggregate_columns(cube, aggregate, lattice)?,
+        };
+        let (release, added, parent) = match extent {
+            Extent::Added(_) => {
+                let (release, rows) = self.of_added(load.base(), aggregate)?;
+                (release, rows, None)
+            }
+            _ => (Arc::clone(&self.now), 0, self.parent(stale)?.map(|one| one.name.as_str())),
+        };
+        let way = Way::of(&extent, &self.now, &spec.name, added)?;
+        let spans = way.spans();
+        let months = match &extent {
+            Extent::Months(months) => Some(months),
+            _ => None,
+        };
+        let kept = match way {
+            Way::Whole | Way::Beside => Kept::Nothing,
+            Way::Together => Kept::Others { within: None, together: true },
+            Way::InPlaceOf { .. } => {
+                Kept::Others { within: spans.as_deref(), together: months.is_none() }
+            }
+        };
+        let building = Building { parent, months, kept };
+        let session = engine.load_session(Principal::pipeline(), release, Vec::new(), None);
+        let query = session.plan_aggregate(cube, aggregate, &building).await?;
+        let written = write(load, &spec, &query, &way).await;
+        for source in aggregate_sources(cube, aggregate, engine.model()) {
+            load.depends_on(&source);
+        }
+        let definition = stale.definition(lattice);
+        let mut refreshed = Refreshed {
+            cube: cube.name.clone(),
+            table: spec.name.clone(),
+            extent,
+            parent: parent.map(str::to_owned),
+            rows: 0,
+            left_out: None,
+        };
+        let (mut beside, mut reason) = (Vec::new(), Vec::new());
+        match written {
+            Ok(files) => {
+                refreshed.rows = files.iter().map(|file| file.rows).sum();
+                beside = self.stage(load, &spec, way, files)?;
+            }
+            // What an aggregate's question cannot answer lies in the rows: memory and disks have
+            // errors of other kinds.
+            Err(error) if error.kind() == ErrorKind::User => {
+                let why = with_measures_named(&error.to_string(), cube, aggregate, lattice)?;
+                tracing::warn!(table = spec.name, why, "an aggregate is left out of the release");
+                drop_table(load, &spec.name)?;
+                reason.push(Input { name: why.clone(), ..definition.clone() });
+                refreshed.left_out = Some(why);
+            }
+            Err(error) => return Err(error),
+        }
+        load.set_inputs(&spec.name, AGGREGATE_DEFINITION, vec![definition]);
+        for (name, inputs) in [(AGGREGATE_BESIDE, beside), (AGGREGATE_LEFT_OUT, reason)] {
+            // Nothing in place of nothing is no change.
+            if known(&self.now, &spec.name, name) != inputs {
+                load.set_inputs(&spec.name, name, inputs);
+            }
+        }
+        Ok(refreshed)
+    }
+
+    /// Stages what was written; gives the files that stand beside others then.
+    fn stage(
+        &self,
+        load: &mut Load,
+        spec: &TableSpec,
+        way: Way,
+        add: Vec<DataFile>,
+    ) -> Result<Vec<Input>> {
+        let mut beside = Vec::new();
+        let change = match way {
+            Way::Whole | Way::Together => Change::Replace(add),
+            Way::InPlaceOf { files, .. } => {
+                let remove = files.into_iter().map(|file| file.path).collect();
+                Change::Exchange { remove, add }
+            }
+            Way::Beside => {
+                beside = known(&self.now, &spec.name, AGGREGATE_BESIDE);
+                beside.extend(add.iter().map(|file| Input {
+                    name: file.path.clone(),
+                    size_bytes: file.size_bytes,
+                    sha256: file.sha256.clone(),
+                }));
+                Change::Append(add)
+            }
+        };
+        load.stage(spec.clone(), change)?;
+        Ok(beside)
+    }
+
+    /// What the load would publish, with those rows of the fact alone that it has added, and how many
+    /// these are.
+    fn of_added(&self, base: &Release, aggregate: &Aggregate) -> Result<(Arc<Release>, u64)> {
+        let missing = || Error::internal("what was added to a fact is unknown");
+        let fact = self.engine.model().fact(&aggregate.fact).ok_or_else(missing)?.table();
+        let before = base.tables.get(&fact).ok_or_else(missing)?;
+        let mut release = Release::clone(&self.now);
+        let table = release.tables.get_mut(&fact).ok_or_else(missing)?;
+        table.files = beyond(table, before).into_iter().cloned().collect();
+        table.delta_version = None;
+        let rows = table.rows();
+        Ok((Arc::new(release), rows))
+    }
+
+    /// The finer aggregate with the fewest rows that is what the load makes it already.
+    fn parent(&self, stale: &Stale<'_>) -> Result<Option<&'a Aggregate>> {
+        let lattice = self.engine.lattice();
+        let rows = |parent: &Aggregate| {
+            let as_one = Stale { cube: stale.cube, aggregate: parent };
+            let table = self.now.tables.get(&as_one.table())?;
+            let is_ready =
+                !self.pending.contains(&as_one.table()) && is_of_now(&self.now, &as_one, lattice);
+            is_ready.then(|| table.rows())
+        };
+        let all = parents(stale.cube, stale.aggregate, lattice)?;
+        let ready = all.into_iter().filter_map(|parent| Some((rows(parent)?, parent)));
+        Ok(ready.min_by_key(|(rows, _)| *rows).map(|(_, parent)| parent))
+    }
+}
+
+async fn write(load: &Load, spec: &TableSpec, query: &Query, way: &Way) -> Result<Vec<DataFile>> {
     let types = spec.columns.clone();
     let rows: Rows =
         query.execute().await?.map(move |batch| fitted(&batch.map_err(error_of)?, &types)).boxed();
-    let files = match by_month {
-        true => write_between_months(load, &spec, rows, &fences).await?,
-        false => load.write(&spec, rows).await?,
-    };
-    let rows = files.iter().map(|file| file.rows).sum();
-    let change = match months {
-        None => Change::Replace(files),
-        Some(_) => Change::Exchange {
-            remove: written_anew.into_iter().map(|file| file.path).collect(),
-            add: files,
-        },
-    };
-    let table = spec.name.clone();
-    load.stage(spec, change)?;
-    load.set_inputs(&table, AGGREGATE_DEFINITION, vec![stale.definition(lattice)]);
-    for source in aggregate_sources(cube, aggregate, engine.model()) {
-        load.depends_on(&source);
-    }
-    let parent = parent.map(|parent| parent.name.clone());
-    Ok(Refreshed { cube: cube.name.clone(), table, extent, parent, rows })
-}
-
-/// The finer aggregate with the fewest rows that is what the load makes it already.
-fn parent<'a>(
-    engine: &'a Engine,
-    load: &Load,
-    stale: &Stale<'_>,
-    pending: &BTreeSet<String>,
-) -> Result<Option<&'a Aggregate>> {
-    let preview = load.preview();
-    let rows = |parent: &Aggregate| {
-        let as_one = Stale { cube: stale.cube, aggregate: parent };
-        let table = preview.tables.get(&as_one.table())?;
-        let is_ready =
-            !pending.contains(&as_one.table()) && is_of_now(&preview, &as_one, engine.lattice());
-        is_ready.then(|| table.rows())
-    };
-    let all = parents(stale.cube, stale.aggregate, engine.lattice())?;
-    let ready = all.into_iter().filter_map(|parent| Some((rows(parent)?, parent)));
-    Ok(ready.min_by_key(|(rows, _)| *rows).map(|(_, parent)| parent))
-}
-
-/// A file of which months are computed anew.
-struct Touched {
-    path: String,
-    /// Its first and its last month.
-    span: (i32, i32),
-}
-
-/// The files that months lie in. A month that is new belongs to the file before it while that has
-/// room: else every month would be a file of its own.
-fn touched(table: &TableState, months: &BTreeSet<i32>) -> Result<Vec<Touched>> {
-    let mut files: Vec<(i32, i32, &DataFile)> = Vec::new();
-    for file in &table.files {
-        let (from, to) = span(file)?;
-        files.push((from, to, file));
-    }
-    files.sort_by_key(|(from, ..)| *from);
-    let mut chosen: BTreeSet<usize> = BTreeSet::new();
-    for month in months {
-        let before = files.iter().rposition(|(from, ..)| from <= month);
-        if let Some(place) = before {
-            let (_, to, file) = files[place];
-            if *month <= to || file.rows < FILE_ROWS {
-                chosen.insert(place);
-            }
-        }
-    }
-    let touched = |place: usize| {
-        let (from, to, file) = files[place];
-        Touched { path: file.path.clone(), span: (from, to) }
-    };
-    Ok(chosen.into_iter().map(touched).collect())
-}
-
-/// Where files begin that stay as they are: no other may reach beyond.
-fn fences(table: &TableState, touched: &[Touched]) -> Result<Vec<i32>> {
-    let stays = |file: &&DataFile| touched.iter().all(|touched| touched.path != file.path);
-    table.files.iter().filter(stays).map(|file| Ok(span(file)?.0)).collect()
-}
-
-fn span(file: &DataFile) -> Result<(i32, i32)> {
-    let bounds = || {
-        let bounds = file.statistics.get(MONTH_PARTITION)?;
-        Some((bounds.min.as_ref()?.parse().ok()?, bounds.max.as_ref()?.parse().ok()?))
-    };
-    bounds().ok_or_else(|| {
-        Error::damaged("a file of an aggregate does not say of which months it is")
-            .with("file", &file.path)
-    })
-}
-
-/// Writes rows that are sorted by month as files that begin and end between months.
-async fn write_between_months(
-    load: &Load,
-    spec: &TableSpec,
-    mut rows: Rows,
-    fences: &[i32],
-) -> Result<Vec<DataFile>> {
-    let mut files = Vec::new();
-    let mut carried: Option<RecordBatch> = None;
-    loop {
-        if carried.is_none() {
-            carried = rows.next().await.transpose()?;
-        }
-        if carried.is_none() {
-            return Ok(files);
-        }
-        let (mut into, from) = mpsc::channel(1);
-        let feed = async {
-            let mut count = 0;
-            let mut last = None;
-            let outcome = loop {
-                let batch = match carried.take() {
-                    Some(batch) => batch,
-                    None => match rows.next().await.transpose() {
-                        Ok(Some(batch)) => batch,
-                        Ok(None) => break Ok(None),
-                        Err(error) => break Err(error),
-                    },
-                };
-                let cut = cut(&batch, count, last, fences);
-                let (now, later) = (batch.slice(0, cut), batch.slice(cut, batch.num_rows() - cut));
-                count += cut as u64;
-                last = month(&now, cut.checked_sub(1)).or(last);
-                // A writer that has stopped says why itself.
-                if into.send(Ok(now)).await.is_err() || later.num_rows() > 0 {
-                    break Ok(Some(later));
-                }
-            };
-            into.close_channel();
-            outcome
-        };
-        let (written, rest) = futures::join!(load.write(spec, from.boxed()), feed);
-        files.extend(written?);
-        carried = rest?.filter(|rest| rest.num_rows() > 0);
+    let by_month = spec.columns.first().is_some_and(|column| column.name == MONTH_PARTITION);
+    match way {
+        Way::InPlaceOf { fences, .. } => write_between_months(load, spec, rows, fences).await,
+        Way::Whole | Way::Together if by_month => write_between_months(load, spec, rows, &[]).await,
+        _ => load.write(spec, rows).await,
     }
 }
 
-fn month(batch: &RecordBatch, row: Option<usize>) -> Option<i32> {
-    Some(batch.column(0).as_primitive_opt::<Int32Type>()?.value(row?))
+/// What a release remembers of an aggregate under a name.
+fn known(release: &Release, table: &str, name: &str) -> Vec<Input> {
+    let known = release.inputs.get(table).and_then(|inputs| inputs.get(name));
+    known.cloned().unwrap_or_default()
 }
 
-/// How many rows of a batch go into a file of so many rows that ends with a month so far.
-fn cut(batch: &RecordBatch, rows: u64, mut last: Option<i32>, fences: &[i32]) -> usize {
-    for row in 0..batch.num_rows() {
-        let month = month(batch, Some(row));
-        if let (Some(before), Some(month)) = (last, month)
-            && before != month
-        {
-            let fenced = fences.iter().any(|fence| before < *fence && *fence <= month);
-            if fenced || rows + row as u64 >= FILE_ROWS {
-                return row;
-            }
-        }
-        last = month;
-    }
-    batch.num_rows()
-}
+/// Texts that a row of an aggregate remembers have so many bytes at most: what has more of them is better
+/// kept apart, or counted by a sketch.
+const TEXTS_BYTES: usize = 1 << 16;
 
 /// A batch of the plan in the types of the stored columns, by position.
 fn fitted(batch: &RecordBatch, columns: &[Column]) -> Result<RecordBatch> {
+    for (array, column) in batch.columns().iter().zip(columns) {
+        let states = array.as_binary_opt::<i32>().into_iter().flatten().flatten();
+        if states.into_iter().any(|state| is_too_large(state, TEXTS_BYTES)) {
+            let message = format!(
+                "different texts of {} in one row have more than {TEXTS_BYTES} bytes",
+                column.name
+            );
+            let hint = "keep the column apart, or count approximately: `approximate_distinct`";
+            return Err(Error::user(message).hint(hint));
+        }
+    }
     let wrong = |error| Error::internal("an aggregate's plan has another form").caused_by(error);
     let pairs = batch.columns().iter().zip(columns);
     let arrays: Vec<_> = pairs

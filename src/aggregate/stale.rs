@@ -3,19 +3,23 @@
 //! A month of a fact is stale where its files are others than before. What a dimension says of a
 //! member that facts already point to may have changed as well (an overwritten attribute): then the
 //! months of those facts are stale, in the aggregates that keep the attribute by value. New members
-//! and versions are pointed to by new files only.
+//! and versions are pointed to by new files only. Where files have only come, and nothing else is told
+//! of members, states of their rows are all that is to be added.
 
 use crate::engine::{Engine, Session, error_of, quoted};
 use crate::error::{Error, Result};
 use crate::model::{
     Aggregate, Cube, CubeColumn, Dimension, Fact, FactRole, MONTH_PARTITION, Model, View,
 };
-use crate::query::{AGGREGATE_DEFINITION, Lattice, aggregate_sources, looked_into};
-use crate::store::{Input, Load, Release, TableState};
+use crate::query::{
+    AGGREGATE_DEFINITION, AGGREGATE_LEFT_OUT, Lattice, aggregate_sources, looked_into,
+};
+use crate::store::{DataFile, Input, Load, Release, TableState};
 use arrow::array::AsArray;
 use arrow::datatypes::{Int32Type, Int64Type};
 use futures::TryStreamExt;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 /// A declared aggregate whose table is missing, or not of what its fact and dimensions are now.
 #[derive(Debug, Clone)]
@@ -33,6 +37,8 @@ pub enum Extent {
     Whole(&'static str),
     /// These months, as `yyyymm`.
     Months(BTreeSet<i32>),
+    /// What the fact has got and had not before; in these months, where the aggregate knows them.
+    Added(BTreeSet<i32>),
     /// Nothing: what has changed does not show in it.
     Nothing,
 }
@@ -42,13 +48,19 @@ impl Extent {
     pub fn in_words(&self) -> String {
         match self {
             Self::Whole(why) => format!("whole, {why}"),
-            Self::Months(months) => match (months.first(), months.last(), months.len()) {
-                (Some(month), _, 1) => format!("1 month, {month}"),
-                (Some(first), Some(last), count) => format!("{count} months, {first} to {last}"),
-                _ => "no month".to_owned(),
-            },
+            Self::Months(months) => in_months(months),
+            Self::Added(months) if months.is_empty() => "what was added".to_owned(),
+            Self::Added(months) => format!("what was added to {}", in_months(months)),
             Self::Nothing => "nothing".to_owned(),
         }
+    }
+}
+
+fn in_months(months: &BTreeSet<i32>) -> String {
+    match (months.first(), months.last(), months.len()) {
+        (Some(month), _, 1) => format!("1 month, {month}"),
+        (Some(first), Some(last), count) => format!("{count} months, {first} to {last}"),
+        _ => "no month".to_owned(),
     }
 }
 
@@ -71,8 +83,8 @@ impl Stale<'_> {
 }
 
 /// The aggregates that a load must look at: those of what it has changed, those whose definition is
-/// new, and those that are not there. One whose fact was never loaded waits for it. Each comes after
-/// those that it may be computed from.
+/// new, and those that are not there. One whose fact was never loaded waits for it, and one that could
+/// not be computed for other rows. Each comes after those that it may be computed from.
 pub fn stale<'a>(load: &Load, engine: &'a Engine) -> Vec<Stale<'a>> {
     let (base, now) = (load.base(), load.preview());
     let model = engine.model();
@@ -84,7 +96,8 @@ pub fn stale<'a>(load: &Load, engine: &'a Engine) -> Vec<Stale<'a>> {
         let sources = aggregate_sources(stale.cube, stale.aggregate, model);
         let changed = |table: &String| base.tables.get(table) != now.tables.get(table);
         sources.iter().all(|table| now.tables.contains_key(table))
-            && (!now.tables.contains_key(&stale.table())
+            && (!(now.tables.contains_key(&stale.table())
+                || left_out(base, stale, engine.lattice()).is_some())
                 || sources.iter().any(changed)
                 || !is_of_now(base, stale, engine.lattice()))
     };
@@ -97,6 +110,12 @@ pub fn stale<'a>(load: &Load, engine: &'a Engine) -> Vec<Stale<'a>> {
     stale
 }
 
+/// Why a release does without an aggregate, if it could not be computed of its rows.
+pub fn left_out<'r>(release: &'r Release, stale: &Stale<'_>, lattice: &Lattice) -> Option<&'r str> {
+    let why = release.inputs.get(&stale.table())?.get(AGGREGATE_LEFT_OUT)?.first()?;
+    (why.sha256 == stale.definition(lattice).sha256).then_some(&why.name)
+}
+
 /// Whether the table was built by the definition that the model has now.
 pub(super) fn is_of_now(release: &Release, stale: &Stale<'_>, lattice: &Lattice) -> bool {
     let remembered = || release.inputs.get(&stale.table())?.get(AGGREGATE_DEFINITION)?.first();
@@ -106,6 +125,7 @@ pub(super) fn is_of_now(release: &Release, stale: &Stale<'_>, lattice: &Lattice)
 /// Why all of an aggregate must be computed, whatever has changed of what it is computed from.
 pub fn why_whole(release: &Release, stale: &Stale<'_>, lattice: &Lattice) -> Option<&'static str> {
     match release.tables.contains_key(&stale.table()) {
+        false if left_out(release, stale, lattice).is_some() => Some("it was left out before"),
         false => Some("it is new"),
         true if !is_of_now(release, stale, lattice) => Some("its definition has changed"),
         true => None,
@@ -116,8 +136,12 @@ pub fn why_whole(release: &Release, stale: &Stale<'_>, lattice: &Lattice) -> Opt
 ///
 /// # Errors
 /// What stops the questions to the warehouse.
-pub(super) async fn extent(engine: &Engine, load: &Load, stale: &Stale<'_>) -> Result<Extent> {
-    let (base, now) = (load.base(), load.preview());
+pub(super) async fn extent(
+    engine: &Engine,
+    base: &Release,
+    now: &Arc<Release>,
+    stale: &Stale<'_>,
+) -> Result<Extent> {
     let model = engine.model();
     if let Some(why) = why_whole(base, stale, engine.lattice()) {
         return Ok(Extent::Whole(why));
@@ -132,10 +156,12 @@ pub(super) async fn extent(engine: &Engine, load: &Load, stale: &Stale<'_>) -> R
         return Ok(Extent::Whole("its fact is new"));
     };
     let by_month = before.columns.iter().any(|column| column.name == MONTH_PARTITION);
-    if was != is && !by_month {
+    let (gone, come) = (beyond(was, is), beyond(is, was));
+    if !gone.is_empty() && !by_month {
         return Ok(Extent::Whole("it does not keep months"));
     }
-    let mut months = changed_partitions(was, is);
+    let changed = partitions(gone.iter().chain(&come));
+    let mut told_otherwise = BTreeSet::new();
     for (role, columns) in looked_into(stale.cube, stale.aggregate) {
         let Some((role, dimension)) = played(fact, role, model) else { continue };
         if base.tables.get(&dimension.table()) == now.tables.get(&dimension.table()) {
@@ -143,14 +169,14 @@ pub(super) async fn extent(engine: &Engine, load: &Load, stale: &Stale<'_>) -> R
         }
         let session = engine.load_session(
             crate::policy::Principal::pipeline(),
-            load.preview(),
+            Arc::clone(now),
             Vec::new(),
             None,
         );
         for (view, columns) in by_view(stale.cube, columns) {
             let told = Told { fact, role, dimension, view, columns, base };
             match by_month {
-                true => months.extend(told.months(&session).await?),
+                true => told_otherwise.extend(told.months(&session).await?),
                 false if told.is_other(&session).await? => {
                     return Ok(Extent::Whole("what it says of members has changed"));
                 }
@@ -158,16 +184,28 @@ pub(super) async fn extent(engine: &Engine, load: &Load, stale: &Stale<'_>) -> R
             }
         }
     }
-    Ok(if months.is_empty() { Extent::Nothing } else { Extent::Months(months) })
+    if gone.is_empty() && told_otherwise.is_empty() {
+        return Ok(match come.is_empty() {
+            true => Extent::Nothing,
+            false => Extent::Added(if by_month { changed } else { BTreeSet::new() }),
+        });
+    }
+    let months: BTreeSet<i32> = changed.union(&told_otherwise).copied().collect();
+    let all = partitions(&is.files.iter().collect::<Vec<_>>());
+    Ok(match all.len() > 1 && all.is_subset(&months) {
+        true => Extent::Whole("all its months have changed"),
+        false => Extent::Months(months),
+    })
 }
 
-/// The partitions of which files have come or gone.
-fn changed_partitions(was: &TableState, is: &TableState) -> BTreeSet<i32> {
-    let paths = |table: &TableState| -> BTreeSet<(String, Option<i32>)> {
-        table.files.iter().map(|file| (file.path.clone(), file.partition)).collect()
-    };
-    let (was, is) = (paths(was), paths(is));
-    was.symmetric_difference(&is).filter_map(|(_, partition)| *partition).collect()
+/// The files of a table that another state of it does not have.
+pub(super) fn beyond<'t>(table: &'t TableState, other: &TableState) -> Vec<&'t DataFile> {
+    let known: BTreeSet<&str> = other.files.iter().map(|file| file.path.as_str()).collect();
+    table.files.iter().filter(|file| !known.contains(file.path.as_str())).collect()
+}
+
+fn partitions<'t>(files: impl IntoIterator<Item = &'t &'t DataFile>) -> BTreeSet<i32> {
+    files.into_iter().filter_map(|file| file.partition).collect()
 }
 
 fn played<'a>(

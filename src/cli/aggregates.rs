@@ -6,6 +6,7 @@ use super::etl::{bars::Bars, in_words};
 use super::failure::Failure;
 use super::project::{At, Project};
 use super::table::{self, headed, number};
+use crate::aggregate::{Stale, left_out};
 use crate::engine::automatic_aggregates;
 use crate::etl::progress::{Progress, Quiet};
 use crate::etl::run::Summarising;
@@ -83,7 +84,12 @@ async fn list(project: &Project, at: &At) -> Result<(), Failure> {
             let stored = release.tables.get(&table);
             let (rows, size) = match stored {
                 Some(table) => (table::count(table.rows()), table::bytes(table.size_bytes())),
-                None => ("not built".to_owned(), String::new()),
+                None => {
+                    let one = Stale { cube, aggregate };
+                    let why = left_out(&release, &one, engine.lattice());
+                    let why = why.map_or("not built".to_owned(), |why| format!("left out: {why}"));
+                    (why, String::new())
+                }
             };
             let by = aggregate.roles.iter().chain(&aggregate.columns);
             list.add_row([

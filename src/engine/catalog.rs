@@ -15,7 +15,7 @@ use super::{describe, statistics};
 use crate::error::Result;
 use crate::ids::ReleaseId;
 use crate::model::Model;
-use crate::query::{AGGREGATE_DEFINITION, CubeTable, Lattice, StarTables};
+use crate::query::{AGGREGATE_DEFINITION, AGGREGATE_LEFT_OUT, CubeTable, Lattice, StarTables};
 use crate::store::{Release, TableState};
 use async_trait::async_trait;
 use datafusion::catalog::{CatalogProvider, CatalogProviderList, SchemaProvider, TableProvider};
@@ -351,6 +351,11 @@ impl StarTables for Catalogs {
     fn built_by(&self, catalog: Option<&str>, name: &str) -> Option<&str> {
         let inputs = self.get(catalog)?.release().inputs.get(name)?;
         Some(&inputs.get(AGGREGATE_DEFINITION)?.first()?.sha256)
+    }
+
+    fn left_out(&self, catalog: Option<&str>, name: &str) -> Option<&str> {
+        let inputs = self.get(catalog)?.release().inputs.get(name)?;
+        Some(&inputs.get(AGGREGATE_LEFT_OUT)?.first()?.name)
     }
 
     fn rows(&self, catalog: Option<&str>, name: &str) -> Option<u64> {

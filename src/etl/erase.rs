@@ -195,10 +195,10 @@ async fn erase(
     let (mut done, mut held) = rewritten(request, older, &replaced).await?;
     let mut release = None;
     if is_in_latest {
-        let hears = |stale: &Stale<'_>, done: Option<&Refreshed>| {
-            if done.is_none() {
-                request.progress.summarising(&stale.table());
-            }
+        let hears = |stale: &Stale<'_>, done: Option<&Refreshed>| match done {
+            None => request.progress.summarising(&stale.table()),
+            Some(done) => notes
+                .extend(done.left_out.iter().map(|why| aggregate::told_left_out(&done.table, why))),
         };
         aggregate::refresh(&request.engine.of(load.base()), &mut load, hears).await?;
         request.progress.publishing();

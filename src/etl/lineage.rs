@@ -289,6 +289,9 @@ fn expressions(kind: &MeasureKind) -> Vec<Looked<'_>> {
         | MeasureKind::Percentile { sql, .. }
         | MeasureKind::ApproximatePercentile { sql, .. }
         | MeasureKind::ApproximateDistinct { sql, .. } => vec![sql],
+        MeasureKind::ApproximateOverlap { sql, each, none, .. } => {
+            [sql].into_iter().chain(each).chain(none).collect()
+        }
         MeasureKind::Correlation { sql, with, .. } => vec![sql, with],
         MeasureKind::Conversion { followed, .. } => {
             let told_by = || [&followed.of, &followed.over].into_iter().chain(&followed.same);

@@ -32,6 +32,7 @@ impl MeasureKind {
             Self::Count { .. }
                 | Self::CountDistinct { .. }
                 | Self::ApproximateDistinct { .. }
+                | Self::ApproximateOverlap { .. }
                 | Self::Conversion { .. }
         )
     }

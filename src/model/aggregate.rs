@@ -99,11 +99,10 @@ impl Cube {
 }
 
 /// Whether different values of an expression can be remembered exactly: members of a dimension,
-/// whole numbers and days can; what an expression gives shows when it is planned.
+/// whole numbers, days and texts can; what an expression gives shows when it is planned.
 fn can_be_remembered(sql: &str, fact: &Fact) -> bool {
-    let columns = fact.degenerate.iter().chain(&fact.columns);
-    let is_whole = |ty| {
-        matches!(ty, ColumnType::Int16 | ColumnType::Int32 | ColumnType::Int64 | ColumnType::Date)
-    };
-    columns.into_iter().find(|column| column.name == sql).is_none_or(|column| is_whole(column.ty))
+    use ColumnType::{Date, Int16, Int32, Int64, Text};
+    let mut columns = fact.degenerate.iter().chain(&fact.columns);
+    let column = columns.find(|column| column.name == sql);
+    column.is_none_or(|column| matches!(column.ty, Int16 | Int32 | Int64 | Date | Text))
 }

@@ -15,8 +15,8 @@ pub use cube::{
 pub use expect::{AcceptedFields, ExpectFields, FreshFields, OnFailWord, SumDriftFields};
 pub use measure::{
     BeforeFields, ConversionFields, ConvertFields, CorrelationFields, CountsWord, CumulativeFields,
-    MeasureFields, MissingWord, PercentileFields, RankFields, RateAtWord, RatioFields,
-    RollingFields, ShareFields, TiesWord, ToDateFields, UnrelatedWord, WeightedFields,
+    MeasureFields, MissingWord, OverlapFields, PercentileFields, RankFields, RateAtWord,
+    RatioFields, RollingFields, ShareFields, TiesWord, ToDateFields, UnrelatedWord, WeightedFields,
     YearsBeforeFields,
 };
 

@@ -126,6 +126,20 @@ pub enum MeasureKind {
         /// Only rows for which this SQL condition holds.
         filter: Option<String>,
     },
+    /// Not additive: about how many different values have rows of each of some kinds, and of none of
+    /// others, by theta sketches; values as those of [`Self::CountDistinct`].
+    ApproximateOverlap {
+        /// The fact aggregated.
+        fact: String,
+        /// The expression.
+        sql: String,
+        /// SQL conditions, each of which holds for a row of the value.
+        each: Vec<String>,
+        /// SQL conditions, none of which holds for a row of the value.
+        none: Vec<String>,
+        /// Only rows for which this SQL condition holds.
+        filter: Option<String>,
+    },
     /// Not additive: Pearson's coefficient of correlation of two expressions, over rows that have
     /// both.
     Correlation {
@@ -347,6 +361,7 @@ impl MeasureKind {
             | Self::Percentile { fact, filter, .. }
             | Self::ApproximatePercentile { fact, filter, .. }
             | Self::ApproximateDistinct { fact, filter, .. }
+            | Self::ApproximateOverlap { fact, filter, .. }
             | Self::Correlation { fact, filter, .. }
             | Self::Conversion { fact, filter, .. } => Some((fact, filter)),
             Self::Ratio { .. }

@@ -5,12 +5,13 @@ use super::followed;
 use super::link_members::WEIGHT;
 use super::rates;
 use super::scalar_sql;
-use super::sketch::{HYPERLOGLOG, percentiles};
+use super::sketch::{HYPERLOGLOG, overlaps, percentiles};
 use super::sum;
 use crate::error::{Error, Result};
 use crate::model::{Dimension, End, Fact, FactRole, Model, plan_schema};
 use arrow::datatypes::DataType;
 use datafusion::common::{Column, DFSchema, ScalarValue};
+use datafusion::functions::core::expr_fn::r#struct;
 use datafusion::functions_aggregate::expr_fn::{
     corr, count, count_distinct, max, median, min, percentile_cont,
 };
@@ -41,12 +42,23 @@ pub(super) enum Function {
     SumAtEnd(AtEnd),
     /// How many different values, by a sketch.
     ApproximateDistinct,
+    /// How many different values have rows of some kinds, by sketches.
+    ApproximateOverlap(Kinds),
     /// The value below which so many thousandths of the values lie.
     Percentile(u32),
     /// About that value, by a sketch.
     ApproximatePercentile(u32),
     /// How the input goes together with this expression.
     Correlation(String),
+}
+
+/// Kinds of rows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Kinds {
+    /// What holds for rows of each kind.
+    pub(super) conditions: Vec<String>,
+    /// So many of them, from the first on, are to have rows of a value, the others none.
+    pub(super) each: usize,
 }
 
 /// At which key of a period values are summed.
@@ -62,7 +74,7 @@ pub(super) struct AtEnd {
 impl Function {
     /// Whether its value over no rows is 0 and not NULL.
     pub(super) fn counts(&self) -> bool {
-        matches!(self, Self::Count | Self::CountDistinct | Self::ApproximateDistinct)
+        matches!(self, Self::Count) || self.counts_different()
     }
 
     /// Whether a row has a part in its value that can be shown with the row.
@@ -71,6 +83,7 @@ impl Function {
             Self::Sum | Self::Count | Self::Min | Self::Max | Self::SumAtEnd(_) => true,
             Self::CountDistinct
             | Self::ApproximateDistinct
+            | Self::ApproximateOverlap(_)
             | Self::Percentile(_)
             | Self::ApproximatePercentile(_)
             | Self::Correlation(_) => false,
@@ -79,7 +92,10 @@ impl Function {
 
     /// Whether it counts different values, or members.
     fn counts_different(&self) -> bool {
-        matches!(self, Self::CountDistinct | Self::ApproximateDistinct)
+        matches!(
+            self,
+            Self::CountDistinct | Self::ApproximateDistinct | Self::ApproximateOverlap(_)
+        )
     }
 }
 
@@ -179,6 +195,17 @@ impl Atom {
             }
             None => value,
         };
+        let value = match &self.function {
+            Function::ApproximateOverlap(kinds) => {
+                let of_kind = |condition: &String| {
+                    let condition = scalar_sql::parse(condition, &schema)?;
+                    when(condition, value.clone()).end().map_err(super::defect)
+                };
+                let kinds = kinds.conditions.iter().map(of_kind).collect::<Result<Vec<_>>>()?;
+                r#struct(kinds)
+            }
+            _ => value,
+        };
         self.allocated(value)
     }
 
@@ -239,6 +266,7 @@ impl Atom {
             // Of the values at an end of each period: see `ends.rs`.
             Function::SumAtEnd(_) => sum(value),
             Function::ApproximateDistinct => HYPERLOGLOG.count(value),
+            Function::ApproximateOverlap(kinds) => overlaps::count(value, kinds.each),
             Function::ApproximatePercentile(thousandths) => percentiles::of(value, *thousandths),
             Function::Percentile(500) => median(value),
             Function::Percentile(thousandths) => {

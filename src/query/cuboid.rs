@@ -1,13 +1,14 @@
 //! Aggregates (cuboids) as tables: what they keep, and the plan that fills them.
 //!
 //! An aggregate keeps mergeable states (`state.rs`), never a finished average or distinct count. It
-//! is computed from the fact, or from a finer aggregate that was computed before; as a whole, or for
-//! the months of the fact's partitions that have changed.
+//! is computed from the fact, or from a finer aggregate that was computed before; as a whole, for the
+//! months of the fact's partitions that have changed, or of the rows that the fact has got since. So a
+//! table may have several states of the same keys: whoever reads it puts them together anyway.
 
 use super::atom::{Atom, atom_name, fact_column};
 use super::lattice::{Cuboid, Lattice};
 use super::star::{Star, scan};
-use super::state::Kept;
+use super::state;
 use super::{PlanContext, defect};
 use crate::error::{Error, Result};
 use crate::model::{Aggregate, Column, ColumnType, Cube, CubeColumn, Fact, MONTH_PARTITION, Model};
@@ -25,9 +26,23 @@ pub struct Building<'a> {
     pub parent: Option<&'a str>,
     /// Only these months are computed (as `yyyymm`); all where there are none.
     pub months: Option<&'a BTreeSet<i32>>,
-    /// Spans of months, both ends included, of which the months that are not computed are taken
-    /// over from the table that the release has.
-    pub kept: &'a [(i32, i32)],
+    /// Rows of the table that the release has, beside those that are computed.
+    pub kept: Kept<'a>,
+}
+
+/// Rows of an aggregate that are taken over from the table that the release has.
+#[derive(Debug, Clone, Copy, Default)]
+pub enum Kept<'a> {
+    /// None.
+    #[default]
+    Nothing,
+    /// All but those of months that are computed.
+    Others {
+        /// Only of these spans of months, both ends included.
+        within: Option<&'a [(i32, i32)]>,
+        /// Whether states of the same keys are put together, with those computed as well.
+        together: bool,
+    },
 }
 
 /// The columns of an aggregate's table: the month where it knows it, the keys of roles, the cube
@@ -76,6 +91,23 @@ pub fn aggregate_order(
     Ok(found(cube, aggregate, lattice)?.keys())
 }
 
+/// What an aggregate's plan says of its columns, in the words of the model.
+///
+/// # Errors
+/// Internal where the model does not declare it.
+pub fn with_measures_named(
+    text: &str,
+    cube: &Cube,
+    aggregate: &Aggregate,
+    lattice: &Lattice,
+) -> Result<String> {
+    let states = found(cube, aggregate, lattice)?.states.iter().enumerate().rev();
+    Ok(states.fold(text.to_owned(), |text, (index, kept)| {
+        let text = text.replace(&input_name(index), &kept.column);
+        text.replace(&atom_name(index), &kept.column)
+    }))
+}
+
 /// The aggregates of the cube from which another can be computed.
 ///
 /// # Errors
@@ -120,31 +152,39 @@ pub fn aggregate_plan(
     let star = Star { kept, only, ..Star::new(context, cube, fact) };
     let fresh = cuboid.computed(&star)?;
     let columns = aggregate_columns(cube, aggregate, context.lattice)?;
-    let rows = match building.kept {
-        [] => LogicalPlanBuilder::from(fresh),
-        spans => {
-            let stays = stays(spans, building.months);
-            let names = columns.iter().map(|column| ident(&column.name));
-            let old = scan(context, None, &cuboid.table)?;
-            let old = old.filter(stays).and_then(|old| old.project(names.collect::<Vec<_>>()));
-            old.and_then(LogicalPlanBuilder::build)
-                .and_then(|old| LogicalPlanBuilder::from(fresh).union(old))
-                .map_err(defect)?
+    let mut rows = LogicalPlanBuilder::from(fresh);
+    if let Kept::Others { within: spans, together } = building.kept
+        && spans.is_none_or(|spans| !spans.is_empty())
+    {
+        let names = columns.iter().map(|column| ident(&column.name)).collect::<Vec<_>>();
+        let mut old = scan(context, None, &cuboid.table)?;
+        let is_other = building.months.map(is_other);
+        if let Some(stays) = spans.map(within).into_iter().chain(is_other).reduce(Expr::and) {
+            old = old.filter(stays).map_err(defect)?;
         }
-    };
+        let old = old.project(names).and_then(LogicalPlanBuilder::build);
+        rows = old.and_then(|old| rows.union(old)).map_err(defect)?;
+        if together {
+            rows = cuboid.together(rows)?;
+        }
+    }
     let order: Vec<SortExpr> =
         cuboid.keys().into_iter().map(|name| ident(name).sort(true, false)).collect();
     let rows = if order.is_empty() { Ok(rows) } else { rows.sort(order) };
     rows.and_then(LogicalPlanBuilder::build).map_err(defect)
 }
 
-/// The months that stay as they are.
-fn stays(spans: &[(i32, i32)], computed: Option<&BTreeSet<i32>>) -> Expr {
-    let month = || ident(MONTH_PARTITION);
-    let within = spans.iter().map(|(from, to)| month().between(lit(*from), lit(*to)));
-    let within = within.reduce(Expr::or).unwrap_or_else(|| lit(false));
-    let computed = computed.into_iter().flatten().map(|month| lit(*month)).collect::<Vec<_>>();
-    within.and(month().in_list(computed, true))
+/// The months of spans.
+fn within(spans: &[(i32, i32)]) -> Expr {
+    let spans = spans.iter();
+    let within = spans.map(|(from, to)| ident(MONTH_PARTITION).between(lit(*from), lit(*to)));
+    within.reduce(Expr::or).unwrap_or_else(|| lit(false))
+}
+
+/// The months that are not computed.
+fn is_other(computed: &BTreeSet<i32>) -> Expr {
+    let computed = computed.iter().map(|month| lit(*month)).collect();
+    ident(MONTH_PARTITION).in_list(computed, true)
 }
 
 impl Cuboid {
@@ -178,7 +218,7 @@ impl Cuboid {
         inputs.extend(columns.iter().map(|column| star.column(column).alias(&column.name)));
         let mut aggregated = Vec::new();
         for (index, kept) in self.states.iter().enumerate() {
-            let input = format!("__x{index}");
+            let input = input_name(index);
             let state = match star.kept.and_then(|parent| parent.state(kept)) {
                 Some(column) => {
                     inputs.push(fact_column(column).alias(&input));
@@ -191,25 +231,40 @@ impl Cuboid {
             };
             aggregated.push(state.alias(atom_name(index)));
         }
+        let roles = match star.kept {
+            Some(_) => star.roles(&columns, &[])?,
+            None => star.roles(&columns, &atoms)?,
+        };
+        let rows = star.relation(&roles, &BTreeSet::new())?.project(inputs).map_err(defect)?;
+        self.grouped(rows, aggregated)?.build().map_err(defect)
+    }
+
+    /// Rows of the table with those of the same keys put together.
+    fn together(&self, rows: LogicalPlanBuilder) -> Result<LogicalPlanBuilder> {
+        let states = self.states.iter().enumerate();
+        let states = states.map(|(index, kept)| {
+            kept.state.kind.of_states(ident(&kept.column)).alias(atom_name(index))
+        });
+        self.grouped(rows, states.collect())
+    }
+
+    /// A row a combination of keys, with states in the types of the table.
+    fn grouped(
+        &self,
+        rows: LogicalPlanBuilder,
+        aggregated: Vec<Expr>,
+    ) -> Result<LogicalPlanBuilder> {
         let keys: Vec<Expr> = self.keys().into_iter().map(ident).collect();
         let states = self.states.iter().enumerate().map(|(index, kept)| {
             cast(ident(atom_name(index)), kept.ty.clone()).alias(&kept.column)
         });
         let stored: Vec<Expr> = keys.iter().cloned().chain(states).collect();
-        let roles = match star.kept {
-            Some(_) => star.roles(&columns, &[])?,
-            None => star.roles(&columns, &atoms)?,
-        };
-        let rows = star.relation(&roles, &BTreeSet::new())?;
-        rows.project(inputs)
-            .and_then(|rows| rows.aggregate(keys, aggregated))
-            .and_then(|grouped| grouped.project(stored))
-            .and_then(LogicalPlanBuilder::build)
-            .map_err(defect)
+        let grouped = rows.aggregate(keys, aggregated);
+        grouped.and_then(|grouped| grouped.project(stored)).map_err(defect)
     }
 
     /// The column of a state that is another's as well.
-    fn state(&self, of: &Kept) -> Option<&str> {
+    fn state(&self, of: &state::Kept) -> Option<&str> {
         let own = self.states.iter().find(|own| own.state == of.state);
         own.map(|own| own.column.as_str())
     }
@@ -218,13 +273,20 @@ impl Cuboid {
 /// The input that stands for an aggregate's definition among what a release remembers.
 pub const AGGREGATE_DEFINITION: &str = "aggregate.definition";
 
+/// The input that says, by its name, why a release does without an aggregate.
+pub const AGGREGATE_LEFT_OUT: &str = "aggregate.left_out";
+
+/// The input that names the files of an aggregate that stand beside the others: they have states of
+/// keys that others may have as well.
+pub const AGGREGATE_BESIDE: &str = "aggregate.beside";
+
 /// A fingerprint of whatever in the model decides what an aggregate's table holds: the keys and
 /// columns it keeps, as the cube has them, and what its states are computed from. What only
 /// describes, or is about other measures, leaves it as it is.
 pub(super) fn fingerprint(
     cube: &Cube,
     aggregate: &Aggregate,
-    states: &[Kept],
+    states: &[state::Kept],
     model: &Model,
 ) -> Result<String> {
     let fact = model.fact(&aggregate.fact);
@@ -273,6 +335,11 @@ pub fn looked_into<'a>(
 
 fn dimension_table(fact: &Fact, role: &str, model: &Model) -> Option<String> {
     Some(model.dimension(&fact.role(role)?.dimension)?.table())
+}
+
+/// What is aggregated for a state.
+fn input_name(index: usize) -> String {
+    format!("__x{index}")
 }
 
 fn found<'a>(cube: &Cube, aggregate: &Aggregate, lattice: &'a Lattice) -> Result<&'a Cuboid> {

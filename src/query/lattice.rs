@@ -8,7 +8,8 @@
 use super::atom::{Atom, Function};
 use super::context::Context;
 use super::cuboid::fingerprint;
-use super::state::{Kept, states};
+use super::sketch::is_text;
+use super::state::{Kept, Kind, states};
 use crate::error::Result;
 use crate::model::{Aggregate, Cube, CubeColumn, DimensionKind, Fact, Model};
 use std::collections::{BTreeMap, BTreeSet};
@@ -93,6 +94,13 @@ impl Lattice {
     pub fn fingerprint(&self, cube: &str, table: &str) -> Option<&str> {
         let cuboid = self.cuboids(cube).iter().find(|cuboid| cuboid.table == table)?;
         Some(&cuboid.fingerprint)
+    }
+
+    /// Whether an aggregate of a cube remembers texts, which weigh as much as there are different ones.
+    pub fn remembers_texts(&self, cube: &str, model: &Model) -> bool {
+        let states = self.cuboids(cube).iter().flat_map(|cuboid| &cuboid.states);
+        let mut different = states.filter(|kept| kept.state.kind == Kind::Distinct);
+        different.any(|kept| kept.atom.value_type(model).is_ok_and(|ty| is_text(&ty)))
     }
 
     pub(super) fn cuboids(&self, cube: &str) -> &[Cuboid] {

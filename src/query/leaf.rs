@@ -1,6 +1,6 @@
 //! Measures that aggregate rows, as atoms.
 
-use super::atom::{AtEnd, Atom, Function};
+use super::atom::{AtEnd, Atom, Function, Kinds};
 use super::context::{Change, Context};
 use super::followed;
 use super::measure::{At, Expander, divide};
@@ -50,6 +50,11 @@ impl Expander<'_> {
             MeasureKind::CountDistinct { sql, .. } => self.counted(rows.of(F::CountDistinct, sql)),
             MeasureKind::ApproximateDistinct { sql, .. } => {
                 self.counted(rows.of(F::ApproximateDistinct, sql))
+            }
+            MeasureKind::ApproximateOverlap { sql, each, none, .. } => {
+                let conditions = each.iter().chain(none).cloned().collect();
+                let kinds = Kinds { conditions, each: each.len() };
+                self.counted(rows.of(F::ApproximateOverlap(kinds), sql))
             }
             MeasureKind::Conversion { counts, followed, filter, .. } => {
                 let filter = Some(followed::condition(filter.as_ref()));

@@ -97,8 +97,8 @@ pub use cube_query::{
 };
 pub use cube_table::CubeTable;
 pub use cuboid::{
-    AGGREGATE_DEFINITION, Building, aggregate_columns, aggregate_order, aggregate_plan,
-    aggregate_sources, looked_into, parents,
+    AGGREGATE_BESIDE, AGGREGATE_DEFINITION, AGGREGATE_LEFT_OUT, Building, Kept, aggregate_columns,
+    aggregate_order, aggregate_plan, aggregate_sources, looked_into, parents, with_measures_named,
 };
 pub use demand::Demand;
 pub use drill_through::{FactPart, drilled_table, plan_drill_through};
@@ -109,6 +109,7 @@ pub use others::best_members;
 pub use pivot::{Members, pivot_members};
 pub use plan::plan_cube_query;
 pub use route::Routing;
+pub(crate) use sketch::is_too_large;
 pub use sql::resolve_cubes;
 pub use sum::{sum, sum_function};
 pub use visual::visible_members;
@@ -129,6 +130,11 @@ pub trait StarTables {
     /// The fingerprint of the definition that an aggregate's table was built by, if the release
     /// says so (see [`Lattice::fingerprint`]).
     fn built_by(&self, catalog: Option<&str>, name: &str) -> Option<&str>;
+
+    /// Why the release does without an aggregate's table, if it could not be computed of its rows.
+    fn left_out(&self, _catalog: Option<&str>, _name: &str) -> Option<&str> {
+        None
+    }
 
     /// How many rows the table has, where that is known.
     fn rows(&self, _catalog: Option<&str>, _name: &str) -> Option<u64> {

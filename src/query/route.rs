@@ -164,7 +164,10 @@ fn missing(
 /// Why an aggregate that answers for all columns does not answer; `None` if it does.
 fn refusal(part: &Part<'_>, cuboid: &Cuboid, planning: &PlanContext<'_>) -> Option<String> {
     if planning.tables.table(part.catalog, &cuboid.table).is_none() {
-        return Some("is not built in this release".to_owned());
+        return Some(match planning.tables.left_out(part.catalog, &cuboid.table) {
+            Some(why) => format!("is left out of this release: {why}"),
+            None => "is not built in this release".to_owned(),
+        });
     }
     if planning.tables.built_by(part.catalog, &cuboid.table) != Some(&cuboid.fingerprint) {
         return Some("was built by another definition".to_owned());

@@ -1,17 +1,19 @@
 //! States of values that can be put together: as aggregate functions.
 //!
 //! How many different values there are does not add up, nor does the value in the middle, but what is
-//! remembered of values does: all different ones, as a bitmap (Roaring, for integers and days), a
-//! HyperLogLog sketch of them (Apache DataSketches'), or how they are distributed (a DDSketch). The
-//! first two are kept in the portable formats of their libraries, so that other tools can read an
-//! aggregate's table. An answer is the same however values were parted before: a HyperLogLog is
-//! asked for the estimate that does not depend on order.
+//! remembered of values does: all different ones, as a bitmap (Roaring, for integers and days) or texts, a
+//! HyperLogLog sketch of them, theta sketches of several kinds of them that can be intersected (both
+//! Apache DataSketches'), or how they are distributed (a DDSketch). All but the last are kept in the
+//! portable formats of their libraries, so that other tools can read an aggregate's table. An answer is
+//! the same however values were parted before: a HyperLogLog is asked for the estimate that does not
+//! depend on order, a theta sketch for the smallest hashes and no others.
 //!
 //! Flajolet, Fusy, Gandouet, Meunier, "HyperLogLog" (2007); Lemire et al., "Roaring Bitmaps" (2018);
+//! Dasgupta, Lang, Rhodes, Thaler, "A Framework for Estimating Stream Expression Cardinalities" (2016);
 //! Masson, Rim, Lee, "DDSketch" (2019).
 
 use arrow::array::{Array, ArrayRef, AsArray};
-use arrow::datatypes::{DataType, Date32Type, Field, FieldRef, Int16Type, Int32Type, Int64Type};
+use arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::common::{DataFusionError, ScalarValue, exec_datafusion_err, plan_err};
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion::logical_expr::{
@@ -23,11 +25,15 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 mod distinct;
+mod hashing;
 mod hyperloglog;
+mod kinds;
 mod quantiles;
 
-use distinct::Bitmap;
+use distinct::Distinct;
+pub(crate) use distinct::is_too_large;
 use hyperloglog::Hyperloglog;
+use kinds::OfKinds;
 use quantiles::Quantiles;
 
 /// What is remembered of values.
@@ -43,7 +49,7 @@ trait Memory: Default + fmt::Debug + Send + Sync + 'static {
     /// All of it, in a form that [`take_in`](Self::take_in) reads.
     fn bytes(&self) -> Result<Vec<u8>, DataFusionError>;
     /// What it says of all values.
-    fn answer(&self, question: Self::Question) -> ScalarValue;
+    fn answer(&self, question: Self::Question) -> Result<ScalarValue, DataFusionError>;
     /// Its size in memory.
     fn size(&self) -> usize;
 }
@@ -97,7 +103,7 @@ impl Different {
 }
 
 /// Different values exactly.
-pub(super) static BITMAP: Different = Different { word: "bitmap", function: function::<Bitmap> };
+pub(super) static EXACT: Different = Different { word: "exact", function: function::<Distinct> };
 
 /// Different values by a sketch.
 pub(super) static HYPERLOGLOG: Different =
@@ -130,9 +136,40 @@ pub(super) mod percentiles {
     }
 }
 
+/// The functions of what is remembered of different values of several kinds.
+pub(super) mod overlaps {
+    use super::{Expr, OfKinds, function};
+
+    /// How many different values are of each of the first kinds, so many, and of none of the others.
+    pub(in super::super) fn count(kinds: Expr, each: usize) -> Expr {
+        function::<OfKinds>(format!("theta_overlap_{each}"), false, Some(each)).call(vec![kinds])
+    }
+
+    /// The state of values.
+    pub(in super::super) fn state(kinds: Expr) -> Expr {
+        function::<OfKinds>("theta_state".to_owned(), false, None).call(vec![kinds])
+    }
+
+    /// How many states know of, as [`count`].
+    pub(in super::super) fn count_of_states(state: Expr, each: usize) -> Expr {
+        let name = format!("theta_merged_overlap_{each}");
+        function::<OfKinds>(name, true, Some(each)).call(vec![state])
+    }
+
+    /// States as one.
+    pub(in super::super) fn state_of_states(state: Expr) -> Expr {
+        function::<OfKinds>("theta_union".to_owned(), true, None).call(vec![state])
+    }
+}
+
 /// Whether a bitmap can hold values of a type.
 pub(super) fn fits_a_bitmap(ty: &DataType) -> bool {
     matches!(ty, DataType::Int16 | DataType::Int32 | DataType::Int64 | DataType::Date32)
+}
+
+/// Whether values of a type are texts, which can be remembered one by one.
+pub(super) fn is_text(ty: &DataType) -> bool {
+    matches!(ty, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View)
 }
 
 #[derive(Debug)]
@@ -160,10 +197,11 @@ impl<M: Memory> Hash for Remembering<M> {
 
 impl<M: Memory> Remembering<M> {
     /// What it gives of no values.
-    fn of_nothing(&self) -> ScalarValue {
-        self.form
-            .question
-            .map_or(ScalarValue::Binary(None), |question| M::default().answer(question))
+    fn of_nothing(&self) -> Result<ScalarValue, DataFusionError> {
+        match self.form.question {
+            Some(question) => M::default().answer(question),
+            None => Ok(ScalarValue::Binary(None)),
+        }
     }
 }
 
@@ -186,7 +224,7 @@ impl<M: Memory> AggregateUDFImpl for Remembering<M> {
     }
 
     fn is_nullable(&self) -> bool {
-        self.of_nothing().is_null()
+        self.of_nothing().is_ok_and(|nothing| nothing.is_null())
     }
 
     fn accumulator(
@@ -201,7 +239,7 @@ impl<M: Memory> AggregateUDFImpl for Remembering<M> {
     }
 
     fn default_value(&self, _data_type: &DataType) -> Result<ScalarValue, DataFusionError> {
-        Ok(self.of_nothing())
+        self.of_nothing()
     }
 }
 
@@ -234,10 +272,10 @@ impl<M: Memory> Accumulator for Accumulating<M> {
     }
 
     fn evaluate(&mut self) -> Result<ScalarValue, DataFusionError> {
-        Ok(match self.form.question {
+        match self.form.question {
             Some(question) => self.memory.answer(question),
-            None => ScalarValue::Binary(Some(self.memory.bytes()?)),
-        })
+            None => Ok(ScalarValue::Binary(Some(self.memory.bytes()?))),
+        }
     }
 
     fn size(&self) -> usize {
@@ -245,64 +283,5 @@ impl<M: Memory> Accumulator for Accumulating<M> {
     }
 }
 
-/// Every value of an array that is not NULL, as an integer, where the type is one of integers or
-/// days.
-fn integers(values: &dyn Array, mut each: impl FnMut(i64)) -> Result<bool, DataFusionError> {
-    macro_rules! all {
-        ($ty:ty) => {
-            values.as_primitive::<$ty>().iter().flatten().for_each(|value| each(i64::from(value)))
-        };
-    }
-    match values.data_type() {
-        DataType::Int16 => all!(Int16Type),
-        DataType::Int32 => all!(Int32Type),
-        DataType::Int64 => all!(Int64Type),
-        DataType::Date32 => all!(Date32Type),
-        _ => return Ok(false),
-    }
-    Ok(true)
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use arrow::array::{Int64Array, StringArray};
-
-    /// What is remembered of values that come in so many parts, each put together from its own state.
-    fn in_parts<M: Memory<Question = ()>>(values: &ArrayRef, parts: usize) -> i64 {
-        let mut whole = M::default();
-        let length = values.len().div_ceil(parts);
-        for offset in (0..values.len()).step_by(length) {
-            let mut part = M::default();
-            part.see(&values.slice(offset, length.min(values.len() - offset))).unwrap();
-            whole.take_in(&part.bytes().unwrap()).unwrap();
-        }
-        match whole.answer(()) {
-            ScalarValue::Int64(Some(count)) => count,
-            other => panic!("{other} is no count"),
-        }
-    }
-
-    /// From a handful, which are listed, to many more than there are registers.
-    #[test]
-    fn a_count_is_the_same_however_values_were_parted() {
-        for count in [1_i64, 7, 500, 5_000, 100_000] {
-            // Each comes twice, and half of them are negative.
-            let numbers = (0..2 * count).map(|n| (n % count - count / 2) * 7_919);
-            let numbers: ArrayRef = Arc::new(Int64Array::from_iter_values(numbers));
-            let texts = (0..2 * count).map(|n| format!("customer {}", n % count));
-            let texts: ArrayRef = Arc::new(StringArray::from_iter_values(texts));
-            for parts in [1, 3, 10] {
-                assert_eq!(in_parts::<Bitmap>(&numbers, parts), count, "{parts}");
-            }
-            for values in [numbers, texts] {
-                let once = in_parts::<Hyperloglog>(&values, 1);
-                // Four times the standard error of 2^14 registers, 0.8 %.
-                assert!((once - count).abs() * 100 <= count * 4, "{once} for {count}");
-                for parts in [2, 3, 10] {
-                    assert_eq!(in_parts::<Hyperloglog>(&values, parts), once, "{count}, {parts}");
-                }
-            }
-        }
-    }
-}
+mod tests;

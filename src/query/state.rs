@@ -4,10 +4,10 @@
 //! remembered (`sketch.rs`), never their number; so is how values are distributed, never the one in the
 //! middle. A finished average or distinct count is never kept.
 
-use super::atom::{Atom, Function};
+use super::atom::{Atom, Function, Kinds};
 use super::context::Context;
 use super::measure::{Asked, Expansion};
-use super::sketch::{BITMAP, HYPERLOGLOG, fits_a_bitmap, percentiles};
+use super::sketch::{EXACT, HYPERLOGLOG, fits_a_bitmap, is_text, overlaps, percentiles};
 use super::sum;
 use crate::error::{Error, Result};
 use crate::model::{Aggregate, Cube, Model};
@@ -27,6 +27,8 @@ pub(super) enum Kind {
     Distinct,
     /// A sketch of which different ones there are.
     Sketch,
+    /// A sketch of which different ones there are, for each kind of rows.
+    Kinds,
     /// A sketch of how they are distributed.
     Distribution,
 }
@@ -39,8 +41,9 @@ impl Kind {
             Self::Count => count(value),
             Self::Min => min(value),
             Self::Max => max(value),
-            Self::Distinct => BITMAP.state(value),
+            Self::Distinct => EXACT.state(value),
             Self::Sketch => HYPERLOGLOG.state(value),
+            Self::Kinds => overlaps::state(value),
             Self::Distribution => percentiles::state(value),
         }
     }
@@ -51,8 +54,9 @@ impl Kind {
             Self::Sum | Self::Count => sum(state),
             Self::Min => min(state),
             Self::Max => max(state),
-            Self::Distinct => BITMAP.state_of_states(state),
+            Self::Distinct => EXACT.state_of_states(state),
             Self::Sketch => HYPERLOGLOG.state_of_states(state),
+            Self::Kinds => overlaps::state_of_states(state),
             Self::Distribution => percentiles::state_of_states(state),
         }
     }
@@ -60,8 +64,11 @@ impl Kind {
     /// What states say together, to a function's question.
     pub(super) fn answer(self, function: &Function, state: Expr) -> Expr {
         match (self, function) {
-            (Self::Distinct, _) => BITMAP.count_of_states(state),
+            (Self::Distinct, _) => EXACT.count_of_states(state),
             (Self::Sketch, _) => HYPERLOGLOG.count_of_states(state),
+            (Self::Kinds, Function::ApproximateOverlap(kinds)) => {
+                overlaps::count_of_states(state, kinds.each)
+            }
             (Self::Distribution, Function::ApproximatePercentile(thousandths)) => {
                 percentiles::of_states(state, *thousandths)
             }
@@ -71,7 +78,7 @@ impl Kind {
 
     /// Whether a state is a value as rows have it.
     pub(super) fn is_plain(self) -> bool {
-        !matches!(self, Self::Distinct | Self::Sketch | Self::Distribution)
+        !matches!(self, Self::Distinct | Self::Sketch | Self::Kinds | Self::Distribution)
     }
 
     /// What a column is called that holds it, where a measure has several.
@@ -83,6 +90,7 @@ impl Kind {
             Self::Max => "max",
             Self::Distinct => "distinct",
             Self::Sketch => "sketch",
+            Self::Kinds => "kinds",
             Self::Distribution => "distribution",
         }
     }
@@ -96,6 +104,8 @@ pub(super) struct State {
     input: Option<String>,
     /// Only rows for which this holds.
     filter: Option<String>,
+    /// Kinds of rows that are kept apart, by what holds for them.
+    kinds: Vec<String>,
 }
 
 /// A state with the column that holds it.
@@ -123,10 +133,15 @@ impl Atom {
             Function::Max => Kind::Max,
             Function::CountDistinct => Kind::Distinct,
             Function::ApproximateDistinct => Kind::Sketch,
+            Function::ApproximateOverlap(_) => Kind::Kinds,
             Function::ApproximatePercentile(_) => Kind::Distribution,
             Function::Percentile(_) | Function::Correlation(_) => return None,
         };
-        Some(State { kind, input: self.input.clone(), filter: self.filter.clone() })
+        let kinds = match &self.function {
+            Function::ApproximateOverlap(kinds) => kinds.conditions.clone(),
+            _ => Vec::new(),
+        };
+        Some(State { kind, input: self.input.clone(), filter: self.filter.clone(), kinds })
     }
 }
 
@@ -140,6 +155,11 @@ impl State {
             Kind::Max => Function::Max,
             Kind::Distinct => Function::CountDistinct,
             Kind::Sketch => Function::ApproximateDistinct,
+            // Whatever is asked of them.
+            Kind::Kinds => {
+                let conditions = self.kinds.clone();
+                Function::ApproximateOverlap(Kinds { each: conditions.len(), conditions })
+            }
             // Any percentile will do: they have one state.
             Kind::Distribution => Function::ApproximatePercentile(500),
         };
@@ -187,7 +207,8 @@ pub(super) fn states(cube: &Cube, aggregate: &Aggregate, model: &Model) -> Resul
                 true => atom.data_type(model)?,
                 false => DataType::Binary,
             };
-            if state.kind == Kind::Distinct && !fits_a_bitmap(&atom.value_type(model)?) {
+            let value = atom.value_type(model)?;
+            if state.kind == Kind::Distinct && !fits_a_bitmap(&value) && !is_text(&value) {
                 let why = "it counts different values of a kind that no aggregate remembers";
                 return Err(cannot(cube, aggregate, &measure, why));
             }

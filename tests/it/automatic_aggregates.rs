@@ -1,12 +1,18 @@
 //! Aggregates that a warehouse keeps by itself, with the real binary: chosen after a load by what was
 //! asked, within a budget, in a release of their own; and what a kill leaves of that.
 
+use super::clients::{ask, connect};
 use super::crash::{printed, starhouse};
+use crate::support::ServeProcess;
+use arrow::array::AsArray;
+use arrow::datatypes::{Decimal128Type, Int64Type};
 use starhouse::store::failpoint;
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
+use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 const ROWS: usize = 2_000;
@@ -54,7 +60,10 @@ fn arrive(project: &Path, arrived: &mut usize) {
         )
         .unwrap();
     }
-    fs::write(project.join(format!("sources/orders_{arrived:03}.csv")), orders).unwrap();
+    // Whole at once: a schedule may be looking.
+    let aside = project.join("arriving");
+    fs::write(&aside, orders).unwrap();
+    fs::rename(aside, project.join(format!("sources/orders_{arrived:03}.csv"))).unwrap();
     *arrived += 1;
 }
 
@@ -211,4 +220,104 @@ fn a_kill_leaves_the_old_aggregates_or_the_new_ones() {
         assert_eq!(is_answered(project), round % 2 == 0, "{point}");
     }
     assert!(struck >= 4, "only {struck} fail points were met");
+}
+
+/// What [`QUESTION`] is answered when so many files have been loaded, added up by hand: pieces and
+/// cents of each product.
+fn expected(files: usize) -> BTreeMap<String, (i64, i128)> {
+    let mut products: BTreeMap<String, (i64, i128)> = BTreeMap::new();
+    for (file, row) in (0..files).flat_map(|file| (0..ROWS).map(move |row| (file, row))) {
+        let product = products.entry(format!("Product {}", (row * 7 + file) % 20)).or_default();
+        product.0 += (row % 5 + 1) as i64;
+        product.1 += 150;
+    }
+    products
+}
+
+/// Schedules load while people ask: every answer is that of whole loads, and never of fewer than the one
+/// before. In the meantime advice is taken in a release of its own, and answers from then on.
+#[tokio::test]
+async fn under_a_live_schedule_answers_are_right_while_advice_is_taken() {
+    let folder = asked_shop("1 MB");
+    let project = folder.path();
+    fs::create_dir(project.join("schedules")).unwrap();
+    let schedule = "schedule: often\ndescription: All, every second.\ncron: \"* * * * * *\"\n";
+    fs::write(project.join("schedules/often.yaml"), schedule).unwrap();
+    let server = ServeProcess::start(project);
+    let mut client = connect(&server).await;
+    let (mut arrived, mut seen, begun) = (1, 1, Instant::now());
+    let (mut from_base, mut from_aggregates, mut after_advice) = (0, 0, 0);
+    while after_advice < 3 || seen < arrived {
+        assert!(begun.elapsed() < Duration::from_secs(120), "{seen} of {arrived} loads are seen");
+        if seen == arrived && after_advice < 3 {
+            arrive(project, &mut arrived);
+            after_advice += usize::from(from_aggregates > 0);
+        }
+        let answer = ask(&mut client, QUESTION).await.unwrap();
+        let names = answer.column(0).as_string::<i32>().iter().flatten().map(str::to_owned);
+        let pieces = answer.column(1).as_primitive::<Int64Type>().values().iter().copied();
+        let cents = answer.column(2).as_primitive::<Decimal128Type>().values().iter().copied();
+        let told: BTreeMap<String, (i64, i128)> = names.zip(pieces.zip(cents)).collect();
+        let files = (seen..=arrived).find(|files| told == expected(*files));
+        seen = files.unwrap_or_else(|| panic!("no answer of {seen} to {arrived} loads: {told:?}"));
+        let explained = ask(&mut client, &format!("EXPLAIN {QUESTION}")).await.unwrap();
+        let text = format!("{:?}", explained.columns());
+        match text.contains(" answers") {
+            true => from_aggregates += 1,
+            false => from_base += 1,
+        }
+    }
+    drop(server);
+    assert!(from_base > 0 && from_aggregates > 0, "{from_base}, {from_aggregates}");
+    is_whole(project);
+    let summaries = sql(project, "SELECT summary FROM system.releases");
+    let by_itself = summaries.lines().filter(|line| line.contains("automatic aggregates:"));
+    assert!(by_itself.count() > 0, "{summaries}");
+    let rows = sql(project, "SELECT count(*) AS n FROM warehouse.fact_orders");
+    assert_eq!(rows.trim(), format!("n\n{}", arrived * ROWS));
+    let lost = sql(project, "SELECT count(*) AS n FROM system.runs WHERE status = 'failed'");
+    assert_eq!(lost.trim(), "n\n0");
+}
+
+/// Names so long that an aggregate of them weighs more than its estimate says: as built it is beyond
+/// the budget, so another choice is made, of what is known then; and it is not built again.
+#[test]
+fn what_is_beyond_the_budget_as_built_is_chosen_no_more() {
+    let folder = asked_shop("off");
+    let project = folder.path();
+    let products = (0..20).fold(String::from("number,name,category\n"), |mut products, n| {
+        // Letters that follow from each other as little as those of a digest do.
+        let name = (0..2_000u64).map(|place| {
+            let mixed = (place + 2_000 * n).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+            char::from(b'a' + ((mixed ^ mixed >> 29) >> 33) as u8 % 26)
+        });
+        writeln!(products, "P{n},{n} {},C{}", name.collect::<String>(), n % 3).unwrap();
+        products
+    });
+    fs::write(project.join("sources/products.csv"), products).unwrap();
+    let by = |column: &str| {
+        format!("SELECT {column}, MEASURE(pieces) FROM cubes.shop GROUP BY {column};\n").repeat(30)
+    };
+    let questions = project.join("questions.sql");
+    fs::remove_dir_all(project.join("warehouse/log/queries")).unwrap();
+    fs::write(&questions, by("product_name") + &by("date")).unwrap();
+    printed(&starhouse(project, &["sql", "-f", questions.to_str().unwrap()]).output().unwrap());
+    fs::write(project.join("starhouse.yaml"), "automatic_aggregates: 24 KB\n").unwrap();
+    let mut arrived = 1;
+    let told = load(project, &mut arrived);
+    assert!(told.contains("as built is beyond the budget"), "{told}");
+    assert!(told.contains("is kept now"), "{told}");
+    let (bytes, count) = kept(project);
+    assert!(count > 0 && bytes <= 24_000, "{count} of {bytes} bytes");
+    let explained = |column: &str| {
+        let question = by(column);
+        let question = question.lines().next().unwrap().trim_end_matches(';');
+        sql(project, &format!("EXPLAIN {question}"))
+    };
+    assert!(explained("date").contains(" answers"), "{}", explained("date"));
+    assert!(explained("product_name").contains("base rows"), "{}", explained("product_name"));
+    // The next load knows that, and leaves things as they are.
+    let told = load(project, &mut arrived);
+    assert!(!told.contains("automatic aggregates, release"), "{told}");
+    assert_eq!(kept(project).1, count);
 }

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::clone_on_ref_ptr)]
 
 mod aggregates;
+mod aggregates_left_out;
 mod answers;
 mod automatic_aggregates;
 mod backup;

@@ -236,7 +236,8 @@ fn weigh(view: &mut Weighed, facts: u64, times: f64, months: usize, loads: u64) 
     if !view.is_built {
         view.bytes = view.width(facts).bytes(times).max(view.known_bytes);
     }
-    // A load computes a month anew where the aggregate knows months, else all of it.
+    // At most: a load computes a month anew where the aggregate knows months, else all of it. Where rows
+    // were only added, it computes those alone.
     let part = if view.is_by_month() { 1.0 / months as f64 } else { 1.0 };
     view.upkeep = loads as f64 * part * (facts as f64 + view.rows as f64);
 }
@@ -278,6 +279,10 @@ pub(super) fn keepable(cube: &Cube, fact: &Fact, model: &Model) -> Result<Vec<Ke
             // What its expression gives no state remembers.
             Err(_) => continue,
         };
+        if lattice.remembers_texts(&cube.name, model) {
+            // How many there are no sample tells: that is for people to declare.
+            continue;
+        }
         let columns =
             trial.aggregates.first().map(|alone| aggregate_columns(&trial, alone, &lattice));
         let columns = columns.transpose()?.unwrap_or_default();

@@ -9,7 +9,7 @@ use crate::cli::table::{self, headed, number};
 use crate::config::Room;
 use crate::error::{Error, ErrorKind, Result};
 use crate::etl::progress::{Progress, Quiet};
-use crate::etl::run::Summarising;
+use crate::etl::run::{AggregateSummary, Summarising};
 use crate::model::{self, Model};
 use clap::ValueEnum;
 use comfy_table::Cell;
@@ -138,6 +138,7 @@ async fn built(project: &Project, advice: &mut Advice) -> Result<Vec<String>> {
     if let Some(release) = summary.release {
         lines.push(format!("built them in release {release}"));
     }
+    lines.extend(summary.aggregates.iter().filter_map(AggregateSummary::told));
     lines.extend(summary.notes);
     Ok(lines)
 }

@@ -127,6 +127,7 @@ fn aggregate(aggregate: &AggregateSummary) -> Value {
         "computed": aggregate.extent.in_words(),
         "computed_from": aggregate.parent,
         "rows": aggregate.rows,
+        "left_out": aggregate.left_out,
         "elapsed_ms": aggregate.elapsed_ms,
     })
 }

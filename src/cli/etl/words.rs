@@ -5,7 +5,7 @@ use crate::etl::extract::Counts;
 use crate::etl::plan::{AggregatePlan, Cell as Value, JobPlan, RowChange, RowDiff, TableDiff};
 use crate::etl::quarantine::RejectSummary;
 use crate::etl::replay::ToMend;
-use crate::etl::run::{RunSummary, Trial};
+use crate::etl::run::{AggregateSummary, RunSummary, Trial};
 use crate::store::QualityOutcome;
 use comfy_table::Cell;
 use std::path::Path;
@@ -81,6 +81,10 @@ pub(super) fn tried_in_words(trial: &Trial) -> String {
     let rejects = trial.jobs.iter().flat_map(|job| &job.sources).flat_map(|s| &s.rejects);
     told += &rejects_in_words(rejects);
     for aggregate in &trial.aggregates {
+        if let Some(why) = &aggregate.left_out {
+            told += &format!("{} would be left out: {why}\n", aggregate.table);
+            continue;
+        }
         told += &format!(
             "{} would be computed: {}; {} rows\n",
             aggregate.table,
@@ -179,7 +183,10 @@ pub(crate) fn in_words(summary: &RunSummary) -> String {
             Cell::new(""),
             Cell::new(""),
             Cell::new(""),
-            number(table::count(aggregate.rows)),
+            match aggregate.left_out {
+                Some(_) => Cell::new("left out"),
+                None => number(table::count(aggregate.rows)),
+            },
             Cell::new(""),
             number(table::seconds(aggregate.elapsed_ms)),
         ]);
@@ -226,6 +233,8 @@ fn notes_in_words(summary: &RunSummary) -> String {
         notes.extend(job.notes.iter().map(|note| format!("{}: {note}\n", job.job)));
     }
     notes.extend(summary.repointed.iter().map(|fact| format!("{}\n", fact.in_words())));
+    let left_out = summary.aggregates.iter().filter_map(AggregateSummary::told);
+    notes.extend(left_out.map(|told| format!("{told}\n")));
     notes.extend(summary.notes.iter().map(|note| format!("{note}\n")));
     notes
 }

@@ -5,7 +5,7 @@ use super::{SystemSource, SystemTable};
 use crate::engine::automatic_aggregates;
 use crate::error::Result;
 use crate::model::{Aggregate, AutomaticAggregate, Column, ColumnType, Cube};
-use crate::query::AGGREGATE_DEFINITION;
+use crate::query::{AGGREGATE_DEFINITION, AGGREGATE_LEFT_OUT};
 use crate::store::TableState;
 use arrow::array::ArrayRef;
 use async_trait::async_trait;
@@ -48,6 +48,11 @@ impl SystemTable for Aggregates {
                 ColumnType::Text,
                 "why it was chosen, where the release keeps it by itself",
             ),
+            optional(
+                "left_out",
+                ColumnType::Text,
+                "why the release does without it, where it could not be computed of its rows",
+            ),
             optional("rows", ColumnType::Int64, "its rows"),
             optional("size_bytes", ColumnType::Int64, "bytes of its files"),
             column("description", ColumnType::Text, "what it is for"),
@@ -81,6 +86,7 @@ impl SystemTable for Aggregates {
             boolean(declared.iter().map(|row| row.state.is_some())),
             boolean(declared.iter().map(|row| row.aggregate.is_automatic)),
             optional_text(declared.iter().map(why)),
+            optional_text(declared.iter().map(|row| row.left_out)),
             optional_count(declared.iter().map(|row| row.state.map(TableState::rows))),
             optional_count(declared.iter().map(|row| row.state.map(TableState::size_bytes))),
             text(declared.iter().map(|row| &row.aggregate.description)),
@@ -93,18 +99,20 @@ struct Row<'a> {
     aggregate: &'a Aggregate,
     table: String,
     state: Option<&'a TableState>,
+    left_out: Option<&'a str>,
 }
 
 impl<'a> Row<'a> {
     fn new(source: &'a SystemSource, cube: &'a Cube, aggregate: &'a Aggregate) -> Self {
         let table = cube.aggregate_table(aggregate);
         let definition = source.lattice.fingerprint(&cube.name, &table);
-        let built_by =
-            source.release.inputs.get(&table).and_then(|by| by.get(AGGREGATE_DEFINITION));
-        let is_of_now = built_by
-            .and_then(|by| by.first())
-            .is_some_and(|b| Some(b.sha256.as_str()) == definition);
+        let remembered = |name: &str| {
+            let found = source.release.inputs.get(&table)?.get(name)?.first()?;
+            (Some(found.sha256.as_str()) == definition).then_some(found)
+        };
+        let is_of_now = remembered(AGGREGATE_DEFINITION).is_some();
         let state = source.release.tables.get(&table).filter(|_| is_of_now);
-        Self { cube, aggregate, table, state }
+        let left_out = remembered(AGGREGATE_LEFT_OUT).map(|why| why.name.as_str());
+        Self { cube, aggregate, state, left_out, table }
     }
 }

@@ -1,7 +1,7 @@
 //! Which aggregates a run would compute, as far as that is known before it.
 
 use super::JobPlan;
-use crate::aggregate::{Stale, why_whole};
+use crate::aggregate::{Stale, left_out, why_whole};
 use crate::engine::Engine;
 use crate::error::Result;
 use crate::query::aggregate_sources;
@@ -43,6 +43,8 @@ pub async fn aggregates(engine: &Engine, planned: &[JobPlan]) -> Result<Vec<Aggr
                 loaded.iter().copied().filter(|table| sources.contains(*table)).collect();
             let why = match (whole, changing.as_slice()) {
                 _ if !sources.iter().all(there) => continue,
+                // Of the same rows it cannot be computed again.
+                (Some(_), []) if left_out(&release, &one, engine.lattice()).is_some() => continue,
                 (Some(why), _) => why.to_owned(),
                 (None, []) => continue,
                 (None, tables) => format!("what changes of {}", tables.join(", ")),

@@ -1,7 +1,7 @@
 //! After a load, the aggregates that the warehouse keeps by itself: looked at again, and built anew
 //! where another choice is clearly better. The load's release stands by then, whatever comes of it.
 
-use super::{Request, RunSummary, Summarising};
+use super::{AggregateSummary, Request, RunSummary, Summarising};
 use crate::aggregate::advise::{Request as Advising, SAMPLE_ROWS, Source, advise};
 use crate::aggregate::automatic::{Kept, decide};
 use crate::config::Room;
@@ -40,6 +40,7 @@ async fn look(request: &Request<'_>, budget: Room) -> Result<Vec<String>> {
             notes.push(format!("automatic aggregates, release {release}: {}", choice.why));
             notes.extend(changes(&before, &kept));
         }
+        notes.extend(done.aggregates.iter().filter_map(AggregateSummary::told));
         notes.extend(done.notes);
         if kept.left_out.is_empty() {
             break;

@@ -102,9 +102,9 @@ impl Summarising<'_> {
             self.hear(stale, with, &mut started, done);
         };
         let kept = automatic::adopt(self.engine, load, choice, hears).await?;
-        // What was left out is not told of.
+        // What is beyond the budget is not told of here.
         let tables = &load.preview().tables;
-        done.retain(|built| tables.contains_key(&built.table));
+        done.retain(|built| built.left_out.is_some() || tables.contains_key(&built.table));
         if by_itself {
             automatic::remember(load, &kept)?;
         } else if self.engine.automatic().is_some() {
@@ -156,6 +156,7 @@ impl Summarising<'_> {
                 extent: refreshed.extent.clone(),
                 parent: refreshed.parent.clone(),
                 rows: refreshed.rows,
+                left_out: refreshed.left_out.clone(),
                 elapsed_ms: record::since(self.clock, *started),
             }),
         }

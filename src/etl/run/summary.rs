@@ -1,7 +1,7 @@
 //! What a run did, for people and for tests.
 
 use super::RepointSummary;
-use crate::aggregate::Extent;
+use crate::aggregate::{Extent, told_left_out};
 use crate::etl::extract::Counts;
 use crate::etl::quarantine::RejectSummary;
 use crate::ids::{ReleaseId, RunId};
@@ -61,7 +61,7 @@ pub struct SourceSummary {
     pub elapsed_ms: u64,
 }
 
-/// An aggregate that was built.
+/// An aggregate that was built, or could not be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AggregateSummary {
     /// Its cube.
@@ -74,8 +74,17 @@ pub struct AggregateSummary {
     pub parent: Option<String>,
     /// Its rows.
     pub rows: u64,
+    /// Why it could not be computed of its rows, if so: the release does without it then.
+    pub left_out: Option<String>,
     /// How long it took.
     pub elapsed_ms: u64,
+}
+
+impl AggregateSummary {
+    /// That the release does without it, and why, where that is so.
+    pub fn told(&self) -> Option<String> {
+        Some(told_left_out(&self.table, self.left_out.as_ref()?))
+    }
 }
 
 /// What a release brings, in a sentence.
@@ -92,8 +101,12 @@ pub(super) fn in_words(
         })
         .collect();
     words.extend(repointed.iter().map(RepointSummary::in_words));
-    if !aggregates.is_empty() {
-        words.push(format!("{} aggregates", aggregates.len()));
+    let built = aggregates.iter().filter(|aggregate| aggregate.left_out.is_none()).count();
+    if built > 0 {
+        words.push(format!("{built} aggregates"));
+    }
+    if built < aggregates.len() {
+        words.push(format!("{} aggregates left out", aggregates.len() - built));
     }
     if words.is_empty() {
         return "no rows changed".to_owned();

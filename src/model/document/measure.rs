@@ -54,6 +54,9 @@ pub struct MeasureFields {
     pub approximate_percentile: Option<Located<PercentileFields>>,
     /// About how many different values, or members of a role, by a sketch.
     pub approximate_distinct: Option<Text>,
+    /// About how many different values, or members of a role, have rows of each of some kinds and of
+    /// none of others, by a sketch.
+    pub approximate_overlap: Option<Located<OverlapFields>>,
     /// How two columns go together.
     pub correlation: Option<Located<CorrelationFields>>,
     /// How many members have an event that is followed by one of another fact in time.
@@ -125,6 +128,18 @@ pub struct PercentileFields {
     pub of: Text,
     /// The share, between 0 and 1, to the thousandth.
     pub at: Located<f64>,
+}
+
+/// `approximate_overlap: {of, each, none}`
+#[derive(Debug, Clone, Deserialize)]
+pub struct OverlapFields {
+    /// A column, an expression, or a role, whose members are counted.
+    pub of: Text,
+    /// Conditions on the fact's columns, each of which holds for a row of what is counted.
+    pub each: Vec<Text>,
+    /// Conditions of which none holds for a row of what is counted.
+    #[serde(default)]
+    pub none: Vec<Text>,
 }
 
 /// `correlation: {of, with}`

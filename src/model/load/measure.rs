@@ -1,6 +1,8 @@
 //! Measures: exactly one way to be computed, over what exists, without going round in a circle.
 
-use super::super::document::{CountsWord, MeasureFields, PercentileFields, Text, UnrelatedWord};
+use super::super::document::{
+    CountsWord, MeasureFields, OverlapFields, PercentileFields, Text, UnrelatedWord,
+};
 use super::super::{Counted, End, Fact, Format, Measure, MeasureKind, OverTime};
 use super::convert;
 use super::cube::Scope;
@@ -57,7 +59,7 @@ fn ways(fields: &MeasureFields) -> Vec<(&'static str, Place)> {
 }
 
 /// The keys that can say how a measure is computed, and where they stand.
-fn all_ways(fields: &MeasureFields) -> [(&'static str, Option<Place>); 29] {
+fn all_ways(fields: &MeasureFields) -> [(&'static str, Option<Place>); 30] {
     let text = |text: &Option<Text>| text.as_ref().map(|text| text.place);
     [
         ("sum", text(&fields.sum)),
@@ -73,6 +75,7 @@ fn all_ways(fields: &MeasureFields) -> [(&'static str, Option<Place>); 29] {
         ("percentile", place(&fields.percentile)),
         ("approximate_median", text(&fields.approximate_median)),
         ("approximate_percentile", place(&fields.approximate_percentile)),
+        ("approximate_overlap", place(&fields.approximate_overlap)),
         ("correlation", place(&fields.correlation)),
         ("conversion", place(&fields.conversion)),
         ("ratio", place(&fields.ratio)),
@@ -246,6 +249,10 @@ impl Resolver<'_> {
                 let (sql, thousandths) = percentile(fields, found, sheet)?;
                 MeasureKind::ApproximatePercentile { fact, sql, thousandths, filter }
             }
+            MeasureFields { approximate_overlap: Some(overlap), .. } => {
+                let (sql, each, none) = overlapping(overlap, found, sheet)?;
+                MeasureKind::ApproximateOverlap { fact, sql, each, none, filter }
+            }
             MeasureFields { correlation: Some(correlation), .. } => {
                 let with = number(&correlation.with, "correlates", sheet);
                 let sql = number(&correlation.of, "correlates", sheet)?;
@@ -298,6 +305,34 @@ fn entities(per: &[Text], fact: &Fact, sheet: &mut Sheet<'_>) -> Vec<String> {
         sheet.unknown("role or column", name, &known);
     }
     per.iter().map(|name| name.value.clone()).collect()
+}
+
+/// So many conditions at most: a state has a sketch for each.
+const OVERLAPPING: usize = 8;
+
+/// What is counted, the conditions each of which holds for it, and those of which none does.
+fn overlapping(
+    fields: &Located<OverlapFields>,
+    fact: &Fact,
+    sheet: &mut Sheet<'_>,
+) -> Option<(String, Vec<String>, Vec<String>)> {
+    let OverlapFields { of, each, none } = &fields.value;
+    if each.is_empty() || !(2..=OVERLAPPING).contains(&(each.len() + none.len())) {
+        let message = format!(
+            "an overlap needs 2 to {OVERLAPPING} conditions, at least one of them in `each`, found {}",
+            each.len() + none.len()
+        );
+        let hint = "of one condition, `approximate_distinct` counts with it as its `filter`";
+        sheet.fault_with_hint(fields.place, message, hint);
+        return None;
+    }
+    let sql = column_or_role(of, fact, sheet);
+    let mut checked = |texts: &[Text]| -> Vec<Option<String>> {
+        texts.iter().map(|text| condition(text, fact, sheet)).collect()
+    };
+    let (each, none) = (checked(each), checked(none));
+    let all = |found: Vec<Option<String>>| found.into_iter().collect::<Option<Vec<_>>>();
+    Some((sql?, all(each)?, all(none)?))
 }
 
 /// What is ordered, and the share as whole thousandths.

@@ -83,6 +83,7 @@ pub(super) fn misfit(outer: &MeasureKind, inner: &Measure) -> Option<String> {
             MeasureKind::Weighted { .. },
             MeasureKind::CountDistinct { .. }
             | MeasureKind::ApproximateDistinct { .. }
+            | MeasureKind::ApproximateOverlap { .. }
             | MeasureKind::Min { .. }
             | MeasureKind::Max { .. }
             | MeasureKind::Percentile { .. }

@@ -153,8 +153,8 @@ impl Memory for Quantiles {
         Ok(bytes)
     }
 
-    fn answer(&self, thousandths: u32) -> ScalarValue {
-        ScalarValue::Float64(self.quantile(thousandths))
+    fn answer(&self, thousandths: u32) -> Result<ScalarValue, DataFusionError> {
+        Ok(ScalarValue::Float64(self.quantile(thousandths)))
     }
 
     fn size(&self) -> usize {

@@ -248,7 +248,7 @@ const SHARED: [&str; 21] = [
 
 const OF_SALES: [&str; 3] = ["receipt_no", "delivered.year", "delivered_month"];
 
-const SALES: [&str; 82] = [
+const SALES: [&str; 84] = [
     "revenue",
     "expense",
     "pieces",
@@ -289,6 +289,8 @@ const SALES: [&str; 82] = [
     "upper_line",
     "median_ytd",
     "about_buyers",
+    "about_both_buyers",
+    "about_big_buyers_alone",
     "about_median",
     "about_upper",
     "about_median_ytd",

@@ -167,6 +167,8 @@ measures:
   - {name: about_median_ytd, to_date: {measure: about_median, over: date, by: year}, description: From New Year on.}
   - {name: about_median_last_year, years_before: {measure: about_median, over: date}, description: A year before.}
   - {name: about_buyers, fact: sales, approximate_distinct: customer, description: About so many customers.}
+  - {name: about_both_buyers, fact: sales, approximate_overlap: {of: customer, each: [net_amount > 10.5, net_amount <= 10.5]}, description: About so many with big lines and small ones.}
+  - {name: about_big_buyers_alone, fact: sales, approximate_overlap: {of: customer, each: [net_amount > 10.5], none: [net_amount <= 10.5]}, filter: quantity is not null, description: About so many with big lines and no small one.}
   - {name: price_by_cost, fact: sales, correlation: {of: net_amount, with: cost}, description: Whether what cost much is dear.}
   - {name: share_of_parent, share: {measure: revenue, over: store, of: parent}, description: Of the place it is in.}
   - {name: share_of_country, share: {measure: lines, over: store, of: country}, description: Of its country.}
@@ -232,10 +234,11 @@ aggregates:
 ";
 
 /// Aggregates that keep dimensions as a whole, days and different values.
-const FINER: &str = "  - {name: by_day_customer, fact: sales, dimensions: [date, delivered, customer], columns: [region], measures: [revenue, expense, pieces, list_value, big_revenue, lines, big_lines, buyers, big_buyers, small_buyers, priced_buyers, dearest, cheapest, average_line, heaviness, average_weight, about_buyers, about_median, about_upper], description: Sales but for receipts.}
-  - {name: by_month_region, fact: sales, columns: [date_month, region], measures: [lines, buyers, big_buyers, about_buyers, about_median, heaviness], description: Buyers of regions.}
-  - {name: by_store, fact: sales, dimensions: [store], measures: [pieces, buyers, average_weight], description: Of stores.}
+const FINER: &str = "  - {name: by_day_customer, fact: sales, dimensions: [date, delivered, customer], columns: [region], measures: [revenue, expense, pieces, list_value, big_revenue, lines, big_lines, buyers, big_buyers, small_buyers, priced_buyers, dearest, cheapest, average_line, heaviness, average_weight, about_buyers, about_both_buyers, about_big_buyers_alone, about_median, about_upper], description: Sales but for receipts.}
+  - {name: by_month_region, fact: sales, columns: [date_month, region], measures: [lines, buyers, big_buyers, about_buyers, about_both_buyers, about_median, heaviness], description: Buyers of regions.}
+  - {name: by_store, fact: sales, dimensions: [store], measures: [pieces, buyers, receipts, average_weight], description: Of stores.}
   - {name: by_receipt, fact: sales, columns: [date_month, receipt_no], measures: [lines], description: Of receipts.}
+  - {name: receipts, fact: sales, columns: [receipt_no], measures: [revenue, lines, dearest], description: Receipts of whatever month.}
   - {name: balances, fact: accounts, dimensions: [date, customer, store], measures: [balance, opening, own_last, own_first, average_balance, least_owed, most_owed, holders], description: All that is owed.}
   - {name: balances_by_day, fact: accounts, dimensions: [date], columns: [segment], measures: [balance, average_balance, least_owed, most_owed, holders], description: What segments owe.}
 ";

@@ -93,7 +93,9 @@ pub(super) fn apply(data: &mut Data, edit: &Edit) {
 
 #[test]
 fn refreshed_aggregates_answer_as_the_reference_does() {
-    let releases = vec(vec(edit(), 1..5), 1..3);
+    let more = any::<Index>().prop_map(Edit::Repeat);
+    let release = prop_oneof![vec(edit(), 1..5), vec(more, 1..5)];
+    let releases = vec(release, 1..4);
     let cases = (chance::data(), releases, vec(chance::question(), 4));
     let runtime = tokio::runtime::Runtime::new().unwrap();
     holds(&cases, |(data, releases, questions)| {
@@ -165,6 +167,106 @@ async fn a_restated_month_alone_is_computed_anew() {
     assert_eq!(extent("balances"), None, "{done:?}");
     let parent = done.iter().find(|(table, ..)| table == "by_month_region").unwrap().2.as_deref();
     assert_eq!(parent, Some("by_day_customer"), "{done:?}");
+}
+
+/// Rows more are computed alone: put together with their months, or with all where there is no room
+/// beside it.
+#[tokio::test]
+async fn what_was_added_alone_is_computed() {
+    let done = after(|data| {
+        let rows = data.facts.get_mut("sales").unwrap();
+        let mut again = rows[0].clone();
+        again.insert("line_no".to_owned(), Value::int(1_000));
+        rows.push(again);
+    })
+    .await;
+    let extent = |name: &str| done.iter().find(|(table, ..)| table == name).map(|(_, e, _)| e);
+    let month = extent("by_day_customer").expect("the finest has more rows");
+    assert!(matches!(month, Extent::Added(months) if months.len() == 1), "{done:?}");
+    assert_eq!(extent("by_month_store"), Some(month), "{done:?}");
+    assert_eq!(extent("by_store"), Some(&Extent::Added(BTreeSet::new())), "{done:?}");
+    assert_eq!(extent("balances"), None, "{done:?}");
+    assert!(done.iter().all(|(.., parent)| parent.is_none()), "{done:?}");
+}
+
+/// States of rows that come in many loads stand beside others, until all are put together.
+#[tokio::test]
+async fn what_stands_beside_is_put_together_in_time() {
+    let (at, model) = (TempWarehouse::open().await, finer_model());
+    let mut data = super::traps::data();
+    let row = data.facts["sales"][0].clone();
+    let sales = |data: &mut Data, lines: std::ops::Range<i128>| {
+        let rows = data.facts.get_mut("sales").unwrap();
+        rows.extend(lines.map(|line| {
+            let mut row = row.clone();
+            row.insert("line_no".to_owned(), Value::int(1_000 + line));
+            // Each of a customer and a store, so that aggregates have many rows.
+            row.insert("receipt_no".to_owned(), Value::text(&format!("R{line}")));
+            row
+        }));
+    };
+    sales(&mut data, 0..60);
+    load(&at, &model, &data).await;
+    let (mut beside, mut together) = (0, 0);
+    for step in 0..24 {
+        let before = data.clone();
+        sales(&mut data, 100 + step..101 + step);
+        let (release, refreshed) = change(&at, &model, &before, &data).await;
+        for name in ["agg_trade_receipts", "agg_trade_by_receipt"] {
+            let one = refreshed.iter().find(|one| one.table == name).unwrap();
+            assert!(matches!(one.extent, Extent::Added(_)), "{one:?}");
+            let table = &release.tables[name];
+            match one.rows {
+                1 => beside += 1,
+                rows => {
+                    assert_eq!((rows, table.files.len()), (table.rows(), 1));
+                    together += 1;
+                }
+            }
+        }
+        let session = at.engine(&model, 2).session(Principal::local(), release);
+        let question = CubeQuery {
+            rows: vec!["receipt_no".to_owned()],
+            cube: "trade".to_owned(),
+            measures: ["revenue", "lines", "dearest"].map(str::to_owned).to_vec(),
+            ..CubeQuery::default()
+        };
+        let by_region = CubeQuery {
+            rows: vec!["region".to_owned()],
+            measures: ["revenue", "buyers", "pieces"].map(str::to_owned).to_vec(),
+            ..question.clone()
+        };
+        let reference = Reference::new(&model, &data);
+        for question in [question, by_region] {
+            let expected = reference.ask(&question);
+            check(&session, &Asking::Query(&question), &expected).await.unwrap();
+        }
+    }
+    // Eight beside others, then all together, and so on; each of both aggregates.
+    assert_eq!((beside, together), (2 * 22, 2 * 2));
+
+    // A month restated, while states of it stand beside others: none of them is left.
+    let before = data.clone();
+    let rows = data.facts.get_mut("sales").unwrap();
+    rows.last_mut().unwrap().insert("net_amount".to_owned(), Value::cents(7_700));
+    let (release, refreshed) = change(&at, &model, &before, &data).await;
+    let restated = refreshed.iter().find(|one| one.table == "agg_trade_by_receipt").unwrap();
+    assert!(
+        matches!(&restated.extent, Extent::Months(months) if months.len() == 1),
+        "{restated:?}"
+    );
+    assert_eq!(release.tables["agg_trade_by_receipt"].files.len(), 1);
+    let session = at.engine(&model, 2).session(Principal::local(), release);
+    let reference = Reference::new(&model, &data);
+    for measures in [["lines", "pieces"], ["revenue", "dearest"]] {
+        let question = CubeQuery {
+            rows: vec!["date.month".to_owned(), "receipt_no".to_owned()],
+            cube: "trade".to_owned(),
+            measures: measures.map(str::to_owned).to_vec(),
+            ..CubeQuery::default()
+        };
+        check(&session, &Asking::Query(&question), &reference.ask(&question)).await.unwrap();
+    }
 }
 
 /// An overwritten attribute is computed anew where it is kept by value, for the months of facts that

@@ -247,11 +247,13 @@ async fn aggregates_of_whole_dimensions_answer_as_facts_do() {
     for (question, expected) in [
         ("date_year, MEASURE(buyers) FROM cubes.trade GROUP BY 1", "by_month_region"),
         ("date_year, MEASURE(about_buyers) FROM cubes.trade GROUP BY 1", "by_month_region"),
+        ("date_year, MEASURE(about_both_buyers) FROM cubes.trade GROUP BY 1", "by_month_region"),
         ("date_year, MEASURE(both_buyers) FROM cubes.trade GROUP BY 1", "by_day_customer"),
         ("date_year, MEASURE(about_median) FROM cubes.trade GROUP BY 1", "by_month_region"),
         ("date_year, MEASURE(about_upper) FROM cubes.trade GROUP BY 1", "by_day_customer"),
         ("date_year, MEASURE(receipts) FROM cubes.trade GROUP BY 1", "by_receipt"),
         ("store_name, MEASURE(pieces) FROM cubes.trade GROUP BY 1", "by_store"),
+        ("country, MEASURE(receipts) FROM cubes.trade GROUP BY 1", "by_store"),
         ("customer_now_segment, MEASURE(pieces) FROM cubes.trade GROUP BY 1", "by_day_customer"),
         ("date_year, MEASURE(revenue_last_year) FROM cubes.trade GROUP BY 1", "by_day_customer"),
         ("date_year, MEASURE(buyers_qtd) FROM cubes.trade GROUP BY 1", "by_day_customer"),

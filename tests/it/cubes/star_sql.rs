@@ -53,7 +53,7 @@ async fn stars_are_answered_from_aggregates() {
             "by_day_customer",
         ),
         ("SELECT sum(net_amount * quantity) FROM fact_sales".to_owned(), "by_day_customer"),
-        ("SELECT receipt_no, count(*) FROM fact_sales GROUP BY 1 ORDER BY 1".to_owned(), "by_receipt"),
+        ("SELECT receipt_no, count(*) FROM fact_sales GROUP BY 1 ORDER BY 1".to_owned(), "receipts"),
         (
             format!(
                 "WITH sold AS (SELECT s.country, sum(net_amount) AS sum FROM {STORES} GROUP BY s.country) \

@@ -130,8 +130,15 @@ pub(crate) async fn change(
             partition_by: fact.partition_column().map(str::to_owned),
             sort_by: fact.sort_by.clone(),
         };
-        let rows: Vec<Row> = changed.iter().filter_map(|m| is.get(m)).flatten().cloned().collect();
-        let add = halves(&load, &spec, rows).await;
+        let rows = |months: &BTreeMap<Option<i32>, Vec<Row>>| -> Vec<Row> {
+            changed.iter().filter_map(|month| months.get(month)).flatten().cloned().collect()
+        };
+        if let Some(more) = added(&rows(&was), &rows(&is)).filter(|_| !is_new) {
+            let add = halves(&load, &spec, more).await;
+            load.stage(spec, Change::Append(add)).unwrap();
+            continue;
+        }
+        let add = halves(&load, &spec, rows(&is)).await;
         let table = load.base().tables.get(&fact.table());
         let files = table.into_iter().flat_map(|table| &table.files);
         let gone = files.filter(|file| changed.contains(&file.partition));
@@ -144,6 +151,16 @@ pub(crate) async fn change(
     let hears = |_: &Stale<'_>, done: Option<&Refreshed>| refreshed.extend(done.cloned());
     aggregate::refresh(&engine, &mut load, hears).await.unwrap();
     (load.publish("a small world".to_owned()).await.unwrap(), refreshed)
+}
+
+/// The rows that are more, where all others are still there.
+fn added(was: &[Row], is: &[Row]) -> Option<Vec<Row>> {
+    let mut more = is.to_vec();
+    for row in was {
+        let place = more.iter().position(|other| other == row)?;
+        more.remove(place);
+    }
+    Some(more)
 }
 
 /// A fact's rows by the month of their partition.

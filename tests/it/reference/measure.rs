@@ -43,11 +43,13 @@ impl Reference<'_> {
                 rows.retain(|(own, _)| self.is_followed(fact, own, followed));
                 match counts {
                     Counted::Events => counted(rows, place),
-                    Counted::Members => count(self.members(fact, &followed.of.here, rows), place),
+                    Counted::Members => {
+                        count(self.members(fact, &followed.of.here, rows).len(), place)
+                    }
                 }
             }
             MeasureKind::CountDistinct { fact, sql, filter } => {
-                count(self.different(fact, sql, filter, place), place)
+                count(self.different(fact, sql, filter, place).len(), place)
             }
             MeasureKind::Min { fact, sql, filter } => {
                 let values = self.inputs(fact, sql, filter, place).into_iter();
@@ -74,7 +76,22 @@ impl Reference<'_> {
                 self.over_time(fact, sql, filter, over, rule, place)
             }
             MeasureKind::ApproximateDistinct { fact, sql, filter } => {
-                count(self.different(fact, sql, filter, place), place)
+                count(self.different(fact, sql, filter, place).len(), place)
+            }
+            MeasureKind::ApproximateOverlap { fact, sql, each, none, filter } => {
+                let of_kind = |condition: &String| {
+                    let filter = filter.as_deref().unwrap_or("true");
+                    self.different(fact, sql, &Some(format!("({filter}) AND ({condition})")), place)
+                };
+                let mut kinds = each.iter().map(of_kind);
+                let mut left = kinds.next().unwrap();
+                for kind in kinds {
+                    left.retain(|value| kind.contains(value));
+                }
+                for kind in none.iter().map(of_kind) {
+                    left.retain(|value| !kind.contains(value));
+                }
+                count(left.len(), place)
             }
             MeasureKind::Percentile { fact, sql, thousandths, filter } => {
                 let values = self.inputs(fact, sql, filter, place).into_iter();
@@ -307,18 +324,18 @@ impl Reference<'_> {
         sql: &str,
         filter: &Option<String>,
         place: &Place<'_>,
-    ) -> usize {
+    ) -> BTreeSet<Value> {
         let Some(role) = self.model.fact(fact).unwrap().role(sql) else {
             let values = self.inputs(fact, sql, filter, place).into_iter();
-            return values.map(|(_, value)| value).collect::<BTreeSet<_>>().len();
+            return values.map(|(_, value)| value).collect();
         };
         self.members(fact, &role.role, self.inputs(fact, "1", filter, place))
     }
 
-    /// How many different members of a role rows have.
-    fn members(&self, fact: &str, role: &str, rows: Vec<(super::Row, Value)>) -> usize {
+    /// The different members of a role that rows have.
+    fn members(&self, fact: &str, role: &str, rows: Vec<(super::Row, Value)>) -> BTreeSet<Value> {
         let members = rows.iter().map(|(own, _)| self.entity(fact, role, own));
-        members.filter(|key| *key > Value::int(0)).collect::<BTreeSet<_>>().len()
+        members.filter(|key| *key > Value::int(0)).collect()
     }
 }
 
