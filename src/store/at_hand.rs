@@ -40,7 +40,7 @@ fn read_range(file: &File, range: &Range<u64>) -> Option<Bytes> {
     Some(Bytes::from(bytes))
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
 mod tests {
     use super::*;
 

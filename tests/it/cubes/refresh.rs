@@ -201,7 +201,7 @@ async fn what_stands_beside_is_put_together_in_time() {
             let mut row = row.clone();
             row.insert("line_no".to_owned(), Value::int(1_000 + line));
             // Each of a customer and a store, so that aggregates have many rows.
-            row.insert("receipt_no".to_owned(), Value::text(&format!("R{line}")));
+            row.insert("receipt_no".to_owned(), Value::text(format!("R{line}")));
             row
         }));
     };

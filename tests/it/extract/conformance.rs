@@ -363,7 +363,7 @@ async fn what_is_new_is_asked_for_or_refused(format: Format) {
     let watermark = "{watermark: {column: id}}";
     let changes = "{changes: {key: [label], sequence: id}}";
     let whole = yaml(&project, format);
-    let Some(from) = format.from_numbered(&project, &names(format)) else {
+    let Some(from) = format.numbered_lines(&project, &names(format)) else {
         format.write(&project, &HEADINGS, &[good(1).0]);
         for strategy in [watermark, changes] {
             let asked = spec(&format!("{whole}\nstrategy: {strategy}"));

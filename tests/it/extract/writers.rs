@@ -92,7 +92,7 @@ impl Format {
     }
 
     /// `from:` in a job, with a number as one, for those who can be asked for what is new.
-    pub(crate) fn from_numbered(self, project: &Project, headings: &[&str]) -> Option<String> {
+    pub(crate) fn numbered_lines(self, project: &Project, headings: &[&str]) -> Option<String> {
         let query = |quote: &str, ty: &str| {
             let named = |name: &&str| format!("{quote}{name}{quote}");
             let others = headings.iter().filter(|name| **name != "id").map(named);
