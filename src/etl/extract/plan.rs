@@ -38,7 +38,7 @@ pub async fn plan(project: &Path, spec: &SourceSpec, before: Option<&[Input]>) -
 }
 
 /// Looks at what there is to read; `before` is what published runs have read, if any has, and
-/// `cursor` how far ([`Extent::cursor`]).
+/// `cursor` how far ([`Extent::cursor`](super::Extent::cursor)).
 ///
 /// # Errors
 /// Not found where there is nothing and the source is not optional; user where its description
@@ -117,7 +117,7 @@ impl Plan {
         Self { unread: self.found.clone(), anew: true, ..self }
     }
 
-    /// The same plan, giving back the refused rows that could be read ([`Extracted::refused`]),
+    /// The same plan, giving back the refused rows that could be read ([`Extracted::refused`](super::Extracted::refused)),
     /// for who must know which keys were among them. They are kept in memory meanwhile.
     #[must_use]
     pub fn keeping_refused(self) -> Self {
