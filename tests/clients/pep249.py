@@ -18,8 +18,8 @@ EXCLUDED = {
     "nextset": "optional; a statement has one answer, and the driver does not do it",
     "rowcount of a question": "the driver gives -1, as PEP 249 allows: how many come is not known before",
     "rollback": "there are no transactions: each statement is done once it is run",
-    "IntegrityError": "nothing is unique or referred to in the sandbox; a NULL where none may be is an "
-                      "OperationalError, for gRPC has no code of its own for it",
+    "IntegrityError": "nothing is unique or referred to in the sandbox; a NULL where none may be is a "
+                      "ProgrammingError, for gRPC has no code of its own for it",
 }
 
 
@@ -117,7 +117,7 @@ def check_errors(connection):
                           "DROP TABLE fact_sales", "SELECT CAST('x' AS INT)"):
             refused(dbapi.DatabaseError, lambda: (cursor.execute(statement), cursor.fetchall()))
         cursor.execute("CREATE TABLE sandbox.strict (n BIGINT NOT NULL)")
-        message = refused(dbapi.OperationalError, lambda: (
+        message = refused(dbapi.ProgrammingError, lambda: (
             cursor.execute("INSERT INTO sandbox.strict VALUES (NULL)"), cursor.fetchall()))
         assert "NULL" in message, message
         cursor.execute("DROP TABLE sandbox.strict")
