@@ -21,7 +21,7 @@ pub(crate) struct Asked {
     pub(crate) plan: LogicalPlan,
     pub(crate) principal: Principal,
     /// The session's time zone, where it has one of its own.
-    pub(crate) time_zone: Option<String>,
+    pub(crate) time_zone: Option<Arc<str>>,
 }
 
 /// An answer: its batches as they go over the wire.

@@ -17,8 +17,10 @@ use crate::ids::ReleaseId;
 use crate::model::Model;
 use crate::query::{AGGREGATE_DEFINITION, AGGREGATE_LEFT_OUT, CubeTable, Lattice, StarTables};
 use crate::store::{Release, TableState};
+use arrow::datatypes::DataType;
 use async_trait::async_trait;
 use datafusion::catalog::{CatalogProvider, CatalogProviderList, SchemaProvider, TableProvider};
+use datafusion::common::stats::Precision;
 use datafusion::datasource::provider_as_source;
 use datafusion::error::DataFusionError;
 use datafusion::logical_expr::TableSource;
@@ -356,6 +358,15 @@ impl StarTables for Catalogs {
     fn left_out(&self, catalog: Option<&str>, name: &str) -> Option<&str> {
         let inputs = self.get(catalog)?.release().inputs.get(name)?;
         Some(&inputs.get(AGGREGATE_LEFT_OUT)?.first()?.name)
+    }
+
+    fn largest(&self, catalog: Option<&str>, table: &str, column: &str) -> Option<i64> {
+        let table = self.get(catalog)?.stored.get(table)?;
+        let place = table.schema().index_of(column).ok()?;
+        match &table.statistics()?.column_statistics.get(place)?.max_value {
+            Precision::Exact(value) => value.cast_to(&DataType::Int64).ok()?.try_into().ok(),
+            _ => None,
+        }
     }
 
     fn rows(&self, catalog: Option<&str>, name: &str) -> Option<u64> {

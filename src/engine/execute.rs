@@ -4,6 +4,7 @@ use super::answers::{self, Answer, Asked};
 use super::erased::erased;
 use super::errors::{from_datafusion, to_datafusion};
 use super::log::LogEntry;
+use super::operators::Running;
 use super::plan::Parsed;
 use super::progress::Progress;
 use super::ready::Ready;
@@ -15,7 +16,7 @@ use arrow::record_batch::RecordBatch;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{Result as DataFusionResult, ScalarValue};
 use datafusion::error::DataFusionError;
-use datafusion::execution::{SendableRecordBatchStream, SessionState};
+use datafusion::execution::SendableRecordBatchStream;
 use datafusion::logical_expr::{Expr, LogicalPlan};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
@@ -142,6 +143,11 @@ impl Query {
         explain::in_words(release, self.routing(), plan)
     }
 
+    /// Whether to begin it is hardly any work: it ran before, and its operators are kept.
+    pub fn begins_at_once(&self) -> bool {
+        self.ready().operators.are_kept()
+    }
+
     /// Runs it. Dropping the stream cancels it; errors in the stream are ours
     /// ([`error_of`](super::error_of) tells).
     ///
@@ -186,11 +192,10 @@ impl Query {
         let ready = self.ready();
         let keeps = ready.repeats && self.session().catalog().answers().largest() > ready.weight;
         let principal = self.session().principal();
-        let time_zone = &self.parsed().state.config_options().execution.time_zone;
         keeps.then(|| Asked {
             plan: ready.plan.clone(),
             principal: principal.clone(),
-            time_zone: time_zone.clone(),
+            time_zone: self.session().time_zone(),
         })
     }
 
@@ -221,10 +226,9 @@ impl Query {
             return Err(Error::user("the query's parameters have no values")
                 .hint("bind a value for each of them"));
         }
-        let state = state::for_run(&self.0.parsed.state, ready);
-        let operators = operators(ready, &state).await.map_err(from_datafusion)?;
-        let answer =
-            execute_stream(Arc::clone(&operators), state.task_ctx()).map_err(from_datafusion)?;
+        let (operators, context) =
+            operators(ready, self.parsed()).await.map_err(from_datafusion)?;
+        let answer = execute_stream(Arc::clone(&operators), context).map_err(from_datafusion)?;
         Ok((operators, answer))
     }
 
@@ -244,19 +248,18 @@ impl Query {
     }
 }
 
-/// The operators that answer a question once.
-async fn operators(
-    ready: &Ready,
-    state: &SessionState,
-) -> DataFusionResult<Arc<dyn ExecutionPlan>> {
-    if let Some(operators) = ready.operators.again()? {
-        return Ok(operators);
+/// The operators that answer a question once, and what they run in.
+async fn operators(ready: &Ready, parsed: &Parsed) -> DataFusionResult<Running> {
+    if let Some(running) = ready.operators.again()? {
+        return Ok(running);
     }
-    let operators = state.query_planner().create_physical_plan(&ready.plan, state).await?;
+    let state = state::for_run(parsed.state(), ready);
+    let operators = state.query_planner().create_physical_plan(&ready.plan, state.as_ref()).await?;
+    let running = (operators, state.task_ctx());
     if ready.repeats {
-        ready.operators.keep(&operators)?;
+        ready.operators.keep(&running)?;
     }
-    Ok(operators)
+    Ok(running)
 }
 
 /// The type that a client is asked to send for a parameter: of integers always the widest, for

@@ -65,7 +65,7 @@ impl LogEntry {
     /// Hands the entry to the log, which never waits for the disk and fails no query.
     pub(crate) fn end(&mut self, error: Option<String>) {
         if let Some(record) = self.complete(error) {
-            self.warehouse.record_query(&record);
+            self.warehouse.record_query(record);
         }
     }
 

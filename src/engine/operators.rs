@@ -7,6 +7,7 @@
 
 use datafusion::common::Result;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
+use datafusion::execution::TaskContext;
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::expressions::DynamicFilterPhysicalExpr;
 use datafusion::physical_plan::execution_plan::reset_plan_states;
@@ -16,22 +17,31 @@ use datafusion::physical_plan::sorts::sort::SortExec;
 use datafusion::physical_plan::{ExecutionPlan, work_table::WorkTableExec};
 use std::sync::{Arc, OnceLock};
 
-/// The operators of a question, as soon as it ran once; none where they cannot be used again.
+/// Operators, and what they run in.
+pub(super) type Running = (Arc<dyn ExecutionPlan>, Arc<TaskContext>);
+
+/// The operators of a question, as soon as it ran once; none where they cannot be used again. What they
+/// run in says who asks and what of, which are the same for all that share a plan, and knows no catalog.
 #[derive(Debug, Default)]
-pub(crate) struct Operators(OnceLock<Option<Arc<dyn ExecutionPlan>>>);
+pub(crate) struct Operators(OnceLock<Option<Running>>);
 
 impl Operators {
     /// Those for one more run, if there are any.
-    pub(super) fn again(&self) -> Result<Option<Arc<dyn ExecutionPlan>>> {
-        let kept = self.0.get().and_then(Option::as_ref);
-        kept.map(|kept| reset_plan_states(Arc::clone(kept))).transpose()
+    pub(super) fn again(&self) -> Result<Option<Running>> {
+        let Some((kept, context)) = self.0.get().and_then(Option::as_ref) else { return Ok(None) };
+        Ok(Some((reset_plan_states(Arc::clone(kept))?, Arc::clone(context))))
+    }
+
+    /// Whether there are any for one more run.
+    pub(super) fn are_kept(&self) -> bool {
+        self.0.get().is_some_and(Option::is_some)
     }
 
     /// Keeps those of the first run, before they run, if they can be used again.
-    pub(super) fn keep(&self, plan: &Arc<dyn ExecutionPlan>) -> Result<()> {
+    pub(super) fn keep(&self, (plan, context): &Running) -> Result<()> {
         if self.0.get().is_none() {
             let kept = match runs_again(plan)? {
-                true => Some(reset_plan_states(Arc::clone(plan))?),
+                true => Some((reset_plan_states(Arc::clone(plan))?, Arc::clone(context))),
                 false => None,
             };
             self.0.get_or_init(|| kept);

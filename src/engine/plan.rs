@@ -33,33 +33,57 @@ use datafusion::execution::SessionState;
 use datafusion::logical_expr::{Expr, LogicalPlan, Volatility};
 use datafusion::physical_plan::collect;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 /// A question as parsed: authorised, its cubes not resolved, its parameters not bound.
 #[derive(Debug, Clone)]
 pub(crate) struct Parsed {
-    /// The session of this plan alone.
-    pub(crate) state: Arc<SessionState>,
+    /// The session of this plan alone; made when it is asked for, since it is many small pieces of memory,
+    /// and what was planned before runs without it.
+    state: Arc<LazyLock<Arc<SessionState>, MakesState>>,
     /// The releases it reads.
     pub(crate) catalogs: Arc<Catalogs>,
     /// Its plan.
     pub(crate) plan: LogicalPlan,
 }
 
+type MakesState = Box<dyn FnOnce() -> Arc<SessionState> + Send>;
+
+impl Parsed {
+    fn new(state: Arc<SessionState>, catalogs: Arc<Catalogs>, plan: LogicalPlan) -> Self {
+        Self { state: lazily(move || state), catalogs, plan }
+    }
+
+    /// The session of this plan alone.
+    pub(crate) fn state(&self) -> &Arc<SessionState> {
+        &self.state
+    }
+}
+
+fn lazily(
+    make: impl FnOnce() -> Arc<SessionState> + Send + 'static,
+) -> Arc<LazyLock<Arc<SessionState>, MakesState>> {
+    Arc::new(LazyLock::new(Box::new(make)))
+}
+
 /// Plans SQL, unless it was planned before.
 pub(crate) async fn sql(session: &Session, text: &str) -> Result<(Parsed, Ready)> {
-    let question = session.question(Form::Sql, text);
-    // Where a session has tables of its own, the same text means something else.
-    let shared = session.temporary().is_empty();
-    if shared && let Some(planned) = known(session, &question) {
+    if let Some(planned) = known_sql(session, text) {
         return Ok(planned);
     }
     let parsed = parse(session, text).await?;
     let ready = ready(session, &parsed)?;
-    if shared {
-        keep(session, question, &parsed, &ready);
+    if session.temporary().is_empty() {
+        keep(session, session.question(Form::Sql, text), &parsed, &ready);
     }
     Ok((parsed, ready))
+}
+
+/// The plan of SQL that was asked before. Where a session has tables of its own, the same text means
+/// something else.
+pub(crate) fn known_sql(session: &Session, text: &str) -> Option<(Parsed, Ready)> {
+    let shared = session.temporary().is_empty();
+    shared.then(|| known(session, &session.question(Form::Sql, text))).flatten()
 }
 
 /// The plan of a question asked before, in a session of its own.
@@ -70,7 +94,10 @@ fn known(session: &Session, question: &Question) -> Option<(Parsed, Ready)> {
         BTreeMap::new(),
         session.time_zone(),
     ));
-    let state = Arc::new(bound_state(session, &catalogs));
+    let state = {
+        let (session, catalogs) = (session.clone(), Arc::clone(&catalogs));
+        lazily(move || Arc::new(bound_state(&session, &catalogs)))
+    };
     Some((Parsed { state, catalogs, plan: parsed }, ready))
 }
 
@@ -98,7 +125,7 @@ pub(crate) async fn parse(session: &Session, text: &str) -> Result<Parsed> {
     size::check(&plan)?;
     guard::only_questions(&plan)?;
     guard::authorise(session.policy(), &QueryScope::of(&state)?.principal, &plan)?;
-    Ok(Parsed { state: Arc::new(state), catalogs, plan })
+    Ok(Parsed::new(Arc::new(state), catalogs, plan))
 }
 
 /// The releases that `VERSION AS OF` means.
@@ -130,11 +157,11 @@ fn bound_state(session: &Session, catalogs: &Arc<Catalogs>) -> SessionState {
 pub(crate) fn ready(session: &Session, parsed: &Parsed) -> Result<Ready> {
     let explained = Explained::split(parsed.plan.clone());
     let explain = explained.is_explain();
-    let context = context(session, &parsed.state, &parsed.catalogs)?;
+    let context = context(session, parsed.state(), &parsed.catalogs)?;
     let Planned { plan, routing } = resolve_cubes(explained.question.clone(), &context)?;
     guard::resolved(&plan)?;
     let plan = extremes::known(plan).map_err(from_datafusion)?;
-    optimised(&parsed.state, explained.wrap(plan), routing, explain)
+    optimised(parsed.state(), explained.wrap(plan), routing, explain)
 }
 
 fn context<'a>(
@@ -236,7 +263,7 @@ pub(crate) async fn cube_query(
     guard::resolved(&plan)?;
     let plan = extremes::known(plan).map_err(from_datafusion)?;
     let ready = optimised(&state, plan.clone(), routing, false)?;
-    let parsed = Parsed { state, catalogs, plan };
+    let parsed = Parsed::new(state, catalogs, plan);
     keep(session, question, &parsed, &ready);
     Ok((parsed, ready))
 }
@@ -301,13 +328,13 @@ pub(crate) async fn aggregate(
     guard::authorise(session.policy(), session.principal(), &plan)?;
     guard::resolved(&plan)?;
     let ready = optimised(&state, plan.clone(), Routing::default(), false)?;
-    Ok((Parsed { state, catalogs, plan }, ready))
+    Ok((Parsed::new(state, catalogs, plan), ready))
 }
 
 /// A parsed question at the present moment.
 fn renewed(session: &Session, parsed: &Parsed) -> Parsed {
-    let state = state::at(parsed.state.as_ref().clone(), session.now());
-    Parsed { state: Arc::new(state), ..parsed.clone() }
+    let state = state::at(parsed.state().as_ref().clone(), session.now());
+    Parsed { state: lazily(move || Arc::new(state)), ..parsed.clone() }
 }
 
 /// Whether the plan calls a function that is `volatile` in that sense.

@@ -7,13 +7,14 @@
 use super::columns::declared_type;
 use crate::error::{Error, Result, did_you_mean};
 use crate::model::{Column, ColumnType, arrow_schema};
-use arrow::array::{Array, ArrayRef, BooleanArray};
+use arrow::array::{Array, ArrayRef, ArrowNativeTypeOp, AsArray, BooleanArray, Date32Array};
 use arrow::compute::kernels::cmp::not_distinct;
 use arrow::compute::{CastOptions, cast, cast_with_options};
-use arrow::datatypes::{DataType, Schema, TimeUnit};
+use arrow::datatypes::{DataType, Date32Type, Schema, TimeUnit, TimestampMicrosecondType};
 use arrow::error::ArrowError;
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use arrow::util::display::array_value_to_string;
+use std::sync::Arc;
 
 /// A column wanted, and which of the query's columns it comes from.
 #[derive(Debug, Clone)]
@@ -193,6 +194,14 @@ fn day_in_zone(array: &ArrayRef, zone: &str, column: &Column) -> Result<ArrayRef
     })
 }
 
+/// The moments at which days begin in UTC. Arrow's cast asks a zone's rules about every value.
+fn midnights(days: &Date32Array) -> Result<ArrayRef, ArrowError> {
+    const MICROSECONDS_A_DAY: i64 = 24 * 60 * 60 * 1_000_000;
+    let midnight = |day| i64::from(day).mul_checked(MICROSECONDS_A_DAY);
+    let moments = days.try_unary::<_, TimestampMicrosecondType, _>(midnight)?;
+    Ok(Arc::new(moments.with_timezone("UTC")))
+}
+
 fn convert(array: &ArrayRef, checked: bool, column: &Column) -> Result<ArrayRef> {
     let target = column.ty.arrow();
     let strict = CastOptions { safe: false, ..CastOptions::default() };
@@ -201,7 +210,11 @@ fn convert(array: &ArrayRef, checked: bool, column: &Column) -> Result<ArrayRef>
             .with("column", &column.name)
             .caused_by(error)
     };
-    let converted = cast_with_options(array, &target, &strict).map_err(unfit)?;
+    let converted = match (array.as_primitive_opt::<Date32Type>(), column.ty) {
+        (Some(days), ColumnType::Timestamp) => midnights(days),
+        _ => cast_with_options(array, &target, &strict),
+    }
+    .map_err(unfit)?;
     if checked {
         let back = cast(&converted, array.data_type()).map_err(unfit)?;
         let same: BooleanArray = not_distinct(&back, array).map_err(unfit)?;

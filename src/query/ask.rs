@@ -155,8 +155,8 @@ impl Ask<'_> {
         }
         let names: BTreeSet<String> = needed.iter().map(|column| column.name.clone()).collect();
         let alone: Vec<&Atom> = atoms.iter().map(|(_, atom)| *atom).collect();
-        let asked =
-            Part { cube: self.cube, catalog, context: part, columns: &names, atoms: &alone };
+        let (cube, columns, by_months) = (self.cube, &names, None);
+        let asked = Part { cube, catalog, context: part, columns, atoms: &alone, by_months };
         let base = |reason| Route { cuboid: None, reason };
         let chosen = match (links, &part.converted) {
             ([], None) => route(&asked, context),
@@ -164,8 +164,9 @@ impl Ask<'_> {
             _ => base(self.reason_of_links(part)),
         };
         if links.is_empty()
-            && chosen.cuboid.is_none()
+            && (chosen.cuboid.is_none() || part.shift.is_some())
             && let Some(split) = self.split(&asked, fact, context)
+            && split.is_better(chosen.cuboid, catalog, context)
         {
             split::note(&split, &asked, context, routing);
             return self.plan_split(&split, &rows, atoms, &needed);
@@ -287,7 +288,7 @@ impl Ask<'_> {
     }
 
     /// The cube columns that predicates and groups use.
-    fn needed_columns(&self) -> Result<Vec<&CubeColumn>> {
+    pub(super) fn needed_columns(&self) -> Result<Vec<&CubeColumn>> {
         self.columns_of(self.groups.iter().chain(&self.predicates))
     }
 

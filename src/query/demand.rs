@@ -2,7 +2,8 @@
 
 use super::PlanContext;
 use super::atom::Atom;
-use super::context::Context;
+use super::context::{Context, Shift};
+use super::earlier::{by_months, month_of};
 use super::lattice::{Cuboid, Lattice};
 use super::measure::{Asked, Expansion};
 use super::route::Part;
@@ -29,6 +30,9 @@ pub struct Demand {
     pub rows_only: bool,
     context: Context,
     atoms: Vec<Atom>,
+    /// The shift for which months are enough, and the column of the months.
+    by_months: Option<Shift>,
+    month: Option<String>,
 }
 
 impl Demand {
@@ -63,11 +67,23 @@ impl Demand {
         atoms: Vec<Atom>,
         model: &Model,
     ) -> Self {
-        let (cube, fact) = (cube.name.clone(), context.fact.clone());
-        let (roles, measures) = (BTreeSet::new(), BTreeSet::new());
-        let rows_only = false;
-        let mut demand = Self { cube, fact, columns, roles, measures, rows_only, context, atoms };
-        let Some(fact) = model.fact(&demand.fact) else { return demand };
+        let found = model.fact(&context.fact);
+        let by_months = found.and_then(|fact| by_months(cube, fact, model, &context, &columns));
+        let by_months = by_months.cloned();
+        let month = by_months.as_ref().and_then(|shift| month_of(cube, &shift.role));
+        let mut demand = Self {
+            cube: cube.name.clone(),
+            fact: context.fact.clone(),
+            columns,
+            roles: BTreeSet::new(),
+            measures: BTreeSet::new(),
+            rows_only: false,
+            month: month.map(str::to_owned),
+            by_months,
+            context,
+            atoms,
+        };
+        let Some(fact) = found else { return demand };
         for atom in demand.atoms.clone() {
             demand.add(&atom, fact, model);
         }
@@ -77,7 +93,11 @@ impl Demand {
     fn add(&mut self, atom: &Atom, fact: &Fact, model: &Model) {
         let context = self.context.clone();
         for name in context.goes_by(atom).into_iter().chain(atom.per()) {
-            self.tell_apart(name, fact);
+            let months = self.by_months.as_ref().filter(|shift| shift.role == name);
+            match months.and_then(|_| self.month.clone()) {
+                Some(month) => _ = self.columns.insert(month),
+                None => self.tell_apart(name, fact),
+            }
         }
         let Some(kind) = atom.state().map(|state| state.kind) else {
             self.rows_only = true;
@@ -117,7 +137,8 @@ impl Cuboid {
     fn serves(&self, demand: &Demand, lattice: &Lattice) -> bool {
         let columns = lattice.places(&demand.cube, &demand.columns);
         let computes = |atom: &Atom| {
-            self.lacks_role(&demand.context, atom).is_none() && self.computes(atom).is_some()
+            self.lacks_role(&demand.context, atom, demand.by_months.as_ref()).is_none()
+                && self.computes(atom).is_some()
         };
         self.aggregate.fact == demand.fact
             && self.answers(&columns)

@@ -6,7 +6,7 @@
 //! aggregated. Harinarayan, Rajaraman and Ullman, "Implementing Data Cubes Efficiently" (1996).
 
 use super::atom::{Atom, Function};
-use super::context::Context;
+use super::context::{Context, Shift};
 use super::cuboid::fingerprint;
 use super::sketch::is_text;
 use super::state::{Kept, Kind, states};
@@ -176,11 +176,22 @@ impl Cuboid {
         self.answers.missing(columns)
     }
 
-    /// Roles that must be kept as a whole for an atom to be computed, beside what it is computed of.
-    pub(super) fn lacks_role<'a>(&self, context: &'a Context, atom: &'a Atom) -> Option<&'a str> {
+    /// Roles that must be kept as a whole for an atom to be computed, beside what it is computed of;
+    /// months will do for a shift in months.
+    pub(super) fn lacks_role<'a>(
+        &self,
+        context: &'a Context,
+        atom: &'a Atom,
+        by_months: Option<&Shift>,
+    ) -> Option<&'a str> {
         let per = atom.per().filter(|per| !self.holds(per));
         let mut needed = context.goes_by(atom).into_iter().chain(per);
-        needed.find(|role| !self.is_whole(role))
+        let months_do = |role: &str| {
+            by_months.is_some_and(|shift| shift.role == role)
+                && self.by_month
+                && self.merged(atom).is_some()
+        };
+        needed.find(|role| !self.is_whole(role) && !months_do(role))
     }
 
     /// How an atom is computed from the table, if it can be.

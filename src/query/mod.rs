@@ -19,7 +19,8 @@
 //! several members in `linked.rs` and `link_members.rs`.
 //!
 //! Aggregates: which answer for what in `lattice.rs`, what they keep in `state.rs` and `sketch.rs`, how they are
-//! computed in `cuboid.rs`; what they answer a part of in `split.rs`; what a question needs of one in `demand.rs`.
+//! computed in `cuboid.rs`; what they answer a part of in `split.rs` and
+//! `earlier.rs`; what a question needs of one in `demand.rs`.
 //!
 //! Hand-written star SQL on stored tables becomes an Ask in `star_sql.rs`, where an aggregate answers it.
 //!
@@ -48,6 +49,7 @@ mod cuboid;
 mod demand;
 mod dense;
 mod drill_through;
+mod earlier;
 mod ends;
 mod followed;
 mod formatted;
@@ -133,6 +135,11 @@ pub trait StarTables {
 
     /// Why the release does without an aggregate's table, if it could not be computed of its rows.
     fn left_out(&self, _catalog: Option<&str>, _name: &str) -> Option<&str> {
+        None
+    }
+
+    /// The largest whole number that a column of a table holds, where that is known exactly.
+    fn largest(&self, _catalog: Option<&str>, _table: &str, _column: &str) -> Option<i64> {
         None
     }
 

@@ -7,7 +7,7 @@
 
 use super::PlanContext;
 use super::atom::Atom;
-use super::context::Context;
+use super::context::{Context, Shift};
 use super::demand::Demand;
 use super::lattice::{Cuboid, Places};
 use crate::model::Cube;
@@ -79,6 +79,8 @@ pub(super) struct Part<'a> {
     /// SQL names of the cube columns grouped or filtered by.
     pub(super) columns: &'a BTreeSet<String>,
     pub(super) atoms: &'a [&'a Atom],
+    /// The shift for which months are enough, where aggregates of months are looked for.
+    pub(super) by_months: Option<&'a Shift>,
 }
 
 /// Chooses the smallest aggregate that answers.
@@ -173,7 +175,7 @@ fn refusal(part: &Part<'_>, cuboid: &Cuboid, planning: &PlanContext<'_>) -> Opti
         return Some("was built by another definition".to_owned());
     }
     part.atoms.iter().find_map(|atom| {
-        if let Some(role) = cuboid.lacks_role(part.context, atom) {
+        if let Some(role) = cuboid.lacks_role(part.context, atom, part.by_months) {
             return Some(format!(
                 "does not keep {role} as a whole, by which {} goes",
                 atom.measure

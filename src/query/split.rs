@@ -24,25 +24,38 @@ use std::collections::BTreeSet;
 
 /// Days from one to another, both included; open where there is none.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-struct Span {
-    from: Option<NaiveDate>,
-    to: Option<NaiveDate>,
+pub(super) struct Span {
+    pub(super) from: Option<NaiveDate>,
+    pub(super) to: Option<NaiveDate>,
 }
 
 /// How a question is split.
 pub(super) struct Split<'a> {
-    cuboid: &'a Cuboid,
+    pub(super) cuboid: &'a Cuboid,
     /// The cube column of the day.
-    day: String,
+    pub(super) day: String,
     /// From the first day of a month to the last of one: what the aggregate answers for.
-    whole: Span,
+    pub(super) whole: Span,
+    /// By how many months the rows are earlier than the days that they stand for.
+    pub(super) earlier: u32,
     /// Whether days before or after are asked for as well.
-    has_rest: bool,
+    pub(super) has_rest: bool,
     /// The conditions that are not about the day.
-    others: Vec<Expr>,
+    pub(super) others: Vec<Expr>,
 }
 
 impl Split<'_> {
+    /// Whether it is to be taken, where an aggregate answers whole or none does.
+    pub(super) fn is_better(
+        &self,
+        whole: Option<&Cuboid>,
+        catalog: Option<&str>,
+        planning: &PlanContext<'_>,
+    ) -> bool {
+        let rows = |cuboid: &Cuboid| planning.tables.rows(catalog, &cuboid.table);
+        whole.is_none_or(|whole| !self.has_rest && rows(self.cuboid) < rows(whole))
+    }
+
     fn reason(&self, context: &Context) -> String {
         let (subject, name) = (context.describe(), &self.cuboid.aggregate.name);
         let month = |day: Option<NaiveDate>| day.map(|day| day.format("%Y-%m").to_string());
@@ -62,7 +75,10 @@ impl Split<'_> {
 
     /// Of the aggregate's rows those of whole months; what is of no known day is of no month.
     fn months(&self) -> Expr {
-        let month = |day: NaiveDate| day.year() * 100 + day.month().cast_signed();
+        let month = |day: NaiveDate| {
+            let day = day.checked_sub_months(Months::new(self.earlier)).unwrap_or(NaiveDate::MIN);
+            day.year() * 100 + day.month().cast_signed()
+        };
         let column = || fact_column(MONTH_PARTITION);
         let from = column().gt_eq(lit(self.whole.from.map_or(1, month)));
         match self.whole.to {
@@ -81,13 +97,16 @@ impl Split<'_> {
 }
 
 impl Ask<'_> {
-    /// How a part that no aggregate answers whole can be split; `None` if it cannot.
+    /// How a part can be split; `None` if it cannot.
     pub(super) fn split<'a>(
         &self,
         part: &Part<'_>,
         fact: &Fact,
         planning: &PlanContext<'a>,
     ) -> Option<Split<'a>> {
+        if part.context.shift.is_some() {
+            return self.earlier_months(part, fact, planning);
+        }
         let Context { shift: None, running: None, daily: None, weighted: None, .. } = part.context
         else {
             return None;
@@ -113,7 +132,8 @@ impl Ask<'_> {
         let fits = |cuboid: &Cuboid| cuboid.by_month && merges(cuboid, part.atoms);
         let cuboid = smallest(&months, planning, fits)?;
         let others = others.into_iter().cloned().collect();
-        Some(Split { cuboid, day: day.to_owned(), whole, has_rest: span != whole, others })
+        let (day, has_rest) = (day.to_owned(), span != whole);
+        Some(Split { cuboid, day, whole, earlier: 0, has_rest, others })
     }
 
     /// The cube column of the day by which the fact is partitioned.
@@ -146,15 +166,19 @@ impl Ask<'_> {
         let whole = Self { predicates: split.others.clone(), ..self.clone() };
         let (kept, only) = (Some(split.cuboid), Some(split.months()));
         let months = Star { kept, only, ..base.clone() };
-        let roles = months.roles(&of_months, &alone)?;
+        let moved = base.shift.map(|shift| shift.role.clone());
+        let mut roles = months.roles(&of_months, &alone)?;
+        roles.extend(moved.clone());
         let (rows, aggregated) = whole.rows(&months, &roles, None, &of_months, atoms)?;
         if !split.has_rest {
             return self.aggregate(rows, aggregated, atoms);
         }
         let mut rest = self.clone();
         rest.predicates.push(split.rest());
-        let roles = base.roles(needed, &alone)?;
-        let (days, _) = rest.rows(base, &roles, None, needed, atoms)?;
+        let needed = rest.needed_columns()?;
+        let mut roles = base.roles(&needed, &alone)?;
+        roles.extend(moved);
+        let (days, _) = rest.rows(base, &roles, None, &needed, atoms)?;
         let days = self.states(days, &months, atoms)?;
         let rows = rows.union(days).map_err(defect)?;
         self.aggregate(rows, aggregated, atoms)
@@ -194,7 +218,7 @@ pub(super) fn note(
 }
 
 /// Whether all atoms are computed from states of an aggregate.
-fn merges(cuboid: &Cuboid, atoms: &[&Atom]) -> bool {
+pub(super) fn merges(cuboid: &Cuboid, atoms: &[&Atom]) -> bool {
     atoms.iter().all(|atom| cuboid.merged(atom).is_some())
 }
 

@@ -9,9 +9,9 @@ use super::lattice::{Computed, Cuboid};
 use super::link_members::KEY;
 use super::linked::Linked;
 use super::state::Kept;
-use super::{PlanContext, defect};
+use super::{PlanContext, defect, earlier};
 use crate::error::{Error, Result};
-use crate::model::{Cube, CubeColumn, Dimension, Fact, FactRole, View};
+use crate::model::{Cube, CubeColumn, Dimension, Fact, FactRole, MONTH_PARTITION, View};
 use arrow::datatypes::{DataType, IntervalMonthDayNano};
 use chrono::NaiveTime;
 use datafusion::common::{Column, JoinType, ScalarValue, TableReference};
@@ -71,6 +71,12 @@ impl Star<'_> {
                 return joined.join_on(members, JoinType::Inner, [on]).map_err(defect);
             }
             let dimension = self.dimension(&role.dimension)?;
+            if let Some(shift) = self.months_later().filter(|shift| shift.role == *name) {
+                let month = Expr::Column(Column::new(Some(name), earlier::MONTH));
+                let on = fact_column(MONTH_PARTITION).eq(month);
+                let months = self.later_months(role, dimension, shift)?;
+                return joined.join_on(months, JoinType::Inner, [on]).map_err(defect);
+            }
             let members = match (self.shift, self.cube.view(name)) {
                 (Some(shift), _) if shift.role == *name => self.shifted(role, dimension, shift)?,
                 (_, Some(view)) => self.seen(name, dimension, view)?,

@@ -7,7 +7,7 @@ use super::durable::{Disk, io_error};
 use super::{QueryRecord, paths};
 use crate::error::{Error, Result};
 use object_store::path::Path as StorePath;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::Path;
@@ -18,6 +18,9 @@ use std::thread::JoinHandle;
 
 /// Records that may wait for the disk.
 const QUEUED_RECORDS: usize = 4096;
+
+/// Records that are written together at most.
+const WRITTEN_TOGETHER: usize = 256;
 
 /// Bytes of a query's text, and of its error, that are kept.
 const TEXT_BYTES: usize = 64 * 1024;
@@ -49,7 +52,7 @@ impl QueryLog {
     }
 
     /// Adds a record, if there is room.
-    pub(crate) fn record(&self, query: &QueryRecord) {
+    pub(crate) fn record(&self, query: QueryRecord) {
         if let Err(error) = self.try_record(query) {
             let dropped = self.dropped.fetch_add(1, Ordering::Relaxed) + 1;
             tracing::warn!(%error, dropped, "a query was not logged");
@@ -79,9 +82,8 @@ impl QueryLog {
         Ok(records)
     }
 
-    fn try_record(&self, query: &QueryRecord) -> Result<()> {
+    fn try_record(&self, mut query: QueryRecord) -> Result<()> {
         let path = paths::queries_of(query.at.date_naive());
-        let mut query = query.clone();
         for text in std::iter::once(&mut query.text).chain(&mut query.error) {
             if text.len() > TEXT_BYTES {
                 text.truncate(text.floor_char_boundary(TEXT_BYTES));
@@ -135,26 +137,32 @@ impl Drop for QueryLog {
 
 fn write_all(disk: &Disk, receiver: &Receiver<Message>) {
     let mut open: HashMap<StorePath, File> = HashMap::new();
-    for message in receiver {
-        match message {
-            Message::Line(path, line) => {
-                if let Err(error) = write_line(disk, &mut open, &path, &line) {
-                    tracing::warn!(%error, "a query was not logged");
-                }
+    while let Ok(first) = receiver.recv() {
+        // What has come in the meantime is written with it.
+        let (mut lines, mut answers) = (BTreeMap::<StorePath, Vec<u8>>::new(), Vec::new());
+        for message in std::iter::once(first).chain(receiver.try_iter().take(WRITTEN_TOGETHER)) {
+            match message {
+                Message::Line(path, line) => lines.entry(path).or_default().extend(line),
+                Message::Flush(answer) => answers.push(answer),
             }
-            Message::Flush(answer) => {
-                let _ = answer.send(());
+        }
+        for (path, lines) in lines {
+            if let Err(error) = write_lines(disk, &mut open, &path, &lines) {
+                tracing::warn!(%error, "queries were not logged");
             }
+        }
+        for answer in answers {
+            let _ = answer.send(());
         }
     }
 }
 
-/// One write a line: lines of several processes do not mix.
-fn write_line(
+/// Whole lines in one write: those of several processes do not mix.
+fn write_lines(
     disk: &Disk,
     open: &mut HashMap<StorePath, File>,
     path: &StorePath,
-    line: &[u8],
+    lines: &[u8],
 ) -> Result<()> {
     let on_disk = disk.resolve(path);
     if !open.contains_key(path) {
@@ -164,7 +172,7 @@ fn write_line(
         open.insert(path.clone(), opened);
     }
     let Some(file) = open.get_mut(path) else { return Ok(()) };
-    file.write_all(line).map_err(|error| io_error("write", &on_disk, error))
+    file.write_all(lines).map_err(|error| io_error("write", &on_disk, error))
 }
 
 /// Opens a log to append; a last line that was cut short is ended first.

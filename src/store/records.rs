@@ -129,8 +129,8 @@ impl Warehouse {
 
     /// Adds a query to the log. Never waits for the disk and never fails: a record that the log
     /// cannot take is dropped, with a warning in the program's own log.
-    pub fn record_query(&self, query: &QueryRecord) {
-        self.shared.query_counters.count(query);
+    pub fn record_query(&self, query: QueryRecord) {
+        self.shared.query_counters.count(&query);
         self.shared.queries.record(query);
     }
 

@@ -33,6 +33,17 @@ fn decimals_lose_no_digit() {
 }
 
 #[test]
+fn a_day_becomes_its_beginning_or_is_refused() {
+    let days = Date32Array::from(vec![Some(0), None, Some(-1), Some(20_783)]);
+    let moments = fit(Arc::new(days), ColumnType::Timestamp, true).unwrap();
+    let moments: Vec<_> = moments.as_primitive::<TimestampMicrosecondType>().iter().collect();
+    let day = 86_400_000_000;
+    assert_eq!(moments, [Some(0), None, Some(-day), Some(20_783 * day)]);
+    let beyond = fit(Arc::new(Date32Array::from(vec![i32::MAX])), ColumnType::Timestamp, true);
+    assert_eq!(beyond.unwrap_err().context("column"), Some("n"));
+}
+
+#[test]
 fn lossy_types_want_a_cast() {
     let error = fit(Arc::new(Float64Array::from(vec![1.0])), ColumnType::Int32, true).unwrap_err();
     assert_eq!(error.message(), "`n` is float64, which does not become int32 by itself");

@@ -91,6 +91,11 @@ impl Planned {
         matches!(&self.work, Work::Ask(queries) if queries.iter().any(Query::is_ordered))
     }
 
+    /// Whether to begin its answer is hardly any work.
+    fn begins_at_once(&self) -> bool {
+        matches!(&self.work, Work::Ask(queries) if queries.iter().all(Query::begins_at_once))
+    }
+
     /// Runs the first query, so that what fails at once fails here, and the others in their turn.
     /// How far it is can be told where there is one.
     async fn execute(
@@ -138,6 +143,9 @@ impl FlightSql {
         session: Session,
         sql: String,
     ) -> Result<Statement> {
+        if let Some(query) = session.planned_before(&sql) {
+            return Ok(Statement::Question(query));
+        }
         let (sandbox, bytes) = (self.sandbox.clone(), sql.len());
         let planning = async move { sandbox.plan(&session, &sql).await };
         let planned = self.apart(client, bytes, planning).await?;
@@ -237,7 +245,26 @@ impl FlightSql {
         if let Work::Set(setting) = &planned.work {
             self.set(client, setting).await?;
         }
+        if planned.begins_at_once() {
+            return self.begin_at_once(client, watch, planned).await;
+        }
         Ok(self.begin(client, watch, planned).await?.0)
+    }
+
+    /// Begins to work out what is hardly any work to begin, where its rows are worked out: nobody waits
+    /// for another thread.
+    async fn begin_at_once(
+        &self,
+        client: &Client,
+        watch: Watch,
+        planned: Planned,
+    ) -> Result<Answers<FlightData>> {
+        let options = self.sessions.of(client);
+        let mut watch = watch.within(options.statement_timeout);
+        let place = watch.unless_stopped(self.admission.admit(client.session_key())).await?;
+        let work = planned.execute(self.sandbox.clone(), encoding(&options)?);
+        let answers = stream::once(work).map_ok(|(answers, _)| answers).map_err(Status::from);
+        Ok(watch.over(self.threads.stream(answers.try_flatten(), place)))
     }
 
     /// Begins to work an answer out, in its session's turn and within its time.

@@ -7,6 +7,7 @@ mod calendars;
 mod chance;
 mod conversions;
 mod currency;
+mod earlier;
 mod kept;
 mod languages;
 mod links;

@@ -1,0 +1,100 @@
+//! A year or a month before: aggregates of months answer where nothing finer than months is asked, and
+//! base rows for the month that the fact's last day cuts short.
+
+use super::chance;
+use super::model::model_with;
+use super::properties::{Asking, check, holds};
+use super::world::load;
+use crate::cube_support::TempWarehouse;
+use crate::reference::Reference;
+use proptest::collection::vec;
+use proptest::option;
+use proptest::sample::{select, subsequence};
+use proptest::strategy::Strategy;
+use serde_json::json;
+use starhouse::policy::Principal;
+use starhouse::query::{CubeQuery, MemberRange, Slice, Totals};
+use std::sync::Arc;
+
+const BY_MONTH: &str = "aggregates:
+  - {name: by_month_region, fact: sales, columns: [date_month, region], measures: [revenue, lines, buyers, about_median], description: Regions.}
+";
+
+const BY_DAY: &str = "
+  - {name: by_date_region, fact: sales, dimensions: [date], columns: [region], measures: [revenue, lines, buyers, about_median], description: Regions by day.}
+";
+
+const MEASURES: [&str; 8] = [
+    "revenue",
+    "lines_last_year",
+    "revenue_last_year",
+    "buyers_last_year",
+    "about_median_last_year",
+    "revenue_last_month",
+    "buyers_change",
+    "growth",
+];
+
+fn question() -> impl Strategy<Value = CubeQuery> {
+    let month = || select(vec!["2024-01", "2024-02", "2024-12", "2025-02", "2025-03", "2025-12"]);
+    let ends = (option::weighted(0.7, month()), option::weighted(0.7, month()));
+    let rows = vec!["region", "date_year", "date_month", "date_quarter"];
+    let measures = subsequence(MEASURES.to_vec(), 1..4);
+    (ends, measures, subsequence(rows, 0..=2)).prop_map(|((from, to), measures, rows)| CubeQuery {
+        cube: "trade".to_owned(),
+        totals: if rows.is_empty() { Totals::None } else { Totals::Rollup },
+        rows: rows.into_iter().map(str::to_owned).collect(),
+        measures: measures.into_iter().map(str::to_owned).collect(),
+        dice: [(
+            "date.month".to_owned(),
+            Slice::Range(MemberRange { from: from.map(|m| json!(m)), to: to.map(|m| json!(m)) }),
+        )]
+        .into(),
+        ..CubeQuery::default()
+    })
+}
+
+#[test]
+fn months_stand_for_months_a_year_before() {
+    let cases = (chance::data(), vec(question(), 12));
+    let model = model_with("aggregates:\n", BY_MONTH);
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    holds(&cases, |(data, questions)| {
+        runtime.block_on(async {
+            let at = TempWarehouse::open().await;
+            let release = load(&at, &model, &data).await;
+            let reference = Reference::new(&model, &data);
+            let session = at.engine(&model, 2).session(Principal::local(), Arc::clone(&release));
+            for question in &questions {
+                check(&session, &Asking::Query(question), &reference.ask(question)).await?;
+            }
+            Ok(())
+        })
+    });
+}
+
+#[test]
+fn what_is_finer_than_months_is_answered_by_days() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let told = |declared: &str, expected: &[(&str, &str)]| {
+        let model = model_with("aggregates:\n", declared);
+        runtime.block_on(async {
+            let at = TempWarehouse::open().await;
+            let release = load(&at, &model, &super::data()).await;
+            let session = at.engine(&model, 1).session(Principal::local(), release);
+            for (by, told) in expected {
+                let sql = format!(
+                    "SELECT {by}, MEASURE(revenue_last_year) FROM cubes.trade GROUP BY {by}"
+                );
+                let routing = session.plan_sql(&sql).await.unwrap().routing().join("\n");
+                assert!(routing.contains(told), "{sql}: {routing}");
+            }
+        });
+    };
+    let by_month = "a year before: aggregate by_month_region answers for";
+    told(BY_MONTH, &[("date_month", by_month), ("date_fiscal_year", by_month)]);
+    let (by_day, none) = ("a year before: aggregate by_date_region answers", "base rows;");
+    let finer = ["date_week", "date_day_of_week", "date_date"];
+    told(&[BY_MONTH, BY_DAY].concat(), &finer.map(|by| (by, by_day)));
+    told(BY_MONTH, &finer.map(|by| (by, none)));
+}
