@@ -14,6 +14,7 @@ description: whom we know
 grain: a person
 kind: transaction
 dimensions: [date]
+degenerate: [{name: row_no, type: int64, description: the row's own number}]
 columns:
   - {name: mail, type: text, description: the key}
   - {name: system, type: text, description: which system}
@@ -21,7 +22,12 @@ columns:
   - {name: name, type: text, description: name}
   - {name: phone, type: text, description: phone}
   - {name: city, type: text, description: city}
+key: [row_no]
 ";
+
+/// What a fact needs beside: a day, and a key, which rows without one of their own have as well.
+const MORE: &str = "DATE '2024-01-01' AS day, \
+                    CAST(row_number() OVER (ORDER BY mail, system, seen, name, phone, city) AS BIGINT) AS row_no";
 
 const COLUMNS: &str = "
     columns:
@@ -134,7 +140,7 @@ description: contacts
 sources:
   - name: c
     from: {{csv: {{path: \"part*.csv\"}}}}{COLUMNS}    deduplicate:
-    {rules}transform: SELECT *, DATE '2024-01-01' AS day FROM c
+    {rules}transform: SELECT *, {MORE} FROM c
 {LOAD}"
     );
     let mut project = Project::new(&[&job]);
@@ -166,7 +172,7 @@ sources:
   - name: web
     from: {{csv: {{path: web.csv}}}}{COLUMNS}
 transform: |
-  SELECT *, DATE '2024-01-01' AS day FROM
+  SELECT *, {MORE} FROM
   (SELECT * FROM crm UNION ALL SELECT * FROM shop UNION ALL SELECT * FROM web) -- together
 deduplicate:
 {RULES}{LOAD}"
@@ -252,7 +258,7 @@ description: contacts
 sources:
   - name: c
     from: {{csv: {{path: c.csv}}}}{COLUMNS}
-transform: SELECT *, DATE '2024-01-01' AS day FROM c
+transform: SELECT *, {MORE} FROM c
 deduplicate: {rules}
 {LOAD}"
         )

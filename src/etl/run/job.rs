@@ -193,7 +193,7 @@ fn read(
         load.set_cursor(&cursor_name(job, &source), cursor);
     }
     let (counts, rejects) = (extent.counts, extent.rejects);
-    if counts.rejected > 0 && counts.rejected == counts.read {
+    if counts.rejected > 1 && counts.rejected == counts.read {
         summary.notes.push(format!(
             "not one row of `{source}` was right; `reject_at_most` in the job fails such a run before \
              anything is published"

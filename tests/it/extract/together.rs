@@ -21,6 +21,7 @@ degenerate:
   - {name: id, type: int64, description: number}
 columns:
   - {name: amount, type: \"decimal(12,2)\", unit: EUR, description: amount}
+key: [id]
 ";
 
 /// Each of two APIs answers only once both are asked.
@@ -76,7 +77,7 @@ impl std::fmt::Debug for Cut {
 
 impl Progress for Cut {
     fn source_read(&self, _job: &str, _source: &str, progress: extract::Progress) {
-        if progress.rows < 100_000 {
+        if progress.rows < 50_000 {
             return;
         }
         if let Some(database) = self.0.lock().unwrap().take() {
@@ -99,23 +100,24 @@ sources:
   - name: l
     from: PLACE
     strategy: {watermark: {column: id}}
-    columns: [{name: id, type: int64}, {name: amount, type: \"decimal(12,2)\"}]
-transform: SELECT *, DATE '2024-01-01' AS day FROM l
+    columns: [{name: id, type: int64}, {name: amount, type: \"decimal(12,2)\"}, {name: note, type: text}]
+transform: SELECT id, amount, DATE '2024-01-01' AS day FROM l
 load: {fact: {fact: ledger, mode: upsert, event_at: day, keys: {date: [day]}}}
 ";
     let mut project = Project::new(&[job]);
-    project.add_schema(&format!("{LEDGER}key: [id]\n"));
+    project.add_schema(LEDGER);
     let database = Database::new(project.dir.path());
     project.edit_jobs("PLACE", &database.from("table: ledger"));
     database.execute(
-        "CREATE TABLE ledger (id bigint PRIMARY KEY, amount numeric(12,2));
-         INSERT INTO ledger SELECT n, n % 100 FROM generate_series(1, 600000) n",
+        "CREATE TABLE ledger (id bigint PRIMARY KEY, amount numeric(12,2), note text);
+         INSERT INTO ledger SELECT n, n % 100, repeat('x', 300) FROM generate_series(1, 400000) n",
     );
     let sql = "SELECT count(*), count(DISTINCT id), sum(amount) FROM warehouse.fact_ledger";
-    for (rows, more) in [(600_000_u64, 0), (900_000, 300_000)] {
+    for (rows, more) in [(400_000_u64, 0), (700_000, 300_000)] {
         if more > 0 {
             database.execute(
-                "INSERT INTO ledger SELECT n, n % 100 FROM generate_series(600001, 900000) n",
+                "INSERT INTO ledger SELECT n, n % 100, repeat('x', 300)
+                 FROM generate_series(400001, 700000) n",
             );
         }
         let now = moment("2024-02-01");
