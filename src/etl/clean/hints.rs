@@ -25,12 +25,21 @@ pub(super) fn number(text: &str) -> String {
     if text.contains(CURRENCIES) && text.contains(|c: char| c.is_ascii_digit()) {
         return "; the rule `money` reads sums of money".to_owned();
     }
-    let readings = NUMBERS.iter().filter_map(|(decimal, group)| {
+    in_words(readings(text))
+}
+
+/// The same for whole numbers.
+pub(super) fn whole_number(text: &str) -> String {
+    in_words(readings(text).filter(|(_, value)| !value.contains('.')))
+}
+
+/// The rules that read a text as a number, each with what it reads.
+fn readings(text: &str) -> impl Iterator<Item = (String, String)> {
+    NUMBERS.iter().filter_map(move |(decimal, group)| {
         let value = Numbers::new(*decimal, *group).ok()?.read(text).ok()?;
         let group = group.map(|group| format!(", group: \"{group}\"")).unwrap_or_default();
         Some((format!("number: {{decimal: \"{decimal}\"{group}}}"), value))
-    });
-    in_words(readings)
+    })
 }
 
 /// Which rule would read a text as a day or moment, and as which; empty where none would.
@@ -84,6 +93,9 @@ mod tests {
         ] {
             assert_eq!(number(text), told, "{text}");
         }
+        assert_eq!(whole_number("1,5"), "");
+        let told = "; the rule `number: {decimal: \".\", group: \",\"}` reads it as 1000";
+        assert_eq!(whole_number("1,000"), told);
         for (text, told) in [
             ("31.12.2024", "; the rule `date_formats: [\"%d.%m.%Y\"]` reads it as 2024-12-31"),
             (

@@ -27,7 +27,7 @@ pub(super) fn integer(text: &str, min: i64, max: i64) -> Result<i64, String> {
     let value = match text.parse::<i64>() {
         Ok(value) => i128::from(value),
         Err(_) => decimal(text, MAX_DIGITS, 0).map_err(|_| {
-            let hint = hints::number(text);
+            let hint = hints::whole_number(text);
             format!("`{text}` is not a whole number within {min} to {max}{hint}")
         })?,
     };
