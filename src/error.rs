@@ -98,10 +98,13 @@ impl Error {
         Self::new(ErrorKind::Internal, message)
     }
 
-    /// Adds where it happened.
+    /// Adds where it happened, unless that has been said already.
     #[must_use]
     pub fn with(mut self, key: &'static str, value: impl fmt::Display) -> Self {
-        self.0.context.push((key, value.to_string()));
+        let pair = (key, value.to_string());
+        if !self.0.context.contains(&pair) {
+            self.0.context.push(pair);
+        }
         self
     }
 
@@ -127,6 +130,20 @@ impl Error {
     pub fn retryable(mut self, retryable: bool) -> Self {
         self.0.retryable = retryable;
         self
+    }
+
+    /// The same error once more, for who was only lent it: what is beneath it is text now.
+    #[must_use]
+    pub fn as_lent(&self) -> Self {
+        let Inner { kind, message, context, hint, source, retryable } = &*self.0;
+        Self(Box::new(Inner {
+            kind: *kind,
+            message: message.clone(),
+            context: context.clone(),
+            hint: hint.clone(),
+            source: source.as_ref().map(|source| source.to_string().into()),
+            retryable: *retryable,
+        }))
     }
 
     /// Whose fault it is.
@@ -269,7 +286,22 @@ fn words_apart(written: &str, candidate: &str) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
-    use super::did_you_mean;
+    use super::{Error, ErrorKind, did_you_mean};
+
+    #[test]
+    fn what_is_said_twice_is_said_once_and_what_is_lent_is_the_same() {
+        let error = Error::new(ErrorKind::Unavailable, "gone")
+            .with("job", "a")
+            .with("line", 1)
+            .with("job", "a")
+            .with("job", "b")
+            .hint("look")
+            .caused_by("why");
+        assert_eq!(error.to_string(), "gone (job a, line 1, job b): why; look");
+        let lent = error.as_lent();
+        assert_eq!(format!("{lent:?}"), format!("{error:?}"));
+        assert_eq!((lent.context("job"), lent.is_retryable()), (Some("a"), true));
+    }
 
     #[test]
     fn what_is_near_in_letters_or_words_is_meant() {

@@ -104,6 +104,9 @@
 //!   `etl/contract.rs`.
 //! * *a cleaning rule*: a file in `etl/clean/` and a variant of [`etl::job::Rule`]; as a SQL function, an
 //!   entry in `engine/functions/rules.rs`; `docs/cleaning.md` is what users read of both.
+//! * *one row a key*: `etl/deduplicate.rs` and `etl/survivors.rs` while a source is read,
+//!   `etl/transform/one_a_key.rs` in SQL for all sources of a job.
+//! * *what quarantine keeps of a row*: [`etl::quarantine`], [`etl::replay`]; `docs/quarantine.md`.
 //! * *values looked up in other data*: [`etl::job::Lookup`] and [`etl::job::MustExist`], read by
 //!   `etl/references.rs`, held by `etl/listed.rs`.
 //! * *tables that users write* (`CREATE TABLE sandbox.x`, ingestion): [`etl::sandbox`]; those of a

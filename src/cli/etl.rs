@@ -21,6 +21,7 @@ use crate::store::Reject;
 use bars::Bars;
 use chrono::{DateTime, Utc};
 use replay::Again;
+use std::collections::BTreeSet;
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -238,7 +239,13 @@ async fn rejects(project: &Project, only: &[String], run: Option<String>) -> Res
     }
     let rejects = project.warehouse.rejects(run.as_ref()).await?;
     let of_jobs = |reject: &&Reject| only.is_empty() || only.contains(&reject.job);
-    let summary = summarise(rejects.iter().filter(of_jobs));
+    // what several runs have refused is one row
+    let mut seen = BTreeSet::new();
+    let mut once: Vec<&Reject> = rejects.iter().filter(of_jobs).collect();
+    once.retain(|row| {
+        seen.insert((&row.job, &row.source, &row.file, row.line, &row.raw, &row.rule, &row.column))
+    });
+    let summary = summarise(once);
     Ok(match words::rejects_in_words(summary.iter()) {
         nothing if nothing.is_empty() => "nothing was rejected\n".to_owned(),
         list => list,

@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Args {
-    /// A file (.csv, .tsv, .jsonl, .parquet, .xlsx ...), or JOB.SOURCE of the project
+    /// A file (.csv, .json, .jsonl, .parquet, .xlsx ...), or JOB.SOURCE of the project, of any kind
     what: String,
     /// Print a draft of the source's YAML in place of the table
     #[arg(long)]
@@ -121,6 +121,9 @@ fn remarks(column: &ColumnProfile) -> String {
     }
     if let Some(format) = column.day_format {
         remarks.push(format!("days as {format}"));
+    }
+    if let Some(format) = &column.number_format {
+        remarks.push(format!("decimal sign `{}`", format.decimal));
     }
     if !column.null_tokens.is_empty() {
         remarks.push(format!("for nothing: {}", column.null_tokens.join(", ")));

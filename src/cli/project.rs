@@ -13,6 +13,7 @@ use crate::model::{self, Model};
 use crate::policy::Principal;
 use crate::store::{Release, Warehouse};
 use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, Utc};
+use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -147,6 +148,7 @@ fn log_to_stderr(config: &Config) {
     let _ = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
         .with_target(false)
         .try_init();
 }

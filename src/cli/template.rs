@@ -7,14 +7,15 @@ use crate::error::{Error, ErrorKind};
 use crate::etl::template::{self, Kind, Template};
 use comfy_table::Cell;
 use rust_xlsxwriter::{Format, Workbook, XlsxError};
-use std::fs::OpenOptions;
+use std::fs::File;
 use std::io::{self, Write};
 use std::path::Path;
 
 /// Write an empty import file with the headings that a job expects, and say what goes into it
 ///
-/// A CSV file holds the headings alone; a workbook explains its columns on a second sheet. What is
-/// there already is never overwritten.
+/// A CSV file holds the headings, and a text file beside it (`customers.csv.txt`) says what goes into
+/// its columns, with examples; a workbook says so on a second sheet. What is there already is never
+/// overwritten.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  starhouse template customers.csv\n  \
                         starhouse template sources/costs.xlsx --project shop")]
@@ -29,29 +30,43 @@ pub(super) fn run(project: &Path, args: &Args) -> Result<(), Failure> {
     let declared = Declared::read(project)?;
     let template = template::find(&jobs(&declared)?, &args.file)?;
     let bytes = content(&template)?;
-    let path = declared.root.join(&args.file);
-    let cannot = |error: io::Error| {
-        let error = match error.kind() {
-            io::ErrorKind::AlreadyExists => {
-                Error::new(ErrorKind::Conflict, "the file is there already").retryable(false)
-            }
-            _ => Error::new(ErrorKind::Unavailable, "cannot write the file").caused_by(error),
-        };
-        error.with("file", &args.file)
-    };
+    let explained = explained(&template, &args.file);
+    let all = template.beside.iter().map(|beside| (beside, explained.as_bytes()));
+    let all: Vec<(&String, &[u8])> = all.chain([(&args.file, bytes.as_slice())]).collect();
+    for (file, _) in &all {
+        if declared.root.join(file).exists() {
+            let error = Error::new(ErrorKind::Conflict, "the file is there already");
+            return Err(error.retryable(false).with("file", file).into());
+        }
+    }
+    for (file, bytes) in all {
+        let written = write_new(&declared.root.join(file), bytes);
+        written.map_err(|error| error.with("file", file))?;
+    }
+    write!(io::stdout(), "{explained}")?;
+    if let Some(beside) = &template.beside {
+        writeln!(io::stdout(), "the same is in {beside}, for who fills it in")?;
+    }
+    Ok(())
+}
+
+fn write_new(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+    let cannot =
+        |error| Error::new(ErrorKind::Unavailable, "cannot write the file").caused_by(error);
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder).map_err(cannot)?;
     }
-    let mut file = OpenOptions::new().write(true).create_new(true).open(&path).map_err(cannot)?;
-    file.write_all(&bytes).and_then(|()| file.sync_all()).map_err(cannot)?;
-    let mut explained = table::headed(["column", "type", "needed", "example"]);
-    for [heading, ty, needed, example] in explanations(&template) {
-        explained.add_row([heading, ty, needed, example].map(Cell::new));
+    let mut file = File::create_new(path).map_err(cannot)?;
+    file.write_all(bytes).and_then(|()| file.sync_all()).map_err(cannot)
+}
+
+/// What goes into the columns.
+fn explained(template: &Template, file: &str) -> String {
+    let mut list = table::headed(["column", "type", "needed", "example"]);
+    for [heading, ty, needed, example] in explanations(template) {
+        list.add_row([heading, ty, needed, example].map(Cell::new));
     }
-    let mut out = io::stdout();
-    writeln!(out, "{} is for the job `{}`; its columns are\n", args.file, template.job)?;
-    writeln!(out, "{explained}")?;
-    Ok(())
+    format!("{file} is for the job `{}`; its columns are\n\n{list}\n", template.job)
 }
 
 fn explanations(template: &Template) -> Vec<[&str; 4]> {

@@ -83,7 +83,7 @@ fn describe(error: &DataFusionError) -> Error {
 
 fn describe_external(source: &(dyn std::error::Error + 'static)) -> Error {
     if let Some(error) = source.downcast_ref::<Error>() {
-        return Error::new(error.kind(), error.to_string()).retryable(error.is_retryable());
+        return error.as_lent();
     }
     if let Some(error) = source.downcast_ref::<DataFusionError>() {
         return describe(error);

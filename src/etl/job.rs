@@ -55,6 +55,11 @@ pub struct Job {
     /// the only source, unchanged, where left out.
     #[serde(default)]
     pub transform: Option<String>,
+    /// Which of several rows with the same key stays of those that the transformation yields: of all
+    /// sources together, as far as this run has read them. Of rows that are as late, the one with the
+    /// larger values stays.
+    #[serde(default)]
+    pub deduplicate: Option<Deduplicate>,
     /// How many rows of its sources may be rejected (`100`, or `1 %` of those read) before the
     /// run fails and publishes nothing; any number where left out.
     #[serde(default)]

@@ -128,7 +128,9 @@ async fn of_job(
         LoadSpec::Bridge(_) | LoadSpec::Match(_) => None,
     };
     let marks: Vec<(&str, &str)> = deletes.iter().map(|sql| (DELETES, *sql)).collect();
-    let plan = transform::plan(session, job, &marks, None).await?.lineage()?;
+    // Which rows stay of several decides about rows; their values are what they were.
+    let all_rows = Job { deduplicate: None, ..job.clone() };
+    let plan = transform::plan(session, &all_rows, &marks, None).await?.lineage()?;
     let table = target_table(job);
     let to = |column: &str| format!("warehouse.{table}.{column}");
     let mut add = |from: String, to: String, how: &str| {
@@ -143,6 +145,10 @@ async fn of_job(
         of(from).into_iter().for_each(|origin| add(origin, to(column), how));
     };
     flow(DELETES, "*", decides(Decides::Filter));
+    if let Some(one_a_key) = &job.deduplicate {
+        one_a_key.key.iter().for_each(|key| flow(key, "*", decides(Decides::Group)));
+        one_a_key.latest_by.iter().for_each(|latest| flow(latest, "*", decides(Decides::Order)));
+    }
     match &job.load {
         LoadSpec::Dimension(load) => {
             let Some(dimension) = model.dimension(&load.dimension) else { return Ok(()) };

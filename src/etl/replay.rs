@@ -1,14 +1,15 @@
 //! Replay: rows that were refused, mended by somebody, re-enter.
 //!
-//! For one run a source's place gives way to a file of mended rows: in the source's own format, or in
-//! JSON lines where the source's are documents, or elements of arrays. The run has the business time
-//! of the run that refused them, and the release remembers the file like any other that was read:
-//! replaying it twice changes nothing.
+//! For one run a source's place gives way to a file of mended rows: delimited text where the source
+//! is, JSON lines where it is anything else. The run has the business time of the run that refused
+//! them, and the release remembers the file like any other that was read: replaying it twice changes
+//! nothing.
 //!
-//! An element alone does not say what is around it, and with all of that its neighbours would come
-//! again. So the text of such a row is its cells under their paths: `{"id":7,"lines.sku":"a"}`.
+//! A row of a sheet or a database has no text, and an element of an array alone does not say what is
+//! around it. So the text of such a row is its cells under their headings or paths:
+//! `{"id":7,"lines.sku":"a"}`.
 
-use super::job::{From, Job, JsonLinesPlace, JsonPlace, SourceSpec, Strategy};
+use super::job::{ApiPlace, From, Job, JsonLinesPlace, JsonPlace, SourceSpec, Strategy};
 use super::source::heading_line;
 use crate::error::{Error, ErrorKind, Result, did_you_mean};
 use crate::store::Reject;
@@ -31,7 +32,9 @@ impl Replay {
     /// themselves.
     pub fn new(job: &Job, source: Option<&str>, file: &str) -> Result<Self> {
         let place = |error: Error| error.with("job", &job.job);
-        let once = |source: &&SourceSpec| source.strategy == Strategy::NewFiles;
+        let once = |source: &&SourceSpec| {
+            matches!(source.strategy, Strategy::NewFiles | Strategy::Watermark(_))
+        };
         let found = match source {
             Some(name) => job.sources.iter().find(|source| source.name == name),
             None => job.sources.iter().find(once).or(job.sources.first()),
@@ -50,7 +53,10 @@ impl Replay {
         };
         if !once(&found) {
             let message = match found.strategy.is_partial() {
-                true => format!("the source `{}` is asked for what has changed", found.name),
+                true => format!(
+                    "the source `{}` is a feed, in which another change may follow",
+                    found.name
+                ),
                 false => format!("the source `{}` is read whole by every run", found.name),
             };
             let hint = "mend the rows in the source itself and run the job again";
@@ -59,37 +65,58 @@ impl Replay {
         if let Some(other) = job.sources.iter().filter(once).find(|other| other.name != found.name)
         {
             let message = format!(
-                "the source `{}` of the same job reads each file once as well, and would be empty",
+                "the source `{}` of the same job reads each row once as well, and would be empty",
                 other.name
             );
             let hint = "put the mended rows where the source reads them, as a new file";
             return Err(place(Error::user(message).hint(hint)));
         }
         let mut source = found.clone();
-        let lines = || JsonLinesPlace::new(file.to_owned());
-        match &mut source.from {
-            From::Csv(place) => {
-                (place.path, place.access) = (file.to_owned(), None);
-                place.skip_lines = None; // found, whether they were kept or not
-            }
-            From::JsonLines(JsonLinesPlace { each, .. }) => {
-                let is_flat = each.is_some();
-                source.from = From::JsonLines(JsonLinesPlace { is_flat, ..lines() });
-            }
-            From::Json(JsonPlace { each, .. }) => {
-                let is_flat = each.is_some();
-                source.from = From::JsonLines(JsonLinesPlace { is_flat, ..lines() });
-            }
-            From::Parquet(place) => (place.path, place.access) = (file.to_owned(), None),
-            From::Excel(place) => (place.path, place.access) = (file.to_owned(), None),
-            _ => return Err(place(Error::user("only rows of files re-enter from a file"))),
-        }
+        source.strategy = Strategy::NewFiles;
+        source.from = mended(source.from, file);
         Ok(Self { job: job.job.clone(), source })
     }
 
     /// The source as the run reads it, where it is this one.
     pub(crate) fn of(&self, job: &Job, source: &SourceSpec) -> Option<&SourceSpec> {
         (self.job == job.job && self.source.name == source.name).then_some(&self.source)
+    }
+}
+
+/// The place of mended rows, instead of the source's own.
+fn mended(from: From, file: &str) -> From {
+    let path = || file.to_owned();
+    let ends = |names: &[&str]| names.iter().any(|name| file.to_lowercase().ends_with(name));
+    match from {
+        From::Csv(mut place) => {
+            (place.path, place.access) = (path(), None);
+            place.skip_lines = None; // found, whether they were kept or not
+            From::Csv(place)
+        }
+        // who has mended them in a sheet, or written them as Parquet
+        From::Excel(mut place) if ends(&[".xlsx", ".xlsm", ".xlsb", ".xls", ".ods"]) => {
+            (place.path, place.access) = (path(), None);
+            From::Excel(place)
+        }
+        From::Parquet(mut place) if ends(&[".parquet"]) => {
+            (place.path, place.access) = (path(), None);
+            From::Parquet(place)
+        }
+        other => {
+            // an object as it stands in the source, or cells under their headings
+            let is_flat = each(&other).is_none_or(|each| each.is_some());
+            From::JsonLines(JsonLinesPlace { is_flat, ..JsonLinesPlace::new(path()) })
+        }
+    }
+}
+
+/// Of a source of JSON objects, where the elements are in them that are its rows, if they are.
+fn each(from: &From) -> Option<Option<&str>> {
+    match from {
+        From::JsonLines(JsonLinesPlace { each, .. })
+        | From::Json(JsonPlace { each, .. })
+        | From::Api(ApiPlace { each, .. }) => Some(each.as_deref()),
+        _ => None,
     }
 }
 
@@ -109,27 +136,17 @@ pub struct ToMend {
 /// stood. UTF-8 with a byte order mark, so that it is read right whatever the source's encoding.
 ///
 /// # Errors
-/// User errors where the source's rows are no lines of text, or come of files with other headings;
+/// User errors where the rows come of files with other headings;
 /// not found where the file with the heading is gone.
 pub fn to_mend(project: &Path, source: &SourceSpec, rejects: &[&Reject]) -> Result<ToMend> {
     let mut mend = ToMend { text: "\u{feff}".to_owned(), ..ToMend::default() };
-    let is_element = |reject: &&&Reject| !NO_ROW.contains(&reject.rule.as_str());
-    let rows: Vec<&&Reject> = match &source.from {
-        From::JsonLines(JsonLinesPlace { each: Some(_), .. })
-        | From::Json(JsonPlace { each: Some(_), .. }) => {
-            rejects.iter().filter(is_element).collect()
-        }
-        From::JsonLines(_) | From::Json(_) => rejects.iter().collect(),
-        From::Csv(_) => {
-            mend.text += &format!("{}\n", one_heading(project, source, rejects)?);
-            rejects.iter().collect()
-        }
-        _ => {
-            return Err(Error::user(format!("the rows of `{}` are no lines of text", source.name))
-                .hint("the table system.rejects has what they held"));
-        }
-    };
     let is_csv = matches!(source.from, From::Csv(_));
+    if is_csv {
+        mend.text += &format!("{}\n", one_heading(project, source, rejects)?);
+    }
+    let has_elements = each(&source.from).is_some_and(|each| each.is_some());
+    let is_row = |reject: &&&Reject| !has_elements || !NO_ROW.contains(&reject.rule.as_str());
+    let rows: Vec<&&Reject> = rejects.iter().filter(is_row).collect();
     for reject in &rows {
         let raw = reject.raw.trim_end_matches(['\r', '\n']);
         // between the values of an object a line end is but space

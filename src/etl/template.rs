@@ -17,6 +17,9 @@ pub struct Template {
     pub kind: Kind,
     /// Its columns.
     pub columns: Vec<TemplateColumn>,
+    /// A file beside it that no job reads, to say what goes into its columns; none where it has room
+    /// for that itself.
+    pub beside: Option<String>,
 }
 
 /// A kind of file that people fill in.
@@ -67,7 +70,11 @@ pub fn find(jobs: &Jobs, file: &str) -> Result<Template> {
     };
     let kind = kind(job, &source.from)?;
     let columns = source.columns.iter().map(column).collect();
-    Ok(Template { job: job.job.clone(), kind, columns })
+    let beside = format!("{file}.txt");
+    let is_read = paths().any(|path| lies_at(path, &beside));
+    let has_room = matches!(kind, Kind::Excel { .. });
+    let beside = (!has_room && !is_read).then_some(beside);
+    Ok(Template { job: job.job.clone(), kind, columns, beside })
 }
 
 fn path(from: &From) -> Option<&str> {

@@ -110,6 +110,9 @@ fn a_template_holds_headings_and_says_what_goes_under_them() {
     for expected in ["job `costs`", "decimal(9,2)", "1,25", "29.02.2024", "tv"] {
         assert!(said.contains(expected), "{expected} is missing in\n{said}");
     }
+    // who fills it in has the same beside it, which no job reads
+    let beside = fs::read_to_string(folder.path().join("costs/may.csv.txt")).unwrap();
+    assert!(said.starts_with(&beside) && beside.contains("1,25"), "{beside}");
     let again = text(&template("costs/may.csv").stderr);
     assert!(again.contains("there already"), "{again}");
     let unknown = text(&template("cost/may.csv").stderr);
@@ -308,6 +311,75 @@ fn a_file_is_profiled_and_its_draft_is_a_source() {
     fs::write(path.join("x.pdf"), "x").unwrap();
     let (_, told) = failed(path, &["profile", "x.pdf"]);
     assert!(told.contains("no format that is profiled"), "{told}");
+}
+
+#[test]
+fn documents_are_profiled_with_what_is_inside() {
+    let folder = project();
+    let path = folder.path();
+    let orders = r#"{"made": "2025-03-01", "data": {"orders": [
+        {"id": 1, "buyer": {"name": "Ann", "home": {"city": "York"}}, "paid": "1.234,50", "lines": [{"sku": "a"}]},
+        {"id": 2, "buyer": {"name": "Bo", "home": null}, "paid": "9,80", "lines": []}]}}"#;
+    fs::write(path.join("sources/bought.json"), orders).unwrap();
+    let told = printed(path, &["profile", "sources/bought.json"]);
+    for part in ["buyer_home_city", "decimal sign `,`", "each: lines", "may be a key", "2 rows"] {
+        assert!(told.contains(part), "`{part}` is missing in\n{told}");
+    }
+    let draft = printed(path, &["profile", "sources/bought.json", "--yaml"]);
+    for part in
+        ["at: 'data.orders'", "from: 'buyer.home.city'", "number: {decimal: ',', group: '.'}"]
+    {
+        assert!(draft.contains(part), "`{part}` is missing in\n{draft}");
+    }
+    // the draft reads what it was drafted from
+    let job = format!(
+        "job: bought\ndescription: as drafted\n{draft}transform: >\n  SELECT CAST(id AS VARCHAR) AS product_no, \
+         buyer_name AS product_name, CAST(paid AS VARCHAR) AS category FROM bought\n\
+         load: {{dimension: {{dimension: product}}}}\n"
+    );
+    fs::write(path.join("etl/bought.yaml"), job).unwrap();
+    printed(path, &["etl", "run", "bought"]);
+    let sql =
+        "SELECT product_no, category FROM warehouse.dim_product WHERE product_key > 0 ORDER BY 1";
+    let rows = printed(path, &["sql", "--format", "csv", sql]);
+    assert_eq!(rows, "product_no,category\n1,1234.50\n2,9.80\n");
+}
+
+/// Where everything of a source is wrong, the run says so, and what reads it; a row that several runs
+/// refuse is one row.
+#[test]
+fn what_is_wrong_is_told_once_and_with_a_way_out() {
+    let folder = project();
+    let path = folder.path();
+    printed(path, &["etl", "run"]);
+    let orders =
+        "order;date;product;quantity;amount\n1;01.03.2025;T-01;1;9.80\n2;2025-03-02;T-01;1;9,80\n";
+    fs::write(path.join("sources/orders_2025_03.csv"), orders).unwrap();
+    let run = printed(path, &["etl", "run"]);
+    for part in [
+        "`number: {decimal: \",\"}` reads it as 9.80",
+        "`date_formats: [\"%d.%m.%Y\"]` reads it as 2025-03-01",
+        "not one row of `orders` was right",
+    ] {
+        assert!(run.contains(part), "`{part}` is missing in\n{run}");
+    }
+    // the products are read whole, and the same one is refused by every run
+    let products = path.join("sources/products.csv");
+    let right = fs::read_to_string(&products).unwrap();
+    for more in ["", "T-09,Mint,Tea\n"] {
+        fs::write(&products, format!("{right},Nobody,Tea\n{more}")).unwrap();
+        printed(path, &["etl", "run", "products"]);
+    }
+    let rejects = printed(path, &["etl", "rejects", "products"]);
+    assert!(rejects.contains("│        1 ┆ products.product"), "{rejects}");
+
+    // a file that cannot be read says where, once
+    let wide: Vec<u8> = orders.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    fs::write(path.join("sources/orders_2025_04.csv"), wide).unwrap();
+    let (_, told) = failed(path, &["etl", "run"]);
+    assert_eq!(told.matches("job orders").count(), 1, "{told}");
+    assert!(told.contains("`encoding: utf-16le`"), "{told}");
+    assert!(!told.contains('\u{1b}'), "{told}");
 }
 
 #[test]

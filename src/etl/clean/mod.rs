@@ -22,6 +22,7 @@ mod extract;
 mod fill;
 mod fills;
 mod fold;
+mod hints;
 mod map;
 mod map_from;
 mod matches;

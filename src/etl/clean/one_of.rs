@@ -3,6 +3,9 @@
 use super::{Cell, Clean};
 use crate::error::{Error, Result, did_you_mean};
 
+/// Values that are told at most.
+const SHOWN: usize = 8;
+
 /// Refuses what is not listed, exactly as listed.
 pub(super) struct OneOf {
     values: Vec<String>,
@@ -31,7 +34,10 @@ impl Clean for OneOf {
         }
         let near = did_you_mean(text, self.values.iter().map(String::as_str));
         let near = near.map(|near| format!(", nearest is `{near}`")).unwrap_or_default();
-        Err(format!("`{text}` is not one of the values allowed{near}"))
+        let some = self.values.iter().take(SHOWN).map(|value| format!("`{value}`"));
+        let more = if self.values.len() > SHOWN { " ..." } else { "" };
+        let some = some.collect::<Vec<_>>().join(", ");
+        Err(format!("`{text}` is not one of {some}{more}{near}"))
     }
 }
 
@@ -44,7 +50,8 @@ mod tests {
         let rule = OneOf::new(&["EUR".to_owned(), "CHF".to_owned()]).unwrap();
         assert_eq!(rule.apply(Some("EUR".into())).unwrap().as_deref(), Some("EUR"));
         assert!(rule.apply(Some("EURO".into())).unwrap_err().contains("nearest is `EUR`"));
-        assert!(rule.apply(Some("eur".into())).is_err());
+        let told = rule.apply(Some("eur".into())).unwrap_err();
+        assert!(told.starts_with("`eur` is not one of `EUR`, `CHF`"), "{told}");
         assert_eq!(rule.apply(None), Ok(None));
         assert!(OneOf::new(&[]).is_err());
     }

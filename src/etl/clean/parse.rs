@@ -4,6 +4,7 @@
 
 pub(super) mod plain;
 
+use super::hints;
 use chrono::{NaiveDate, NaiveDateTime, NaiveTime, TimeDelta};
 
 /// Digits a decimal may have.
@@ -25,8 +26,10 @@ pub(super) fn boolean(text: &str) -> Result<bool, String> {
 pub(super) fn integer(text: &str, min: i64, max: i64) -> Result<i64, String> {
     let value = match text.parse::<i64>() {
         Ok(value) => i128::from(value),
-        Err(_) => decimal(text, MAX_DIGITS, 0)
-            .map_err(|_| format!("`{text}` is not a whole number within {min} to {max}"))?,
+        Err(_) => decimal(text, MAX_DIGITS, 0).map_err(|_| {
+            let hint = hints::whole_number(text);
+            format!("`{text}` is not a whole number within {min} to {max}{hint}")
+        })?,
     };
     i64::try_from(value)
         .ok()
@@ -40,14 +43,14 @@ pub(super) fn float(text: &str) -> Result<f64, String> {
     text.parse::<f64>()
         .ok()
         .filter(|value| numeric && value.is_finite())
-        .ok_or_else(|| format!("`{text}` is not a number"))
+        .ok_or_else(|| format!("`{text}` is not a number{}", hints::number(text)))
 }
 
 /// A decimal, as its digits without the point, `scale` of them after it.
 pub(super) fn decimal(text: &str, precision: u8, scale: u8) -> Result<i128, String> {
     let too_large = || format!("`{text}` does not fit decimal({precision},{scale})");
     let digits = Digits::read(text).map_err(|wrong| match wrong {
-        Wrong::NoNumber => format!("`{text}` is not a decimal number"),
+        Wrong::NoNumber => format!("`{text}` is not a decimal number{}", hints::number(text)),
         Wrong::TooLarge => too_large(),
     })?;
     if digits.value == 0 {
@@ -127,10 +130,10 @@ pub(super) fn date(text: &str) -> Result<NaiveDate, String> {
     if let Some(date) = iso_date(text.as_bytes()) {
         return Ok(date);
     }
-    match timestamp(text) {
-        Ok(moment) if moment.time() == NaiveTime::MIN => Ok(moment.date()),
-        Ok(_) => Err(format!("`{text}` is a moment, not a day")),
-        Err(_) => Err(format!("`{text}` is not a date (yyyy-mm-dd)")),
+    match iso_timestamp(text) {
+        Some(moment) if moment.time() == NaiveTime::MIN => Ok(moment.date()),
+        Some(_) => Err(format!("`{text}` is a moment, not a day")),
+        None => Err(format!("`{text}` is not a date (yyyy-mm-dd){}", hints::moment(text))),
     }
 }
 
@@ -139,7 +142,8 @@ pub(super) fn date(text: &str) -> Result<NaiveDate, String> {
 /// finer than a microsecond is cut off.
 pub(super) fn timestamp(text: &str) -> Result<NaiveDateTime, String> {
     iso_timestamp(text).ok_or_else(|| {
-        format!("`{text}` is not a moment (yyyy-mm-dd hh:mm:ss, with an offset or in UTC)")
+        let hint = hints::moment(text);
+        format!("`{text}` is not a moment (yyyy-mm-dd hh:mm:ss, with an offset or in UTC){hint}")
     })
 }
 

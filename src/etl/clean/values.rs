@@ -29,7 +29,11 @@ pub(super) fn column<'a>(
         }
         ColumnType::Boolean => {
             let mut values = BooleanBuilder::with_capacity(texts.len());
-            let boolean = |text: &str| parse::boolean(text.trim());
+            let boolean = |text: &str| match text {
+                "true" => Ok(true),
+                "false" => Ok(false),
+                other => parse::boolean(other.trim()),
+            };
             for (row, text) in texts.enumerate() {
                 let value = text.map(boolean).transpose();
                 values.append_option(value.unwrap_or_else(|reason| {
@@ -43,12 +47,13 @@ pub(super) fn column<'a>(
         ColumnType::Int32 => Arc::new(integers::<Int32Type>(texts, wrong)),
         ColumnType::Int64 => Arc::new(integers::<Int64Type>(texts, wrong)),
         ColumnType::Float64 => {
-            Arc::new(primitives::<Float64Type>(texts, wrong, |_| None, parse::float))
+            Arc::new(primitives::<Float64Type>(texts, wrong, plain::float, parse::float))
         }
         ColumnType::Decimal { precision, scale } => {
             let bound = 10i128.checked_pow(u32::from(precision)).unwrap_or(i128::MAX);
+            let narrow = i64::try_from(bound).unwrap_or(i64::MAX);
             let plain = |text: &[u8]| {
-                plain::decimal(text, scale).map(i128::from).filter(|value| value.abs() < bound)
+                plain::decimal(text, scale).filter(|value| value.abs() < narrow).map(i128::from)
             };
             let exact = |text: &str| parse::decimal(text, precision, scale);
             let values = primitives::<Decimal128Type>(texts, wrong, plain, exact);
@@ -62,7 +67,7 @@ pub(super) fn column<'a>(
             let exact = |text: &str| {
                 parse::timestamp(text).map(|moment| moment.and_utc().timestamp_micros())
             };
-            let values = primitives::<TimestampMicrosecondType>(texts, wrong, |_| None, exact);
+            let values = primitives::<TimestampMicrosecondType>(texts, wrong, plain::moment, exact);
             Arc::new(values.with_timezone("UTC"))
         }
         ColumnType::Binary => {

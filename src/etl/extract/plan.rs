@@ -92,9 +92,10 @@ fn plan_blocking(
     let references = references::read(project, &mut spec, rooms);
     let references = references.map_err(|error| error.with("source", &spec.name))?;
     let place = |error: Error| error.with("source", &spec.name);
-    let source = source::open(project, &spec)
+    let mut source = source::open(project, &spec)
         .and_then(|source| start(source, &spec, cursor.as_deref()))
         .map_err(place)?;
+    source.read_before(before.iter().flatten().map(|input| input.name.clone()).collect());
     let source: Arc<dyn Source> = Arc::from(source);
     let found = source.inputs(alive).map_err(place)?;
     if found.is_empty() && !spec.optional {

@@ -24,6 +24,7 @@ pub(super) fn check(written: &Written, model: &Model, matched: &[String]) -> Fau
     strategies(written, &mut faults);
     lookups(written, model, matched, &mut faults);
     transform(written, model, matched, &mut faults);
+    deduplicate(written, &mut faults);
     match &written.job.load {
         LoadSpec::Dimension(load) => dimension(written, load, model, &mut faults),
         LoadSpec::Fact(load) => fact(written, load, model, &mut faults),
@@ -181,6 +182,21 @@ fn transform(written: &Written, model: &Model, matched: &[String], faults: &mut 
         let hint = "it reads the job's sources by name, and `warehouse.*`";
         faults.push(written.fault(&["transform"], message).hint(hint));
     }
+}
+
+/// Which rows of all sources stay.
+fn deduplicate(written: &Written, faults: &mut Faults) {
+    let Some(spec) = &written.job.deduplicate else { return };
+    if spec.key.is_empty() {
+        let message = "deduplicate needs at least one key column";
+        faults.push(written.fault(&["deduplicate", "key"], message));
+    }
+    for name in spec.survivors.keys().filter(|name| spec.key.contains(name)) {
+        let message = format!("`{name}` is part of the key, and the same in all rows");
+        faults.push(written.fault(&["deduplicate", "survivors", name], message));
+    }
+    let named = spec.key.iter().chain(&spec.latest_by).chain(spec.survivors.keys());
+    check_columns(written, named, &["deduplicate"], faults);
 }
 
 fn dimension(written: &Written, load: &DimensionLoad, model: &Model, faults: &mut Faults) {

@@ -37,6 +37,7 @@ pub(crate) use mini::history_spec as band_spec;
 
 use super::job::{Job, LoadSpec};
 use super::progress::Progress;
+use super::transform;
 use crate::engine::{Engine, Session, Streamed};
 use crate::error::Result;
 use crate::policy::Principal;
@@ -85,7 +86,7 @@ impl Loading<'_> {
     fn session(&self, others: &[(&str, &TableState)]) -> Session {
         let others = others.iter().map(|(name, table)| ((*name).to_owned(), (*table).clone()));
         let staged = self.sources.iter().cloned().chain(others).collect();
-        super::transform::session(self.engine, self.load.preview(), staged)
+        transform::session(self.engine, self.load.preview(), staged)
     }
 
     /// A session over the warehouse as loaded so far and rows that come once.
@@ -113,14 +114,23 @@ pub(crate) struct Loaded {
 /// Loads a job's rows into its table.
 pub(crate) async fn load(mut loading: Loading<'_>) -> Result<Loaded> {
     let job = loading.job;
+    let dropped = match &job.deduplicate {
+        Some(_) => transform::duplicates(&loading.session(&[]), job).await?,
+        None => 0,
+    };
     let loaded = match &job.load {
         LoadSpec::Dimension(spec) => dimension::load(&mut loading, spec).await,
         LoadSpec::Fact(spec) => fact::load(&mut loading, spec).await,
         LoadSpec::Bridge(spec) => bridge::load(&mut loading, spec).await,
         LoadSpec::Match(spec) => matching::load(&mut loading, spec).await,
     };
-    loaded.map_err(|error| match error.context("job") {
+    let mut loaded = loaded.map_err(|error| match error.context("job") {
         Some(_) => error,
         None => error.with("job", &job.job),
-    })
+    })?;
+    if dropped > 0 {
+        let told = format!("{dropped} rows have the key of another, which stays (`deduplicate`)");
+        loaded.notes.push(told);
+    }
+    Ok(loaded)
 }

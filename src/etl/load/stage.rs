@@ -14,6 +14,18 @@ pub(crate) fn replace(load: &mut Load, spec: TableSpec, files: Vec<DataFile>) ->
     Ok(true)
 }
 
+/// Adds these files to the table, whose rows are not looked at; they are the table where there is
+/// none yet, or one with other columns.
+pub(crate) fn append(load: &mut Load, spec: TableSpec, files: Vec<DataFile>) -> Result<()> {
+    let preview = load.preview();
+    let table = preview.tables.get(&spec.name).filter(|table| table.columns == spec.columns);
+    match table {
+        Some(_) if files.is_empty() => Ok(()),
+        Some(_) => load.stage(spec, Change::Append(files)),
+        None => load.stage(spec, Change::Replace(files)),
+    }
+}
+
 fn same(table: &TableState, spec: &TableSpec, files: &[DataFile]) -> bool {
     fn identities(files: &[DataFile]) -> Vec<(Option<i32>, &str)> {
         files.iter().map(|file| (file.partition, file.sha256.as_str())).collect()

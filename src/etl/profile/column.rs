@@ -1,8 +1,9 @@
 //! One column: what is counted value by value, and what follows from it.
 
+use super::fits::{Fits, Range};
 use super::pattern::pattern;
+use crate::etl::job::NumberFormat;
 use crate::model::ColumnType;
-use chrono::NaiveDate;
 use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
@@ -10,17 +11,12 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 const MOST_DISTINCT: usize = 1_000_000;
 /// Values and patterns whose frequency is counted.
 const MOST_COUNTED: usize = 10_000;
-/// Of a hundred values, so many of a type make the others suspicious.
-const MOSTLY: u64 = 95;
 
 /// What people write for nothing.
 const NULL_TOKENS: [&str; 12] =
     ["null", "n/a", "na", "none", "nil", "-", "--", "?", "unknown", "undefined", "#n/a", "nan"];
 /// Days that stand for no day.
 const NO_DAYS: [&str; 5] = ["1900-01-01", "1970-01-01", "9999-12-31", "0001-01-01", "0000-00-00"];
-/// How days are written, the first that fits all values being meant.
-pub(super) const DAY_FORMATS: [&str; 7] =
-    ["%Y-%m-%d", "%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%Y/%m/%d", "%Y%m%d", "%Y年%m月%d日"];
 
 /// What a column holds.
 #[derive(Debug, Clone, PartialEq)]
@@ -31,6 +27,8 @@ pub struct ColumnProfile {
     pub ty: ColumnType,
     /// For dates not written as SQL does: how they are written.
     pub day_format: Option<&'static str>,
+    /// For numbers not written as SQL does: how they are written.
+    pub number_format: Option<NumberFormat>,
     /// Values that are there.
     pub values: u64,
     /// Values that are not there.
@@ -53,6 +51,17 @@ pub struct ColumnProfile {
     pub is_key: bool,
 }
 
+impl ColumnProfile {
+    /// Says of a column of JSON, read from this path, that its values are lists of objects.
+    pub(super) fn look_for_lists(&mut self, path: &str) {
+        if self.patterns.iter().any(|(pattern, _)| pattern.starts_with("[{")) {
+            self.is_key = false;
+            self.suspicious
+                .push(format!("lists of objects, whose elements are rows with `each: {path}`"));
+        }
+    }
+}
+
 /// Counts the values of a column.
 pub(super) struct Accumulator {
     name: String,
@@ -64,7 +73,6 @@ pub(super) struct Accumulator {
     patterns: HashMap<String, u64>,
     fits: Fits,
     texts: Range<String>,
-    numbers: Range<f64>,
     untidy: Example,
     broken: Example,
     tokens: HashMap<String, u64>,
@@ -83,42 +91,6 @@ impl Example {
     }
 }
 
-/// The smallest and the largest, as a number or text and as written.
-struct Range<T>(Option<((T, String), (T, String))>);
-
-impl<T: PartialOrd + Clone> Range<T> {
-    fn add(&mut self, value: T, written: &str) {
-        let Some((least, most)) = &mut self.0 else {
-            let both = (value, written.to_owned());
-            self.0 = Some((both.clone(), both));
-            return;
-        };
-        if value < least.0 {
-            *least = (value, written.to_owned());
-        } else if value > most.0 {
-            *most = (value, written.to_owned());
-        }
-    }
-
-    fn ends(self) -> Option<(String, String)> {
-        self.0.map(|((_, least), (_, most))| (least, most))
-    }
-}
-
-/// How many values fit a type, and the first that does not.
-#[derive(Default)]
-struct Fits {
-    integer: u64,
-    decimal: u64,
-    digits: (usize, usize),
-    boolean: u64,
-    days: [u64; DAY_FORMATS.len()],
-    moment: u64,
-    largest: i128,
-    leading_zero: bool,
-    misfits: HashMap<&'static str, String>,
-}
-
 impl Accumulator {
     pub(super) fn new(name: &str) -> Self {
         Self {
@@ -130,8 +102,7 @@ impl Accumulator {
             counts: HashMap::new(),
             patterns: HashMap::new(),
             fits: Fits::default(),
-            texts: Range(None),
-            numbers: Range(None),
+            texts: Range::default(),
             untidy: Example::default(),
             broken: Example::default(),
             tokens: HashMap::new(),
@@ -168,20 +139,15 @@ impl Accumulator {
         count(&mut self.counts, value);
         count(&mut self.patterns, &pattern(value));
         self.texts.add(value.to_owned(), value);
-        if let Some(number) = tidy.parse::<f64>().ok().filter(|number| number.is_finite()) {
-            self.numbers.add(number, tidy);
-        }
         self.fits.add(tidy);
     }
 
     /// What follows.
     pub(super) fn finish(mut self) -> ColumnProfile {
-        let (ty, day_format, misfit) = self.fits.ty(self.values);
+        let found = self.fits.finish(self.values);
         let distinct = (!self.is_overfull).then_some(self.distinct.len() as u64);
         let mut suspicious = Vec::new();
-        if let Some((kind, example)) = misfit {
-            suspicious.push(format!("nearly all are {kind}, but not `{example}`"));
-        }
+        suspicious.extend(found.remark);
         let examples =
             [(&self.untidy, "have space to trim"), (&self.broken, "look wrongly decoded")];
         for (Example(rows, first), what) in examples {
@@ -193,8 +159,7 @@ impl Accumulator {
         let days: Vec<String> =
             days.map(|(day, rows)| format!("{rows} are {day}, which may stand for none")).collect();
         suspicious.extend(days);
-        let is_number = ty.is_numeric();
-        let ends = if is_number { self.numbers.ends() } else { self.texts.ends() };
+        let ends = found.ends.or_else(|| self.texts.ends());
         let (min, max) = ends.map_or((None, None), |(min, max)| (Some(min), Some(max)));
         let mut null_tokens: Vec<String> = std::mem::take(&mut self.tokens).into_keys().collect();
         null_tokens.sort_unstable();
@@ -204,8 +169,9 @@ impl Accumulator {
             suspicious.push("all values are the same".to_owned());
         }
         ColumnProfile {
-            ty,
-            day_format,
+            ty: found.ty,
+            day_format: found.day_format,
+            number_format: found.number_format,
             is_key: self.nulls == 0 && self.values > 0 && distinct == Some(self.values),
             values: self.values,
             nulls: self.nulls,
@@ -236,104 +202,6 @@ fn most_frequent(counts: HashMap<String, u64>, most: usize) -> Vec<(String, u64)
     counts
 }
 
-impl Fits {
-    fn add(&mut self, value: &str) {
-        let unsigned = value.strip_prefix(['-', '+']).unwrap_or(value);
-        let (whole, fraction) = unsigned.split_once('.').unwrap_or((unsigned, ""));
-        let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
-        let is_number = !whole.is_empty() && digits(whole) && digits(fraction);
-        let is_integer = is_number && !unsigned.contains('.');
-        self.leading_zero |= is_number && whole.len() > 1 && whole.starts_with('0');
-        if is_number && whole.len() + fraction.len() <= 38 {
-            self.decimal += 1;
-            self.digits = (self.digits.0.max(whole.len()), self.digits.1.max(fraction.len()));
-            if is_integer {
-                self.integer += 1;
-                self.largest = self.largest.max(whole.parse().unwrap_or(i128::MAX));
-            } else {
-                self.misfit("whole numbers", value);
-            }
-        } else {
-            self.misfit("whole numbers", value);
-            self.misfit("numbers", value);
-        }
-        match value.to_lowercase().as_str() {
-            "true" | "false" => self.boolean += 1,
-            _ => self.misfit("true or false", value),
-        }
-        let mut is_day = false;
-        for (format, days) in DAY_FORMATS.iter().zip(&mut self.days) {
-            if NaiveDate::parse_from_str(value, format).is_ok() {
-                *days += 1;
-                is_day = true;
-            }
-        }
-        if !is_day {
-            self.misfit("days", value);
-        }
-        let moment = value.len() >= 16 && value.as_bytes().get(4) == Some(&b'-');
-        if moment
-            && value.get(..10).is_some_and(|day| NaiveDate::parse_from_str(day, "%Y-%m-%d").is_ok())
-        {
-            self.moment += 1;
-        }
-    }
-
-    fn misfit(&mut self, kind: &'static str, value: &str) {
-        self.misfits.entry(kind).or_insert_with(|| value.to_owned());
-    }
-
-    /// The type that all values fit, or nearly all: then with one that does not.
-    fn ty(
-        &self,
-        values: u64,
-    ) -> (ColumnType, Option<&'static str>, Option<(&'static str, String)>) {
-        let fits = |count: u64| count > 0 && count * 100 >= values * MOSTLY;
-        let misfit = |count: u64, kind: &'static str| {
-            let example = self.misfits.get(kind).filter(|_| count < values);
-            example.map(|example| (kind, example.clone()))
-        };
-        if fits(self.boolean) {
-            return (ColumnType::Boolean, None, misfit(self.boolean, "true or false"));
-        }
-        let day = self.days.iter().zip(DAY_FORMATS).max_by_key(|(days, _)| **days);
-        // eight digits are a day only where they are nothing but days
-        if let Some((days, format)) = day.filter(|(days, _)| fits(**days))
-            && (format != "%Y%m%d" || *days == values)
-        {
-            let first = self.days.iter().position(|other| other == days).map(|at| DAY_FORMATS[at]);
-            let format = first.unwrap_or(format);
-            let written = (format != DAY_FORMATS[0]).then_some(format);
-            return (ColumnType::Date, written, misfit(*days, "days"));
-        }
-        // numbers with zeros in front are no numbers: postcodes, phones
-        if fits(self.integer) && !self.leading_zero {
-            let ty = if self.largest <= i128::from(i32::MAX) {
-                ColumnType::Int32
-            } else if self.largest <= i128::from(i64::MAX) {
-                ColumnType::Int64
-            } else {
-                ColumnType::Decimal { precision: 38, scale: 0 }
-            };
-            return (ty, None, misfit(self.integer, "whole numbers"));
-        }
-        if fits(self.decimal) && !self.leading_zero {
-            let scale = u8::try_from(self.digits.1).unwrap_or(38).min(38);
-            let digits = (self.digits.0 + self.digits.1).clamp(12, 38);
-            let precision = u8::try_from(digits).unwrap_or(38);
-            return (
-                ColumnType::Decimal { precision, scale },
-                None,
-                misfit(self.decimal, "numbers"),
-            );
-        }
-        if fits(self.moment) {
-            return (ColumnType::Timestamp, None, None);
-        }
-        (ColumnType::Text, None, None)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -362,7 +230,34 @@ mod tests {
         ] {
             assert_eq!(profiled(values).ty, ty, "{values:?}");
         }
-        assert_eq!(profiled(&["31.01.2025", "01.02.2025"]).day_format, Some("%d.%m.%Y"));
+        let days = profiled(&["31.12.2024", "01.02.2025"]);
+        assert_eq!(days.day_format, Some("%d.%m.%Y"));
+        // as days, not as texts
+        assert_eq!(
+            (days.min.as_deref(), days.max.as_deref()),
+            (Some("31.12.2024"), Some("01.02.2025"))
+        );
+    }
+
+    #[test]
+    fn numbers_of_other_countries_are_numbers() {
+        let written = |decimal, group| Some(NumberFormat { decimal, group: Some(group) });
+        for (values, format, scale) in [
+            (&["9,80", "1.234,50", "-7"][..], written(',', '.'), 2),
+            (&["1,234.5", "12", "n/a"], written('.', ','), 1),
+            (&["1 234,5", "0,25"], written(',', ' '), 2),
+            (&["9.80", "1234.50"], None, 2),
+        ] {
+            let found = profiled(values);
+            assert_eq!(found.ty, ColumnType::Decimal { precision: 12, scale }, "{values:?}");
+            assert_eq!(found.number_format, format, "{values:?}");
+        }
+        let found = profiled(&["9,80", "1.234,50", "-7"]);
+        assert_eq!((found.min.as_deref(), found.max.as_deref()), (Some("-7"), Some("1.234,50")));
+        // thousands of one country, fractions of another
+        let found = profiled(&["1,234", "2,500"]);
+        assert_eq!((found.ty, found.number_format), (ColumnType::Text, None));
+        assert!(found.suspicious[0].contains("`1,234`"), "{:?}", found.suspicious);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! What was found, as a draft of the source's YAML.
 
 use super::{ColumnProfile, Profile};
-use crate::etl::job::From;
+use crate::etl::job::{From, NumberFormat};
 use serde_json::Value;
 use std::fmt::Write;
 
@@ -41,6 +41,10 @@ fn rules(column: &ColumnProfile) -> Vec<String> {
     if !column.null_tokens.is_empty() {
         let tokens: Vec<String> = column.null_tokens.iter().map(|token| quoted(token)).collect();
         rules.push(format!("{{null_if: [{}]}}", tokens.join(", ")));
+    }
+    if let Some(NumberFormat { decimal, group }) = &column.number_format {
+        let group = group.map(|group| format!(", group: '{group}'")).unwrap_or_default();
+        rules.push(format!("{{number: {{decimal: '{decimal}'{group}}}}}"));
     }
     if let Some(format) = column.day_format {
         rules.push(format!("{{date_formats: [{}]}}", quoted(format)));

@@ -11,6 +11,8 @@
 
 mod column;
 mod draft;
+mod fits;
+mod json;
 mod pattern;
 mod place;
 
@@ -19,7 +21,7 @@ pub use draft::draft;
 pub use place::source_of_file;
 
 use super::clean::Cleaner;
-use super::job::{OnError, SourceColumn, SourceSpec};
+use super::job::{From, OnError, SourceColumn, SourceSpec};
 use super::source::{self, Piece};
 use crate::error::Result;
 use crate::model::ColumnType;
@@ -74,7 +76,11 @@ pub fn profile(project: &Path, source: &SourceSpec) -> Result<Profile> {
             Ok(())
         })?;
     }
-    let columns = columns.into_iter().map(Accumulator::finish).collect();
+    let mut columns: Vec<ColumnProfile> = columns.into_iter().map(Accumulator::finish).collect();
+    if matches!(raw.from, From::Json(_) | From::JsonLines(_) | From::Api(_)) {
+        let read = raw.columns.iter().map(|read| read.from.as_ref().unwrap_or(&read.name));
+        columns.iter_mut().zip(read).for_each(|(column, path)| column.look_for_lists(path));
+    }
     Ok(Profile { source: raw, rows, unreadable, columns })
 }
 

@@ -1,9 +1,9 @@
 //! A file somebody points at: its format, told from its name and its first bytes, and its headings.
 
+use super::json;
 use crate::error::{Error, Result};
 use crate::etl::job::{
-    CsvPlace, ExcelPlace, FilePlace, From, JsonLinesPlace, OnError, SourceColumn, SourceSpec,
-    Strategy,
+    CsvPlace, ExcelPlace, FilePlace, From, OnError, SourceColumn, SourceSpec, Strategy,
 };
 use crate::etl::source::{dialect_of_file, unpacked};
 use crate::model::ColumnType;
@@ -11,15 +11,13 @@ use calamine::Reader;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use std::collections::HashSet;
 use std::fs::File;
-use std::io::{BufRead, Read};
+use std::io::Read;
 use std::path::Path;
 
 /// Bytes looked at to tell encoding and headings.
 const LOOKED_AT: u64 = 1 << 20;
 /// Rows of a sheet looked at for its headings.
 const ROWS_ABOVE: usize = 30;
-/// Lines of JSON looked at for their keys.
-const JSON_LINES: usize = 1_000;
 
 /// A source that reads a file, with all of its columns as text.
 ///
@@ -37,12 +35,17 @@ pub fn source_of_file(path: &str) -> Result<SourceSpec> {
     let extension = Path::new(inside).extension().and_then(|extension| extension.to_str());
     let (from, headings) = match extension.unwrap_or_default().to_lowercase().as_str() {
         "csv" | "tsv" | "txt" => csv(file, path),
-        "jsonl" | "ndjson" => json_lines(file, path),
+        "jsonl" | "ndjson" => json::lines(file, path),
+        "json" => json::document(file, path),
         "parquet" => parquet(file, path),
         "xlsx" | "xls" | "ods" => excel(file, path),
+        "db" | "sqlite" | "sqlite3" => Err(Error::user(
+            "a database is profiled as a source of a job",
+        )
+        .hint("put its table into a job as a source, and say `starhouse profile JOB.SOURCE`")),
         other => Err(Error::user(format!("`{other}` is no format that is profiled")).hint(
-            "expected .csv, .tsv, .txt, .jsonl, .ndjson, packed (.gz, .zst) or not, .parquet, \
-                 .xlsx, .xls or .ods",
+            "expected .csv, .tsv, .txt, .json, .jsonl, .ndjson, packed (.gz, .zst) or not, \
+                 .parquet, .xlsx, .xls or .ods",
         )),
     }
     .map_err(place)?;
@@ -101,7 +104,7 @@ fn name(text: &str) -> String {
 fn beginning(file: &Path) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let read = unpacked(file).and_then(|text| text.take(LOOKED_AT).read_to_end(&mut bytes));
-    read.map_err(|error| Error::data("the file cannot be read").caused_by(error))?;
+    read.map_err(cannot_read)?;
     Ok(bytes)
 }
 
@@ -114,25 +117,9 @@ fn csv(file: &Path, path: &str) -> Result<(From, Vec<String>)> {
     Ok((From::Csv(place), headings))
 }
 
-fn json_lines(file: &Path, path: &str) -> Result<(From, Vec<String>)> {
-    let wrong = |error: std::io::Error| Error::data("the file cannot be read").caused_by(error);
-    let mut headings: Vec<String> = Vec::new();
-    for line in unpacked(file).map_err(wrong)?.lines().take(JSON_LINES) {
-        let line = line.map_err(wrong)?;
-        let line = line.trim_start_matches('\u{feff}');
-        let Ok(serde_json::Value::Object(object)) = serde_json::from_str(line) else { continue };
-        for (key, value) in object {
-            let keys = match value {
-                serde_json::Value::Object(inner) => {
-                    inner.keys().map(|inner| format!("{key}.{inner}")).collect()
-                }
-                _ => vec![key],
-            };
-            headings
-                .extend(keys.into_iter().filter(|key| !headings.contains(key)).collect::<Vec<_>>());
-        }
-    }
-    Ok((From::JsonLines(JsonLinesPlace::new(path.to_owned())), headings))
+/// The error of a file that cannot be read.
+pub(super) fn cannot_read(error: std::io::Error) -> Error {
+    Error::data("the file cannot be read").caused_by(error)
 }
 
 fn parquet(file: &Path, path: &str) -> Result<(From, Vec<String>)> {
@@ -149,8 +136,20 @@ fn parquet(file: &Path, path: &str) -> Result<(From, Vec<String>)> {
 fn excel(file: &Path, path: &str) -> Result<(From, Vec<String>)> {
     let wrong = |error: calamine::Error| Error::data("the file is no workbook").caused_by(error);
     let mut workbook = calamine::open_workbook_auto(file).map_err(wrong)?;
-    let sheet = workbook.worksheet_range_at(0);
-    let sheet = sheet.ok_or_else(|| Error::data("the workbook has no sheet"))?.map_err(wrong)?;
+    let names = workbook.sheet_names();
+    if names.is_empty() {
+        return Err(Error::data("the workbook has no sheet"));
+    }
+    // the first that holds anything
+    let mut sheet = workbook.worksheet_range(&names[0]).map_err(wrong)?;
+    let mut named = None;
+    for name in names.into_iter().skip(1) {
+        if !sheet.is_empty() {
+            break;
+        }
+        sheet = workbook.worksheet_range(&name).map_err(wrong)?;
+        named = Some(name);
+    }
     let filled =
         |row: &&[calamine::Data]| row.iter().filter(|cell| **cell != calamine::Data::Empty).count();
     let most = sheet.rows().take(ROWS_ABOVE).map(|row| filled(&row)).max().unwrap_or_default();
@@ -162,6 +161,6 @@ fn excel(file: &Path, path: &str) -> Result<(From, Vec<String>)> {
     let first = sheet.start().map_or(0, |(row, _)| row);
     let header_row = first + u32::try_from(above).unwrap_or_default() + 1;
     let path = path.to_owned();
-    let place = ExcelPlace { path, sheet: None, header_row, range: None, access: None };
+    let place = ExcelPlace { path, sheet: named, header_row, range: None, access: None };
     Ok((From::Excel(place), headings))
 }

@@ -2,7 +2,7 @@
 
 use super::record::since;
 use super::rejected;
-use super::{JobSummary, Request, SourceSummary};
+use super::{AT_ONCE, JobSummary, Request, SourceSummary};
 use crate::engine::{Engine, Streamed};
 use crate::error::Result;
 use crate::etl::extract::{self, Extent, Extracted, Extracting, Outcome, Plan};
@@ -81,7 +81,7 @@ pub(super) async fn run(
 /// Whether a job's rows go from its source into its fact without being staged in between: where
 /// nothing but the fact's own loader asks for them.
 fn flows(job: &Job) -> bool {
-    job.transform.is_none() && matches!(job.load, LoadSpec::Fact(_))
+    job.transform.is_none() && job.deduplicate.is_none() && matches!(job.load, LoadSpec::Fact(_))
 }
 
 /// Extracts the sources, some at a time, then loads what they yield.
@@ -193,6 +193,12 @@ fn read(
         load.set_cursor(&cursor_name(job, &source), cursor);
     }
     let (counts, rejects) = (extent.counts, extent.rejects);
+    if counts.rejected > 1 && counts.rejected == counts.read {
+        summary.notes.push(format!(
+            "not one row of `{source}` was right; `reject_at_most` in the job fails such a run before \
+             anything is published"
+        ));
+    }
     summary.sources.push(SourceSummary { source, counts, rejects, elapsed_ms });
 }
 
@@ -238,7 +244,7 @@ fn kept(job: &Job, model: &crate::model::Model, base: &Release) -> Option<String
     })
 }
 
-/// What there is to read of each source of a job.
+/// What there is to read of each source of a job; some are looked at at a time.
 pub(crate) async fn plans(
     project: &Path,
     job: &Job,
@@ -250,24 +256,19 @@ pub(crate) async fn plans(
     let anew = replay.is_none() && reads_anew(job, engine.model(), base);
     // Who is missing among all members is known only with those who were refused.
     let closes = matches!(&job.load, LoadSpec::Dimension(load) if load.missing != Missing::Keep);
-    let mut plans = Vec::with_capacity(job.sources.len());
+    let mut looking = Vec::with_capacity(job.sources.len());
     for source in &job.sources {
         let before = read.and_then(|read| read.get(&source.name)).map(Vec::as_slice);
         let source = replay.and_then(|replay| replay.of(job, source)).unwrap_or(source);
         let cursor = base.cursors.get(&cursor_name(job, &source.name)).filter(|_| !anew);
         let cursor = cursor.map(String::as_str);
         let rooms = Rooms::of(engine, references::WHAT);
-        let plan = extract::plan_within(project, source, before, cursor, rooms).await;
-        let mut plan = plan.map_err(|error| error.with("job", &job.job))?;
-        if anew {
-            plan = plan.anew();
-        }
-        if closes {
-            plan = plan.keeping_refused();
-        }
-        plans.push(plan);
+        looking.push(extract::plan_within(project, source, before, cursor, rooms).boxed());
     }
-    Ok(plans)
+    let plans: Result<Vec<Plan>> = stream::iter(looking).buffered(AT_ONCE).try_collect().await;
+    let plans = plans.map_err(|error| error.with("job", &job.job))?.into_iter();
+    let plans = plans.map(|plan| if anew { plan.anew() } else { plan });
+    Ok(plans.map(|plan| if closes { plan.keeping_refused() } else { plan }).collect())
 }
 
 /// Why a job would run; empty where nothing it depends on has changed.

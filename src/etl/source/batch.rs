@@ -4,6 +4,7 @@ use super::{BATCH_BYTES, BATCH_ROWS};
 use crate::error::{Error, Result};
 use arrow::array::{Array, ArrayRef, AsArray, BooleanBufferBuilder, StringArray, StringBuilder};
 use arrow::buffer::BooleanBuffer;
+use arrow::datatypes::DataType;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use std::sync::Arc;
 
@@ -131,6 +132,8 @@ pub(crate) enum Places {
     From(u64),
     /// Each by itself.
     Each(Vec<Position>),
+    /// Each so many bytes and lines behind a place.
+    Within(Position, Vec<(u32, u32)>),
 }
 
 /// What the rows of a batch said.
@@ -170,6 +173,13 @@ impl RawBatch {
             Places::Each(each) => {
                 each.get(row).copied().unwrap_or(Position { line: 0, offset: None })
             }
+            Places::Within(begin, each) => {
+                let (bytes, lines) = each.get(row).copied().unwrap_or_default();
+                Position {
+                    line: begin.line + u64::from(lines),
+                    offset: begin.offset.map(|offset| offset + u64::from(bytes)),
+                }
+            }
         }
     }
 
@@ -185,26 +195,38 @@ impl RawBatch {
                 let cells = headings.iter().zip(&self.columns).enumerate();
                 // two columns may be of one heading
                 let own = cells.filter(|(at, (name, _))| !headings[..*at].contains(name));
-                let own = own.map(|(_, (name, cells))| {
-                    let name = serde_json::Value::from(name.as_str());
-                    format!("{name}:{}", cells.json(row))
-                });
-                format!("{{{}}}", own.collect::<Vec<_>>().join(","))
+                as_json(own.map(|(_, (name, cells))| (name.as_str(), cells.json(row))))
             }
         }
     }
 }
 
+/// A row without text of its own, as quarantine keeps it: its cells, each as JSON, under their headings.
+fn as_json<'a>(cells: impl Iterator<Item = (&'a str, String)>) -> String {
+    let cells = cells.map(|(name, cell)| format!("{}:{cell}", serde_json::Value::from(name)));
+    format!("{{{}}}", cells.collect::<Vec<_>>().join(","))
+}
+
+/// The same for a row that could not be read: what is no text in it is written out.
+pub(super) fn rendered_as_json<'a>(
+    cells: impl Iterator<Item = (&'a str, Option<String>)>,
+) -> String {
+    as_json(cells.map(|(name, cell)| (name, serde_json::Value::from(cell).to_string())))
+}
+
 impl Cells {
     /// A cell as JSON text: a number or boolean of the source as one, with all its digits.
     fn json(&self, row: usize) -> String {
-        match self {
-            Self::Text { values, native: Some(native) }
-                if native.value(row) && is_json(values.value(row)) =>
-            {
-                values.value(row).to_owned()
+        let is_native = match self {
+            Self::Text { native: Some(native), .. } => native.value(row),
+            Self::Typed(array) => {
+                array.data_type().is_numeric() || *array.data_type() == DataType::Boolean
             }
-            _ => self.render(row).to_string(),
+            _ => false,
+        };
+        match self.render(row) {
+            serde_json::Value::String(text) if is_native && is_json(&text) => text,
+            other => other.to_string(),
         }
     }
 

@@ -61,6 +61,10 @@ impl TextFormat for Csv {
         &self.files
     }
 
+    fn files_mut(&mut self) -> &mut Files {
+        &mut self.files
+    }
+
     fn columns(&self) -> usize {
         self.columns.len()
     }
@@ -211,6 +215,9 @@ fn read_records<R: BufRead>(
     if batch.is_empty() { Ok(()) } else { sink(batch.take(records.bytes_read()).into()) }
 }
 
+/// Of a line that is no line of headings, so much is shown.
+const SHOWN_CHARACTERS: usize = 80;
+
 fn headings_of(record: Option<Record<'_>>, look: &Look) -> Result<Vec<String>> {
     let Some(record) = record else {
         let message = match look.skip_lines {
@@ -222,7 +229,7 @@ fn headings_of(record: Option<Record<'_>>, look: &Look) -> Result<Vec<String>> {
     if let Some((_, reason)) = &record.fault {
         return Err(Error::data(format!("the line of headings {reason}"))
             .with("line", record.position.line)
-            .with("text", record.raw));
+            .with("text", record.raw.chars().take(SHOWN_CHARACTERS).collect::<String>()));
     }
     let cells = (0..record.cells.len()).map(|index| record.cells.get(index).unwrap_or_default());
     Ok(cells.map(str::to_owned).collect())

@@ -20,6 +20,7 @@ use crate::store::Input;
 use area::{Area, column_letters};
 use calamine::{Data, ExcelDateTime, Range, Reader, open_workbook_auto};
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::path::Path;
 
 /// One sheet of each of some workbooks.
@@ -125,6 +126,10 @@ impl Source for Excel {
         self.files.inputs(alive)
     }
 
+    fn read_before(&mut self, names: HashSet<String>) {
+        self.files.read_before(names);
+    }
+
     fn nothing_found(&self) -> Error {
         self.files.nothing_found()
     }
@@ -134,12 +139,11 @@ impl Source for Excel {
         let path = self
             .files
             .local(found, &mut || sink(RawBatch::nothing(name, self.columns.len()).into()))?;
-        let sheet = self.load(&path);
-        sheet
-            .and_then(|sheet| self.read_rows(&sheet, found, sink))
-            .map_err(|error| error.with("file", &found.input.name))?;
-        self.files.check_unchanged(found)?;
-        Ok(found.input.clone())
+        self.files.hashing(found, || {
+            let sheet = self.load(&path);
+            let read = sheet.and_then(|sheet| self.read_rows(&sheet, found, sink));
+            read.map_err(|error| error.with("file", &found.input.name))
+        })
     }
 }
 

@@ -13,16 +13,28 @@ use super::packed::Text;
 use super::{Alive, Found};
 use crate::error::{Error, ErrorKind, Result};
 use crate::etl::job::Access;
+use crate::store::Input;
 use bucket::Bucket;
 use local::Local;
+use std::collections::HashSet;
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use web::Web;
 
 /// Where files lie.
 trait Folder: Send + Sync {
     /// The files there are, sorted by name, each with size and checksum; none where there is none.
     fn inputs(&self, alive: &mut Alive<'_>) -> Result<Vec<Found>>;
+
+    /// From now on only files of these names need a checksum before they are read.
+    fn read_before(&mut self, _names: HashSet<String>) {}
+
+    /// An input with its checksum, where it was found without; `stop` ends the work early.
+    fn checksum(&self, found: &Found, _stop: &AtomicBool) -> Result<Input> {
+        Ok(found.input.clone())
+    }
 
     /// A file of this machine that holds an input, as it was found.
     fn local(&self, found: &Found, alive: &mut Alive<'_>) -> Result<PathBuf>;
@@ -65,6 +77,35 @@ impl Files {
         Ok(Self(folder))
     }
 
+    /// From now on only files of these names need a checksum before they are read: any other is new,
+    /// whatever it holds.
+    pub(super) fn read_before(&mut self, names: HashSet<String>) {
+        self.0.read_before(names);
+    }
+
+    /// Reads an input, and says which content that was: it is hashed meanwhile, where it is not yet.
+    ///
+    /// # Errors
+    /// Those of reading; unavailable (retryable) where the file was written to since it was found.
+    pub(super) fn hashing(
+        &self,
+        found: &Found,
+        read: impl FnOnce() -> Result<()>,
+    ) -> Result<Input> {
+        let read = || read().and_then(|()| self.0.check_unchanged(found));
+        if !found.input.sha256.is_empty() {
+            return read().map(|()| found.input.clone());
+        }
+        let stop = AtomicBool::new(false);
+        thread::scope(|scope| {
+            let hashed = scope.spawn(|| self.0.checksum(found, &stop));
+            let read = read();
+            stop.store(read.is_err(), Ordering::Relaxed);
+            let hashed = hashed.join().map_err(|_| Error::internal("a thread broke down"))?;
+            read.and(hashed)
+        })
+    }
+
     /// The files there are, sorted by name, each with size and checksum; none where there is none.
     pub(super) fn inputs(&self, alive: &mut Alive<'_>) -> Result<Vec<Found>> {
         self.0.inputs(alive)
@@ -79,7 +120,7 @@ impl Files {
     pub(super) fn open(&self, found: &Found, alive: &mut Alive<'_>) -> Result<File> {
         let path = self.local(found, alive)?;
         let file = File::open(path).map_err(|error| unreadable(&found.input.name, error))?;
-        self.check_unchanged(found)?;
+        self.0.check_unchanged(found)?;
         Ok(file)
     }
 
@@ -87,14 +128,6 @@ impl Files {
     pub(super) fn open_text(&self, found: &Found, alive: &mut Alive<'_>) -> Result<Text> {
         let file = self.open(found, alive)?;
         Text::new(file).map_err(|error| unreadable(&found.input.name, error))
-    }
-
-    /// To be called when all of an input was read.
-    ///
-    /// # Errors
-    /// Unavailable (retryable) where the file was written to since it was found.
-    pub(super) fn check_unchanged(&self, found: &Found) -> Result<()> {
-        self.0.check_unchanged(found)
     }
 
     /// The error for a place where nothing is: says what there is instead.

@@ -42,6 +42,10 @@ impl TextFormat for Json {
         &self.files
     }
 
+    fn files_mut(&mut self) -> &mut Files {
+        &mut self.files
+    }
+
     fn columns(&self) -> usize {
         self.columns.len()
     }

@@ -52,6 +52,10 @@ impl TextFormat for JsonLines {
         &self.files
     }
 
+    fn files_mut(&mut self) -> &mut Files {
+        &mut self.files
+    }
+
     fn columns(&self) -> usize {
         self.columns.len()
     }

@@ -55,6 +55,7 @@ use crate::error::{Error, Result};
 use crate::etl::job::{From, SourceSpec};
 use crate::store::Input;
 use batch::{BatchBuilder, Unreadable};
+use std::collections::HashSet;
 use std::path::Path;
 use std::time::SystemTime;
 
@@ -69,7 +70,8 @@ pub(crate) type Sink<'a> = dyn FnMut(Piece) -> Result<()> + 'a;
 /// Something there is to read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Found {
-    /// Its name, size and checksum: what a release remembers.
+    /// Its name, size and checksum: what a release remembers. The checksum is empty where reading will
+    /// tell it.
     pub(crate) input: Input,
     /// When the file was last written, before it was hashed: tells whether it changed meanwhile.
     pub(crate) modified: Option<SystemTime>,
@@ -111,6 +113,10 @@ pub(crate) trait Source: Send + Sync {
         Err(Error::user("`watermark` goes with databases and APIs")
             .hint("files that come one after the other have `strategy: new_files`"))
     }
+
+    /// Published runs have read inputs of these names. Any other is new whatever it holds, and need
+    /// not be hashed before it is read.
+    fn read_before(&mut self, _names: HashSet<String>) {}
 
     /// Ends what reading has left open, once nothing is read again: a database's snapshot.
     fn close(&self) {}

@@ -14,6 +14,7 @@ use arrow::array::StringArray;
 use arrow::record_batch::RecordBatch;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -75,14 +76,18 @@ impl Source for Parquet {
         self.files.inputs(alive)
     }
 
+    fn read_before(&mut self, names: HashSet<String>) {
+        self.files.read_before(names);
+    }
+
     fn nothing_found(&self) -> Error {
         self.files.nothing_found()
     }
 
     fn read(&self, found: &Found, sink: &mut Sink<'_>) -> Result<Input> {
-        self.read_rows(found, sink).map_err(|error| error.with("file", &found.input.name))?;
-        self.files.check_unchanged(found)?;
-        Ok(found.input.clone())
+        self.files.hashing(found, || {
+            self.read_rows(found, sink).map_err(|error| error.with("file", &found.input.name))
+        })
     }
 }
 

@@ -5,6 +5,7 @@
 //! rows are read once to see whether anything is new; what is remembered is the checksum of the
 //! rows that were loaded, taken while loading them. Other tables may change without a reload.
 
+use super::batch::rendered_as_json;
 use super::files::{Files, hexadecimal};
 use super::headings::Wanted;
 use super::{
@@ -201,7 +202,8 @@ impl Sqlite {
             .collect();
         let undecodable = texts.iter().position(Result::is_err);
         if let Some(at) = undecodable {
-            let raw = cells.iter().map(render).collect::<Vec<_>>().join(" | ");
+            let names = self.columns.iter().map(headings::heading);
+            let raw = rendered_as_json(names.zip(cells.iter().map(render)));
             let reason = format!("`{}` holds bytes that are not text", self.columns[at].name);
             batch.push_unreadable(Unreadable { position, rule: "encoding", reason, raw });
             return;
@@ -271,13 +273,10 @@ fn text<'v>(value: &ValueRef<'v>, ty: ColumnType) -> Result<(Option<Cow<'v, str>
     })
 }
 
-fn render(value: &ValueRef<'_>) -> String {
+fn render(value: &ValueRef<'_>) -> Option<String> {
     match value {
-        ValueRef::Text(bytes) | ValueRef::Blob(bytes) => lines::escape_utf8(bytes),
-        other => match text(other, ColumnType::Text) {
-            Ok((Some(text), _)) => text.into_owned(),
-            _ => "NULL".to_owned(),
-        },
+        ValueRef::Text(bytes) | ValueRef::Blob(bytes) => Some(lines::escape_utf8(bytes)),
+        other => text(other, ColumnType::Text).ok()?.0.map(Cow::into_owned),
     }
 }
 

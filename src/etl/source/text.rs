@@ -5,12 +5,16 @@ use super::files::Files;
 use super::{Alive, Found, RawBatch, Sink, Source};
 use crate::error::{Error, Result};
 use crate::store::Input;
+use std::collections::HashSet;
 use std::io::BufRead;
 
 /// A format of text files.
 pub(super) trait TextFormat: Send + Sync {
     /// The files.
     fn files(&self) -> &Files;
+
+    /// The same, to tell them what was read before.
+    fn files_mut(&mut self) -> &mut Files;
 
     /// How many columns are wanted.
     fn columns(&self) -> usize;
@@ -31,14 +35,18 @@ impl<Format: TextFormat> Source for Format {
         self.files().nothing_found()
     }
 
+    fn read_before(&mut self, names: HashSet<String>) {
+        self.files_mut().read_before(names);
+    }
+
     fn read(&self, found: &Found, sink: &mut Sink<'_>) -> Result<Input> {
         let name = &found.input.name;
         let text = self
             .files()
             .open_text(found, &mut || sink(RawBatch::nothing(name, self.columns()).into()))?;
         let (reader, mut sink) = text.split(sink);
-        self.read_rows(reader, name, &mut sink).map_err(|error| error.with("file", name))?;
-        self.files().check_unchanged(found)?;
-        Ok(found.input.clone())
+        self.files().hashing(found, || {
+            self.read_rows(reader, name, &mut sink).map_err(|error| error.with("file", name))
+        })
     }
 }

@@ -76,7 +76,7 @@ columns:
             (6, "type", Some("narrow")),
         ]
     );
-    assert!(outcome.rejects[1].raw.contains("\"money\":\"1.005\""), "{:?}", outcome.rejects[1]);
+    assert!(outcome.rejects[1].raw.contains("\"money\":1.005,"), "{:?}", outcome.rejects[1]);
 }
 
 #[tokio::test]

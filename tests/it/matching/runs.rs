@@ -65,6 +65,12 @@ async fn numbers_stay_and_what_happens_to_them_is_history() {
     assert_eq!(numbers(&project).await, ["1|1", "2|2", "3|1", "4|3"]);
     assert_eq!(project.run("2025-01-02").await.unwrap().release, None);
 
+    let files = async || -> Vec<String> {
+        let release = project.latest().await;
+        release.tables["match_people_history"].files.iter().map(|f| f.path.clone()).collect()
+    };
+    let first_files = files().await;
+
     // somebody with both addresses comes in between: no pair of 1 and 4 matches, but both match 5
     project.write("people3.csv", &format!("{HEAD}shop,5,Ann Lee,lee@z\n"));
     project.run("2025-01-03").await.unwrap();
@@ -84,8 +90,16 @@ async fn numbers_stay_and_what_happens_to_them_is_history() {
     assert_eq!(numbers(&project).await, ["1|1", "2|2", "3|1", "4|1", "5|1"]);
     assert_eq!(history(&project).await, ["split|3|1|1", "merged|3|1|1"]);
     project.write("people6.csv", &format!("{HEAD}crm,6,Cy Nie,cy@c\n"));
-    project.run("2025-01-06").await.unwrap();
+    let summary = project.run("2025-01-06").await.unwrap();
+    // only what is new is compared, and only where a key is shared
+    let notes = &summary.jobs[0].notes;
+    assert!(notes.iter().any(|note| note.contains("; 0 pairs compared")), "{notes:?}");
     assert_eq!(numbers(&project).await.last().unwrap(), "6|4");
+
+    // what had happened is never read or written again, but added to; without news nothing is
+    assert_eq!(first_files.len(), 1);
+    let all = files().await;
+    assert_eq!((all.len(), all.contains(&first_files[0])), (4, true), "{all:?}");
 }
 
 #[tokio::test]

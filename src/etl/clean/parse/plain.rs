@@ -56,16 +56,48 @@ pub(in crate::etl::clean) fn decimal(text: &[u8], scale: u8) -> Option<i64> {
     let Some(point) = digits.iter().position(|byte| *byte == b'.') else {
         return integer(text)?.checked_mul(power_of_ten(scale)?);
     };
-    let fraction = &digits[point + 1..];
+    let (whole, fraction) = (&digits[..point], &digits[point + 1..]);
     let zeros = usize::from(scale).checked_sub(fraction.len())?;
-    if point == 0 || fraction.is_empty() || digits.len() > MAX_DIGITS {
+    if whole.is_empty() || whole.len() > 8 || fraction.is_empty() || fraction.len() > 8 {
         return None;
     }
-    let mut value = 0;
-    for byte in digits[..point].iter().chain(fraction) {
-        value = value * 10 + digit(*byte)?;
-    }
+    let (whole, parts) = (up_to_eight_digits(whole)?, up_to_eight_digits(fraction)?);
+    let value = whole * power_of_ten(u8::try_from(fraction.len()).ok()?)? + parts;
     (sign * value).checked_mul(power_of_ten(u8::try_from(zeros).ok()?)?)
+}
+
+/// A number as it is mostly written: digits and a point. What is beyond 2^53 without its point, or
+/// has an exponent, is for the exact parser.
+pub(in crate::etl::clean) fn float(text: &[u8]) -> Option<f64> {
+    /// Whole numbers up to here and powers of ten are doubles exactly, and one division rounds once.
+    const EXACT: i64 = 1 << 53;
+    let (digits, sign) = unsigned(text);
+    let point = digits.iter().position(|byte| *byte == b'.');
+    let scale = u8::try_from(point.map_or(0, |point| digits.len() - point - 1)).ok()?;
+    let value = decimal(digits, scale).filter(|value| (0..=EXACT).contains(value))?;
+    let is_bare = digits.first().is_some_and(u8::is_ascii_digit);
+    is_bare.then_some(sign as f64 * value as f64 / power_of_ten(scale)? as f64)
+}
+
+/// A moment in UTC as `yyyy-mm-dd hh:mm:ss`, with `T` for the space, a fraction of up to six digits
+/// and `Z` behind it or not, in microseconds since 1970.
+pub(in crate::etl::clean) fn moment(text: &[u8]) -> Option<i64> {
+    let (day, rest) = text.split_first_chunk::<10>()?;
+    let (time, rest) = rest.split_first_chunk::<9>()?;
+    let [b' ' | b'T', h1, h2, b':', m1, m2, b':', s1, s2] = *time else { return None };
+    let digits = up_to_eight_digits(&[h1, h2, m1, m2, s1, s2])?;
+    let (hour, minute, second) = (digits / 10_000, digits / 100 % 100, digits % 100);
+    let fraction = rest.strip_suffix(b"Z").unwrap_or(rest);
+    let micros = match fraction {
+        [] => 0,
+        [b'.', digits @ ..] if (1..=6).contains(&digits.len()) => {
+            let missing = u8::try_from(6 - digits.len()).ok()?;
+            up_to_eight_digits(digits)? * power_of_ten(missing)?
+        }
+        _ => return None,
+    };
+    let seconds = i64::from(days(day)?) * 86_400 + hour * 3_600 + minute * 60 + second;
+    (hour < 24 && minute < 60 && second < 60).then_some(seconds * 1_000_000 + micros)
 }
 
 /// A day as `yyyy-mm-dd`, counted from 1970-01-01.

@@ -89,6 +89,28 @@ fn plain_values_are_read_the_fast_way() {
         assert_eq!(plain::integer(text.as_bytes()), whole, "{text}");
         assert_eq!(plain::decimal(text.as_bytes(), 2), cents, "{text}");
     }
+    for (text, value) in [
+        ("1.5", Some(1.5)),
+        ("-20", Some(-20.0)),
+        ("0.1", Some(0.1)),
+        ("-0", Some(-0.0)),
+        ("--1", None),
+        ("5.", None),
+        ("1e3", None),
+        ("", None),
+    ] {
+        assert_eq!(plain::float(text.as_bytes()), value, "{text}");
+    }
+    for (text, micros) in [
+        ("1970-01-01 00:00:01", Some(1_000_000)),
+        ("1970-01-01T00:00:00.25Z", Some(250_000)),
+        ("1969-12-31 23:59:59.999999", Some(-1)),
+        ("1970-01-01T24:00:00", None),
+        ("1970-01-01T00:00:00+01", None),
+        ("1970-02-30 00:00:00", None),
+    ] {
+        assert_eq!(plain::moment(text.as_bytes()), micros, "{text}");
+    }
 }
 
 #[test]
@@ -143,6 +165,28 @@ proptest! {
         }
         if let Some(value) = plain::decimal(text.as_bytes(), scale) {
             prop_assert_eq!(decimal(&text, 38, scale), Ok(i128::from(value)));
+        }
+    }
+
+    /// So are floats, to the last bit, the sign of zero included.
+    #[test]
+    fn plain_floats_are_exact(text in "-?[0-9]{0,10}(\\.[0-9]{0,9})?|[+-.0-9e ]{0,6}") {
+        if let Some(value) = plain::float(text.as_bytes()) {
+            prop_assert_eq!(float(&text).map(f64::to_bits), Ok(value.to_bits()), "{}", text);
+        }
+    }
+
+    /// So are moments.
+    #[test]
+    fn plain_moments_are_exact(
+        (day, between) in ("(0|1|20)[0-9]{1,3}-[0-9]{2}-[0-3][0-9]", "[ Tt]"),
+        (time, fraction) in ("[0-2][0-9]:[0-6][0-9]:[0-6][0-9]", "(\\.[0-9]{0,8})?"),
+        after in "|Z|z| |\\+01|-05:30",
+    ) {
+        let text = format!("{day}{between}{time}{fraction}{after}");
+        if let Some(value) = plain::moment(text.as_bytes()) {
+            let exact = timestamp(&text).map(|moment| moment.and_utc().timestamp_micros());
+            prop_assert_eq!(exact, Ok(value), "{}", text);
         }
     }
 

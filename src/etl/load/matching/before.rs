@@ -110,8 +110,15 @@ pub(super) async fn stored_weights(
     loading: &Loading<'_>,
     spec: &MatchLoad,
 ) -> Result<Option<Weights>> {
-    let rows = stored(loading, &weights_table(spec), "position").await?;
-    Ok(rows.and_then(|rows| tables::weights_of(spec, &rows)))
+    let table = weights_table(spec);
+    if !is_there(loading, &table) {
+        return Ok(None);
+    }
+    let sql = format!("SELECT * FROM warehouse.{} ORDER BY position", table.name);
+    let session = loading.session(&[]);
+    let rows = rows::stream_sql(&session, &sql, &table.columns).await?;
+    let rows = rows::collect(rows, &table.columns).await?;
+    Ok(tables::weights_of(spec, &rows))
 }
 
 /// The pairs that runs before have kept, as far as their records are as they were.
@@ -215,19 +222,4 @@ fn quoted_names(names: &[String]) -> String {
 fn is_there(loading: &Loading<'_>, table: &TableSpec) -> bool {
     let preview = loading.load.preview();
     preview.tables.get(&table.name).is_some_and(|state| state.columns == table.columns)
-}
-
-/// A table as runs before left it; none where it has other columns or is not there.
-pub(super) async fn stored(
-    loading: &Loading<'_>,
-    table: &TableSpec,
-    order: &str,
-) -> Result<Option<RecordBatch>> {
-    if !is_there(loading, table) {
-        return Ok(None);
-    }
-    let sql = format!("SELECT * FROM warehouse.{} ORDER BY {order}", table.name);
-    let session = loading.session(&[]);
-    let rows = rows::stream_sql(&session, &sql, &table.columns).await?;
-    Ok(Some(rows::collect(rows, &table.columns).await?))
 }

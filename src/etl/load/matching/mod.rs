@@ -13,7 +13,7 @@ use crate::etl::rows;
 use crate::store::{DataFile, Rows, TableSpec, TableState};
 use arrow::array::{ArrayRef, AsArray, Int64Array};
 use arrow::record_batch::RecordBatch;
-use before::{Old, decisions, definition, numbers, stored, stored_pairs, stored_weights};
+use before::{Old, decisions, definition, numbers, stored_pairs, stored_weights};
 use futures::StreamExt;
 use records::{Together, incoming, known, together};
 use std::collections::HashSet;
@@ -151,12 +151,13 @@ async fn save(
     let table = records_table(spec);
     put(loading, tables::batch(&table, columns)?, table).await?;
     stage::replace(loading.load, pairs_table(spec), pairs)?;
+    // what had happened before is only added to
     let table = history_table(spec);
-    let order = "at, event, person_id, into_person_id";
-    let before = stored(loading, &table, order).await?;
     let at_us = loading.as_of.timestamp_micros();
-    let history = tables::history(&table, before, at_us, &resolved.persons.events)?;
-    put(loading, history, table).await?;
+    let history = tables::history(&table, at_us, &resolved.persons.events)?;
+    let rows = rows::in_batches(&history, &table.columns)?;
+    let files = loading.load.write(&table, rows).await?;
+    stage::append(loading.load, table, files)?;
     let table = weights_table(spec);
     put(loading, tables::weights(&table, spec, &resolved.weights)?, table).await
 }

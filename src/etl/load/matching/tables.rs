@@ -9,7 +9,7 @@ use arrow::array::{
     Array, ArrayRef, AsArray, Float64Array, Int32Array, Int64Array, StringArray,
     TimestampMicrosecondArray, UInt32Array,
 };
-use arrow::compute::{concat_batches, take};
+use arrow::compute::take;
 use arrow::datatypes::Float64Type;
 use arrow::record_batch::RecordBatch;
 use std::sync::Arc;
@@ -137,19 +137,14 @@ pub(super) fn pairs(spec: &TableSpec, keys: &[ArrayRef], pairs: &[Pair]) -> Resu
     batch(spec, arrays)
 }
 
-/// What happened, after what had happened before.
-pub(super) fn history(
-    spec: &TableSpec,
-    before: Option<RecordBatch>,
-    at_us: i64,
-    events: &[Event],
-) -> Result<RecordBatch> {
+/// What happened in a run.
+pub(super) fn history(spec: &TableSpec, at_us: i64, events: &[Event]) -> Result<RecordBatch> {
     let numbers = |of: fn(&Event) -> i64| -> ArrayRef {
         Arc::new(Int64Array::from_iter_values(events.iter().map(of)))
     };
     let at = TimestampMicrosecondArray::from(vec![at_us; events.len()]).with_timezone("UTC");
     let words = events.iter().map(|event| event.what.word());
-    let news = batch(
+    batch(
         spec,
         vec![
             arrow::compute::cast(&at, &ColumnType::Timestamp.arrow()).map_err(internal)?,
@@ -158,11 +153,7 @@ pub(super) fn history(
             numbers(|event| event.to),
             numbers(|event| event.records),
         ],
-    )?;
-    match before {
-        Some(before) => concat_batches(&news.schema(), [&before, &news]).map_err(internal),
-        None => Ok(news),
-    }
+    )
 }
 
 /// Weights as rows.

@@ -140,11 +140,8 @@ pub(super) fn look(head: &[u8], declared: &Declared, columns: &Wanted) -> Look {
     });
     let head = Head { bytes: head, encoding };
     let mut best = best(&head, declared, columns);
-    let other = (best.found == 0 && !columns.is_empty()).then(|| {
-        let open = Declared { delimiter: None, quote: None, skip_lines: None, ..*declared };
-        let other = self::best(&head, &open, columns);
-        (other.found == columns.len()).then(|| other.in_words())
-    });
+    let nothing_found = best.found == 0 && !columns.is_empty();
+    let other = nothing_found.then(|| other(head.bytes, declared, encoding, columns)).flatten();
     if best.skip > declared.skip_lines.unwrap_or_default() {
         let line = best.skip + 1;
         told.push(format!("has its headings in line {line}: what stands above was not read"));
@@ -158,7 +155,28 @@ pub(super) fn look(head: &[u8], declared: &Declared, columns: &Wanted) -> Look {
     }
     let signs = declared.signs(best.delimiter, best.quote);
     let shape = shape(&head, signs, best.skip, declared.trailing_delimiter);
-    Look { encoding, signs, skip_lines: best.skip, shape, told, other: other.flatten() }
+    Look { encoding, signs, skip_lines: best.skip, shape, told, other }
+}
+
+/// What finds all headings where what is declared finds none: other signs, or another encoding.
+fn other(
+    bytes: &[u8],
+    declared: &Declared,
+    encoding: &'static Encoding,
+    columns: &Wanted,
+) -> Option<String> {
+    let open = Declared { delimiter: None, quote: None, skip_lines: None, ..*declared };
+    let found = |declared: &Declared, encoding| {
+        let best = best(&Head { bytes, encoding }, declared, columns);
+        Some(best).filter(|best| best.found == columns.len())
+    };
+    let guess = self::encoding(bytes);
+    let in_guess = || found(declared, guess).map(|_| String::new());
+    let in_guess_open = || found(&open, guess).map(|best| format!(" and {}", best.in_words()));
+    found(&open, encoding).map(|best| best.in_words()).or_else(|| {
+        let signs = in_guess().or_else(in_guess_open).filter(|_| guess != encoding)?;
+        Some(format!("`encoding: {}`{signs}", guess.name().to_lowercase()))
+    })
 }
 
 /// Where headings are found, and by which signs.

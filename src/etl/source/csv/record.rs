@@ -102,7 +102,10 @@ impl<R: BufRead> Records<R> {
         let Some((position, decoded)) = self.gather()? else { return Ok(None) };
         let fault = if !decoded {
             let encoding = self.lines.encoding().name();
-            Some(("encoding", format!("holds bytes that are not {encoding}")))
+            let reason = format!(
+                "holds bytes that are not {encoding}: `encoding` says what the file is in, `detect` guesses"
+            );
+            Some(("encoding", reason))
         } else if self.splitter.is_open() {
             Some(("quote", self.splitter.open_at_the_end().to_owned()))
         } else {

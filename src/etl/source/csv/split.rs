@@ -22,7 +22,8 @@ const NOTHING: Span = (0, 0);
 struct Rows {
     cells: Vec<Vec<Span>>,
     raw: Vec<Span>,
-    positions: Vec<Position>,
+    /// Where each begins, from where the block does, and lines before it there.
+    positions: Vec<(u32, u32)>,
     unreadable: Vec<Unreadable>,
     /// Text of rows that are not plain, and where it will begin.
     copied: String,
@@ -35,6 +36,7 @@ struct Rows {
 /// None in effect: a block is in memory, and its records are short enough to be rows.
 pub(super) fn split(block: Block, signs: PlainSigns, table: &Table) -> Result<RawBatch> {
     let Block { bytes, offset, lines_before, lines } = block;
+    let begin = Position { line: lines_before + 1, offset: Some(offset) };
     let bytes_read = offset + bytes.len() as u64;
     // where not all is text, no row is plain
     let (text, odd) = match String::from_utf8(bytes) {
@@ -49,19 +51,21 @@ pub(super) fn split(block: Block, signs: PlainSigns, table: &Table) -> Result<Ra
     let (mut at, mut line) = (0, lines_before);
     while at < bytes.len() {
         if let Some(row) = plain.row(at).filter(|row| table.shape.fits(row)) {
-            let position = Position { line: line + 1, offset: Some(offset + at as u64) };
-            rows.push_plain(position, &row, table);
+            rows.push_plain((at as u32, (line - lines_before) as u32), &row, table);
             (at, line) = (row.next, line + 1);
             continue;
         }
         records.go_to(&bytes[at..], offset + at as u64, line);
         let Some(record) = records.next()? else { break };
-        rows.push_record(&record, table);
+        // empty lines may stand above it
+        let behind = record.position.offset.unwrap_or(offset) - offset;
+        let position = (behind as u32, (record.position.line - begin.line) as u32);
+        rows.push_record(position, &record, table);
         at = (records.bytes_read() - offset) as usize;
         line = records.lines_read();
         plain.skip_to(at);
     }
-    Ok(rows.finish(Arc::clone(&table.file), text, bytes_read))
+    Ok(rows.finish(Arc::clone(&table.file), begin, text, bytes_read))
 }
 
 impl Rows {
@@ -76,7 +80,7 @@ impl Rows {
         }
     }
 
-    fn push_plain(&mut self, position: Position, row: &PlainRow<'_>, table: &Table) {
+    fn push_plain(&mut self, position: (u32, u32), row: &PlainRow<'_>, table: &Table) {
         self.positions.push(position);
         self.raw.push(row.text);
         for (column, at) in self.cells.iter_mut().zip(&table.wanted) {
@@ -84,12 +88,12 @@ impl Rows {
         }
     }
 
-    fn push_record(&mut self, record: &Record<'_>, table: &Table) {
+    fn push_record(&mut self, position: (u32, u32), record: &Record<'_>, table: &Table) {
         if let Some(row) = fault(record, table.shape) {
             self.unreadable.push(row);
             return;
         }
-        self.positions.push(record.position);
+        self.positions.push(position);
         let raw = self.copy(record.raw);
         self.raw.push(raw);
         for (column, at) in table.wanted.iter().enumerate() {
@@ -105,14 +109,20 @@ impl Rows {
         (start as u32, (start + text.len()) as u32)
     }
 
-    fn finish(self, file: Arc<str>, mut text: String, bytes_read: u64) -> RawBatch {
+    fn finish(
+        self,
+        file: Arc<str>,
+        begin: Position,
+        mut text: String,
+        bytes_read: u64,
+    ) -> RawBatch {
         text.push_str(&self.copied);
         let text = Arc::new(text);
         let slices = |spans| Slices { text: Arc::clone(&text), spans };
         RawBatch {
             file,
             rows: self.positions.len(),
-            places: Places::Each(self.positions),
+            places: Places::Within(begin, self.positions),
             columns: self.cells.into_iter().map(|spans| Cells::Slices(slices(spans))).collect(),
             raw: Raw::Slices(slices(self.raw)),
             unreadable: self.unreadable,

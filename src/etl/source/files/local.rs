@@ -6,9 +6,12 @@ use crate::etl::parallel::in_order;
 use crate::etl::source::{Alive, Found};
 use crate::store::Input;
 use sha2::{Digest, Sha256};
+use std::collections::{HashMap, HashSet};
 use std::fs::{self, File};
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 /// Bytes hashed at a time.
 const HASH_BLOCK_BYTES: usize = 1 << 20;
@@ -18,6 +21,10 @@ const HASH_BLOCK_BYTES: usize = 1 << 20;
 pub(super) struct Local {
     project: PathBuf,
     pattern: String,
+    /// The names of files that need a checksum to be told from what was read; all where none.
+    read_before: Option<HashSet<String>>,
+    /// Checksums of files that were found without one, by name.
+    hashed: Mutex<HashMap<String, String>>,
 }
 
 impl Local {
@@ -28,7 +35,8 @@ impl Local {
             return Err(Error::user("a path is written with `/` between its parts")
                 .with("path", format!("`{pattern}`")));
         }
-        Ok(Self { project: project.to_owned(), pattern: pattern.to_owned() })
+        let (project, pattern) = (project.to_owned(), pattern.to_owned());
+        Ok(Self { project, pattern, read_before: None, hashed: Mutex::default() })
     }
 
     fn names(&self) -> Result<Vec<String>> {
@@ -79,12 +87,17 @@ impl Local {
 
     fn found(&self, name: &str) -> Result<Found> {
         let path = self.project.join(name);
-        let hash = || -> std::io::Result<Found> {
-            let modified = fs::metadata(&path)?.modified().ok();
-            let (size_bytes, sha256) = sha256(&mut File::open(&path)?)?;
-            Ok(Found { input: Input { name: name.to_owned(), size_bytes, sha256 }, modified })
+        let is_new = self.read_before.as_ref().is_some_and(|names| !names.contains(name));
+        let look = || -> std::io::Result<Found> {
+            let meta = fs::metadata(&path)?;
+            let (size_bytes, sha256) = match is_new {
+                true => (meta.len(), String::new()),
+                false => sha256(&mut File::open(&path)?, &AtomicBool::new(false))?,
+            };
+            let input = Input { name: name.to_owned(), size_bytes, sha256 };
+            Ok(Found { input, modified: meta.modified().ok() })
         };
-        hash().map_err(|error| unreadable(name, error))
+        look().map_err(|error| unreadable(name, error))
     }
 }
 
@@ -101,6 +114,25 @@ impl Folder for Local {
             },
         )?;
         Ok(inputs)
+    }
+
+    fn read_before(&mut self, names: HashSet<String>) {
+        self.read_before = Some(names);
+    }
+
+    fn checksum(&self, found: &Found, stop: &AtomicBool) -> Result<Input> {
+        let name = &found.input.name;
+        let known = || self.hashed.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(sha256) = known().get(name).cloned() {
+            return Ok(Input { sha256, ..found.input.clone() });
+        }
+        let path = self.project.join(name);
+        let hashed = File::open(path).and_then(|mut file| sha256(&mut file, stop));
+        let (_, sha256) = hashed.map_err(|error| unreadable(name, error))?;
+        if !stop.load(Ordering::Relaxed) {
+            known().insert(name.clone(), sha256.clone());
+        }
+        Ok(Input { sha256, ..found.input.clone() })
     }
 
     fn local(&self, found: &Found, _alive: &mut Alive<'_>) -> Result<PathBuf> {
@@ -145,13 +177,14 @@ impl Folder for Local {
     }
 }
 
-fn sha256(file: &mut File) -> std::io::Result<(u64, String)> {
+/// A file's size and checksum; `stop` ends the work early, and then they mean nothing.
+fn sha256(file: &mut File, stop: &AtomicBool) -> std::io::Result<(u64, String)> {
     let mut hasher = Sha256::new();
     let mut block = vec![0; HASH_BLOCK_BYTES];
     let mut size_bytes = 0;
     loop {
         let read = file.read(&mut block)?;
-        if read == 0 {
+        if read == 0 || stop.load(Ordering::Relaxed) {
             return Ok((size_bytes, hexadecimal(&hasher.finalize())));
         }
         hasher.update(&block[..read]);

@@ -13,6 +13,7 @@ mod connect;
 mod relation;
 mod values;
 
+use super::batch::rendered_as_json;
 use super::files::hexadecimal;
 use super::headings::Wanted;
 use super::{
@@ -192,11 +193,11 @@ impl Rows<'_> {
             self.bytes += text.map_or(0, |text| text.len() as u64);
         }
         if let Some(at) = texts.iter().position(Result::is_err) {
-            let raw: Vec<String> = (row.columns_ref().iter().enumerate())
-                .map(|(at, column)| values::render(value(at), column))
-                .collect();
+            let cells = row.columns_ref().iter().zip(self.columns.iter()).enumerate();
+            let raw = rendered_as_json(cells.map(|(at, (column, wanted))| {
+                (headings::heading(wanted), values::render(value(at), column))
+            }));
             let reason = format!("`{}` holds bytes that are not text", self.columns[at].name);
-            let raw = raw.join(" | ");
             self.batch.push_unreadable(Unreadable { position, rule: "encoding", reason, raw });
             return;
         }

@@ -48,11 +48,11 @@ pub(super) fn text<'v>(
 }
 
 /// A value as quarantine shows it.
-pub(super) fn render(value: &Value, column: &Column) -> String {
+pub(super) fn render(value: &Value, column: &Column) -> Option<String> {
     match (value, text(value, column, ColumnType::Text)) {
-        (_, Ok((Some(text), _))) => text.into_owned(),
-        (Value::Bytes(bytes), Err(())) => escape_utf8(bytes),
-        _ => "NULL".to_owned(),
+        (_, Ok((text, _))) => text.map(Cow::into_owned),
+        (Value::Bytes(bytes), Err(())) => Some(escape_utf8(bytes)),
+        _ => None,
     }
 }
 

@@ -7,7 +7,7 @@
 use super::values::{self, EPOCH_DAYS, EPOCH_MICROS, Wire};
 use crate::error::{Error, Result};
 use crate::etl::job::SourceColumn;
-use crate::etl::source::batch::{Places, Raw, Unreadable};
+use crate::etl::source::batch::{Places, Raw, Unreadable, rendered_as_json};
 use crate::etl::source::lines::escape_utf8;
 use crate::etl::source::{Cells, Position, RawBatch, headings};
 use crate::model::ColumnType;
@@ -81,10 +81,11 @@ impl Layout {
         let mut lines: Vec<u64> = (first..).take(block.rows).collect();
         let mut unreadable = Vec::new();
         for (row, column) in undecodable.iter().rev() {
-            let raw: Vec<String> = self.render(&mut columns, *row);
+            let cells = self.render(&mut columns, *row);
+            let names = self.names.iter().map(String::as_str);
+            let raw = rendered_as_json(names.zip(cells));
             let reason = format!("`{}` holds bytes that are not text", self.names[*column]);
             let position = Position { line: lines.remove(*row), offset: None };
-            let raw = raw.join(" | ");
             unreadable.push(Unreadable { position, rule: "encoding", reason, raw });
         }
         let places = lines.into_iter().map(|line| Position { line, offset: None }).collect();
@@ -135,11 +136,10 @@ impl Layout {
     }
 
     /// Takes a row out, as text.
-    fn render(&self, columns: &mut [Column<'_>], row: usize) -> Vec<String> {
+    fn render(&self, columns: &mut [Column<'_>], row: usize) -> Vec<Option<String>> {
         let cells = columns.iter_mut().map(|column| column.remove(row));
-        let rendered = cells.zip(&self.columns).map(|(cell, (wire, _))| match cell {
-            None => "NULL".to_owned(),
-            Some(cell) => values::text(*wire, cell).unwrap_or_else(|| escape_utf8(cell)),
+        let rendered = cells.zip(&self.columns).map(|(cell, (wire, _))| {
+            cell.map(|cell| values::text(*wire, cell).unwrap_or_else(|| escape_utf8(cell)))
         });
         rendered.collect()
     }

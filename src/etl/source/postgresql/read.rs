@@ -103,7 +103,7 @@ fn connection(server: &Server, snapshot: &Snapshot, turns: &Mutex<Turns<'_>>, st
                 })
                 .await
             }),
-            Err(error) => Err(again(error)),
+            Err(error) => Err(error.as_lent()), // told to whoever asks next
         };
         let failed = read.is_err();
         // nobody waits for it if the reading was stopped
@@ -121,11 +121,6 @@ fn next<'q>(turns: &Mutex<Turns<'q>>) -> Option<(&'q String, SyncSender<Answer>)
     let (answer, queue) = sync_channel(QUEUED_BLOCKS);
     turns.in_turn.send(queue).ok()?;
     Some((query, answer))
-}
-
-/// An error told to whoever asks next.
-fn again(error: &Error) -> Error {
-    Error::new(error.kind(), error.to_string())
 }
 
 fn stopped() -> Error {
