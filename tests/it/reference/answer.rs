@@ -655,9 +655,9 @@ impl Asked<'_> {
         if with_totals {
             names.extend(columns.iter().map(|column| format!("{}_is_total", column.name)));
         }
-        names.extend(axes.iter().map(|axis| format!("{axis}_position")));
         names
             .extend(self.marked().map(|(_, last)| format!("{}_is_calculated", columns[last].name)));
+        names.extend(axes.iter().map(|axis| format!("{axis}_position")));
         let mut cells: Vec<String> = Vec::new();
         for head in heads {
             for measure in &self.query.measures {
@@ -692,8 +692,8 @@ impl Asked<'_> {
                 row.extend(flags.map(Value::int));
             }
             let marks = self.marked().map(|(name, _)| u8::from(line.calculated[name].is_some()));
-            row.extend(line.positions.iter().map(|place| Value::int(*place as i128)));
             row.extend(marks.map(Value::int));
+            row.extend(line.positions.iter().map(|place| Value::int(*place as i128)));
             for (own, there) in line.values.clone().iter().zip(&line.compared) {
                 let change = own.minus(there);
                 let growth = change.over(there);
