@@ -92,10 +92,7 @@ impl Calculated {
         for wanted in &query.computed_members {
             let column = names::resolve_one(cube, model, &wanted.of)?;
             let Some(of) = named.iter().find(|named| named.columns.contains(&column.name)) else {
-                let (name, of) = (&wanted.name, &wanted.of);
-                let message =
-                    format!("`{name}` stands beside the members of `{of}`, which is shown nowhere");
-                return Err(Error::user(message).hint(format!("add `{of}` to `rows`")));
+                continue;
             };
             let computed = Computed::new(wanted, column, cube)?;
             // A member is computed of values that are there beside all.
@@ -116,6 +113,15 @@ impl Calculated {
         let shown = |name: &&String| {
             self.axes.iter().flat_map(|axis| &axis.members).any(|member| member.set == **name)
         };
+        let is_computed = |name: &String| {
+            self.axes.iter().flat_map(|axis| &axis.computed).any(|own| own.name == *name)
+        };
+        if let Some(wanted) = query.computed_members.iter().find(|own| !is_computed(&own.name)) {
+            let (name, of) = (&wanted.name, &wanted.of);
+            let message =
+                format!("`{name}` stands beside the members of `{of}`, which is shown nowhere");
+            return Err(Error::user(message).hint(format!("add `{of}` to `rows`")));
+        }
         let missing = query.calculated_members.names().iter().find(|name| !shown(name));
         match missing.and_then(|name| cube.set(name)) {
             None => Ok(()),
