@@ -95,7 +95,6 @@ impl Calculated {
                 continue;
             };
             let computed = Computed::new(wanted, column, cube)?;
-            // A member is computed of values that are there beside all.
             Axis::of(&mut axes, of, &column.name, false).computed.push(computed);
         }
         let terms = axes.iter().flat_map(|axis| &axis.computed).map(|own| own.terms.len());
@@ -117,10 +116,7 @@ impl Calculated {
             self.axes.iter().flat_map(|axis| &axis.computed).any(|own| own.name == *name)
         };
         if let Some(wanted) = query.computed_members.iter().find(|own| !is_computed(&own.name)) {
-            let (name, of) = (&wanted.name, &wanted.of);
-            let message =
-                format!("`{name}` stands beside the members of `{of}`, which is shown nowhere");
-            return Err(Error::user(message).hint(format!("add `{of}` to `rows`")));
+            return Err(computed::is_nowhere(wanted));
         }
         let missing = query.calculated_members.names().iter().find(|name| !shown(name));
         match missing.and_then(|name| cube.set(name)) {

@@ -67,6 +67,13 @@ impl Computed {
     }
 }
 
+/// What is wrong with a computed member whose column is on no axis.
+pub(super) fn is_nowhere(wanted: &ComputedMember) -> Error {
+    let ComputedMember { name, of, .. } = wanted;
+    let message = format!("`{name}` stands beside the members of `{of}`, which is shown nowhere");
+    Error::user(message).hint(format!("add `{of}` to `rows`"))
+}
+
 /// Refuses what is no arithmetic.
 fn check(formula: &Expr, name: &str) -> Result<()> {
     match formula {
