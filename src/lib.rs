@@ -91,6 +91,7 @@
 //!   `docs/conversions.md`.
 //! * *sets of members*: `query/named_set.rs`; shown as one member (calculated members): `query/calculated.rs`;
 //!   `docs/calculated-members.md`.
+//! * *axes* beyond rows and columns, members with all below them: `query/layout.rs`; `docs/cube-queries.md`.
 //! * *the order of members* by another column: `query/ordered.rs`; `docs/cube-queries.md`.
 //! * *several members a row* (bridges, ancestors): [`model::Bridge`], loaded by `etl/load/bridge.rs` and
 //!   `etl/load/closure.rs`, asked in `query/linked.rs`; `docs/many-to-many.md` is what users read of it.

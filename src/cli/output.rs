@@ -3,7 +3,7 @@
 use super::failure::Failure;
 use super::pager::Pager;
 use super::table::AnswerTable;
-use crate::engine::Query;
+use crate::engine::{About, Query};
 use crate::error::{Error, ErrorKind, Result};
 use arrow::csv::WriterBuilder;
 use arrow::datatypes::SchemaRef;
@@ -49,6 +49,9 @@ pub(super) struct OutputArgs {
     /// Whether tables that are longer than the screen are shown page by page.
     #[arg(skip)]
     pub(super) paged: bool,
+    /// From what the answer comes, where JSON is to say so around its rows.
+    #[arg(skip)]
+    pub(super) about: Option<About>,
 }
 
 impl OutputArgs {
@@ -118,13 +121,18 @@ type Sink = BufWriter<Box<dyn Write + Send>>;
 enum Writer {
     Table(Sink, Box<AnswerTable>),
     Csv(Box<arrow::csv::Writer<Sink>>),
-    Json(Box<arrow::json::Writer<Sink, JsonArray>>),
+    /// The rows, and what closes the object around them.
+    Json(Box<arrow::json::Writer<Sink, JsonArray>>, &'static str),
     Arrow(Box<StreamWriter<Sink>>),
     Parquet(Box<ArrowWriter<Sink>>),
 }
 
 impl Writer {
-    fn new(args: &OutputArgs, sink: Sink, schema: SchemaRef) -> std::result::Result<Self, Failure> {
+    fn new(
+        args: &OutputArgs,
+        mut sink: Sink,
+        schema: SchemaRef,
+    ) -> std::result::Result<Self, Failure> {
         Ok(match args.format {
             Format::Table => Self::Table(sink, Box::new(AnswerTable::new(&schema, args.rows))),
             Format::Csv => {
@@ -134,9 +142,18 @@ impl Writer {
                 Self::Csv(Box::new(writer))
             }
             Format::Json => {
+                let end = match &args.about {
+                    Some(about) => {
+                        let text = serde_json::to_string(about).map_err(unwritten)?;
+                        let open = text.strip_suffix('}').unwrap_or(&text);
+                        write!(sink, "{open},\"rows\":")?;
+                        "}"
+                    }
+                    None => "",
+                };
                 let builder = JsonBuilder::new().with_explicit_nulls(true);
                 let writer: ArrayWriter<Sink> = builder.build(sink);
-                Self::Json(Box::new(writer))
+                Self::Json(Box::new(writer), end)
             }
             Format::Arrow => {
                 Self::Arrow(Box::new(StreamWriter::try_new(sink, &schema).map_err(unwritten)?))
@@ -152,7 +169,7 @@ impl Writer {
         match self {
             Self::Table(_, table) => table.add(batch)?,
             Self::Csv(writer) => writer.write(batch).map_err(unwritten)?,
-            Self::Json(writer) => writer.write(batch).map_err(unwritten)?,
+            Self::Json(writer, _) => writer.write(batch).map_err(unwritten)?,
             Self::Arrow(writer) => writer.write(batch).map_err(unwritten)?,
             Self::Parquet(writer) => writer.write(batch).map_err(unwritten)?,
         }
@@ -166,10 +183,10 @@ impl Writer {
                 sink.flush()?;
             }
             Self::Csv(writer) => writer.into_inner().flush()?,
-            Self::Json(mut writer) => {
+            Self::Json(mut writer, end) => {
                 writer.finish().map_err(unwritten)?;
                 let mut sink = writer.into_inner();
-                writeln!(sink)?;
+                writeln!(sink, "{end}")?;
                 sink.flush()?;
             }
             Self::Arrow(writer) => writer.into_inner().map_err(unwritten)?.flush()?,

@@ -1,9 +1,10 @@
 //! `starhouse query`: a cube query from a file.
 
 use super::failure::Failure;
-use super::output::{self, OutputArgs};
+use super::output::{self, Format, OutputArgs};
 use super::project::{At, Project};
 use super::sql;
+use crate::engine::About;
 use crate::error::Result;
 use crate::query::CubeQuery;
 use crate::yaml;
@@ -18,6 +19,10 @@ pub(super) struct Args {
     /// Show for each part which aggregate answers, or why none does, and what is read
     #[arg(long)]
     explain: bool,
+    /// Say also from what the answer comes, the release and the aggregates used: in JSON as an object
+    /// around the rows, of tables and CSV on stderr. Arrow and Parquet always have it in their metadata
+    #[arg(long)]
+    about: bool,
     #[command(flatten)]
     output: OutputArgs,
     #[command(flatten)]
@@ -38,6 +43,8 @@ A query in full:
   dice: {store.country: [DE, FR], date.month: {from: 2025-01, to: 2025-06}, channel: {except: [Web]},
          region: {set: home}}            # a named set of the cube; in rows it stands as `home`
   calculated_members: [south]          # named sets, each shown as one member beside those of its column
+  computed_members:                    # members computed of the values of others
+    - {name: Growth, of: date.year, terms: {now: 2025, before: 2024}, value: now / before - 1}
   totals: rollup                       # none, grand, rollup, cube, or {sets: [[store.region], []]}
   identify: true                       # with totals: their level and grouping id
   having: {revenue: {from: 1000}}
@@ -46,6 +53,10 @@ A query in full:
   order: [{by: revenue, of: [store.region], descending: true}, {by: revenue, descending: true}]
   limit: 20
   offset: 40
+
+In place of rows, columns and totals any number of axes, and members with all below them:
+  axes: [{name: side, of: [store.region], totals: grand}, {name: page, of: [channel]}]
+  descendants: {store.country: {of: [DE, FR], down_to: city}}     # levels: last shows towns alone
 
 Beside all that:
   visual: true                         # totals also of the rows shown alone, as <measure>_visible
@@ -73,7 +84,18 @@ pub(super) async fn run(project: &Path, args: Args) -> std::result::Result<(), F
             tell(&sentence)?;
         }
     }
-    output::answer(&planned, &args.output).await
+    let about = About::of(&planned.schema()).filter(|_| args.about);
+    if let (Some(about), Format::Table | Format::Csv) = (&about, args.output.format) {
+        tell(&format!("release {}", about.release))?;
+        if let Some(other) = about.compared_release {
+            tell(&format!("compared with release {other}"))?;
+        }
+        tell(&match about.aggregates.as_slice() {
+            [] => "no aggregates".to_owned(),
+            names => format!("aggregates: {}", names.join(", ")),
+        })?;
+    }
+    output::answer(&planned, &OutputArgs { about, ..args.output }).await
 }
 
 /// JSON is YAML as well.

@@ -206,7 +206,10 @@ impl Query {
             log.count(answer.iter().map(RecordBatch::num_rows).sum());
             log.end(None);
         }
-        let batches: Vec<_> = answer.iter().cloned().map(Ok).collect();
+        // It may have been asked otherwise, and say other things of itself.
+        let (schema, answer) = (self.schema(), Arc::clone(answer));
+        let batches = (0..answer.len())
+            .map(move |index| wire::batch(&schema, &answer[index]).map_err(to_datafusion));
         Box::pin(RecordBatchStreamAdapter::new(self.schema(), stream::iter(batches)))
     }
 

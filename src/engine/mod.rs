@@ -15,8 +15,9 @@
 //! * reading: `scan`, `streamed`, `statistics`, `reader`, `object_stores`; limits: `memory`, `shares`
 //! * cleaning rules as SQL functions: `functions`; expressions over rows that are cleaned: `expression`
 //! * answers: `execute`, `progress`, `answers` (those asked again), `shadow` (those looked at again),
-//!   `answer_file` (those kept for their clients), `wire`, `explain`, `log`, `errors`, `damage`
+//!   `answer_file` (those kept for their clients), `about` (from what they come), `wire`, `explain`, `log`, `errors`, `damage`
 
+mod about;
 mod answer_file;
 mod answers;
 mod arithmetic;
@@ -78,6 +79,7 @@ mod zoned;
 mod tests;
 
 use self::erased::Erased;
+pub use about::About;
 pub use answer_file::{AnswerFile, AnswerPlace};
 pub(crate) use catalog::{SANDBOX, sandbox_table};
 pub use errors::from_datafusion as error_of;

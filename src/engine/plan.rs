@@ -6,6 +6,7 @@
 //! cube query -> policy -> plan (query::plan_cube_query) --^
 //! ```
 
+use super::about::About;
 use super::catalog::{CUBES, Catalogs};
 use super::errors::from_datafusion;
 use super::explain::Explained;
@@ -24,8 +25,8 @@ use crate::model::{Aggregate, Cube};
 use crate::policy::Access;
 use crate::query::{
     Building, CubeQuery, Members, OtherRelease, PlanContext, Planned, Routing, aggregate_plan,
-    best_members, drilled_table, pivot_members, plan_cube_query, plan_drill_through, resolve_cubes,
-    visible_members, without_sets,
+    best_members, drilled_table, laid_out, pivot_members, plan_cube_query, plan_drill_through,
+    resolve_cubes, visible_members, without_sets,
 };
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::common::{ParamValues, ScalarValue};
@@ -120,6 +121,9 @@ pub(crate) async fn parse(session: &Session, text: &str) -> Result<Parsed> {
     sql::qualify(&mut statement, TEMPORARY, &|name| catalogs.temporary().any(|own| own == name));
     let named = names::check(&statement, &catalogs, session.default_schema())?;
     session.policy().authorize(session.principal(), &named)?;
+    let cubes = named.iter().filter(|own| own.schema == CUBES);
+    let cubes = cubes.filter_map(|own| session.model().cube(&own.table)).collect::<Vec<_>>();
+    sql::tell_roles(&mut statement, &cubes);
     let state = bound_state(session, &catalogs);
     let plan = state.statement_to_plan(statement).await.map_err(from_datafusion)?;
     size::check(&plan)?;
@@ -244,6 +248,7 @@ pub(crate) async fn cube_query(
     }
     let wanted = Access { schema: CUBES.to_owned(), table: query.cube.clone() };
     session.policy().authorize(session.principal(), &[wanted])?;
+    let query = &laid_out(query, session.model())?;
     let query = &without_sets(query, session.model())?;
     let session = &session.in_currency(query.currency.as_deref().or(session.currency()));
     let compared = other_release(session, query).await?;
@@ -255,14 +260,20 @@ pub(crate) async fn cube_query(
             plan_drill_through(query, &parts, &context(session, &state, &catalogs)?)?
         }
         None => {
-            let mut members = members(session, &state, query, &catalogs).await?;
-            members.compared = compared.map(sql::catalog_of);
-            plan_cube_query(query, &members, &context(session, &state, &catalogs)?)?
+            let compared = compared.map(sql::catalog_of);
+            let Known { members, aggregates } =
+                members(session, &state, query, (&catalogs, compared)).await?;
+            let mut planned =
+                plan_cube_query(query, &members, &context(session, &state, &catalogs)?)?;
+            planned.routing.uses(&aggregates);
+            planned
         }
     };
     guard::resolved(&plan)?;
     let plan = extremes::known(plan).map_err(from_datafusion)?;
-    let ready = optimised(&state, plan.clone(), routing, false)?;
+    let mut ready = optimised(&state, plan.clone(), routing, false)?;
+    let about = About::new(session.release().id, compared, &ready.routing);
+    ready.schema = about.said(&ready.schema)?;
     let parsed = Parsed::new(state, catalogs, plan);
     keep(session, question, &parsed, &ready);
     Ok((parsed, ready))
@@ -283,35 +294,53 @@ async fn other_release(session: &Session, query: &CubeQuery) -> Result<Option<Re
     Ok(releases(session, BTreeSet::from([asked])).await?.into_values().next())
 }
 
+/// Members that are known before a query is planned, and the aggregates that said which they are.
+#[derive(Default)]
+struct Known {
+    members: Members,
+    aggregates: Vec<String>,
+}
+
 /// The members that must be known first, each a question of its own: across the top of a pivot, the
 /// best, whom others stand beside, and those shown, of which visual totals are.
 async fn members(
     session: &Session,
     state: &SessionState,
     query: &CubeQuery,
-    catalogs: &Catalogs,
-) -> Result<Members> {
-    let (across, best, visible) = {
-        let context = context(session, state, catalogs)?;
-        let best = best_members(query, &context)?;
-        (pivot_members(query, &context)?, best, visible_members(query, &context)?)
-    };
-    let (across, best) = (found(state, across).await?, found(state, best).await?);
-    Ok(Members { across, best, visible: found(state, visible).await?, compared: None })
+    (catalogs, compared): (&Catalogs, Option<String>),
+) -> Result<Known> {
+    let context = || context(session, state, catalogs);
+    let mut known = Known::default();
+    let across = pivot_members(query, compared.as_deref(), &context()?)?;
+    known.members.across = known.found(state, across).await?;
+    let best = best_members(query, &context()?)?;
+    known.members.best = known.found(state, best).await?;
+    let visible = visible_members(query, &known.members.across, &context()?)?;
+    known.members.visible = known.found(state, visible).await?;
+    known.members.compared = compared;
+    Ok(known)
 }
 
-/// The rows of a question's answer.
-async fn found(state: &SessionState, question: Option<Planned>) -> Result<Vec<Vec<ScalarValue>>> {
-    let Some(Planned { plan, .. }) = question else { return Ok(Vec::new()) };
-    guard::resolved(&plan)?;
-    let physical = state.create_physical_plan(&plan).await.map_err(from_datafusion)?;
-    let batches = collect(physical, state.task_ctx()).await.map_err(from_datafusion)?;
-    let rows = batches.iter().flat_map(|batch| (0..batch.num_rows()).map(move |row| (batch, row)));
-    let members = rows.map(|(batch, row)| {
-        let columns = batch.columns().iter();
-        columns.map(|column| ScalarValue::try_from_array(column, row)).collect()
-    });
-    members.collect::<datafusion::error::Result<_>>().map_err(from_datafusion)
+impl Known {
+    /// The rows of a question's answer.
+    async fn found(
+        &mut self,
+        state: &SessionState,
+        question: Option<Planned>,
+    ) -> Result<Vec<Vec<ScalarValue>>> {
+        let Some(Planned { plan, routing }) = question else { return Ok(Vec::new()) };
+        self.aggregates.extend(routing.aggregates);
+        guard::resolved(&plan)?;
+        let physical = state.create_physical_plan(&plan).await.map_err(from_datafusion)?;
+        let batches = collect(physical, state.task_ctx()).await.map_err(from_datafusion)?;
+        let rows =
+            batches.iter().flat_map(|batch| (0..batch.num_rows()).map(move |row| (batch, row)));
+        let members = rows.map(|(batch, row)| {
+            let columns = batch.columns().iter();
+            columns.map(|column| ScalarValue::try_from_array(column, row)).collect()
+        });
+        members.collect::<datafusion::error::Result<_>>().map_err(from_datafusion)
+    }
 }
 
 /// Plans what fills an aggregate's table. Other aggregates have no part in it.

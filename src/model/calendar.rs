@@ -26,6 +26,8 @@ pub struct CalendarDay {
     pub week: String,
     /// ISO week of the ISO year, 1 to 53.
     pub week_of_year: i16,
+    /// ISO year: that of the week's Thursday, so that every week lies in one.
+    pub iso_year: i16,
     /// Year and month, `2025-03`.
     pub month: String,
     /// 1 to 12.
@@ -108,6 +110,11 @@ impl Calendar {
             ("day_name", Text, "name of the day: Monday to Sunday"),
             ("week", Text, "ISO year and week, as 2025-W03"),
             ("week_of_year", Int16, "ISO week of the ISO year, 1 to 53"),
+            (
+                "iso_year",
+                Int16,
+                "ISO year, to which a week belongs as a whole: that of its Thursday",
+            ),
             ("month", Text, "year and month, as 2025-03"),
             ("month_of_year", Int16, "month of the year, 1 to 12"),
             ("month_name", Text, "name of the month: January to December"),
@@ -153,7 +160,7 @@ impl Calendar {
         [
             ("calendar", ["year", "quarter", "month", "date"].as_slice()),
             ("fiscal", &["fiscal_year", "fiscal_quarter", "month", "date"]),
-            ("week", &["week", "date"]),
+            ("week", &["iso_year", "week", "date"]),
         ]
         .into_iter()
         .chain(retail)
@@ -192,6 +199,7 @@ fn day(date: NaiveDate, fiscal_year_start_month: u32) -> CalendarDay {
         day_name: named(&DAY_NAMES, weekday),
         week: format!("{:04}-W{:02}", week.year(), week.week()),
         week_of_year: short(week.week()),
+        iso_year: year_number(week.year()),
         month: format!("{year:04}-{month:02}"),
         month_of_year: short(month),
         month_name: named(&MONTH_NAMES, month - 1),

@@ -10,6 +10,7 @@ use super::context::Context;
 use super::ends::Aggregated;
 use super::linked::Linked;
 use super::measure::{Asked, Expansion};
+use super::padded::Padding;
 use super::rates;
 use super::route::{Part, Route, Routing, route};
 use super::split;
@@ -44,6 +45,8 @@ pub(super) struct Ask<'a> {
     pub(super) links: Vec<Linked>,
     /// The columns for whose members groups stand that are none (see `calculated.rs`).
     pub(super) stands_for: StandsFor,
+    /// Rows that the answer has though no fact does.
+    pub(super) padding: Padding,
 }
 
 /// The name of a group's column in an [`Ask`]'s answer.
@@ -102,6 +105,7 @@ impl Ask<'_> {
             .hint("ask a measure of a fact that has them as well"));
         }
         let mut answer = self.combine(here, &expansion)?;
+        answer = self.padded(answer, &expansion, context)?;
         for (atoms, frame, found) in elsewhere {
             answer = self.look_up(answer, &frame, found, &atoms, &expansion)?;
         }

@@ -8,7 +8,7 @@
 use super::cube_input::CubeInput;
 use crate::error::{Error, Result};
 use arrow::datatypes::DataType;
-use datafusion::common::{DFSchema, plan_err};
+use datafusion::common::{DFSchema, ScalarValue, plan_err};
 use datafusion::logical_expr::{
     ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, TypeSignature,
     Volatility,
@@ -57,7 +57,16 @@ impl Modifier {
         };
         Ok(match (call.name(), call.args.as_slice()) {
             (AT_ALL, []) => Self::All,
-            (AT_ALL, columns) => Self::AllOf(columns.iter().map(column).collect::<Result<_>>()?),
+            (AT_ALL, written) => {
+                let mut columns = Vec::new();
+                for one in written {
+                    match one {
+                        Expr::Literal(role, _) => columns.extend(of_role(role, input, schema)?),
+                        other => columns.push(column(other)?),
+                    }
+                }
+                Self::AllOf(columns)
+            }
             (AT_SET, [written, value]) => {
                 Self::Set(column(written)?, input.translate(value, schema)?)
             }
@@ -65,6 +74,21 @@ impl Modifier {
             (AT_VISIBLE, []) => Self::Visible,
             _ => return Err(no_modifier(argument)),
         })
+    }
+}
+
+/// The columns of a dimension in a role, which AT names as text.
+fn of_role(role: &ScalarValue, input: &CubeInput<'_>, schema: &DFSchema) -> Result<Vec<String>> {
+    let (role, cube) = (role.try_as_str().flatten().unwrap_or_default(), input.cube);
+    if schema.fields().iter().any(|field| field.name() == role) {
+        let message = format!("`{role}` is a dimension of cube {}, and a column here", cube.name);
+        return Err(Error::user(message).hint("call the column otherwise"));
+    }
+    let own = cube.columns.iter().filter(|column| column.role == role);
+    let own: Vec<String> = own.map(|column| column.name.clone()).collect();
+    match own.is_empty() {
+        false => Ok(own),
+        true => Err(Error::user(format!("cube {} has no dimension `{role}`", cube.name))),
     }
 }
 

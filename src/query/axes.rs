@@ -8,13 +8,15 @@ use super::measure::divide;
 use super::ragged::RowLevel;
 use super::top::Shape;
 use super::wanted::Wanted;
-use super::{CubeQuery, defect, names, others};
+use super::{CubeQuery, defect, layout, names, others};
 use crate::error::{Error, Result};
 use crate::model::{Captions, Cube, CubeColumn, Model};
+use arrow::datatypes::DataType;
 use datafusion::common::{DFSchema, ScalarValue};
 use datafusion::functions::expr_fn::coalesce;
-use datafusion::logical_expr::{Expr, ident, lit, when};
+use datafusion::logical_expr::{Expr, cast, ident, lit, when};
 use std::collections::BTreeSet;
+use std::ops::Range;
 
 /// The group columns of a query, and which of them each name of its axes stands for.
 pub(super) struct Axes<'c> {
@@ -33,6 +35,9 @@ pub(super) struct Axes<'c> {
     pub(super) cube: &'c Cube,
     /// The flag of others, and the row before which it stands.
     others: Option<(usize, usize)>,
+    /// Where more than rows and columns are asked, the column of each axis' places, and its names among
+    /// the rows.
+    pub(super) positions: Vec<(String, Range<usize>)>,
 }
 
 /// A name in `rows` or `columns`.
@@ -55,7 +60,12 @@ impl<'c> Axes<'c> {
             currency: None,
             cube,
             others: None,
+            positions: Vec::new(),
         };
+        for axis in &query.axes {
+            let first = axes.positions.last().map_or(0, |(_, names)| names.end);
+            axes.positions.push((layout::position_name(axis), first..first + axis.of.len()));
+        }
         for asked in &query.rows {
             let groups = axes.add(cube, model, asked)?;
             axes.rows.push(Row { asked: asked.clone(), groups });
@@ -124,7 +134,8 @@ impl<'c> Axes<'c> {
     ) -> Result<()> {
         let per = query.top.iter().flat_map(|top| &top.per);
         let per: Vec<&Row> = per.filter_map(|name| self.row(name)).collect();
-        let is_per = |group: usize| per.iter().any(|row| row.groups.contains(&group));
+        let kept: Vec<&Row> = per.into_iter().chain(&self.columns).collect();
+        let is_per = |group: usize| kept.iter().any(|row| row.groups.contains(&group));
         let of_per: Vec<bool> = (0..self.groups.len()).map(is_per).collect();
         let first = self.rows.iter().position(|row| row.groups.iter().any(|g| !of_per[*g]));
         let Some(first) = first else {
@@ -146,11 +157,23 @@ impl<'c> Axes<'c> {
         self.rows.iter().find(bears)
     }
 
-    /// The groups of a row of that name.
-    pub(super) fn row_named(&self, name: &str) -> Result<&[usize]> {
-        self.row(name)
-            .map(|row| row.groups.as_slice())
-            .ok_or_else(|| Error::user(format!("`dense` names `{name}`, which is not in `rows`")))
+    /// The groups of a row or of what goes across, by its name.
+    pub(super) fn dense(&self, name: &str) -> Result<Vec<usize>> {
+        let across = self.columns.iter().find(|column| column.asked == name);
+        self.row(name).or(across).map(|row| row.groups.clone()).ok_or_else(|| {
+            let message = format!("`dense` names `{name}`, which is not in `rows` or `columns`");
+            Error::user(message)
+        })
+    }
+
+    /// The cube columns of the rows.
+    pub(super) fn row_names(&self) -> Vec<String> {
+        self.members().map(|group| self.names[group].clone()).collect()
+    }
+
+    /// The cube columns of what goes across.
+    pub(super) fn across_names(&self) -> Vec<String> {
+        self.across().into_iter().map(|group| self.names[group].clone()).collect()
     }
 
     /// What is shown of each row, with the flag of its totals.
@@ -219,7 +242,19 @@ impl<'c> Axes<'c> {
         let levels = self.row_columns().iter().map(of_row).collect();
         let (hidden, of_groups) = (wanted.hidden.clone(), wanted.of_groups.clone());
         let (measures, places, marks) = (measures.to_vec(), Vec::new(), self.row_marks());
-        Shape { rows, levels, totals, measures, hidden, of_groups, others, places, marks }
+        let altogether = wanted.altogether.clone();
+        Shape {
+            rows,
+            levels,
+            totals,
+            measures,
+            altogether,
+            hidden,
+            of_groups,
+            others,
+            places,
+            marks,
+        }
     }
 
     /// A member as it is shown: by its name in the language asked, where it has one.
@@ -258,6 +293,11 @@ impl<'c> Axes<'c> {
             let flag = when(is_calculated, lit(1_i32)).otherwise(lit(0_i32)).map_err(defect)?;
             shown.push((format!("{}_is_calculated", own.unwrap_or_default()), flag));
         }
+        shown.extend(
+            self.positions
+                .iter()
+                .map(|(name, _)| (name.clone(), cast(ident(name), DataType::Int64))),
+        );
         if let Some((flag, _)) = self.others {
             let is_other = coalesce(vec![ident(group_name(flag)), lit(0_i32)]);
             shown.push(("is_other".to_owned(), is_other));

@@ -5,11 +5,13 @@
 //! a group of its own, true for the rows of the set, which takes the place of its column's groups in
 //! grouping sets of its own. Totals are other sets, and know nothing of it.
 
-use super::ask::{Ask, group_name, total_name};
+use super::ask::{Ask, group_name, measure_name, total_name};
 use super::axes::{Axes, Row};
-use super::{CubeQuery, defect, named_set, pivot};
+use super::computed::{self, Computed};
+use super::other_release::then_name;
+use super::{CubeQuery, defect, named_set, names, pivot};
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::{Captions, Cube};
+use crate::model::{Captions, Cube, Model};
 use arrow::datatypes::DataType;
 use datafusion::common::ScalarValue;
 use datafusion::logical_expr::{Expr, LogicalPlanBuilder, cast, ident, lit, when};
@@ -37,6 +39,8 @@ struct Axis {
     /// The column whose members they stand beside.
     column: String,
     members: Vec<Member>,
+    /// Members computed of values.
+    computed: Vec<Computed>,
     /// Whether they stand there alone: then the members are left out of the answer.
     only: bool,
 }
@@ -58,7 +62,7 @@ impl Calculated {
     /// The members asked that stand beside those of some names.
     pub(super) fn new(
         query: &CubeQuery,
-        cube: &Cube,
+        (cube, model): (&Cube, &Model),
         captions: Option<&Captions>,
         named: &[Named],
     ) -> Result<Self> {
@@ -67,6 +71,7 @@ impl Calculated {
             let message = format!("a question shows {MOST_MEMBERS} calculated members at most");
             return Err(Error::new(ErrorKind::Limit, message).hint("ask for fewer"));
         }
+        let only = query.calculated_members.is_only();
         let mut axes: Vec<Axis> = Vec::new();
         for (place, name) in asked.iter().enumerate() {
             let set = named_set::find(cube, name)?;
@@ -82,16 +87,23 @@ impl Calculated {
             let caption = captions.and_then(|captions| captions.names.get(&set.name));
             let shown = caption.unwrap_or(&set.member).clone();
             let member = Member { name: shown, set: set.name.clone(), is_of };
-            match axes.iter_mut().find(|axis| axis.groups == of.groups) {
-                Some(axis) => axis.members.push(member),
-                None => axes.push(Axis {
-                    groups: of.groups.clone(),
-                    column: set.column.clone(),
-                    members: vec![member],
-                    only: query.calculated_members.is_only(),
-                }),
-            }
+            Axis::of(&mut axes, of, &set.column, only).members.push(member);
         }
+        for wanted in &query.computed_members {
+            let column = names::resolve_one(cube, model, &wanted.of)?;
+            let Some(of) = named.iter().find(|named| named.columns.contains(&column.name)) else {
+                continue;
+            };
+            let computed = Computed::new(wanted, column, cube)?;
+            Axis::of(&mut axes, of, &column.name, false).computed.push(computed);
+        }
+        let terms = axes.iter().flat_map(|axis| &axis.computed).map(|own| own.terms.len());
+        if terms.sum::<usize>() > MOST_MEMBERS {
+            let message = format!("computed members have {MOST_MEMBERS} terms at most together");
+            return Err(Error::new(ErrorKind::Limit, message).hint("ask for fewer"));
+        }
+        // Where several stand in a row, the last of its columns is computed last.
+        axes.sort_by_key(|axis| axis.groups.first().copied());
         Ok(Self { axes })
     }
 
@@ -100,6 +112,12 @@ impl Calculated {
         let shown = |name: &&String| {
             self.axes.iter().flat_map(|axis| &axis.members).any(|member| member.set == **name)
         };
+        let is_computed = |name: &String| {
+            self.axes.iter().flat_map(|axis| &axis.computed).any(|own| own.name == *name)
+        };
+        if let Some(wanted) = query.computed_members.iter().find(|own| !is_computed(&own.name)) {
+            return Err(computed::is_nowhere(wanted));
+        }
         let missing = query.calculated_members.names().iter().find(|name| !shown(name));
         match missing.and_then(|name| cube.set(name)) {
             None => Ok(()),
@@ -118,25 +136,32 @@ impl Calculated {
             format!("{name} is one member of {}: all rows of set {set} together", axis.column)
         };
         let axes = self.axes.iter();
-        axes.flat_map(|axis| axis.members.iter().map(|member| words(axis, member))).collect()
+        let all = axes.flat_map(|axis| {
+            let computed = axis.computed.iter().map(|own| own.describe(&axis.column));
+            axis.members.iter().map(|member| words(axis, member)).chain(computed)
+        });
+        all.collect()
     }
 
     /// The question with groups and grouping sets for calculated members.
-    pub(super) fn among<'a>(&self, ask: &Ask<'a>) -> Ask<'a> {
+    pub(super) fn among<'a>(&self, ask: &Ask<'a>) -> Result<Ask<'a>> {
         let mut with = ask.clone();
         if self.axes.is_empty() {
-            return with;
+            return Ok(with);
         }
         let mut sets = ask.sets();
         for axis in &self.axes {
             let first = with.groups.len();
-            with.groups.extend(axis.members.iter().map(|member| member.is_of.clone()));
+            with.groups.extend(axis.groups_of_its_own()?);
             let own = first..with.groups.len();
             with.stands_for.extend(own.clone().map(|group| (group, axis.column.clone())));
+            if axis.groups.iter().any(|group| ask.padding.across.contains(group)) {
+                with.padding.across.extend(own.clone());
+            }
             sets = sets.into_iter().flat_map(|set| axis.beside(set, own.clone())).collect();
         }
         with.grouping_sets = Some(sets);
-        with
+        Ok(with)
     }
 
     /// The answer with the groups of the plain question: a mark an axis says which calculated member a
@@ -153,18 +178,17 @@ impl Calculated {
         let (mut first, mut marks, mut kept) = (groups, Vec::new(), lit(true));
         for axis in &self.axes {
             let mut mark = lit(0_i32);
-            for (place, group) in (first..first + axis.members.len()).enumerate() {
+            for (place, group) in (first..first + axis.own_groups()).enumerate() {
                 let is_away = flag(group).eq(lit(1_i32));
                 kept = kept.and(is_away.clone().or(ident(group_name(group)).is_true()));
-                let number = i32::try_from(place).unwrap_or(i32::MAX).saturating_add(1);
-                mark = when(is_away, mark).otherwise(lit(number)).map_err(defect)?;
+                mark = when(is_away, mark).otherwise(lit(axis.number(place))).map_err(defect)?;
             }
             if let (true, Some(group)) = (axis.only, axis.groups.first()) {
                 // Totals, and calculated members, whose rows have it aggregated away as well.
                 kept = kept.and(flag(*group).eq(lit(1_i32)));
             }
             marks.push(mark);
-            first += axis.members.len();
+            first += axis.own_groups();
         }
         let mut columns: Vec<Expr> = (0..groups).map(|group| ident(group_name(group))).collect();
         if plain.grouping_sets.is_some() {
@@ -185,8 +209,22 @@ impl Calculated {
             (0..first).any(|group| *name == group_name(group) || *name == total_name(group))
         };
         let values = answer.schema().columns().into_iter().filter(|own| !is_key(&own.name));
-        columns.extend(values.map(Expr::Column));
-        answer.filter(kept).and_then(|rows| rows.project(columns)).map_err(defect)
+        let values: Vec<_> = values.collect();
+        columns.extend(values.iter().cloned().map(Expr::Column));
+        let mut answer =
+            answer.filter(kept).and_then(|rows| rows.project(columns)).map_err(defect)?;
+        let kind = |name: &str| {
+            let measures = plain.measures.iter().enumerate();
+            let counts = measures.filter(|(_, own)| pivot::counts(plain.cube, &own.measure));
+            let names = counts.map(|(index, _)| measure_name(index));
+            let counts = names.into_iter().any(|own| own == name || then_name(&own) == name);
+            values.iter().any(|own| own.name == name).then_some(counts)
+        };
+        for (index, axis) in self.axes.iter().enumerate() {
+            let computed = axis.numbered();
+            answer = computed::beside(answer, &computed, &mark_name(index), &kind)?;
+        }
+        Ok(answer)
     }
 
     /// The marks, each with the groups whose members it is told from.
@@ -207,7 +245,7 @@ impl Calculated {
         let Some(place) = places else { return Ok(member) };
         let text = |name: &str| lit(ScalarValue::Utf8View(Some(name.to_owned())));
         let mut shown = cast(member, DataType::Utf8View);
-        for (name, number) in self.axes[place].members.iter().map(|own| &own.name).zip(1_i32..) {
+        for (name, number) in self.axes[place].names().zip(1_i32..) {
             let is_it = ident(mark_name(place)).eq(lit(number));
             shown = when(is_it, text(name)).otherwise(shown).map_err(defect)?;
         }
@@ -219,11 +257,66 @@ impl Calculated {
         let place = (0..self.axes.len()).find(|axis| mark_name(*axis) == mark)?;
         let ScalarValue::Int32(Some(number)) = value else { return None };
         let member = usize::try_from(*number).ok()?.checked_sub(1)?;
-        self.axes[place].members.get(member).map(|member| member.name.as_str())
+        self.axes[place].names().nth(member)
     }
 }
 
 impl Axis {
+    /// The axis beside the members of a name, which is made if it is not there yet.
+    fn of<'x>(axes: &'x mut Vec<Self>, of: &Named, column: &str, only: bool) -> &'x mut Self {
+        let known = axes.iter().position(|axis| axis.groups == of.groups);
+        let place = known.unwrap_or_else(|| {
+            let (groups, column) = (of.groups.clone(), column.to_owned());
+            let (members, computed) = (Vec::new(), Vec::new());
+            axes.push(Self { groups, column, members, computed, only: false });
+            axes.len() - 1
+        });
+        let axis = &mut axes[place];
+        axis.only |= only;
+        axis
+    }
+
+    /// What its members are called, in the order of their marks.
+    fn names(&self) -> impl Iterator<Item = &str> {
+        let members = self.members.iter().map(|member| member.name.as_str());
+        members.chain(self.computed.iter().map(|computed| computed.name.as_str()))
+    }
+
+    /// A group for each calculated member, then for each term.
+    fn groups_of_its_own(&self) -> Result<Vec<Expr>> {
+        let mut groups: Vec<Expr> = self.members.iter().map(|own| own.is_of.clone()).collect();
+        for (_, is_of) in self.computed.iter().flat_map(|own| &own.terms) {
+            groups.push(when(is_of.clone(), lit(true)).end().map_err(defect)?);
+        }
+        Ok(groups)
+    }
+
+    fn own_groups(&self) -> usize {
+        self.members.len() + self.computed.iter().map(|own| own.terms.len()).sum::<usize>()
+    }
+
+    /// The mark of what has a group of its own: terms come after all that is shown.
+    fn number(&self, place: usize) -> i32 {
+        let shown = if place < self.members.len() { 0 } else { self.computed.len() };
+        i32::try_from(place + shown).unwrap_or(i32::MAX).saturating_add(1)
+    }
+
+    /// The computed members with their marks and those of their terms.
+    fn numbered(&self) -> Vec<(i32, &Computed, Vec<(String, i32)>)> {
+        let mut term = self.members.len();
+        let mut numbered = Vec::new();
+        for (own, computed) in self.computed.iter().enumerate() {
+            let mark = i32::try_from(self.members.len() + own).unwrap_or(i32::MAX);
+            let terms = computed.terms.iter().map(|(name, _)| {
+                term += 1;
+                (name.clone(), self.number(term - 1))
+            });
+            let terms = terms.collect();
+            numbered.push((mark.saturating_add(1), computed, terms));
+        }
+        numbered
+    }
+
     /// A grouping set, and the same with each calculated member in the place of the axis' groups.
     fn beside(&self, set: Vec<usize>, members: std::ops::Range<usize>) -> Vec<Vec<usize>> {
         if !set.iter().any(|group| self.groups.contains(group)) {
@@ -238,13 +331,13 @@ impl Axis {
 
 impl Axes<'_> {
     /// The calculated members of the axes, whose groups are all there by now.
-    pub(super) fn calculate(&mut self, query: &CubeQuery) -> Result<()> {
+    pub(super) fn calculate(&mut self, query: &CubeQuery, model: &Model) -> Result<()> {
         let named = |row: &Row| {
             let columns = row.groups.iter().filter_map(|group| self.names.get(*group).cloned());
             Named { groups: row.groups.clone(), columns: columns.collect() }
         };
         let named: Vec<Named> = self.rows.iter().chain(&self.columns).map(named).collect();
-        self.calculated = Calculated::new(query, self.cube, self.captions, &named)?;
+        self.calculated = Calculated::new(query, (self.cube, model), self.captions, &named)?;
         self.calculated.check(query, self.cube)
     }
 

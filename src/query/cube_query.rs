@@ -31,6 +31,16 @@ pub struct CubeQuery {
     /// Columns across the top: the answer has one column a member and measure (a pivot).
     #[serde(default)]
     pub columns: Vec<String>,
+    /// Any number of axes, in place of `rows`, `columns` and `totals`. The answer has a row a cell: the
+    /// columns of each axis side by side, and `<axis>_position`, the place of the row's members among all
+    /// that it shows of that axis.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub axes: Vec<Axis>,
+    /// For levels, members with all below them, down to another level: the levels between stand beside
+    /// each other where the level stands in `rows`, `columns` or on an axis (at the end of `rows` where it
+    /// does not), each member with its own values.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub descendants: BTreeMap<String, Descendants>,
     /// Measures.
     #[serde(default)]
     pub measures: Vec<String>,
@@ -57,6 +67,10 @@ pub struct CubeQuery {
     /// with `only`, in place of those. Totals are of all rows, and of each once.
     #[serde(default, skip_serializing_if = "CalculatedMembers::is_none")]
     pub calculated_members: CalculatedMembers,
+    /// Members computed of the values of others, such as growth from one year to another, beside those
+    /// of their column.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub computed_members: Vec<ComputedMember>,
     /// Only the best members.
     #[serde(default)]
     pub top: Option<Top>,
@@ -109,6 +123,78 @@ pub struct CubeQuery {
     /// Without so many of the first.
     #[serde(default)]
     pub offset: usize,
+}
+
+/// A member whose values are computed of others'.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ComputedMember {
+    /// What it is called.
+    pub name: String,
+    /// The column beside whose members it stands.
+    pub of: String,
+    /// What it is computed of, by names for the formula: a member of the column, several together, or a
+    /// named set.
+    pub terms: BTreeMap<String, Term>,
+    /// The formula, in +, -, * and / over the terms and numbers.
+    pub value: String,
+}
+
+/// A term of a computed member.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(untagged, expecting = "expected a member, a list of members, or `{set: ...}`")]
+pub enum Term {
+    /// A named set as one.
+    Set(OfSet),
+    /// These members together.
+    Members(Vec<serde_json::Value>),
+    /// A member.
+    Member(serde_json::Value),
+}
+
+impl CubeQuery {
+    /// Whether members are shown that are none of their column.
+    pub fn has_calculated(&self) -> bool {
+        !self.calculated_members.is_none() || !self.computed_members.is_empty()
+    }
+}
+
+/// An axis.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Axis {
+    /// What it is called: `side`, `top`, `page` or as you like.
+    pub name: String,
+    /// Its columns, as in `rows`.
+    pub of: Vec<String>,
+    /// Its totals, beside each member of the other axes and their totals.
+    #[serde(default)]
+    pub totals: Totals,
+}
+
+/// Members of a level, and those below them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Descendants {
+    /// Of these members; of all where left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub of: Option<Vec<serde_json::Value>>,
+    /// Down to this level.
+    pub down_to: String,
+    /// Which of them are shown.
+    #[serde(default)]
+    pub levels: Levels,
+}
+
+/// Which descendants are shown.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Levels {
+    /// The members themselves and those of every level below them.
+    #[default]
+    All,
+    /// Those of the last level alone.
+    Last,
 }
 
 /// Named sets that are shown as members.

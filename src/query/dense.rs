@@ -3,13 +3,13 @@
 //! The calendar itself is the spine. Each combination of the other row columns that the answer has
 //! is shown at each of its members.
 
-use super::ask::{Ask, ROWS, group_name, measure_name, of_rows, total_name};
+use super::ask::{Ask, ROWS, group_name, of_rows, total_name};
+use super::measure::Expansion;
 use super::star::{Star, day_column};
 use super::{PlanContext, defect};
 use crate::error::{Error, Result};
-use crate::model::{Cube, Fact};
+use crate::model::{Cube, CubeColumn, Fact};
 use datafusion::common::{Column, JoinType, NullEquality};
-use datafusion::functions::expr_fn::coalesce;
 use datafusion::logical_expr::utils::split_conjunction;
 use datafusion::logical_expr::{
     Expr, LogicalPlan, LogicalPlanBuilder, ident, lit, scalar_subquery,
@@ -17,11 +17,12 @@ use datafusion::logical_expr::{
 use std::sync::Arc;
 
 impl Ask<'_> {
-    /// The answer with every member of the calendar's `groups`, which a row of the question names.
+    /// The answer with every member of the calendar's `groups`.
     pub(super) fn dense(
         &self,
         answer: LogicalPlanBuilder,
         groups: &[usize],
+        expansion: &Expansion,
         context: &PlanContext<'_>,
     ) -> Result<LogicalPlanBuilder> {
         let role = self.role_of(groups)?;
@@ -59,14 +60,7 @@ impl Ask<'_> {
         if is_total.is_some() {
             columns.extend(all.map(|group| lit(0_i32).alias(total_name(group))));
         }
-        for (index, asked) in self.measures.iter().enumerate() {
-            let (name, value) = (measure_name(index), ident(measure_name(index)));
-            let measure = self.cube.measure(&asked.measure);
-            columns.push(match measure.is_some_and(|measure| measure.kind.counts()) {
-                true => coalesce(vec![value, lit(0_i64)]).alias(name),
-                false => value,
-            });
-        }
+        columns.extend(self.filled(&answer, expansion));
         let details = details.build().map_err(defect)?;
         let same = NullEquality::NullEqualsNull;
         let dense = members
@@ -131,11 +125,17 @@ impl Ask<'_> {
         let (Some((days, day)), Some(begun), Some(over)) = (members, not_before, not_after) else {
             return Err(Error::user(format!("no fact of these measures has the role `{role}`")));
         };
-        let of_role = self.cube.columns.iter().filter(|column| column.role == role);
-        let columns = of_role.map(|column| own(&column.column.name).alias(&column.name));
+        // A release from before a column came to be does without it.
+        let is_there = |column: &CubeColumn| {
+            days.schema().has_column_with_unqualified_name(&column.column.name)
+        };
+        let of_role =
+            self.cube.columns.iter().filter(|column| column.role == role && is_there(column));
+        let columns: Vec<Expr> =
+            of_role.map(|column| own(&column.column.name).alias(&column.name)).collect();
         let mut days = LogicalPlanBuilder::from(days)
             .filter(day.is_not_null().and(begun).and(over))
-            .and_then(|days| days.project(columns.collect::<Vec<_>>()))
+            .and_then(|days| days.project(columns))
             .and_then(|days| days.alias(ROWS))
             .map_err(defect)?;
         let conditions = self.predicates.iter().flat_map(split_conjunction);

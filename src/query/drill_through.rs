@@ -6,6 +6,7 @@
 use super::ask::{Ask, ROWS, of_rows};
 use super::atom::{fact_column, fact_schema};
 use super::calculated::StandsFor;
+use super::padded::Padding;
 use super::plan::find_cube;
 use super::star::Star;
 use super::{
@@ -89,9 +90,10 @@ fn check(query: &CubeQuery) -> Result<()> {
     let asked = [
         ("measures", !query.measures.is_empty()),
         ("columns", !query.columns.is_empty()),
+        ("axes", !query.axes.is_empty()),
         ("totals", query.totals != super::Totals::None),
         ("order", !query.order.is_empty()),
-        ("calculated_members", !query.calculated_members.is_none()),
+        ("calculated_members", query.has_calculated()),
         ("top", query.top.is_some()),
         ("having", !query.having.is_empty()),
         ("non_empty", query.non_empty),
@@ -201,6 +203,7 @@ impl<'a> Drilled<'a> {
             measures: Vec::new(),
             links: Vec::new(),
             stands_for: StandsFor::new(),
+            padding: Padding::default(),
         };
         let followed = match &measure.kind {
             MeasureKind::Conversion { followed, .. } => Some(followed),

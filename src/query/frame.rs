@@ -9,6 +9,7 @@ use super::ask::Ask;
 use super::at::Modifier;
 use super::calculated::StandsFor;
 use super::context::{Change, Context, is_mixed};
+use super::padded::Padding;
 use super::ragged::skippable_above;
 use super::star::relates;
 use crate::error::{Error, Result};
@@ -84,9 +85,18 @@ impl<'a> Ask<'a> {
         };
         let (cube, catalog, predicates) = (self.cube, self.catalog.clone(), place.predicates);
         let (measures, links) = (Vec::new(), Vec::new());
-        let stands_for = StandsFor::new();
-        let ask =
-            Ask { cube, catalog, groups, grouping_sets, predicates, measures, links, stands_for };
+        let (stands_for, padding) = (StandsFor::new(), Padding::default());
+        let ask = Ask {
+            cube,
+            catalog,
+            groups,
+            grouping_sets,
+            predicates,
+            measures,
+            links,
+            stands_for,
+            padding,
+        };
         Ok(Frame { ask, keys, kept: place.kept })
     }
 

@@ -10,6 +10,7 @@ use super::ask::{Ask, group_name, total_name};
 use super::atom::{Atom, atom_name};
 use super::calculated::StandsFor;
 use super::context::Context;
+use super::padded::Padding;
 use super::{PlanContext, Routing, defect};
 use crate::error::{Error, Result};
 use crate::model::{Column, ColumnType, Cube, CubeColumn};
@@ -136,6 +137,7 @@ impl<'a> Ask<'a> {
             measures: Vec::new(),
             links,
             stands_for: StandsFor::new(),
+            padding: Padding::default(),
         };
         ask.plan_part(part, atoms, context, routing)
     }

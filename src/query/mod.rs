@@ -26,13 +26,14 @@
 //!
 //! SQL over a cube comes through `sql.rs`, `AT` through `at.rs`; what SQL must not do is in `safe.rs`.
 //!
-//! Where a verb lives: slice and dice in `slice.rs`, sets of members in `named_set.rs`, shown as one member in `calculated.rs`, roll up (totals) in `roll_up.rs`, pivot in
+//! Where a verb lives: slice and dice in `slice.rs`, sets of members in `named_set.rs`, shown as one member in `calculated.rs`, members computed of values in `computed.rs`, roll up (totals) in `roll_up.rs`, pivot in
 //! `pivot.rs`, top and order in `top.rs`, others in `others.rs`, having and paging in `having.rs`,
-//! skipped levels in `ragged.rs`, dense answers in `dense.rs`, totals of what is shown in `visual.rs`, what is said beside members in
+//! skipped levels in `ragged.rs`, dense answers in `dense.rs`, rows without facts in `padded.rs`, totals of what is shown in `visual.rs`, what is said beside members in
 //! `beside.rs`, the order of members by another column in `ordered.rs`, and as people read it in `formatted.rs`, comparing in
 //! `wanted.rs`, with another release in `other_release.rs`; drilling is asking for a finer column in
-//! `rows`, the fact rows behind a value are in `drill_through.rs`.
+//! `rows`, or down several levels at once (`layout.rs`, where axes beyond two are as well); the fact rows behind a value are in `drill_through.rs`.
 
+mod among;
 mod ask;
 mod at;
 mod atom;
@@ -41,6 +42,7 @@ mod beside;
 mod by_set;
 mod calculated;
 mod combine;
+mod computed;
 mod context;
 mod cube_input;
 mod cube_query;
@@ -56,6 +58,7 @@ mod formatted;
 mod frame;
 mod having;
 mod lattice;
+mod layout;
 mod leaf;
 mod link_members;
 mod linked;
@@ -67,6 +70,7 @@ mod names;
 mod ordered;
 mod other_release;
 mod others;
+mod padded;
 mod pivot;
 mod plan;
 mod preview;
@@ -94,8 +98,8 @@ mod wanted;
 
 pub use at::{AT_ALL, AT_SET, AT_VISIBLE, AT_WHERE, modifier_functions};
 pub use cube_query::{
-    CalculatedMembers, CubeQuery, Except, MemberRange, OfSet, OnlyCalculated, OrderBy,
-    OtherRelease, Slice, Top, Totals,
+    Axis, CalculatedMembers, ComputedMember, CubeQuery, Descendants, Except, Levels, MemberRange,
+    OfSet, OnlyCalculated, OrderBy, OtherRelease, Slice, Term, Top, Totals,
 };
 pub use cube_table::CubeTable;
 pub use cuboid::{
@@ -105,6 +109,7 @@ pub use cuboid::{
 pub use demand::Demand;
 pub use drill_through::{FactPart, drilled_table, plan_drill_through};
 pub use lattice::Lattice;
+pub use layout::laid_out;
 pub use marker::measure_function;
 pub use named_set::without_sets;
 pub use others::best_members;

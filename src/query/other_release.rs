@@ -42,6 +42,7 @@ pub(super) fn beside(
     let then = Ask { catalog: Some(catalog.to_owned()), ..ask.clone() }.plan(context)?;
     let Planned { plan, mut routing } = now;
     let at = |sentence| format!("{catalog}, {sentence}");
+    routing.uses(&then.routing.aggregates);
     routing.sentences.extend(then.routing.sentences.into_iter().map(at));
     let mut of_now = ask.key_columns();
     let mut of_then = ask.key_columns();

@@ -3,7 +3,7 @@
 //! What is true of them together is computed for them together, whatever the measure: so the best
 //! are found first ([`best_members`] is a question of its own), and then everybody else is one group.
 
-use super::pivot::is;
+use super::among::among;
 use super::plan::plan_cube_query;
 use super::{CubeQuery, Members, PlanContext, Planned, Top, Totals, defect};
 use crate::error::{Error, ErrorKind, Result};
@@ -11,7 +11,7 @@ use datafusion::common::ScalarValue;
 use datafusion::logical_expr::{Expr, LogicalPlanBuilder, lit, when};
 
 /// The most members beside which others are shown.
-const MOST_BEST: usize = 1_000;
+const MOST_BEST: usize = 100_000;
 
 /// The question whose rows are the best members; `None` where no others are asked.
 ///
@@ -19,19 +19,18 @@ const MOST_BEST: usize = 1_000;
 /// As [`plan_cube_query`].
 pub fn best_members(query: &CubeQuery, context: &PlanContext<'_>) -> Result<Option<Planned>> {
     let Some(top) = query.top.as_ref().filter(|top| top.others) else { return Ok(None) };
-    if !query.columns.is_empty() {
-        return Err(Error::unsupported("a pivot has no row of others")
-            .hint("leave `columns` out, or `others`"));
-    }
-    if !query.calculated_members.is_none() && query.rows.len() > 1 {
+    if query.has_calculated() && query.rows.len() > 1 {
         let message = "others stand beside calculated members where there is one row column";
         return Err(Error::unsupported(message).hint("leave one of them out"));
     }
     let best = CubeQuery {
         measures: vec![top.by.clone()],
+        columns: Vec::new(),
+        axes: Vec::new(),
         totals: Totals::None,
         order: Vec::new(),
         calculated_members: Default::default(),
+        computed_members: Vec::new(),
         top: Some(Top { others: false, ..top.clone() }),
         dense: None,
         compare: Default::default(),
@@ -55,7 +54,7 @@ pub fn best_members(query: &CubeQuery, context: &PlanContext<'_>) -> Result<Opti
     Ok(Some(Planned { plan, routing }))
 }
 
-/// The groups with everybody else as one: the same for columns of `per`, else NULL for others; and
+/// The groups with everybody else as one: the same for columns of `per` and those across, else NULL for others; and
 /// the flag that is 1 for them.
 pub(super) fn split(
     groups: Vec<Expr>,
@@ -66,13 +65,7 @@ pub(super) fn split(
         let message = format!("others are shown beside {MOST_BEST} members at most");
         return Err(Error::new(ErrorKind::Limit, message).hint("ask for fewer, or slice"));
     }
-    let among = best.iter().filter_map(|member| {
-        let columns = groups.iter().cloned().zip(member);
-        columns.map(|(column, value)| is(column, value)).reduce(Expr::and)
-    });
-    let is_best = among.reduce(Expr::or).unwrap_or_else(|| lit(false));
-    // A comparison with NULL is no answer.
-    let is_best = is_best.is_true();
+    let is_best = among(groups.iter().cloned(), best)?;
     let mut split = Vec::new();
     for (group, of_per) in groups.into_iter().zip(of_per) {
         split.push(match of_per {

@@ -8,7 +8,9 @@ use super::ask::{Ask, group_name, total_name};
 use super::axes::Row;
 use super::calculated::{Calculated, Named, StandsFor, across_columns};
 use super::measure::{Asked, Expansion};
-use super::{CubeQuery, PlanContext, Planned, defect, names, ordered, slice};
+use super::padded::Padding;
+use super::wanted::Wanted;
+use super::{CubeQuery, PlanContext, Planned, Routing, defect, names, ordered, slice};
 use crate::error::{Error, Result};
 use crate::model::Cube;
 use datafusion::common::ScalarValue;
@@ -33,11 +35,16 @@ pub struct Members {
 }
 
 /// The question whose rows are the members across, in order; `None` where the query has no
-/// `columns`.
+/// `columns`. `compared` is the catalog of the release that the query compares with, whose members are
+/// among them.
 ///
 /// # Errors
 /// As [`plan_cube_query`](super::plan_cube_query).
-pub fn pivot_members(query: &CubeQuery, context: &PlanContext<'_>) -> Result<Option<Planned>> {
+pub fn pivot_members(
+    query: &CubeQuery,
+    compared: Option<&str>,
+    context: &PlanContext<'_>,
+) -> Result<Option<Planned>> {
     if query.columns.is_empty() {
         return Ok(None);
     }
@@ -55,8 +62,10 @@ pub fn pivot_members(query: &CubeQuery, context: &PlanContext<'_>) -> Result<Opt
         placed.extend(ordered::placed(shown.collect(), context.model));
         groups.extend(columns.into_iter().map(|column| ident(&column.name)));
     }
-    let calculated = Calculated::new(query, cube, None, &named)?;
+    let calculated = Calculated::new(query, (cube, context.model), None, &named)?;
     let measures: Vec<Asked> = query.measures.iter().map(|name| Asked::here(name)).collect();
+    let dense = across.iter().filter(|named| query.dense.as_ref() == Some(&named.asked));
+    let dense = dense.flat_map(|named| named.groups.clone()).collect();
     let expansion = Expansion::new(cube, context.model, &measures)?;
     // What runs up to the end of a row's period may have members that the end of all does not.
     if expansion.atoms.iter().any(|atom| atom.context.running.is_some()) {
@@ -74,9 +83,11 @@ pub fn pivot_members(query: &CubeQuery, context: &PlanContext<'_>) -> Result<Opt
         measures,
         links: Vec::new(),
         stands_for: StandsFor::new(),
+        padding: Padding { dense, ..Padding::default() },
     };
-    let Planned { plan, routing } = calculated.among(&ask).plan(context)?;
-    let told = calculated.told(LogicalPlanBuilder::from(plan), &ask)?;
+    let among = calculated.among(&ask)?;
+    let (known, routing) = seen(&among, compared, context)?;
+    let told = calculated.told(known, &ask)?;
     let members: Vec<Expr> = across_columns(&across, &calculated).iter().map(ident).collect();
     let places = ordered::places(&placed);
     let order = across.iter().flat_map(|name| {
@@ -97,6 +108,22 @@ pub fn pivot_members(query: &CubeQuery, context: &PlanContext<'_>) -> Result<Opt
     Ok(Some(Planned { plan, routing }))
 }
 
+/// The members that a question's answer shows, at this release and at the other.
+fn seen(
+    ask: &Ask<'_>,
+    compared: Option<&str>,
+    context: &PlanContext<'_>,
+) -> Result<(LogicalPlanBuilder, Routing)> {
+    let Planned { plan, mut routing } = ask.plan(context)?;
+    let members = |plan| LogicalPlanBuilder::from(plan).project(ask.key_columns());
+    let now = members(plan).map_err(defect)?;
+    let Some(catalog) = compared else { return Ok((now, routing)) };
+    let then = Ask { catalog: Some(catalog.to_owned()), ..ask.clone() }.plan(context)?;
+    routing.extend(then.routing);
+    let then = members(then.plan).and_then(LogicalPlanBuilder::build).map_err(defect)?;
+    Ok((now.union(then).map_err(defect)?, routing))
+}
+
 /// One column of a pivoted answer.
 pub(super) struct Across {
     /// Its name: the members, then the measure.
@@ -105,14 +132,32 @@ pub(super) struct Across {
     counts: bool,
 }
 
-/// The columns across: `columns` are those of members, `measures` name the measure columns. Where no row falls into a cell, a count is 0 and any other measure NULL.
+/// The columns across of an answer, each kind in the same order.
+#[derive(Default)]
+pub(super) struct Cells {
+    /// Those shown.
+    pub(super) shown: Vec<Across>,
+    /// The same of the rows shown alone, where asked.
+    pub(super) visible: Vec<Across>,
+    /// The same of what is compared with, where asked.
+    pub(super) compared: Vec<Across>,
+}
+
+impl Cells {
+    fn all(&self) -> impl Iterator<Item = &Across> {
+        self.shown.iter().chain(&self.visible).chain(&self.compared)
+    }
+}
+
+/// The columns across: `columns` are those of members, `wanted` names the measure columns. Where no row
+/// falls into a cell, a count is 0 and any other measure NULL.
 pub(super) fn across(
     cube: &Cube,
     members: &[Vec<ScalarValue>],
     columns: &[String],
     captioned: impl Fn(&[ScalarValue]) -> String,
-    measures: &[(String, String)],
-) -> Result<Vec<Across>> {
+    wanted: &Wanted,
+) -> Result<Cells> {
     if members.len() > MOST_MEMBERS {
         return Err(Error::new(
             crate::error::ErrorKind::Limit,
@@ -120,22 +165,28 @@ pub(super) fn across(
         )
         .hint("slice or dice it, or put that column into rows"));
     }
-    let mut shown = Vec::new();
+    let mut cells = Cells::default();
     for member in members {
         let is_member = columns.iter().zip(member).map(|(column, value)| is(ident(column), value));
         let is_member = is_member.reduce(Expr::and).unwrap_or_else(|| lit(true));
         let caption = captioned(member);
-        for (measure, column) in measures {
+        let cell = |name: String, column: &String, measure: &str| -> Result<Across> {
             let value = when(is_member.clone(), ident(column)).end().map_err(defect)?;
-            let name = format!("{caption} {measure}");
-            shown.push(Across {
-                name: unlike(name, &shown),
-                expr: max(value),
-                counts: counts(cube, measure),
-            });
+            Ok(Across { name, expr: max(value), counts: counts(cube, measure) })
+        };
+        for (place, (measure, column)) in wanted.shown.iter().enumerate() {
+            let name = unlike(format!("{caption} {measure}"), &cells.shown);
+            cells.shown.push(cell(name, column, measure)?);
+            let number = cells.shown.len();
+            if let Some(column) = wanted.visible.get(place) {
+                cells.visible.push(cell(format!("__v{number}"), column, measure)?);
+            }
+            if let Some(column) = wanted.compared.get(place) {
+                cells.compared.push(cell(format!("__o{number}"), column, measure)?);
+            }
         }
     }
-    Ok(shown)
+    Ok(cells)
 }
 
 /// Whether a measure counts: nothing to count is 0, not NULL.
@@ -143,26 +194,30 @@ pub(super) fn counts(cube: &Cube, measure: &str) -> bool {
     cube.measure(measure).is_some_and(|measure| measure.kind.counts())
 }
 
-/// The long answer turned: rows stay, members go across.
+/// The long answer turned: rows stay, members go across; `kept` are columns that have one value a row.
 pub(super) fn pivot(
     answer: LogicalPlanBuilder,
     rows: &[usize],
     with_totals: bool,
     marks: &[String],
-    across: &[Across],
+    cells: &Cells,
+    kept: &[String],
 ) -> Result<LogicalPlanBuilder> {
     let keys = rows.iter().map(|row| group_name(*row));
     let flags = rows.iter().filter(|_| with_totals).map(|row| total_name(*row));
     let keys: Vec<Expr> = keys.chain(flags).chain(marks.iter().cloned()).map(ident).collect();
-    if across.is_empty() {
-        return of_nothing(&answer, rows, with_totals, marks);
+    if cells.shown.is_empty() {
+        return of_nothing(&answer, rows, with_totals, marks, kept);
     }
-    let values: Vec<Expr> = across.iter().map(|one| one.expr.clone().alias(&one.name)).collect();
-    let cells = across.iter().map(|one| match one.counts {
+    let values = cells.all().map(|one| one.expr.clone().alias(&one.name));
+    let values = values.chain(kept.iter().map(|column| max(ident(column)).alias(column)));
+    let values: Vec<Expr> = values.collect();
+    let shown = cells.all().map(|one| match one.counts {
         true => coalesce(vec![ident(&one.name), lit(0_i64)]).alias(&one.name),
         false => ident(&one.name),
     });
-    let columns: Vec<Expr> = keys.iter().cloned().chain(cells).collect();
+    let columns = keys.iter().cloned().chain(shown).chain(kept.iter().map(ident));
+    let columns: Vec<Expr> = columns.collect();
     answer.aggregate(keys, values).and_then(|turned| turned.project(columns)).map_err(defect)
 }
 
@@ -203,12 +258,10 @@ fn of_nothing(
     rows: &[usize],
     with_totals: bool,
     marks: &[String],
+    kept: &[String],
 ) -> Result<LogicalPlanBuilder> {
-    if rows.is_empty() {
-        return Ok(LogicalPlanBuilder::empty(false));
-    }
     let mut columns = Vec::new();
-    for name in rows.iter().map(|row| group_name(*row)) {
+    for name in rows.iter().map(|row| group_name(*row)).chain(kept.iter().cloned()) {
         let field = answer.schema().field_with_unqualified_name(&name).map_err(defect)?;
         let nothing = ScalarValue::try_from(field.data_type()).map_err(defect)?;
         columns.push(lit(nothing).alias(name));
@@ -216,7 +269,13 @@ fn of_nothing(
     let totals = rows.iter().filter(|_| with_totals);
     columns.extend(totals.map(|row| lit(1_i32).alias(total_name(*row))));
     columns.extend(marks.iter().map(|mark| lit(0_i32).alias(mark)));
-    LogicalPlanBuilder::empty(with_totals).project(columns).map_err(defect)
+    match columns.is_empty() {
+        true => Ok(LogicalPlanBuilder::empty(false)),
+        false => {
+            let is_there = with_totals && !rows.is_empty();
+            LogicalPlanBuilder::empty(is_there).project(columns).map_err(defect)
+        }
+    }
 }
 
 /// A name that no column across has yet: different members can read the same.
@@ -239,27 +298,10 @@ pub(super) fn is(column: Expr, value: &ScalarValue) -> Expr {
     if value.is_null() { column.is_null() } else { column.eq(lit(value.clone())) }
 }
 
-/// Refuses members where the query has no columns, and what a pivot cannot have.
+/// Refuses members where the query has no columns.
 pub(super) fn check(query: &CubeQuery, cube: &Cube, members: &Members) -> Result<()> {
-    if query.columns.is_empty() {
-        return match members.across.is_empty() {
-            true => Ok(()),
-            false => Err(Error::internal("a pivot without columns").with("cube", &cube.name)),
-        };
-    }
-    let refused = [
-        ("having", !query.having.is_empty()),
-        ("dense", query.dense.is_some()),
-        ("compare", !query.compare.is_empty()),
-        ("compare_release", query.compare_release.is_some()),
-        ("visual", query.visual),
-        ("order of groups", query.order.iter().any(|order| !order.of.is_empty())),
-    ];
-    match refused.iter().find(|(_, asked)| *asked) {
-        None => Ok(()),
-        Some((what, _)) => Err(Error::unsupported(format!(
-            "`columns` turn rows into columns, and {what} goes by rows"
-        ))
-        .hint("leave `columns` out, and turn the answer afterwards")),
+    match query.columns.is_empty() && !members.across.is_empty() {
+        false => Ok(()),
+        true => Err(Error::internal("a pivot without columns").with("cube", &cube.name)),
     }
 }

@@ -3,6 +3,7 @@
 use super::ask::Ask;
 use super::axes::Axes;
 use super::calculated::StandsFor;
+use super::padded::Padding;
 use super::ragged::without_skipped;
 use super::top::Shape;
 use super::wanted::Wanted;
@@ -37,23 +38,28 @@ pub fn plan_cube_query(
             .hint("`measures: [...]`; see system.measures"));
     }
     refuse_currency(query, cube)?;
+    if !query.compare.is_empty() && !query.computed_members.is_empty() {
+        let message = "`compare` and `computed_members` do not stand in one query";
+        return Err(Error::unsupported(message).hint("ask them in two queries"));
+    }
     let mut axes = Axes::new(query, cube, context.model)?;
     axes.currency = context.currency.map(str::to_owned);
     if query.top.as_ref().is_some_and(|top| top.others) {
         refuse_ranks(query, cube)?;
         axes.split_others(query, &members.best)?;
     }
-    axes.calculate(query)?;
+    axes.calculate(query, context.model)?;
     let row_groups: Vec<Vec<usize>> = axes.rows.iter().map(|row| row.groups.clone()).collect();
     let row_names: Vec<&str> = axes.rows.iter().map(|row| row.asked.as_str()).collect();
     let grouping_sets =
         roll_up::grouping_sets(&query.totals, &row_names, &row_groups, &axes.across())?;
     let with_totals = grouping_sets.is_some();
     let shown = match query.visual {
-        true => Some(visual::among(&axes.names, &members.visible)?),
+        true => Some(visual::shown(&axes.row_names(), &members.visible)?),
         false => None,
     };
-    let wanted = Wanted::new(query, cube, context.model, &axes.all_row_columns(), shown.as_ref())?;
+    let (columns, across) = (axes.all_row_columns(), axes.across_names());
+    let mut wanted = Wanted::new(query, cube, context.model, &columns, &across, shown.as_ref())?;
     let plain = Ask {
         cube,
         catalog: None,
@@ -63,8 +69,9 @@ pub fn plan_cube_query(
         measures: wanted.asked.clone(),
         links: Vec::new(),
         stands_for: StandsFor::new(),
+        padding: padding(query, &axes)?,
     };
-    let ask = axes.calculated.among(&plain);
+    let ask = axes.calculated.among(&plain)?;
     let mut planned = ask.plan(context)?;
     planned.routing.sentences.extend(axes.calculated.sentences());
     planned.routing.sentences.extend(slice::told_defaults(query, cube, context.model)?);
@@ -73,10 +80,6 @@ pub fn plan_cube_query(
     }
     let Planned { plan, routing } = planned;
     let mut answer = axes.calculated.told(LogicalPlanBuilder::from(plan), &plain)?;
-    if let Some(name) = &query.dense {
-        refuse_dense(query)?;
-        answer = plain.dense(answer, axes.row_named(name)?, context)?;
-    }
     if with_totals {
         answer = without_skipped(answer, &axes.row_levels(), cube, context.model)?;
     }
@@ -86,10 +89,10 @@ pub fn plan_cube_query(
         let marks: Vec<String> = axes.row_marks().into_iter().map(|(_, mark)| mark).collect();
         answer = pivot::with_grand_total(answer, &rows, &plain, &axes.across(), &marks)?;
         let captioned = |member: &[ScalarValue]| axes.caption_across(member);
-        let across =
-            pivot::across(cube, &members.across, &axes.across_columns(), captioned, &measures)?;
-        answer = pivot::pivot(answer, &rows, with_totals, &marks, &across)?;
-        measures = across.into_iter().map(|one| (one.name.clone(), one.name)).collect();
+        let cells =
+            pivot::across(cube, &members.across, &axes.across_columns(), captioned, &wanted)?;
+        answer = pivot::pivot(answer, &rows, with_totals, &marks, &cells, &wanted.of_rows())?;
+        measures = wanted.turned(cells);
     }
     let placed = axes.placed(cube, context.model);
     answer = ordered::with_places(answer, &placed, context)?;
@@ -103,6 +106,10 @@ pub fn plan_cube_query(
     }
     if let Some(wanted) = query.top.as_ref().filter(|top| !top.others) {
         answer = top::top(answer, wanted, &shape)?;
+    }
+    for position in axes.positions(&shape)? {
+        // Each in an order of its own.
+        answer = answer.window([position]).map_err(defect)?;
     }
     let shown = axes.shown(query, with_totals, &measures, &wanted, answer.schema())?;
     let plan = in_order(answer, shown, query, &shape)?;
@@ -159,13 +166,17 @@ fn refuse_currency(query: &CubeQuery, cube: &Cube) -> Result<()> {
     }
 }
 
-/// A calculated member is none of a calendar's, whose members `dense` shows.
-fn refuse_dense(query: &CubeQuery) -> Result<()> {
-    if query.calculated_members.is_none() {
-        return Ok(());
+/// The rows that an answer has though no fact does: those of `dense`, and in a pivot that compares the
+/// cells of what is compared with alone.
+fn padding(query: &CubeQuery, axes: &Axes<'_>) -> Result<Padding> {
+    let across = if query.compare.is_empty() { Vec::new() } else { axes.across() };
+    let Some(name) = &query.dense else { return Ok(Padding { dense: Vec::new(), across }) };
+    // A calculated member is none of a calendar's.
+    if query.has_calculated() {
+        let message = "`dense` and `calculated_members` do not stand in one query";
+        return Err(Error::unsupported(message).hint("ask them in two queries"));
     }
-    Err(Error::unsupported("`dense` and `calculated_members` do not stand in one query")
-        .hint("ask them in two queries"))
+    Ok(Padding { dense: axes.dense(name)?, across })
 }
 
 /// The cube of that name, or an error with the nearest.

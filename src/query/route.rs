@@ -21,6 +21,8 @@ const EXPLAINED: usize = 3;
 pub struct Routing {
     /// Which aggregate answers a part, or why none does: for EXPLAIN and the query log.
     pub sentences: Vec<String>,
+    /// The aggregates that answer a part, or some of one, each once.
+    pub aggregates: Vec<String>,
     /// What each part asked of the session's own release needs.
     pub demands: Vec<Demand>,
     /// How many parts are answered from base rows alone.
@@ -33,9 +35,10 @@ impl Routing {
     /// Adds a part.
     pub(super) fn note(&mut self, route: Route<'_>, part: &Part<'_>, planning: &PlanContext<'_>) {
         match route.cuboid {
-            Some(_) => {
+            Some(cuboid) => {
                 self.sentences.push(route.reason);
                 self.on_aggregates += 1;
+                self.uses(std::slice::from_ref(&cuboid.aggregate.name));
             }
             None => self.note_base(route.reason),
         }
@@ -50,8 +53,18 @@ impl Routing {
         self.on_base += 1;
     }
 
+    /// Adds aggregates that have a part in the answer.
+    pub(crate) fn uses(&mut self, aggregates: &[String]) {
+        for name in aggregates {
+            if !self.aggregates.contains(name) {
+                self.aggregates.push(name.clone());
+            }
+        }
+    }
+
     /// Adds the parts of a question within.
     pub(super) fn extend(&mut self, other: Self) {
+        self.uses(&other.aggregates);
         self.sentences.extend(other.sentences);
         self.demands.extend(other.demands);
         self.on_base += other.on_base;

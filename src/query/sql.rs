@@ -10,6 +10,7 @@ use super::calculated::StandsFor;
 use super::context::Change;
 use super::cube_input::{CubeInput, cube_input};
 use super::measure::Asked;
+use super::padded::Padding;
 use super::star_sql::resolve_star;
 use super::{
     CubeTable, PlanContext, Planned, Routing, defect, marker, preview, roll_up, safe, slice,
@@ -206,6 +207,7 @@ fn resolve_aggregate(
         measures,
         links: Vec::new(),
         stands_for: StandsFor::new(),
+        padding: Padding::default(),
     };
     let Planned { plan, routing: reasons } = ask.plan(context)?;
     routing.extend(reasons);

@@ -9,6 +9,7 @@ use super::ask::{Ask, group_name, measure_name};
 use super::atom::FACT;
 use super::calculated::StandsFor;
 use super::measure::Asked;
+use super::padded::Padding;
 use super::{PlanContext, Routing, defect, scalar_sql};
 use crate::error::Result;
 use crate::model::{Cube, Dimension, Fact, FactRole, MeasureKind, plan_schema};
@@ -218,6 +219,7 @@ impl<'a> Star<'a> {
             measures,
             links: Vec::new(),
             stands_for: StandsFor::new(),
+            padding: Padding::default(),
         })
     }
 

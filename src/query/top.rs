@@ -6,6 +6,7 @@ use crate::error::{Error, Result, did_you_mean};
 use datafusion::functions_window::expr_fn::{rank, row_number};
 use datafusion::logical_expr::expr::Sort;
 use datafusion::logical_expr::{Expr, ExprFunctionExt, LogicalPlanBuilder, ident, lit};
+use std::ops::Range;
 
 /// The answer's columns by which rows can be ordered, as the planner built them.
 pub(super) struct Shape {
@@ -17,6 +18,8 @@ pub(super) struct Shape {
     pub(super) totals: Vec<String>,
     /// Measures: the name the query uses, and the column.
     pub(super) measures: Vec<(String, String)>,
+    /// In a pivot, measures of a row altogether.
+    pub(super) altogether: Vec<(String, String)>,
     /// Measures that are not shown.
     pub(super) hidden: Vec<(String, String)>,
     /// For each key of `order` the column of its groups' value, where it goes by that.
@@ -32,7 +35,8 @@ pub(super) struct Shape {
 impl Shape {
     /// The column that a name in `order`, `top.by` or `top.per` stands for.
     fn column(&self, name: &str) -> Result<&str> {
-        let measure = self.measures.iter().find(|(known, _)| known == name);
+        let mut measures = self.measures.iter().chain(&self.altogether);
+        let measure = measures.find(|(known, _)| known == name);
         let row = self.rows.iter().find(|(known, _)| known.iter().any(|one| one == name));
         if let Some(column) = measure.map(|(_, c)| c).or(row.map(|(_, c)| c)) {
             return Ok(column);
@@ -63,7 +67,7 @@ impl Shape {
     }
 
     fn is_measure(&self, name: &str) -> bool {
-        self.measures.iter().any(|(known, _)| known == name)
+        self.measures.iter().chain(&self.altogether).any(|(known, _)| known == name)
     }
 
     /// Others after all members.
@@ -79,10 +83,11 @@ impl Shape {
         Ok(level.map_or(vec![shown], |level| level.iter().map(String::as_str).collect()))
     }
 
-    /// Row columns ascending, each total after its members.
-    fn by_rows(&self) -> Vec<Sort> {
+    /// Row columns from one to another ascending, each total after its members.
+    pub(super) fn by_rows(&self, columns: Range<usize>) -> Vec<Sort> {
         let mut keys = Vec::new();
-        for (index, (_, column)) in self.rows.iter().enumerate() {
+        let own = self.rows.iter().enumerate().filter(|(index, _)| columns.contains(index));
+        for (index, (_, column)) in own {
             let others = self.others.as_ref().filter(|(before, _)| *before == index);
             keys.extend(others.and_then(|_| self.others_last()));
             keys.extend(self.totals.get(index).map(|total| ident(total).sort(true, false)));
@@ -127,7 +132,9 @@ pub(super) fn top(
     let beside: Vec<Expr> = beside.map(|(_, mark)| ident(mark).gt(lit(0_i32))).collect();
     let (function, order) = match top.with_ties {
         true => (rank(), vec![by]),
-        false => (row_number(), [by].into_iter().chain(shape.by_rows()).collect()),
+        false => {
+            (row_number(), [by].into_iter().chain(shape.by_rows(0..shape.rows.len())).collect())
+        }
     };
     let ranked = function.order_by(order).partition_by(per).build().map_err(defect)?.alias(RANK);
     let limit = i64::try_from(top.n).unwrap_or(i64::MAX);
@@ -169,6 +176,6 @@ pub(super) fn order(query: &CubeQuery, shape: &Shape) -> Result<Vec<Sort>> {
         keys.extend(others);
         keys.push(ident(shape.column(&top.by)?).sort(top.bottom, false));
     }
-    keys.extend(shape.by_rows());
+    keys.extend(shape.by_rows(0..shape.rows.len()));
     Ok(keys)
 }

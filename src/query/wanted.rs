@@ -5,11 +5,13 @@ use super::at::Modifier;
 use super::context::Change;
 use super::measure::{Asked, find};
 use super::other_release::then_name;
+use super::pivot::{Across, Cells};
 use super::rank::is_ranked;
-use super::{CubeQuery, names, slice};
+use super::{CubeQuery, OrderBy, names, slice};
 use crate::error::{Error, Result};
 use crate::model::{Cube, Model};
 use datafusion::logical_expr::Expr;
+use std::collections::BTreeSet;
 
 /// Measures, each with the name of its column.
 pub(super) struct Wanted {
@@ -20,6 +22,8 @@ pub(super) struct Wanted {
     pub(super) compared: Vec<String>,
     /// For each of those the column of its value of the rows shown; empty where that is not asked.
     pub(super) visible: Vec<String>,
+    /// In a pivot, the measures that rows go by, each with the column of its value for the row altogether.
+    pub(super) altogether: Vec<(String, String)>,
     /// Others that are named by `having`.
     pub(super) hidden: Vec<(String, String)>,
     /// For each key of `order` the column of its groups' value, where it goes by that.
@@ -27,13 +31,14 @@ pub(super) struct Wanted {
 }
 
 impl Wanted {
-    /// The measures of a query; `rows` are the cube columns of each of its rows, `shown` is true of the
-    /// members that are, for one with visual totals.
+    /// The measures of a query; `rows` are the cube columns of each of its rows, `across` those of what
+    /// goes across, `shown` is true of the members that are, for one with visual totals.
     pub(super) fn new(
         query: &CubeQuery,
         cube: &Cube,
         model: &Model,
         rows: &[(String, Vec<String>)],
+        across: &[String],
         shown: Option<&Expr>,
     ) -> Result<Self> {
         let mut wanted = Self {
@@ -41,6 +46,7 @@ impl Wanted {
             shown: Vec::new(),
             compared: Vec::new(),
             visible: Vec::new(),
+            altogether: Vec::new(),
             hidden: Vec::new(),
             of_groups: Vec::new(),
         };
@@ -68,19 +74,40 @@ impl Wanted {
                 wanted.visible.push(column);
             }
         }
-        for name in query.having.keys().filter(|name| !query.measures.contains(name)) {
-            find(cube, name)?;
-            let column = wanted.column(Asked::here(name));
-            wanted.hidden.push((name.clone(), column));
+        match across {
+            [] => {
+                let hidden = query.having.keys().filter(|name| !query.measures.contains(name));
+                for name in hidden {
+                    find(cube, name)?;
+                    let column = wanted.column(Asked::here(name));
+                    wanted.hidden.push((name.clone(), column));
+                }
+            }
+            across => wanted.go_by_rows(query, cube, across),
         }
         for order in &query.order {
             let column = match order.of.is_empty() {
                 true => None,
-                false => Some(wanted.of_group(&order.by, &order.of, cube, rows)?),
+                false => Some(wanted.of_group(order, cube, rows, across)?),
             };
             wanted.of_groups.push(column);
         }
         Ok(wanted)
+    }
+
+    /// The columns that have one value a row, whatever goes across.
+    pub(super) fn of_rows(&self) -> Vec<String> {
+        let altogether = self.altogether.iter().map(|(_, column)| column);
+        let columns = altogether.chain(self.of_groups.iter().flatten());
+        columns.cloned().collect::<BTreeSet<_>>().into_iter().collect()
+    }
+
+    /// Takes the columns of a pivot in the place of those of measures: gives those shown.
+    pub(super) fn turned(&mut self, cells: Cells) -> Vec<(String, String)> {
+        let names = |cells: Vec<Across>| cells.into_iter().map(|cell| cell.name);
+        self.visible = names(cells.visible).collect();
+        self.compared = names(cells.compared).collect();
+        names(cells.shown).map(|name| (name.clone(), name)).collect()
     }
 
     /// The column of a measure, which is asked for unless it is already.
@@ -92,24 +119,43 @@ impl Wanted {
         }))
     }
 
+    /// Of the measures by which rows of a pivot are kept or ordered, that of a row altogether.
+    fn go_by_rows(&mut self, query: &CubeQuery, cube: &Cube, across: &[String]) {
+        let by = query.order.iter().filter(|order| order.of.is_empty()).map(|order| &order.by);
+        let names = query.having.keys().chain(by).chain(query.top.iter().map(|top| &top.by));
+        // Other names are those of rows, and of columns across.
+        for name in names.filter(|name| cube.measure(name).is_some()) {
+            if !self.altogether.iter().any(|(known, _)| known == name) {
+                let column = self.column(without(name, across.to_vec()));
+                self.altogether.push((name.clone(), column));
+            }
+        }
+    }
+
     /// The column of a measure for the members of some rows together.
     fn of_group(
         &mut self,
-        measure: &str,
-        of: &[String],
+        order: &OrderBy,
         cube: &Cube,
         rows: &[(String, Vec<String>)],
+        across: &[String],
     ) -> Result<String> {
+        let OrderBy { by: measure, of, .. } = order;
         find(cube, measure)?;
         if let Some(name) = of.iter().find(|name| !rows.iter().any(|(row, _)| row == *name)) {
             return Err(Error::user(format!("`{name}` in `order` is not in `rows`")));
         }
         let finer = rows.iter().filter(|(row, _)| !of.contains(row));
-        let finer: Vec<String> = finer.flat_map(|(_, columns)| columns.clone()).collect();
-        let removed = Change::Modified(Modifier::AllOf(finer));
-        let place = vec![removed, Change::Modified(Modifier::Visible)];
-        Ok(self.column(Asked { measure: measure.to_owned(), place }))
+        let finer = finer.flat_map(|(_, columns)| columns.clone());
+        Ok(self.column(without(measure, finer.chain(across.iter().cloned()).collect())))
     }
+}
+
+/// A measure where the members of some columns make no difference; conditions hold.
+fn without(measure: &str, columns: Vec<String>) -> Asked {
+    let removed = Change::Modified(Modifier::AllOf(columns));
+    let place = vec![removed, Change::Modified(Modifier::Visible)];
+    Asked { measure: measure.to_owned(), place }
 }
 
 /// The place that a query compares with.

@@ -233,6 +233,40 @@ fn cube_queries_are_told_their_faults() {
     assert!(message.contains("stdin:3:7: expected a list, found `year`"), "{message}");
 }
 
+/// In JSON around the rows, of tables and CSV on stderr, in Arrow and Parquet in the metadata.
+#[test]
+fn an_answer_says_from_what_it_comes() {
+    let folder = project();
+    printed(folder.path(), &["etl", "run"]);
+    let query = "{cube: shop, rows: [month, category], measures: [revenue], compare_release: 1}";
+    let asked = |more: &[&str]| {
+        let output = starhouse_reading(folder.path(), &[&["query", "-"], more].concat(), query);
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        output
+    };
+    let output = asked(&["--about", "-F", "json"]);
+    let said: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((&said["release"], &said["compared_release"]), (&1.into(), &1.into()));
+    assert_eq!(said["aggregates"], serde_json::json!(["by_month_category"]));
+    assert!(said["parts"][0].as_str().unwrap().contains("by_month_category answers"), "{said}");
+    let rows: serde_json::Value = serde_json::from_slice(&asked(&["-F", "json"]).stdout).unwrap();
+    assert!(rows.as_array().is_some_and(|rows| rows.len() > 2), "{rows}");
+    assert_eq!(said["rows"], rows);
+    let output = asked(&["--about", "-F", "csv"]);
+    let told = "release 1\ncompared with release 1\naggregates: by_month_category\n";
+    assert_eq!(text(&output.stderr), told);
+    assert!(text(&output.stdout).starts_with("month,category,revenue,"));
+    asked(&["-F", "parquet", "-o", "answer.parquet"]);
+    let file = fs::File::open(folder.path().join("answer.parquet")).unwrap();
+    let reader = parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder::try_new(file);
+    let metadata = reader.unwrap().schema().metadata().clone();
+    assert_eq!(metadata["starhouse.aggregates"], "[\"by_month_category\"]");
+    let stream = asked(&["-F", "arrow"]).stdout;
+    let reader = arrow::ipc::reader::StreamReader::try_new(stream.as_slice(), None).unwrap();
+    let about = starhouse::engine::About::of(&reader.schema()).unwrap();
+    assert_eq!((about.release, about.compared_release), (1, Some(1)));
+}
+
 #[test]
 fn a_reader_that_has_seen_enough_is_no_error() {
     let folder = project();

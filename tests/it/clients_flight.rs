@@ -49,6 +49,11 @@ async fn a_cube_query_needs_no_sql() {
     let same = ask(&mut client, sql).await.unwrap();
     assert_eq!(answer.num_rows(), same.num_rows());
     assert_eq!(answer.columns().last(), same.columns().last());
+    // It says from what it comes.
+    let said = answer.schema().metadata().clone();
+    assert_eq!(said["starhouse.release"], "1");
+    assert_eq!(said["starhouse.aggregates"], "[]");
+    assert!(said["starhouse.parts"].contains("base rows"), "{said:?}");
     let wrong = FlightDescriptor::new_cmd(r#"{"cube": "sales", "measures": ["revenu"]}"#);
     let refused = client.inner_mut().get_flight_info(wrong).await.unwrap_err();
     assert!(refused.message().contains("did you mean `revenue`?"), "{refused}");

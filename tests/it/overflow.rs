@@ -49,6 +49,34 @@ async fn sums_of_integers() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn whole_numbers_beyond_64_bits_are_written_exactly() {
+    let fixture = Fixture::new().await;
+    let session = fixture.session().await;
+    for (sql, expected) in [
+        ("SELECT 9223372036854775808 - 1", "9223372036854775807"),
+        ("SELECT 18446744073709551616 + 1", "18446744073709551617"),
+        ("SELECT -9223372036854775809", "-9223372036854775809"),
+        ("SELECT arrow_typeof(-9223372036854775808)", "Int64"),
+        ("SELECT -9223372036854775808", "-9223372036854775808"),
+        ("SELECT - -9223372036854775809", "9223372036854775809"),
+        ("SELECT arrow_typeof(9223372036854775808)", "Decimal128(19, 0)"),
+        ("SELECT 9223372036854775807 < 9223372036854775808", "true"),
+        ("SELECT 9007199254740993::bigint = 9007199254740992", "false"),
+        (
+            "SELECT count(*) FROM (VALUES (9223372036854775807)) AS t (x) WHERE x >= 9223372036854775808",
+            "0",
+        ),
+        ("SELECT 99999999999999999999999999999999999999", "99999999999999999999999999999999999999"),
+        ("SELECT 1e40 > 1", "true"),
+    ] {
+        assert_eq!(ask(&session, sql).await.unwrap(), expected, "{sql}");
+    }
+    let sql = "SELECT 100000000000000000000000000000000000000";
+    let why = refusal(&session, sql).await.to_string();
+    assert!(why.contains("more than 38 digits") && why.contains("as a float"), "{why}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn sums_of_facts() {
     let fixture = Fixture::new().await;
     let session = fixture.session().await;

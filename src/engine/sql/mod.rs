@@ -1,5 +1,5 @@
 //! From text to a statement that DataFusion may plan: refuse what is too much, parse in our dialect,
-//! refuse clauses nobody plans, number `?` parameters, send `VERSION AS OF` to the catalog of its
+//! refuse clauses nobody plans, number `?` parameters, keep large whole numbers exact, send `VERSION AS OF` to the catalog of its
 //! release, and `MEASURE(m) AT (...)` to planning as a call.
 
 mod at;
@@ -7,10 +7,12 @@ mod changes;
 mod dialect;
 mod distinct;
 mod limits;
+mod numbers;
 mod ordinals;
 mod own;
 mod parameters;
 mod relations;
+mod roles;
 mod settings;
 mod unplanned;
 mod versions;
@@ -18,6 +20,7 @@ mod versions;
 pub(crate) use changes::{Change, IfExists, Verb, change, quoted};
 pub(crate) use dialect::StarhouseDialect;
 pub(crate) use own::qualify;
+pub(crate) use roles::tell as tell_roles;
 pub use settings::Setting;
 pub(crate) use settings::{may_set, setting};
 pub(crate) use versions::{AsOf, Versions, catalog_of, parse_moment};
@@ -49,6 +52,7 @@ pub(crate) fn parse(sql: &str) -> Result<Statement> {
         relations::check(statement)?;
         unplanned::check(statement)?;
         parameters::number(statement)?;
+        numbers::exact(statement)?;
         ordinals::resolve(statement);
     }
     Ok(statement)

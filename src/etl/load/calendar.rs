@@ -55,6 +55,7 @@ fn values(days: &[CalendarDay], name: &str) -> Option<ArrayRef> {
         "day_name" => text(|day| day.day_name),
         "week" => text(|day| &day.week),
         "week_of_year" => number(|day| day.week_of_year),
+        "iso_year" => number(|day| day.iso_year),
         "month" => text(|day| &day.month),
         "month_of_year" => number(|day| day.month_of_year),
         "month_name" => text(|day| day.month_name),

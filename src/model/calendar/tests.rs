@@ -23,7 +23,8 @@ fn a_day_looked_up_by_hand() {
     let day = one_day(date(2024, 12, 30), 4);
     assert_eq!(day.key, 20_241_230);
     assert_eq!((day.day_of_week, day.day_name), (1, "Monday"));
-    assert_eq!((day.week.as_str(), day.week_of_year), ("2025-W01", 1));
+    assert_eq!((day.week.as_str(), day.week_of_year, day.iso_year), ("2025-W01", 1, 2025));
+    assert_eq!(day.year, 2024);
     assert_eq!(
         (day.month.as_str(), day.month_of_year, day.month_name),
         ("2024-12", 12, "December")
@@ -59,6 +60,26 @@ fn leap_days_and_long_years() {
     assert_eq!(one_day(date(2026, 12, 31), 1).week, "2026-W53");
     assert_eq!(one_day(date(2021, 1, 1), 1).week, "2020-W53");
     assert_eq!(one_day(date(2025, 12, 29), 1).week, "2026-W01");
+}
+
+#[test]
+fn every_week_lies_in_one_iso_year_of_52_or_53_weeks() {
+    let calendar = calendar(date(1999, 12, 27), date(2031, 1, 5), 1);
+    let mut weeks: std::collections::BTreeMap<i16, std::collections::BTreeMap<String, usize>> =
+        Default::default();
+    for day in calendar.days() {
+        *weeks.entry(day.iso_year).or_default().entry(day.week).or_default() += 1;
+    }
+    // 27 December 1999 begins the last week of its ISO year; 5 January 2031 ends the first.
+    assert_eq!(weeks.pop_first().map(|(year, weeks)| (year, weeks.len())), Some((1999, 1)));
+    assert_eq!(weeks.pop_last().map(|(year, weeks)| (year, weeks.len())), Some((2031, 1)));
+    for (year, weeks) in weeks {
+        let begins = date(i32::from(year), 1, 1).weekday();
+        let is_leap = date(i32::from(year), 3, 1).pred_opt().is_some_and(|day| day.day() == 29);
+        let is_long = begins == Weekday::Thu || (is_leap && begins == Weekday::Wed);
+        assert_eq!(weeks.len(), if is_long { 53 } else { 52 }, "{year}");
+        assert!(weeks.values().all(|days| *days == 7), "{year}");
+    }
 }
 
 #[test]

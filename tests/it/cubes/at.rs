@@ -31,6 +31,40 @@ async fn all_removes_conditions_on_its_columns_and_visible_brings_them_back() {
     .await;
 }
 
+/// A dimension in its role is all its columns, and those of no other role.
+#[tokio::test]
+async fn all_takes_dimensions_by_their_roles() {
+    answers(
+        "SELECT date_year, region, MEASURE(revenue) AT (ALL store), MEASURE(revenue) AT (ALL Date store), \
+         MEASURE(revenue) AT (ALL delivered) \
+         FROM cubes.trade WHERE date_month_name = 'February' AND country = 'IT' GROUP BY date_year, region",
+        &[
+            "2023 | north | 100.00 | 500.00 | 100.00",
+            "2024 | north | 80.00 | 500.00 | 80.00",
+            "2025 | north | 80.00 | 500.00 | 80.00",
+        ],
+    )
+    .await;
+    // Through a subquery, beside columns.
+    answers(
+        "SELECT y, MEASURE(revenue) AT (ALL store y) FROM \
+         (SELECT date_year AS y, revenue FROM cubes.trade WHERE country = 'IT') GROUP BY y",
+        &["2023 | 500.00", "2024 | 500.00", "2025 | 500.00"],
+    )
+    .await;
+    for (sql, part) in [
+        (
+            "SELECT store, MEASURE(revenue) AT (ALL store) FROM \
+             (SELECT date_year AS store, revenue FROM cubes.trade) GROUP BY store",
+            "a column here",
+        ),
+        ("SELECT MEASURE(revenue) AT (ALL shop) FROM cubes.trade", "shop"),
+    ] {
+        let error = refused(sql).await;
+        assert!(error.to_string().contains(part), "{sql}: {error}");
+    }
+}
+
 #[tokio::test]
 async fn set_looks_at_another_member() {
     answers(

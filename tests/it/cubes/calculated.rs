@@ -320,3 +320,71 @@ async fn it_is_compared_as_members_are() {
     ];
     asks(query, &expected).await;
 }
+
+/// Growth is of values: of a rate it is the growth of the rate, and no rate of growths.
+#[tokio::test]
+async fn a_member_can_be_computed_of_the_values_of_others() {
+    let growth = json!({"name": "Growth", "of": "date.year", "terms": {"now": 2024, "before": 2023},
+        "value": "now / before - 1"});
+    let query = json!({
+        "rows": ["date.year"],
+        "measures": ["revenue", "margin_rate", "lines"],
+        "computed_members": [growth],
+        "totals": "grand",
+    });
+    let expected = [
+        "date_year | date_year_is_total | date_year_is_calculated | revenue | margin_rate | lines",
+        "2023 | 0 | 0 | 100 | 0.4 | 1",
+        "2024 | 0 | 0 | 320 | 0.40625 | 4",
+        "2025 | 0 | 0 | 80 | 0 | 1",
+        "Growth | 0 | 1 | 2.2 | 0.015625 | 3",
+        "NULL | 1 | 0 | 500 | 0.34 | 6",
+    ];
+    asks(query, &expected).await;
+    // Sums and differences of money are exact; across, where there is nothing on one side, there is no
+    // difference, but for what counts.
+    let change = json!({"name": "Change", "of": "date.year", "terms": {"now": 2024, "before": 2023},
+        "value": "now - before"});
+    let query = json!({
+        "rows": ["store.country"],
+        "columns": ["date.year"],
+        "measures": ["revenue", "lines"],
+        "dice": {"date.year": [2023, 2024]},
+        "computed_members": [change],
+    });
+    let expected = [
+        "country | 2023 revenue | 2023 lines | 2024 revenue | 2024 lines | Change revenue | Change lines",
+        "IT | 100.00 | 1 | 80.00 | 2 | -20.00 | 1",
+        "NO | NULL | 0 | 200.00 | 1 | NULL | 1",
+        "Unknown | NULL | 0 | 40.00 | 1 | NULL | 1",
+    ];
+    asks(query, &expected).await;
+    let share = json!({"name": "Not led of Europe", "of": "country",
+        "terms": {"part": {"set": "not_led"}, "whole": ["IT", "NO"]}, "value": "100 * part / whole"});
+    let query = json!({
+        "rows": ["store.country"],
+        "measures": ["revenue", "buyers"],
+        "calculated_members": {"only": ["europe"]},
+        "computed_members": [share],
+    });
+    let expected = [
+        "country | country_is_calculated | revenue | buyers",
+        "Europe | 1 | 460 | 2",
+        "Not led of Europe | 1 | 56.52173913043478 | 100",
+    ];
+    asks(query, &expected).await;
+    for (member, kind, part) in [
+        (json!({"value": "sqrt(now)"}), ErrorKind::Unsupported, "sqrt"),
+        (json!({"value": "now - then"}), ErrorKind::User, "not a valid expression"),
+        (json!({"of": "segment"}), ErrorKind::User, "add `segment` to `rows`"),
+        (json!({"terms": {"now": {"set": "led"}}}), ErrorKind::User, "set `led` is of `country`"),
+    ] {
+        let mut wanted =
+            json!({"name": "x", "of": "date.year", "terms": {"now": 2024}, "value": "now"});
+        wanted.as_object_mut().unwrap().extend(member.as_object().unwrap().clone());
+        let query =
+            json!({"rows": ["date.year"], "measures": ["revenue"], "computed_members": [wanted]});
+        let error = refusal(query).await;
+        assert!(error.kind() == kind && error.to_string().contains(part), "{error}");
+    }
+}

@@ -6,6 +6,7 @@ use crate::etl_project::{CUSTOMER_HEAD, CUSTOMERS_DATED, Project, SALES_HEAD, sa
 const MEASURES: &str = "
   - {name: fiscal_ytd, to_date: {measure: revenue, over: date, by: fiscal_year}, description: Since 1 April.}
   - {name: a_fiscal_year_ago, before: {measure: revenue, over: date, by: fiscal_year}, description: A fiscal year before.}
+  - {name: iso_ytd, to_date: {measure: revenue, over: date, by: iso_year}, description: Of the ISO year so far.}
   - {name: a_week_ago, before: {measure: revenue, over: date, by: week}, description: A week before.}
   - {name: two_weeks, rolling: {measure: revenue, over: date, by: week, periods: 2}, description: Of two weeks.}
   - {name: period_to_date, to_date: {measure: revenue, over: date, by: retail_period}, description: Of the period so far.}
@@ -72,6 +73,12 @@ async fn the_days_around_new_year_are_of_one_week_and_a_53rd_week_is_followed_by
         .filter(|row| row.as_str() >= "2020-W53" && row.as_str() < "2021-W03")
         .collect();
     assert_eq!(with_sales, expected);
+    // The week belongs to one ISO year, whose days so far begin with its first Monday.
+    let of_iso = by(&project, "iso_year", &["revenue"]).await;
+    assert_eq!(of_iso, ["2020|11.00", "2021|1100.00"]);
+    let to_date = by(&project, "week", &["iso_ytd"]).await;
+    let ends = ["2020-W53|11.00", "2021-W01|100.00", "2021-W02|1100.00"];
+    assert!(ends.iter().all(|row| to_date.iter().any(|own| own == row)), "{to_date:?}");
     let years = by(&project, "year", &["revenue"]).await;
     assert_eq!(years, ["2020|1.00", "2021|1110.00"]);
 }

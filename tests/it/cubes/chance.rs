@@ -7,9 +7,10 @@ use chrono::NaiveDate;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
+use serde_json::json;
 use starhouse::query::{
-    CalculatedMembers, CubeQuery, Except, MemberRange, OfSet, OnlyCalculated, OrderBy, Slice, Top,
-    Totals,
+    Axis, CalculatedMembers, ComputedMember, CubeQuery, Descendants, Except, Levels, MemberRange,
+    OfSet, OnlyCalculated, OrderBy, Slice, Term, Top, Totals,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -395,7 +396,6 @@ const VISUAL: [&str; 12] = [
 
 /// Members by column that filters choose from; one of each is nowhere.
 fn members(column: &str) -> Vec<serde_json::Value> {
-    use serde_json::json;
     match column {
         "date_year" | "delivered.year" => vec![json!(2023), json!(2024), json!(2025), json!(1999)],
         "date_quarter" => vec![json!("2023-Q1"), json!("2024-Q1"), json!("2025-Q2"), json!("?")],
@@ -459,6 +459,8 @@ pub(crate) fn question() -> impl Strategy<Value = CubeQuery> {
 pub(crate) fn named_question() -> impl Strategy<Value = CubeQuery> {
     let calculated = (any::<u16>(), any::<bool>());
     (question(), any::<u8>(), calculated).prop_map(|(mut query, bits, (asked, only))| {
+        // The names of sets take the place of their columns.
+        query.descendants.clear();
         let sets = [
             ("store.country", "south"),
             ("segment", "known_segments"),
@@ -467,7 +469,10 @@ pub(crate) fn named_question() -> impl Strategy<Value = CubeQuery> {
             ("club.club_kind", "sports"),
         ];
         for (place, (column, set)) in sets.into_iter().enumerate() {
-            let has = |query: &CubeQuery| query.rows.iter().any(|name| name == column);
+            let has = |query: &CubeQuery| {
+                let axes = query.axes.iter().flat_map(|axis| &axis.of);
+                query.rows.iter().chain(axes).any(|name| name == column)
+            };
             if bits >> place & 1 == 0 {
                 query.dice.insert(column.to_owned(), Slice::Set(OfSet { set: set.to_owned() }));
             } else if has(&query) {
@@ -502,15 +507,39 @@ fn calculate(query: &mut CubeQuery, asked: u16, only: bool) {
     if query.visual {
         return;
     }
-    let axes: Vec<&String> = query.rows.iter().chain(&query.columns).collect();
+    let axes = query.rows.iter().chain(&query.columns);
+    let axes: Vec<&String> = axes.chain(query.axes.iter().flat_map(|axis| &axis.of)).collect();
     let is_shown = |names: &[&str]| axes.iter().any(|axis| names.contains(&axis.as_str()));
     let chosen = sets.iter().enumerate().filter(|(bit, _)| asked >> bit & 1 == 1);
     let chosen = chosen.filter(|(_, (names, _))| is_shown(names));
     let names: Vec<String> = chosen.map(|(_, (_, set))| (*set).to_owned()).collect();
+    if asked >> 14 == 0b11 && query.compare.is_empty() {
+        compute(query, only);
+    }
     query.calculated_members = match only && !names.is_empty() {
         true => CalculatedMembers::Only(OnlyCalculated { only: names }),
         false => CalculatedMembers::Beside(names),
     };
+}
+
+/// Shows members computed of others' values.
+fn compute(query: &mut CubeQuery, growth: bool) {
+    let axes = query.rows.iter().chain(&query.columns);
+    let axes: Vec<&String> = axes.chain(query.axes.iter().flat_map(|axis| &axis.of)).collect();
+    let years = axes.iter().find(|name| ["date_year", "recent"].contains(&name.as_str()));
+    let of = years.or_else(|| axes.iter().find(|name| ***name == "store.country"));
+    let Some(of) = of.map(|name| (**name).clone()) else { return };
+    let terms = match of.as_str() {
+        "store.country" => {
+            [Term::Member(json!("IT")), Term::Members(vec![json!("NO"), json!(null)])]
+        }
+        _ => [Term::Member(json!(2024)), Term::Set(OfSet { set: "recent".to_owned() })],
+    };
+    let of = if of == "recent" { "date_year".to_owned() } else { of };
+    let value = if growth { "(a - b) / b * 100" } else { "a - b" };
+    let terms = ["a", "b"].map(str::to_owned).into_iter().zip(terms).collect();
+    let (name, value) = ("Computed".to_owned(), value.to_owned());
+    query.computed_members.push(ComputedMember { name, of, terms, value });
 }
 
 /// Another name for a column of rows, wherever it stands.
@@ -521,6 +550,7 @@ fn rename(query: &mut CubeQuery, from: &str, to: &str) {
         }
     };
     query.rows.iter_mut().for_each(name);
+    query.axes.iter_mut().flat_map(|axis| &mut axis.of).for_each(name);
     query.order.iter_mut().for_each(|order| name(&mut order.by));
     query.top.iter_mut().flat_map(|top| &mut top.per).for_each(name);
     if let Totals::Sets(sets) = &mut query.totals {
@@ -594,7 +624,7 @@ fn knows_country(query: &CubeQuery) -> bool {
 /// Asks for visual totals, of measures that have them by all kinds of rows, where there are totals.
 fn show_visual_totals(query: &mut CubeQuery) {
     let leads_to_many = |name: &String| name.starts_with("club") || name.starts_with("leader");
-    let plain = query.columns.is_empty() && !query.rows.iter().any(leads_to_many);
+    let plain = !query.rows.iter().chain(&query.columns).any(leads_to_many);
     if !plain || query.rows.is_empty() || query.totals == Totals::None {
         return;
     }
@@ -610,10 +640,10 @@ fn arrange(query: &mut CubeQuery, (bits, descending, with_ties, n): (u32, bool, 
     if bits & 0b110_0000_0000 == 0b110_0000_0000 {
         show_visual_totals(query);
     }
-    let exact = query.measures.iter().find(|measure| EXACT.contains(&measure.as_str())).cloned();
-    if !query.columns.is_empty() {
-        return;
+    if bits & 0b1110_0000_0000_0000 == 0b1110_0000_0000_0000 {
+        compare(query, bits & 0x1_0000 > 0);
     }
+    let exact = query.measures.iter().find(|measure| EXACT.contains(&measure.as_str())).cloned();
     if bits & 1 == 1 {
         let by = if bits & 2 == 2 { query.rows.last().cloned() } else { exact.clone() };
         query.order.extend(by.map(|by| OrderBy { by, descending, ..OrderBy::default() }));
@@ -630,4 +660,75 @@ fn arrange(query: &mut CubeQuery, (bits, descending, with_ties, n): (u32, bool, 
     query.non_empty = bits & 0b1000_0000 > 0;
     query.limit = (bits & 0b1_0000_0000 > 0).then_some(n);
     query.offset = usize::try_from(bits >> 30).unwrap();
+    if bits & 0b1110_0000_0000_0000_0000 == 0b1110_0000_0000_0000_0000 {
+        go_down(query, bits);
+    }
+    if bits & 0b11_0000_0000_0000_0000_0000 == 0b11_0000_0000_0000_0000_0000 {
+        part_axes(query, usize::try_from(bits >> 22 & 0b11).unwrap());
+    }
+}
+
+/// Compares measures that have values everywhere.
+fn compare(query: &mut CubeQuery, years: bool) {
+    query.measures.retain(|measure| VISUAL.contains(&measure.as_str()));
+    if query.measures.is_empty() {
+        query.measures.push("buyers".to_owned());
+    }
+    let (column, member) =
+        if years { ("date_year", json!(2024)) } else { ("store.country", json!("IT")) };
+    query.compare.insert(column.to_owned(), member);
+}
+
+/// Shows countries with all below them, where they are shown, but no finer levels.
+fn go_down(query: &mut CubeQuery, bits: u32) {
+    let finer = ["store_city", "region", "store.store"];
+    let mut axes = query.rows.iter().chain(&query.columns);
+    let held =
+        query.slice.contains_key("store.country") || query.dice.contains_key("store.country");
+    let is_across = query.columns.iter().any(|name| name == "store.country");
+    if held || is_across || axes.any(|name| finer.contains(&name.as_str())) {
+        return;
+    }
+    // Above towns is a level that may be skipped.
+    let of_levels = ["share_of_parent", "share_of_country", "rank_in_parent", "rank_in_country"];
+    query.measures.retain(|measure| !of_levels.contains(&measure.as_str()));
+    if query.measures.iter().all(|measure| measure == "all_snapshots") {
+        query.measures.push("lines".to_owned());
+    }
+    let goes_by = |name: &String| of_levels.contains(&name.as_str());
+    if query.top.iter().any(|top| goes_by(&top.by)) || query.having.keys().any(goes_by) {
+        return;
+    }
+    let (all, to) = (bits & 0x10_0000 > 0, if bits & 0x40_0000 > 0 { "city" } else { "region" });
+    let levels = if all { Levels::All } else { Levels::Last };
+    let of = (bits & 0x80_0000 > 0).then(|| vec![json!("IT"), json!(null)]);
+    let descendants = Descendants { of, down_to: to.to_owned(), levels };
+    query.descendants.insert("store.country".to_owned(), descendants);
+    if query.rows.iter().all(|name| name != "store.country") {
+        query.rows.push("store.country".to_owned());
+    }
+}
+
+/// Puts rows on axes of their own.
+fn part_axes(query: &mut CubeQuery, bits: usize) {
+    if !query.columns.is_empty() || query.rows.is_empty() {
+        return;
+    }
+    let rest = query.rows.split_off(1 + (bits & 1).min(query.rows.len() - 1));
+    let first = std::mem::take(&mut query.rows);
+    let totals = std::mem::take(&mut query.totals);
+    let of_first = match (&totals, bits & 2) {
+        (Totals::Sets(_), _) => Totals::Grand,
+        (_, 0) => Totals::None,
+        _ => Totals::Rollup,
+    };
+    let axis = |name: &str, of, totals| Axis { name: name.to_owned(), of, totals };
+    query.axes.push(axis("side", first, of_first));
+    if !rest.is_empty() {
+        let own = if matches!(totals, Totals::Sets(_)) { Totals::Grand } else { totals };
+        query.axes.push(axis("top", rest, own));
+    }
+    if query.axes.iter().all(|axis| axis.totals == Totals::None) {
+        query.visual = false;
+    }
 }

@@ -2,6 +2,7 @@
 //! fall into.
 
 mod at;
+mod axes;
 mod calculated;
 mod calendars;
 mod chance;

@@ -92,7 +92,9 @@ async fn ask_all(
                 if is_asked(number, [parts, aggregates, false]) {
                     check(&session, &Asking::Query(question), &expected).await?;
                 }
-                if is_asked(number, [parts, aggregates, true]) {
+                // Written as grouping sets, a level that is skipped has its rows, as SQL has them.
+                let is_plain = question.descendants.is_empty();
+                if is_plain && is_asked(number, [parts, aggregates, true]) {
                     check(&session, &Asking::Sql(sql(&plain, model)), &flat).await?;
                 }
             }

@@ -234,6 +234,138 @@ async fn what_is_computed_of_columns_leaves_rows_in_order() {
     assert!(days.len() > 700 && days.is_sorted(), "{answered}");
 }
 
+/// What is compared with is there where nothing else is: in a month without sales, and in a cell.
+#[tokio::test]
+async fn what_is_compared_with_is_there_where_nothing_else_is() {
+    let query = json!({
+        "rows": ["date.quarter"],
+        "measures": ["revenue", "buyers"],
+        "slice": {"country": "IT"},
+        "dice": {"date.year": [2024]},
+        "compare": {"country": "NO"},
+        "dense": "date.quarter",
+    });
+    let expected = [
+        "date_quarter | revenue | buyers | revenue_compared | revenue_change | revenue_growth | \
+         buyers_compared | buyers_change | buyers_growth",
+        "2024-Q1 | 80.00 | 1 | NULL | NULL | NULL | 0 | 1 | NULL",
+        "2024-Q2 | NULL | 0 | 200.00 | NULL | NULL | 1 | -1 | -1",
+        "2024-Q3 | NULL | 0 | NULL | NULL | NULL | 0 | 0 | NULL",
+        "2024-Q4 | NULL | 0 | NULL | NULL | NULL | 0 | 0 | NULL",
+    ];
+    asks(query, &expected).await;
+    let query = json!({
+        "rows": ["country"],
+        "columns": ["date.year"],
+        "measures": ["revenue"],
+        "compare": {"country": "NO"},
+    });
+    let expected = [
+        "country | 2023 revenue | 2024 revenue | 2025 revenue | 2023 revenue_compared | \
+         2023 revenue_change | 2023 revenue_growth | 2024 revenue_compared | 2024 revenue_change | \
+         2024 revenue_growth | 2025 revenue_compared | 2025 revenue_change | 2025 revenue_growth",
+        "IT | 100.00 | 80.00 | 80.00 | NULL | NULL | NULL | 200.00 | -120.00 | -0.6 | NULL | NULL | NULL",
+        "NO | NULL | 200.00 | NULL | NULL | NULL | NULL | 200.00 | 0.00 | 0 | NULL | NULL | NULL",
+        "Unknown | NULL | 40.00 | NULL | NULL | NULL | NULL | 200.00 | -160.00 | -0.8 | NULL | NULL | NULL",
+    ];
+    asks(query, &expected).await;
+}
+
+#[tokio::test]
+async fn rows_of_a_pivot_go_by_their_value_altogether_or_by_a_column_across() {
+    // In all: IT 260, NO 200, Unknown 40. In 2024: IT 80, NO 200, Unknown 40.
+    let ask = |more: serde_json::Value| {
+        let mut query = json!({"rows": ["country"], "columns": ["date.year"],
+            "measures": ["revenue", "lines"], "dice": {"date.year": [2024, 2025]}});
+        query.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        query
+    };
+    let heading = "country | 2024 revenue | 2024 lines | 2025 revenue | 2025 lines";
+    let (it, no) = ("IT | 80.00 | 2 | 80.00 | 1", "NO | 200.00 | 1 | NULL | 0");
+    let unknown = "Unknown | 40.00 | 1 | NULL | 0";
+    // Of the two years: IT 160.
+    let more = json!({"having": {"revenue": {"from": 150}}});
+    asks(ask(more), &[heading, it, no]).await;
+    let more = json!({"having": {"2024 revenue": {"to": 100}}});
+    asks(ask(more), &[heading, it, unknown]).await;
+    let more = json!({"having": {"margin": {"to": 50}}, "order": [{"by": "revenue"}]});
+    asks(ask(more), &[heading, unknown, it, no]).await;
+    let more = json!({"top": {"n": 1, "by": "lines"}});
+    asks(ask(more), &[heading, it]).await;
+    let more = json!({"top": {"n": 1, "by": "2024 revenue"}});
+    asks(ask(more), &[heading, no]).await;
+    let more = json!({"order": [{"by": "revenue", "of": ["country"], "descending": true}]});
+    asks(ask(more), &[heading, no, it, unknown]).await;
+}
+
+#[tokio::test]
+async fn a_pivot_has_visual_totals_and_a_row_of_others() {
+    let query = json!({
+        "rows": ["country"],
+        "columns": ["date.year"],
+        "measures": ["revenue"],
+        "having": {"revenue": {"from": 100}},
+        "totals": "grand",
+        "visual": true,
+    });
+    let expected = [
+        "country | country_is_total | 2023 revenue | 2024 revenue | 2025 revenue | \
+         2023 revenue_visible | 2024 revenue_visible | 2025 revenue_visible",
+        "IT | 0 | 100.00 | 80.00 | 80.00 | 100.00 | 80.00 | 80.00",
+        "NO | 0 | NULL | 200.00 | NULL | NULL | 200.00 | NULL",
+        "NULL | 1 | 100.00 | 320.00 | 80.00 | 100.00 | 280.00 | 80.00",
+    ];
+    asks(query, &expected).await;
+    let query = json!({
+        "rows": ["receipt_no"],
+        "columns": ["country"],
+        "measures": ["revenue", "margin_rate"],
+        "top": {"n": 2, "by": "revenue", "others": true},
+        "totals": "grand",
+    });
+    let expected = [
+        "receipt_no | receipt_no_is_total | is_other | IT revenue | IT margin_rate | NO revenue | \
+         NO margin_rate | Unknown revenue | Unknown margin_rate",
+        "r3 | 0 | 0 | NULL | NULL | 200.00 | 0.25 | NULL | NULL",
+        "r1 | 0 | 0 | 100.00 | 0.4 | NULL | NULL | NULL | NULL",
+        // 50 + 30 + 80 in Italy, of which 20 + 10 + 80 were paid for: 50 of 160.
+        "NULL | 0 | 1 | 160.00 | 0.3125 | NULL | NULL | 40.00 | 0.75",
+        "NULL | 1 | 0 | 260.00 | 0.34615384615384615 | 200.00 | 0.25 | 40.00 | 0.75",
+    ];
+    asks(query, &expected).await;
+}
+
+#[tokio::test]
+async fn a_pivot_has_every_period_in_rows_and_across() {
+    let query = json!({
+        "rows": ["date.quarter"],
+        "columns": ["country"],
+        "measures": ["lines"],
+        "dice": {"country": ["IT", "NO"], "date.year": [2024]},
+        "dense": "date.quarter",
+    });
+    let expected = [
+        "date_quarter | IT lines | NO lines",
+        "2024-Q1 | 2 | 0",
+        "2024-Q2 | 0 | 1",
+        "2024-Q3 | 0 | 0",
+        "2024-Q4 | 0 | 0",
+    ];
+    asks(query, &expected).await;
+    let query = json!({
+        "rows": ["country"],
+        "columns": ["date.quarter"],
+        "measures": ["revenue"],
+        "dice": {"country": ["IT"], "date.year": [2024]},
+        "dense": "date.quarter",
+    });
+    let expected = [
+        "country | 2024-Q1 revenue | 2024-Q2 revenue | 2024-Q3 revenue | 2024-Q4 revenue",
+        "IT | 80.00 | NULL | NULL | NULL",
+    ];
+    asks(query, &expected).await;
+}
+
 #[tokio::test]
 async fn all_but_some_members_count_the_missing_one() {
     let query = json!({"rows": ["region"], "measures": ["revenue"],
@@ -265,9 +397,9 @@ async fn what_a_query_cannot_mean_is_told() {
         ),
         (
             json!({"rows": ["country"], "columns": ["date.year"], "measures": ["revenue"],
-                "having": {"revenue": {"from": 1}}}),
-            ErrorKind::Unsupported,
-            "having goes by rows",
+                "having": {"2022 revenue": {"from": 1}}}),
+            ErrorKind::User,
+            "did you mean `2025 revenue`?",
         ),
         (
             json!({"rows": ["country"], "measures": ["revenue"], "dense": "date.month"}),
@@ -291,10 +423,10 @@ async fn what_a_query_cannot_mean_is_told() {
             "add `totals: rollup`",
         ),
         (
-            json!({"rows": ["country"], "columns": ["date.year"], "measures": ["revenue"],
-                "totals": "grand", "visual": true}),
+            json!({"rows": ["store.country"], "columns": ["date.year"], "measures": ["store_rank"],
+                "having": {"store_rank": {"to": 1}}}),
             ErrorKind::Unsupported,
-            "visual goes by rows",
+            "rank",
         ),
         (
             json!({"rows": ["date.year", "country"], "measures": ["balance"], "totals": "grand",

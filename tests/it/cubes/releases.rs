@@ -122,6 +122,9 @@ async fn compare(
         let plain = CubeQuery {
             measures,
             columns: Vec::new(),
+            axes: Vec::new(),
+            descendants: BTreeMap::new(),
+            compare: BTreeMap::new(),
             order: Vec::new(),
             top: None,
             having: BTreeMap::new(),

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 use starhouse::model::{ColumnType, Cube, CubeColumn, Model};
-use starhouse::query::{CubeQuery, Except, MemberRange, Slice, Totals, without_sets};
+use starhouse::query::{CubeQuery, Except, MemberRange, Slice, Totals, laid_out, without_sets};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
@@ -10,7 +10,8 @@ use std::fmt::Write;
 /// top and no order.
 pub(crate) fn plain(query: &CubeQuery, model: &Model) -> CubeQuery {
     let cube = model.cube(&query.cube).unwrap();
-    let query = &mut without_sets(query, model).unwrap();
+    let laid = laid_out(query, model).unwrap();
+    let query = &mut without_sets(&laid, model).unwrap();
     // What says nothing is not there in SQL.
     query.dice.retain(|_, slice| !is_open(slice));
     let names = query.rows.iter().chain(&query.columns);
@@ -23,7 +24,10 @@ pub(crate) fn plain(query: &CubeQuery, model: &Model) -> CubeQuery {
         having: BTreeMap::new(),
         non_empty: false,
         visual: false,
+        axes: Vec::new(),
+        compare: BTreeMap::new(),
         calculated_members: Default::default(),
+        computed_members: Vec::new(),
         language: None,
         limit: None,
         offset: 0,

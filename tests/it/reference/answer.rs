@@ -2,6 +2,7 @@
 
 use super::calculated::{Calculated, Choice, choices};
 use super::caption::Captions;
+use super::layout::laid;
 use super::place::{Beside, Filter, Place, Row, Shift, columns, filters};
 use super::{Reference, Value, measure};
 use starhouse::model::{Cube, CubeColumn, Window};
@@ -9,6 +10,7 @@ use starhouse::query::{CubeQuery, Totals};
 use std::cell::RefCell;
 use std::cmp::Ordering;
 use std::collections::{BTreeSet, HashMap};
+use std::ops::Range;
 
 /// A table: names and rows, in order.
 #[derive(Debug, Clone)]
@@ -24,6 +26,12 @@ struct Line {
     /// For each name in `rows` the calculated member that stands there.
     calculated: Vec<Choice>,
     values: Vec<Value>,
+    /// In a pivot, the measures by which lines go, of the line altogether.
+    altogether: Vec<(String, Value)>,
+    /// What each measure is elsewhere, where that is compared.
+    compared: Vec<Value>,
+    /// The place of its members on each axis.
+    positions: Vec<usize>,
 }
 
 /// What stands across: members of the columns that show some, and which calculated ones stand there.
@@ -53,6 +61,8 @@ struct Asked<'a> {
     cube: &'a Cube,
     query: &'a CubeQuery,
     filters: Vec<Filter>,
+    /// Which names of `rows` each grouping keeps.
+    groupings: &'a BTreeSet<Vec<bool>>,
     /// The columns of each name in `rows`.
     rows: Vec<Vec<CubeColumn>>,
     /// The columns of each name in `columns`.
@@ -65,6 +75,8 @@ struct Asked<'a> {
 
 pub(super) fn ask(reference: &Reference<'_>, query: &CubeQuery) -> Answer {
     let (model, cube) = (reference.model, reference.cube(&query.cube));
+    let laid = laid(model, cube, query);
+    let query = &laid.query;
     let resolve = |name: &String| columns(model, cube, name);
     let rows: Vec<Vec<CubeColumn>> = query.rows.iter().map(resolve).collect();
     let across: Vec<Vec<CubeColumn>> = query.columns.iter().map(resolve).collect();
@@ -73,6 +85,7 @@ pub(super) fn ask(reference: &Reference<'_>, query: &CubeQuery) -> Answer {
         cube,
         query,
         filters: filters(model, cube, query),
+        groupings: &laid.groupings,
         calculated: Calculated::of(model, cube, query, &[&rows[..], &across[..]].concat()),
         rows,
         across,
@@ -82,13 +95,18 @@ pub(super) fn ask(reference: &Reference<'_>, query: &CubeQuery) -> Answer {
     // Neither rows nor members across: there is nothing to show, not even a line.
     let is_blank = heads.is_empty() && query.rows.is_empty();
     let mut lines = if is_blank { Vec::new() } else { asked.lines(&heads) };
+    lines.iter_mut().for_each(|line| asked.add_altogether(line));
     lines.retain(|line| line.is_total() || asked.admits(line));
     asked.keep_top(&mut lines);
+    for (_, names) in &laid.axes {
+        asked.add_positions(names, &mut lines);
+    }
     lines.sort_by(|a, b| asked.order(a, b));
     let lines = lines.into_iter().skip(query.offset).take(query.limit.unwrap_or(usize::MAX));
     let mut lines: Vec<Line> = lines.collect();
-    asked.add_visible(&mut lines);
-    asked.table(&heads, lines)
+    asked.add_visible(&heads, &mut lines);
+    let axes: Vec<String> = laid.axes.iter().map(|(name, _)| name.clone()).collect();
+    asked.table(&heads, lines, &axes)
 }
 
 impl Asked<'_> {
@@ -128,8 +146,12 @@ impl Asked<'_> {
 
     /// Every combination of members that any measure has a row for, among those of calculated members.
     fn combinations(&self, of: &[CubeColumn], sets: &[usize]) -> BTreeSet<Vec<Value>> {
+        let places = Calculated::places(&self.calculated, sets);
         let measures = self.query.measures.iter();
-        measures.flat_map(|name| self.combinations_of(name, &None, of, sets)).collect()
+        let all = measures.flat_map(|name| {
+            places.iter().flat_map(|sets| self.combinations_of(name, &None, of, sets))
+        });
+        all.collect()
     }
 
     /// Those that one measure, seen under a shift, has a row for.
@@ -216,35 +238,15 @@ impl Asked<'_> {
         Place { filters, members, sets, shift, window, weighted, converted, beside }
     }
 
-    /// Which names of `rows` each grouping keeps.
-    fn groupings(&self) -> BTreeSet<Vec<bool>> {
-        let n = self.rows.len();
-        let leading = |kept: usize| (0..n).map(|index| index < kept).collect();
-        match &self.query.totals {
-            Totals::Sets(sets) => {
-                let kept = |set: &Vec<String>| -> Vec<bool> {
-                    self.query.rows.iter().map(|row| set.contains(row)).collect()
-                };
-                sets.iter().map(kept).chain([leading(n)]).collect()
-            }
-            Totals::None => BTreeSet::from([leading(n)]),
-            Totals::Grand => BTreeSet::from([leading(n), leading(0)]),
-            Totals::Rollup => (0..=n).map(leading).collect(),
-            Totals::Cube => {
-                (0..1 << n).map(|mask| (0..n).map(|i| mask >> i & 1 == 1).collect()).collect()
-            }
-        }
-    }
-
     fn lines(&self, heads: &[Head]) -> Vec<Line> {
         let mut lines = Vec::new();
-        for kept in self.groupings() {
+        for kept in self.groupings {
             let names: Vec<usize> = (0..kept.len()).filter(|row| kept[*row]).collect();
             for chosen in choices(&self.calculated, &names, self.query.calculated_members.is_only())
             {
                 let mut calculated = vec![None; kept.len()];
                 names.iter().zip(chosen).for_each(|(row, choice)| calculated[*row] = choice);
-                lines.extend(self.lines_of(&kept, &calculated, heads));
+                lines.extend(self.lines_of(kept, &calculated, heads));
             }
         }
         lines
@@ -269,7 +271,15 @@ impl Asked<'_> {
                 row.iter().map(member).collect::<Vec<_>>()
             });
             let members = members.collect();
-            let line = Line { members, calculated: calculated.to_vec(), values };
+            let (values, compared) = values;
+            let line = Line {
+                members,
+                calculated: calculated.to_vec(),
+                values,
+                altogether: Vec::new(),
+                compared,
+                positions: Vec::new(),
+            };
             lines.extend(Some(line).filter(|line| !self.is_placeholder(line)));
         }
         lines
@@ -343,8 +353,8 @@ impl Asked<'_> {
         (shown, sets): (&[CubeColumn], &[usize]),
         members: &[Value],
         heads: &[Head],
-    ) -> Vec<Value> {
-        let mut values = Vec::new();
+    ) -> (Vec<Value>, Vec<Value>) {
+        let (mut values, mut compared) = (Vec::new(), Vec::new());
         for head in heads {
             let columns: Vec<CubeColumn> = shown.iter().chain(&head.columns).cloned().collect();
             let across = head.calculated.iter().flatten();
@@ -355,22 +365,106 @@ impl Asked<'_> {
             };
             let beside = Beside { cells: Some(&cells), shown: None };
             let members: Vec<Value> = members.iter().chain(&head.members).cloned().collect();
-            let exists = self.combinations(&columns, &sets).contains(&members);
-            let members = columns.iter().cloned().zip(members).collect();
-            let place = Place { beside, ..self.place(members, &sets) };
+            // What is compared with may be there where nothing else is.
+            let exists = !self.query.compare.is_empty()
+                || self.combinations(&columns, &sets).contains(&members);
+            let members: Vec<_> = columns.iter().cloned().zip(members).collect();
+            let of = |sets: &[usize]| Place { beside, ..self.place(members.clone(), sets) };
             for name in &self.query.measures {
+                // Of what is computed a part may have no rows.
+                let value = |own: &[usize]| {
+                    let cell: Vec<Value> =
+                        members.iter().map(|(_, member)| member.clone()).collect();
+                    match own == sets || self.combinations(&columns, own).contains(&cell) {
+                        true => self.reference.value(self.cube, name, &of(own)),
+                        false if self.counts(name) => Value::int(0),
+                        false => Value::Null,
+                    }
+                };
                 values.push(match exists {
-                    true => self.reference.value(self.cube, name, &place),
+                    true => Calculated::value(&self.calculated, &sets, &value),
                     false if self.counts(name) => Value::int(0),
                     false => Value::Null,
                 });
             }
+            if !self.query.compare.is_empty() {
+                let names = self.query.measures.iter();
+                compared.extend(names.map(|name| self.compared(name, &of(&sets))));
+            }
         }
-        values
+        (values, compared)
+    }
+
+    /// A measure where the columns of `compare` have other members.
+    fn compared(&self, name: &str, place: &Place<'_>) -> Value {
+        let elsewhere = CubeQuery {
+            cube: self.cube.name.clone(),
+            slice: self.query.compare.clone(),
+            ..CubeQuery::default()
+        };
+        let model = self.reference.model;
+        let said = self.query.compare.keys().map(|name| columns(model, self.cube, name));
+        let said: Vec<CubeColumn> = said.map(|mut columns| columns.pop().unwrap()).collect();
+        let stays = |column: &CubeColumn| !said.contains(column);
+        let own = place.filters.iter().filter(|filter| stays(filter.column())).cloned();
+        let there = filters(model, self.cube, &elsewhere);
+        let there = there.into_iter().filter(|filter| said.contains(filter.column()));
+        let filters: Vec<Filter> = own.chain(there).collect();
+        let members = place.members.iter().filter(|(column, _)| stays(column)).cloned().collect();
+        let sets = place.sets.iter().filter(|set| stays(set.column())).cloned().collect();
+        let beside = Beside::default();
+        let place = Place { filters: &filters, members, sets, beside, ..place.clone() };
+        self.reference.value(self.cube, name, &place)
+    }
+
+    /// What stands calculated in a line, and across.
+    fn sets(line: &Line, head: &Head) -> Vec<usize> {
+        line.calculated.iter().chain(&head.calculated).flatten().copied().collect()
+    }
+
+    /// The place of a line, whatever goes across.
+    fn place_of_line(&self, line: &Line, head: &Head, sets: &[usize]) -> Place<'_> {
+        let own = self.columns().into_iter().enumerate().filter_map(|(index, column)| {
+            let is_calculated = self.calculated_at(line, index).is_some();
+            Some((column, line.members[index].clone().filter(|_| !is_calculated)?))
+        });
+        let across = head.columns.iter().cloned().zip(head.members.clone());
+        self.place(own.chain(across).collect(), sets)
+    }
+
+    /// Adds to a line of a pivot what it goes by.
+    fn add_altogether(&self, line: &mut Line) {
+        let query = self.query;
+        if query.columns.is_empty() {
+            return;
+        }
+        let nowhere = Head { columns: Vec::new(), members: Vec::new(), calculated: Vec::new() };
+        let names = query.having.keys().chain(query.order.iter().map(|order| &order.by));
+        let names = names.chain(query.top.iter().map(|top| &top.by));
+        for name in names.filter(|name| self.cube.measure(name).is_some()) {
+            let value = |sets: &[usize]| {
+                self.reference.value(self.cube, name, &self.place_of_line(line, &nowhere, sets))
+            };
+            let sets = Self::sets(line, &nowhere);
+            let value = Calculated::value(&self.calculated, &sets, &value);
+            line.altogether.push((name.clone(), value));
+        }
+    }
+
+    /// Adds the place of each line's members among all of an axis.
+    fn add_positions(&self, names: &Range<usize>, lines: &mut [Line]) {
+        let columns = |names: &[Vec<CubeColumn>]| names.iter().map(Vec::len).sum::<usize>();
+        let (first, last) = (columns(&self.rows[..names.start]), columns(&self.rows[..names.end]));
+        let key = |line: &Line| self.row_key(line)[first..last].to_vec();
+        let all: BTreeSet<_> = lines.iter().map(key).collect();
+        for line in lines {
+            let own = self.row_key(line)[first..last].to_vec();
+            line.positions.push(all.iter().position(|other| *other == own).unwrap() + 1);
+        }
     }
 
     /// Adds what each measure is of the rows shown alone.
-    fn add_visible(&self, lines: &mut [Line]) {
+    fn add_visible(&self, heads: &[Head], lines: &mut [Line]) {
         if !self.query.visual {
             return;
         }
@@ -380,12 +474,13 @@ impl Asked<'_> {
             rows.map(|line| (0..columns.len()).map(|index| line.member(index)).collect()).collect();
         let beside = Beside { cells: None, shown: Some((&columns, &shown)) };
         for line in lines {
-            let kept = columns.iter().cloned().zip(line.members.clone());
-            let members = kept.filter_map(|(column, member)| Some((column, member?))).collect();
-            let place = Place { beside, ..self.place(members, &[]) };
-            let visible = self.query.measures.iter();
-            let visible = visible.map(|name| self.reference.value(self.cube, name, &place));
-            line.values.extend(visible.collect::<Vec<_>>());
+            for head in heads {
+                let sets = Self::sets(line, head);
+                let place = Place { beside, ..self.place_of_line(line, head, &sets) };
+                let visible = self.query.measures.iter();
+                let visible = visible.map(|name| self.reference.value(self.cube, name, &place));
+                line.values.extend(visible.collect::<Vec<_>>());
+            }
         }
     }
 
@@ -411,6 +506,9 @@ impl Asked<'_> {
 
     /// What a name in `order` or `top` stands for.
     fn sort_value(&self, name: &str, line: &Line) -> Value {
+        if let Some((_, value)) = line.altogether.iter().find(|(known, _)| known == name) {
+            return value.clone();
+        }
         if let Some(index) = self.query.measures.iter().position(|known| known == name) {
             return line.values[index].clone();
         }
@@ -419,7 +517,7 @@ impl Asked<'_> {
 
     /// The row column that a name in `order` or `top` stands for, where it is none of a measure.
     fn row_column(&self, name: &str) -> Option<usize> {
-        if self.query.measures.iter().any(|known| known == name) {
+        if self.cube.measure(name).is_some() {
             return None;
         }
         let wanted = columns(self.reference.model, self.cube, name).pop().unwrap();
@@ -500,15 +598,17 @@ impl Asked<'_> {
 
     /// By the row columns in turn, ascending, a total after the members it is of.
     fn by_rows(&self, a: &Line, b: &Line) -> Ordering {
-        let key = |line: &Line| -> Vec<(bool, Choice, Value, Value)> {
-            let members = line.members.iter().enumerate();
-            let member = |(index, member): (usize, &Option<Value>)| {
-                let calculated = self.calculated_at(line, index);
-                (member.is_none(), calculated, self.place_of(line, index), line.member(index))
-            };
-            members.map(member).collect()
+        self.row_key(a).cmp(&self.row_key(b))
+    }
+
+    /// By what a line is ordered, for each row column.
+    fn row_key(&self, line: &Line) -> Vec<(bool, Choice, Value, Value)> {
+        let members = line.members.iter().enumerate();
+        let member = |(index, member): (usize, &Option<Value>)| {
+            let calculated = self.calculated_at(line, index);
+            (member.is_none(), calculated, self.place_of(line, index), line.member(index))
         };
-        key(a).cmp(&key(b))
+        members.map(member).collect()
     }
 
     /// The place of a member that goes by another column: the first of all members shown so.
@@ -547,8 +647,8 @@ impl Asked<'_> {
         captions.join(" / ")
     }
 
-    fn table(&self, heads: &[Head], lines: Vec<Line>) -> Answer {
-        let with_totals = self.query.totals != Totals::None;
+    fn table(&self, heads: &[Head], lines: Vec<Line>, axes: &[String]) -> Answer {
+        let with_totals = self.query.totals != Totals::None || self.groupings.len() > 1;
         let columns = self.columns();
         let captions = Captions::of(self.cube, self.query);
         let mut names = captions.headings(&self.query.rows, &self.rows);
@@ -557,6 +657,8 @@ impl Asked<'_> {
         }
         names
             .extend(self.marked().map(|(_, last)| format!("{}_is_calculated", columns[last].name)));
+        names.extend(axes.iter().map(|axis| format!("{axis}_position")));
+        let mut cells: Vec<String> = Vec::new();
         for head in heads {
             for measure in &self.query.measures {
                 let caption = self.caption(head);
@@ -565,11 +667,15 @@ impl Asked<'_> {
                 let name = if again == 0 { name } else { format!("{name} ({})", again + 1) };
                 let heading = captions.heading(None, &name, &names);
                 names.push(heading);
+                cells.push(name);
             }
         }
-        let visible = self.query.measures.iter().filter(|_| self.query.visual);
+        let visible = cells.iter().filter(|_| self.query.visual);
         names.extend(visible.map(|name| format!("{name}_visible")));
-        let rows = lines.into_iter().map(|line| {
+        for cell in cells.iter().filter(|_| !self.query.compare.is_empty()) {
+            names.extend(["compared", "change", "growth"].map(|more| format!("{cell}_{more}")));
+        }
+        let rows = lines.into_iter().map(|mut line| {
             let member = |index: usize| {
                 captions.member(self.reference.data, &columns[index], line.member(index))
             };
@@ -587,6 +693,12 @@ impl Asked<'_> {
             }
             let marks = self.marked().map(|(name, _)| u8::from(line.calculated[name].is_some()));
             row.extend(marks.map(Value::int));
+            row.extend(line.positions.iter().map(|place| Value::int(*place as i128)));
+            for (own, there) in line.values.clone().iter().zip(&line.compared) {
+                let change = own.minus(there);
+                let growth = change.over(there);
+                line.values.extend([there.clone(), change, growth]);
+            }
             row.extend(line.values);
             row
         });

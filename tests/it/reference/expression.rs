@@ -36,6 +36,7 @@ fn binary(op: &BinaryOperator, a: &Value, b: &Value) -> Value {
         Op::Plus => a.plus(b),
         Op::Minus => a.minus(b),
         Op::Multiply => a.times(b),
+        Op::Divide => a.over(b),
         Op::And if *a == Value::Bool(false) || *b == Value::Bool(false) => Value::Bool(false),
         Op::Or if a.is_true() || b.is_true() => Value::Bool(true),
         _ if a.is_null() || b.is_null() => Value::Null,

@@ -7,13 +7,14 @@
 //! In reading order: [`value`], [`place`] (which rows a cell sees), [`link`] (roles with several members
 //! a row), [`time`] (windows of days),
 //! [`measure`] (a cell), [`rank`] (a cell among others), [`rate`] (money in
-//! one currency), [`followed`] (events that others follow), then [`caption`] (names in a language), [`calculated`] (sets shown as members) and [`answer`] (the table: groups, totals, pivot, top, order).
+//! one currency), [`followed`] (events that others follow), then [`caption`] (names in a language), [`calculated`] (sets shown as members), [`layout`] (axes) and [`answer`] (the table: groups, totals, pivot, top, order).
 
 mod answer;
 mod calculated;
 mod caption;
 mod expression;
 mod followed;
+mod layout;
 mod link;
 mod measure;
 mod place;

@@ -331,6 +331,7 @@ pub(crate) fn filters(model: &Model, cube: &Cube, query: &CubeQuery) -> Vec<Filt
         .chain(&query.columns)
         .chain(query.slice.keys())
         .chain(query.dice.keys())
+        .chain(query.compare.keys())
         .map(|name| shown(model, cube, name).role)
         .collect();
     for default in &cube.default_members {
@@ -341,6 +342,18 @@ pub(crate) fn filters(model: &Model, cube: &Cube, query: &CubeQuery) -> Vec<Filt
         }
     }
     filters
+}
+
+/// A filter by members of a column.
+pub(crate) fn any_of(
+    model: &Model,
+    cube: &Cube,
+    name: &str,
+    members: &[serde_json::Value],
+) -> Filter {
+    let column = shown(model, cube, name);
+    let members = members.iter().map(|member| member_of(&column, member)).collect();
+    Filter::AnyOf(column, members)
 }
 
 /// A filter by members that a model names.
