@@ -7,7 +7,7 @@
 
 use super::ask::{Ask, group_name, measure_name, total_name};
 use super::axes::{Axes, Row};
-use super::computed::{self, Computed};
+use super::computed::{self, Computed, Numbered};
 use super::other_release::then_name;
 use super::{CubeQuery, defect, named_set, names, pivot};
 use crate::error::{Error, ErrorKind, Result};
@@ -302,7 +302,7 @@ impl Axis {
     }
 
     /// The computed members with their marks and those of their terms.
-    fn numbered(&self) -> Vec<(i32, &Computed, Vec<(String, i32)>)> {
+    fn numbered(&self) -> Vec<Numbered<'_>> {
         let mut term = self.members.len();
         let mut numbered = Vec::new();
         for (own, computed) in self.computed.iter().enumerate() {

@@ -124,11 +124,14 @@ fn over(formula: &Expr, value: &dyn Fn(&str) -> Expr) -> Result<Expr> {
     })
 }
 
+/// A computed member with its mark, and its terms with theirs.
+pub(super) type Numbered<'a> = (i32, &'a Computed, Vec<(String, i32)>);
+
 /// An answer with the computed members of an axis in the place of their terms. `kind` says of the columns
 /// of measures whether they count, and nothing of others, which tell rows apart.
 pub(super) fn beside(
     answer: LogicalPlanBuilder,
-    computed: &[(i32, &Computed, Vec<(String, i32)>)],
+    computed: &[Numbered<'_>],
     mark: &str,
     kind: &dyn Fn(&str) -> Option<bool>,
 ) -> Result<LogicalPlanBuilder> {

@@ -10,7 +10,7 @@ use std::ops::ControlFlow;
 
 /// Writes the names of roles in `AT (ALL ...)` as text, which planning tells from columns. A name that
 /// some of the statement's cubes have a column of stays one.
-pub(crate) fn tell<'m>(statement: &mut Statement, cubes: &[&'m Cube]) {
+pub(crate) fn tell(statement: &mut Statement, cubes: &[&Cube]) {
     if let Some(statement) = super::inner_mut(statement) {
         let _: ControlFlow<()> = statement.visit(&mut Roles { cubes });
     }
