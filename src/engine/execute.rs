@@ -5,7 +5,7 @@ use super::erased::erased;
 use super::errors::{from_datafusion, to_datafusion};
 use super::log::LogEntry;
 use super::operators::Running;
-use super::plan::Parsed;
+use super::parsed::Parsed;
 use super::progress::Progress;
 use super::ready::Ready;
 use super::{Query, Session, damage, explain, shadow, state, wire};

@@ -47,6 +47,7 @@ mod object_stores;
 mod operators;
 mod options;
 mod origin;
+mod parsed;
 mod partitions;
 mod plan;
 mod plan_cache;

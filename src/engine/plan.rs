@@ -11,6 +11,7 @@ use super::catalog::{CUBES, Catalogs};
 use super::errors::from_datafusion;
 use super::explain::Explained;
 use super::grouping_sets::forget_order;
+use super::parsed::Parsed;
 use super::plan_cache::{Form, Plan, Question, reads_only_tables};
 use super::ready::Ready;
 use super::scope::QueryScope;
@@ -34,38 +35,7 @@ use datafusion::execution::SessionState;
 use datafusion::logical_expr::{Expr, LogicalPlan, Volatility};
 use datafusion::physical_plan::collect;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, LazyLock};
-
-/// A question as parsed: authorised, its cubes not resolved, its parameters not bound.
-#[derive(Debug, Clone)]
-pub(crate) struct Parsed {
-    /// The session of this plan alone; made when it is asked for, since it is many small pieces of memory,
-    /// and what was planned before runs without it.
-    state: Arc<LazyLock<Arc<SessionState>, MakesState>>,
-    /// The releases it reads.
-    pub(crate) catalogs: Arc<Catalogs>,
-    /// Its plan.
-    pub(crate) plan: LogicalPlan,
-}
-
-type MakesState = Box<dyn FnOnce() -> Arc<SessionState> + Send>;
-
-impl Parsed {
-    fn new(state: Arc<SessionState>, catalogs: Arc<Catalogs>, plan: LogicalPlan) -> Self {
-        Self { state: lazily(move || state), catalogs, plan }
-    }
-
-    /// The session of this plan alone.
-    pub(crate) fn state(&self) -> &Arc<SessionState> {
-        &self.state
-    }
-}
-
-fn lazily(
-    make: impl FnOnce() -> Arc<SessionState> + Send + 'static,
-) -> Arc<LazyLock<Arc<SessionState>, MakesState>> {
-    Arc::new(LazyLock::new(Box::new(make)))
-}
+use std::sync::Arc;
 
 /// Plans SQL, unless it was planned before.
 pub(crate) async fn sql(session: &Session, text: &str) -> Result<(Parsed, Ready)> {
@@ -97,9 +67,9 @@ fn known(session: &Session, question: &Question) -> Option<(Parsed, Ready)> {
     ));
     let state = {
         let (session, catalogs) = (session.clone(), Arc::clone(&catalogs));
-        lazily(move || Arc::new(bound_state(&session, &catalogs)))
+        move || Arc::new(bound_state(&session, &catalogs))
     };
-    Some((Parsed { state, catalogs, plan: parsed }, ready))
+    Some((Parsed::lazily(state, catalogs, parsed), ready))
 }
 
 /// Keeps a plan for when it is asked again. What reads other releases is planned anew: which these
@@ -233,7 +203,9 @@ pub(crate) fn bind(parsed: &Parsed, values: Vec<ScalarValue>) -> Result<Parsed> 
     }
     let plan = parsed.plan.clone();
     let plan = plan.with_param_values(ParamValues::from(values)).map_err(from_datafusion)?;
-    Ok(Parsed { plan, ..parsed.clone() })
+    let mut bound = parsed.clone();
+    bound.plan = plan;
+    Ok(bound)
 }
 
 /// Plans a cube query.
@@ -363,7 +335,7 @@ pub(crate) async fn aggregate(
 /// A parsed question at the present moment.
 fn renewed(session: &Session, parsed: &Parsed) -> Parsed {
     let state = state::at(parsed.state().as_ref().clone(), session.now());
-    Parsed { state: lazily(move || Arc::new(state)), ..parsed.clone() }
+    Parsed::new(Arc::new(state), Arc::clone(&parsed.catalogs), parsed.plan.clone())
 }
 
 /// Whether the plan calls a function that is `volatile` in that sense.

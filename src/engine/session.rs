@@ -2,6 +2,7 @@
 
 use super::catalog::{Catalogs, ReleaseCatalog, STAGING, WAREHOUSE};
 use super::log::LogEntry;
+use super::parsed::Parsed;
 use super::plan_cache::{Form, Question};
 use super::ready::Ready;
 use super::sql::Setting;
@@ -210,7 +211,7 @@ impl Session {
 
     async fn planned(
         &self,
-        planned: Result<(plan::Parsed, Ready)>,
+        planned: Result<(Parsed, Ready)>,
         text: String,
         started: Instant,
     ) -> Result<Query> {
