@@ -14,7 +14,7 @@ use super::route::{Part, smallest};
 use super::split::{Span, Split, merges};
 use super::star::{Star, day_column};
 use crate::error::Result;
-use crate::model::{Cube, CubeColumn, Dimension, DimensionKind, Fact, FactRole, Model};
+use crate::model::{Cube, CubeColumn, Dimension, DimensionKind, Fact, Model};
 use chrono::{Datelike, Days, Months, NaiveDate};
 use datafusion::common::Column;
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, lit};
@@ -105,12 +105,7 @@ impl Star<'_> {
     }
 
     /// The months of a calendar, each with the month that it stands for: so many months before.
-    pub(super) fn later_months(
-        &self,
-        role: &FactRole,
-        calendar: &Dimension,
-        shift: &Shift,
-    ) -> Result<LogicalPlan> {
+    pub(super) fn later_months(&self, calendar: &Dimension, shift: &Shift) -> Result<LogicalPlan> {
         let name = shift.role.as_str();
         let column = |own: &str| Expr::Column(Column::new(Some(name), own));
         // Keys are days as yyyymmdd: a month's first day is in the calendar if it is later than another
@@ -121,9 +116,9 @@ impl Star<'_> {
         let number = key() / lit(10_000_i32) * lit(12_i32) + key() / lit(100_i32) % lit(100_i32);
         let before = number - lit(1_i32) - lit(distance);
         let month = before.clone() / lit(12_i32) * lit(100_i32) + before % lit(12_i32) + lit(1_i32);
-        let columns = calendar.table_columns().into_iter();
-        let columns = columns.map(|own| column(&own.name).alias(own.name));
-        LogicalPlanBuilder::from(self.scan(&self.dimension(&role.dimension)?.table(), name)?)
+        let columns = self.stored_columns(calendar)?.into_iter();
+        let columns = columns.map(|own| column(&own).alias(own));
+        LogicalPlanBuilder::from(self.scan(&calendar.table(), name)?)
             .filter(is_first)
             .and_then(|days| days.project(columns.chain([month.alias(MONTH)]).collect::<Vec<_>>()))
             .and_then(|months| months.alias(name))

@@ -121,11 +121,11 @@ impl Star<'_> {
             .build()
             .map_err(defect)?
             .alias(NUMBER);
-        let columns = dimension.table_columns();
+        let columns = self.stored_columns(dimension)?;
         scan(self.context, self.catalog, &dimension.table())?
             .window(vec![number])
             .and_then(|versions| versions.filter(ident(NUMBER).eq(lit(1_u64))))
-            .and_then(|last| last.project(columns.iter().map(|own| ident(&own.name))))
+            .and_then(|last| last.project(columns.iter().map(ident)))
             .and_then(|last| last.alias(name))
             .and_then(LogicalPlanBuilder::build)
             .map_err(defect)

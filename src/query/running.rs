@@ -14,7 +14,7 @@ use super::defect;
 use super::star::{Star, day_column};
 use super::state::Kind;
 use crate::error::{Error, Result};
-use crate::model::{Dimension, Window};
+use crate::model::{CubeColumn, Dimension, Window};
 use arrow::datatypes::DataType;
 use datafusion::common::{Column, JoinType, ScalarValue};
 use datafusion::functions::expr_fn::coalesce;
@@ -178,7 +178,10 @@ impl Ask<'_> {
         let day = own(day_column(calendar)?);
         let last = scalar_subquery(Arc::new(star.last_key(fact_role)?));
         let there = day.clone().is_not_null().and(own(&calendar.key_column()).lt_eq(last));
+        let stored = star.stored_columns(calendar)?;
+        let is_there = |column: &&CubeColumn| stored.contains(&column.column.name);
         let of_role = self.cube.columns.iter().filter(|column| column.role == role);
+        let of_role = of_role.filter(is_there);
         let columns = of_role.map(|column| own(&column.column.name).alias(&column.name));
         let columns: Vec<Expr> = columns.chain([day.alias(DAY)]).collect();
         let mut days = LogicalPlanBuilder::from(star.scan(&calendar.table(), role)?)

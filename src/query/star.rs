@@ -74,7 +74,7 @@ impl Star<'_> {
             if let Some(shift) = self.months_later().filter(|shift| shift.role == *name) {
                 let month = Expr::Column(Column::new(Some(name), earlier::MONTH));
                 let on = fact_column(MONTH_PARTITION).eq(month);
-                let months = self.later_months(role, dimension, shift)?;
+                let months = self.later_months(dimension, shift)?;
                 return joined.join_on(months, JoinType::Inner, [on]).map_err(defect);
             }
             let members = match (self.shift, self.cube.view(name)) {
@@ -211,9 +211,9 @@ impl Star<'_> {
         let last_day = self.last_key(role)?;
         let role = role_name;
         let past = column(role, &key).lt_eq(scalar_subquery(Arc::new(last_day)));
-        let relabelled = calendar.table_columns().into_iter().map(|own| {
-            let of = if own.name == key { PRIOR } else { role };
-            column(of, &own.name).alias(own.name)
+        let relabelled = self.stored_columns(calendar)?.into_iter().map(|own| {
+            let of = if own == key { PRIOR } else { role };
+            column(of, &own).alias(own)
         });
         LogicalPlanBuilder::from(self.scan(&calendar.table(), PRIOR)?)
             .join_on(self.scan(&calendar.table(), role)?, JoinType::Inner, stands_for)
@@ -245,9 +245,9 @@ impl Star<'_> {
             .map_err(defect)?;
         let key = dimension.key_column();
         let durable = dimension.durable_key_column();
-        let shown = dimension.table_columns().into_iter().map(|own| {
-            let of = if own.name == key || own.name == durable { VERSION } else { role };
-            column(of, &own.name).alias(own.name)
+        let shown = self.stored_columns(dimension)?.into_iter().map(|own| {
+            let of = if own == key || own == durable { VERSION } else { role };
+            column(of, &own).alias(own)
         });
         let same = column(VERSION, &durable).eq(column(role, &durable));
         LogicalPlanBuilder::from(self.scan(&dimension.table(), VERSION)?)
@@ -280,6 +280,12 @@ impl Star<'_> {
     pub(super) fn dimension(&self, name: &str) -> Result<&Dimension> {
         let found = self.context.model.dimension(name);
         found.ok_or_else(|| Error::internal("a role names no dimension").with("dimension", name))
+    }
+
+    /// The columns of a dimension's table in the release: the model may have got more since.
+    pub(super) fn stored_columns(&self, dimension: &Dimension) -> Result<Vec<String>> {
+        let table = self.scan(&dimension.table(), FACT)?;
+        Ok(table.schema().fields().iter().map(|field| field.name().clone()).collect())
     }
 
     pub(super) fn scan(&self, table: &str, alias: &str) -> Result<LogicalPlan> {

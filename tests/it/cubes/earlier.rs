@@ -2,7 +2,7 @@
 //! base rows for the month that the fact's last day cuts short.
 
 use super::chance;
-use super::model::model_with;
+use super::model::{model, model_with, model_with_weeks};
 use super::properties::{Asking, check, holds};
 use super::world::load;
 use crate::cube_support::TempWarehouse;
@@ -97,4 +97,25 @@ fn what_is_finer_than_months_is_answered_by_days() {
     let finer = ["date_week", "date_day_of_week", "date_date"];
     told(&[BY_MONTH, BY_DAY].concat(), &finer.map(|by| (by, by_day)));
     told(BY_MONTH, &finer.map(|by| (by, none)));
+}
+
+/// A calendar that has got columns since the release was loaded: what does not ask for them is answered.
+#[test]
+fn a_calendar_with_more_columns_than_the_release_answers() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        let at = TempWarehouse::open().await;
+        let release = load(&at, &model(), &super::data()).await;
+        let (older, newer) = (model(), model_with_weeks());
+        let lines = async |model, aggregates| {
+            let session = at.engine(model, 1).session(Principal::local(), Arc::clone(&release));
+            let sql = "SELECT date_year, MEASURE(revenue_last_year), MEASURE(revenue_ytd) \
+                       FROM cubes.trade GROUP BY date_year ORDER BY date_year";
+            super::sql::lines(&session.with_aggregates(aggregates), sql).await
+        };
+        let expected = lines(&older, true).await;
+        assert!(expected.len() > 1, "{expected:?}");
+        assert_eq!(lines(&newer, true).await, expected);
+        assert_eq!(lines(&newer, false).await, expected);
+    });
 }

@@ -300,8 +300,23 @@ pub(crate) fn model_with(was: &str, is: &str) -> Arc<Model> {
     model_of(&CUBE.replacen(was, is, 1))
 }
 
+/// The model whose calendar has years of whole weeks as well, and so more columns.
+pub(crate) fn model_with_weeks() -> Arc<Model> {
+    let (was, is) = (
+        "fiscal_year_start_month: 4}",
+        "fiscal_year_start_month: 4, \
+         retail: {pattern: 4-4-5, ends: last saturday of january, numbered_by: begin}}",
+    );
+    assert!(DIMENSIONS[0].contains(was));
+    of_texts(&[&DIMENSIONS[0].replacen(was, is, 1)], &DIMENSIONS[1..], CUBE)
+}
+
 fn model_of(cube: &str) -> Arc<Model> {
-    let texts = DIMENSIONS.iter().chain(&FACTS).copied().chain([cube]);
+    of_texts(&[], &DIMENSIONS, cube)
+}
+
+fn of_texts(first: &[&str], dimensions: &[&str], cube: &str) -> Arc<Model> {
+    let texts = first.iter().chain(dimensions).chain(&FACTS).copied().chain([cube]);
     let files: Vec<(String, &str)> =
         texts.enumerate().map(|(index, text)| (format!("{index}.yaml"), text)).collect();
     Arc::new(load(&files).unwrap_or_else(|faults| panic!("{faults}")))
