@@ -1,19 +1,17 @@
 //! A year or a month before: aggregates of months answer where nothing finer than months is asked, and
 //! base rows for the month that the fact's last day cuts short.
 
-use super::chance;
 use super::model::{model, model_with, model_with_weeks};
-use super::properties::{Asking, check, holds};
+use super::spans::answered_by;
 use super::world::load;
 use crate::cube_support::TempWarehouse;
-use crate::reference::Reference;
-use proptest::collection::vec;
 use proptest::option;
 use proptest::sample::{select, subsequence};
 use proptest::strategy::Strategy;
 use serde_json::json;
 use starhouse::policy::Principal;
 use starhouse::query::{CubeQuery, MemberRange, Slice, Totals};
+use std::cell::Cell;
 use std::sync::Arc;
 
 const BY_MONTH: &str = "aggregates:
@@ -56,21 +54,12 @@ fn question() -> impl Strategy<Value = CubeQuery> {
 
 #[test]
 fn months_stand_for_months_a_year_before() {
-    let cases = (chance::data(), vec(question(), 12));
-    let model = model_with("aggregates:\n", BY_MONTH);
-    let runtime = tokio::runtime::Runtime::new().unwrap();
-    holds(&cases, |(data, questions)| {
-        runtime.block_on(async {
-            let at = TempWarehouse::open().await;
-            let release = load(&at, &model, &data).await;
-            let reference = Reference::new(&model, &data);
-            let session = at.engine(&model, 2).session(Principal::local(), Arc::clone(&release));
-            for question in &questions {
-                check(&session, &Asking::Query(question), &reference.ask(question)).await?;
-            }
-            Ok(())
-        })
+    let by_months = Cell::new(0);
+    answered_by(BY_MONTH, question(), |_, told| {
+        let answered = told.contains("before: aggregate by_month_region answers for");
+        by_months.set(by_months.get() + u32::from(answered));
     });
+    assert!(by_months.get() > 0);
 }
 
 #[test]
