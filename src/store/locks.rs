@@ -17,7 +17,22 @@ const LOCK: &str = "lock";
 pub(crate) struct LiveFolder {
     staging: PathBuf,
     folder: PathBuf,
-    _lock: File,
+    _lock: Lock,
+}
+
+/// A lock file that is held as long as this value, or this process, lives.
+///
+/// Given back by name: closing the file is not enough while a program that this process is just
+/// starting has a copy of the handle, which it has until it runs.
+#[derive(Debug)]
+pub(crate) struct Lock(File);
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        if let Err(error) = self.0.unlock() {
+            tracing::warn!(%error, "a lock is held until its file is closed");
+        }
+    }
 }
 
 impl LiveFolder {
@@ -88,24 +103,24 @@ pub(crate) fn alive(staging: &Path) -> Result<Vec<String>> {
 }
 
 /// Takes a lock file exclusively; none where somebody holds it.
-pub(crate) fn try_exclusive(path: &Path) -> Result<Option<File>> {
+pub(crate) fn try_exclusive(path: &Path) -> Result<Option<Lock>> {
     let file = open(path)?;
     let taken = file.try_lock();
     outcome(path, file, taken)
 }
 
 /// Takes a lock file together with others who share it; none where somebody holds it exclusively.
-pub(crate) fn try_shared(path: &Path) -> Result<Option<File>> {
+pub(crate) fn try_shared(path: &Path) -> Result<Option<Lock>> {
     let file = open(path)?;
     let taken = file.try_lock_shared();
     outcome(path, file, taken)
 }
 
-fn guard(staging: &Path) -> Result<File> {
+fn guard(staging: &Path) -> Result<Lock> {
     let path = staging.join(LOCK);
     let file = open(&path)?;
     file.lock().map_err(|error| io_error("lock", &path, error))?;
-    Ok(file)
+    Ok(Lock(file))
 }
 
 fn folders(staging: &Path) -> Result<Vec<(String, PathBuf)>> {
@@ -126,10 +141,31 @@ fn open(path: &Path) -> Result<File> {
     options.open(path).map_err(|error| io_error("open", path, error))
 }
 
-fn outcome(path: &Path, file: File, taken: Result<(), TryLockError>) -> Result<Option<File>> {
+fn outcome(path: &Path, file: File, taken: Result<(), TryLockError>) -> Result<Option<Lock>> {
     match taken {
-        Ok(()) => Ok(Some(file)),
+        Ok(()) => Ok(Some(Lock(file))),
         Err(TryLockError::WouldBlock) => Ok(None),
         Err(TryLockError::Error(error)) => Err(io_error("lock", path, error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lock_is_given_back_while_a_starting_program_has_its_handle() -> Result<()> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(LOCK);
+        for take in [try_exclusive, try_shared] {
+            let lock = take(&path)?.unwrap();
+            // What a program has between its fork and its start.
+            let copy = lock.0.try_clone().unwrap();
+            assert!(try_exclusive(&path)?.is_none());
+            drop(lock);
+            assert!(try_exclusive(&path)?.is_some());
+            drop(copy);
+        }
+        Ok(())
     }
 }

@@ -4,6 +4,7 @@
 //! this process holds the [`Release`]; vacuum, here or in another process, stops at such a release.
 
 use super::durable::Disk;
+use super::locks::Lock;
 use super::release::Release;
 use super::release_file::{self, Published, ReleaseFile};
 use super::{locks, paths};
@@ -11,7 +12,6 @@ use crate::error::{Error, Result};
 use crate::ids::ReleaseId;
 use chrono::{DateTime, Utc};
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
@@ -32,7 +32,7 @@ pub(crate) struct Releases {
 #[derive(Debug)]
 struct Lease {
     release: Weak<Release>,
-    _lock: File,
+    _lock: Lock,
 }
 
 impl Releases {

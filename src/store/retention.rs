@@ -16,6 +16,7 @@
 //! more, its release, if there is one, is seen.
 
 use super::durable::io_error;
+use super::locks::Lock;
 use super::publish::Publisher;
 use super::savepoint::{self, Savepoint};
 use super::{locks, paths};
@@ -23,7 +24,7 @@ use crate::error::Result;
 use crate::ids::ReleaseId;
 use object_store::path::Path;
 use std::collections::BTreeSet;
-use std::fs::{self, File};
+use std::fs;
 
 /// What a vacuum did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -122,7 +123,7 @@ pub(crate) fn vacuum(publisher: &Publisher, keep: usize) -> Result<Vacuumed> {
 fn lock_releases(
     publisher: &Publisher,
     candidates: &[ReleaseId],
-) -> Result<(Vec<File>, Option<ReleaseId>)> {
+) -> Result<(Vec<Lock>, Option<ReleaseId>)> {
     let mut locked = Vec::new();
     for id in candidates {
         match locks::try_exclusive(&publisher.disk.resolve(&paths::lease(*id)))? {

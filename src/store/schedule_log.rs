@@ -2,13 +2,13 @@
 //! runs them.
 
 use super::durable::Disk;
+use super::locks::Lock;
 use super::{ScheduleState, locks, paths};
 use crate::error::{Error, Result};
-use std::fs::File;
 
 /// Held by who runs the schedules of a warehouse, in any process.
 #[derive(Debug)]
-pub struct ScheduleLock(#[expect(dead_code, reason = "held, not read")] File);
+pub struct ScheduleLock(#[expect(dead_code, reason = "held, not read")] Lock);
 
 /// Remembers a schedule's state.
 pub(crate) fn record(disk: &Disk, state: &ScheduleState) -> Result<()> {
