@@ -18,6 +18,7 @@
 //!   `answer_file` (those kept for their clients), `about` (from what they come), `wire`, `explain`, `log`, `errors`, `damage`
 
 mod about;
+mod above;
 mod answer_file;
 mod answers;
 mod arithmetic;

@@ -84,7 +84,7 @@ pub(super) fn for_rows() -> SessionState {
 
 #[allow(clippy::disallowed_methods, reason = "the one place: every session starts here")]
 fn builder() -> SessionStateBuilder {
-    SessionStateBuilder::new()
+    SessionStateBuilder::new().with_optimizer_rules(super::above::rules())
 }
 
 fn config(settings: &EngineSettings, hot: Arc<HotColumns>) -> SessionConfig {

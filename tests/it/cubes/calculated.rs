@@ -388,3 +388,23 @@ async fn a_member_can_be_computed_of_the_values_of_others() {
         assert!(error.kind() == kind && error.to_string().contains(part), "{error}");
     }
 }
+
+/// A measure that each grouping set has rows of its own for: the total is aggregated of all rows, and
+/// there are none.
+#[tokio::test]
+async fn of_nothing_there_is_a_total_and_no_computed_member() {
+    let growth = json!({"name": "Growth", "of": "date.year", "terms": {"now": 2024, "before": 2023},
+        "value": "now / before - 1"});
+    let query = json!({
+        "rows": ["date.year"],
+        "measures": ["most_owed_of_clubs", "pieces_2_quarters_before"],
+        "dice": {"store.city": ["Nowhere"]},
+        "totals": "cube",
+        "computed_members": [growth],
+    });
+    let expected = [
+        "date_year | date_year_is_total | date_year_is_calculated | most_owed_of_clubs | pieces_2_quarters_before",
+        "NULL | 1 | 0 | NULL | NULL",
+    ];
+    asks(query, &expected).await;
+}

@@ -1,0 +1,69 @@
+//! Filters that stay above an aggregation, where they would mean something else below it.
+//!
+//! DataFusion moves a filter that asks for nothing but groups below their aggregation. An
+//! aggregation of all rows, which is one row even of none, would answer all the same:
+//! `SELECT * FROM (SELECT 1 AS k, sum(x) FROM t) WHERE k = 2` would be a row. And a group that is
+//! drawn by chance would be drawn a second time.
+
+use datafusion::common::Result;
+use datafusion::common::tree_node::Transformed;
+use datafusion::logical_expr::utils::split_conjunction;
+use datafusion::logical_expr::{Aggregate, Expr, Filter, GroupingSet, LogicalPlan};
+use datafusion::optimizer::push_down_filter::PushDownFilter;
+use datafusion::optimizer::{ApplyOrder, Optimizer, OptimizerConfig, OptimizerRule};
+use std::sync::Arc;
+
+/// DataFusion's rules, with filters moved only where they mean the same.
+pub(super) fn rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
+    let careful: Arc<dyn OptimizerRule + Send + Sync> =
+        Arc::new(PushDownWhereEqual(PushDownFilter::new()));
+    let rules = Optimizer::new().rules.into_iter();
+    rules
+        .map(|rule| if rule.name() == careful.name() { Arc::clone(&careful) } else { rule })
+        .collect()
+}
+
+#[derive(Debug)]
+struct PushDownWhereEqual(PushDownFilter);
+
+impl OptimizerRule for PushDownWhereEqual {
+    fn name(&self) -> &str {
+        self.0.name()
+    }
+
+    fn apply_order(&self) -> Option<ApplyOrder> {
+        self.0.apply_order()
+    }
+
+    fn supports_rewrite(&self) -> bool {
+        self.0.supports_rewrite()
+    }
+
+    fn rewrite(
+        &self,
+        plan: LogicalPlan,
+        config: &dyn OptimizerConfig,
+    ) -> Result<Transformed<LogicalPlan>> {
+        match &plan {
+            LogicalPlan::Filter(filter) if stays(filter) => Ok(Transformed::no(plan)),
+            _ => self.0.rewrite(plan, config),
+        }
+    }
+}
+
+/// Whether a filter would mean something else below the aggregation that it is above.
+fn stays(filter: &Filter) -> bool {
+    let LogicalPlan::Aggregate(aggregate) = filter.input.as_ref() else { return false };
+    let asks_nothing = |condition: &&Expr| condition.column_refs().is_empty();
+    aggregate.group_expr.iter().any(Expr::is_volatile)
+        || is_of_all(aggregate) && split_conjunction(&filter.predicate).iter().any(asks_nothing)
+}
+
+/// Whether one of the aggregation's sets of groups is that of all rows.
+fn is_of_all(aggregate: &Aggregate) -> bool {
+    match aggregate.group_expr.as_slice() {
+        [Expr::GroupingSet(GroupingSet::GroupingSets(sets))] => sets.iter().any(Vec::is_empty),
+        [Expr::GroupingSet(_)] | [] => true,
+        _ => false,
+    }
+}
