@@ -35,10 +35,6 @@ impl OptimizerRule for PushDownWhereEqual {
         self.0.apply_order()
     }
 
-    fn supports_rewrite(&self) -> bool {
-        self.0.supports_rewrite()
-    }
-
     fn rewrite(
         &self,
         plan: LogicalPlan,

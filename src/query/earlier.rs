@@ -10,6 +10,7 @@ use super::ask::Ask;
 use super::context::{Context, Shift};
 use super::defect;
 use super::lattice::Cuboid;
+use super::month_before::month_before;
 use super::route::{Part, smallest};
 use super::split::{Span, Split, merges};
 use super::star::{Star, day_column};
@@ -112,10 +113,7 @@ impl Star<'_> {
         // of its months.
         let key = || column(&calendar.key_column());
         let is_first = key().gt(lit(0_i32)).and((key() % lit(100_i32)).eq(lit(1_i32)));
-        let distance = i32::try_from(shift.months).unwrap_or(i32::MAX);
-        let number = key() / lit(10_000_i32) * lit(12_i32) + key() / lit(100_i32) % lit(100_i32);
-        let before = number - lit(1_i32) - lit(distance);
-        let month = before.clone() / lit(12_i32) * lit(100_i32) + before % lit(12_i32) + lit(1_i32);
+        let month = month_before(key(), shift.months);
         let columns = self.stored_columns(calendar)?.into_iter();
         let columns = columns.map(|own| column(&own).alias(own));
         LogicalPlanBuilder::from(self.scan(&calendar.table(), name)?)

@@ -3,6 +3,7 @@
 use super::joined::Reads;
 use super::node::{Dimension, StarJoin, wide_name};
 use crate::engine::table::StoredTable;
+use crate::query::told_apart;
 use arrow::datatypes::DataType;
 use datafusion::catalog::TableProvider;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
@@ -251,7 +252,12 @@ fn unique(plan: &LogicalPlan) -> Vec<Vec<usize>> {
                 projection.expr.iter().map(|expr| plain_column(expr, schema)).collect();
             let place = |column: &usize| kept.iter().position(|own| *own == Some(*column));
             let sets = unique(&projection.input);
-            sets.iter().filter_map(|set| set.iter().map(place).collect()).collect()
+            let plain = sets.iter().filter_map(|set| set.iter().map(place).collect());
+            let computed = projection.expr.iter().enumerate().filter(|(_, expr)| {
+                let of = told_apart(expr).and_then(|of| plain_column(of, schema));
+                of.is_some_and(|of| sets.contains(&vec![of]))
+            });
+            plain.chain(computed.map(|(place, _)| vec![place])).collect()
         }
         LogicalPlan::Join(join) if join.join_type == JoinType::Inner => {
             let side = |side: &LogicalPlan, pick: fn(&(Expr, Expr)) -> &Expr| {

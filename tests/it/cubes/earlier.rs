@@ -88,6 +88,25 @@ fn what_is_finer_than_months_is_answered_by_days() {
     told(BY_MONTH, &finer.map(|by| (by, none)));
 }
 
+/// Months are keys of months, each once: so they are looked up in the way of dimensions.
+#[test]
+fn months_before_are_a_star() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let model = model_with("aggregates:\n", BY_MONTH);
+    runtime.block_on(async {
+        let at = TempWarehouse::open().await;
+        let release = load(&at, &model, &super::data()).await;
+        let engine = at.engine_with(&model, 1, |settings| settings.star_scan = true);
+        let session = engine.session(Principal::local(), release);
+        let sql = "EXPLAIN SELECT date_year, MEASURE(revenue_last_year) FROM cubes.trade \
+                   WHERE region = 'north' GROUP BY date_year";
+        let plan = super::sql::lines(&session, sql).await.join("\n");
+        let star = "StarAggregateExec: table=agg_trade_by_month_region";
+        assert!(plan.contains(star) && plan.contains("keys=[partition_month]"), "{plan}");
+        assert!(!plan.contains("HashJoinExec"), "{plan}");
+    });
+}
+
 /// A calendar that has got columns since the release was loaded: what does not ask for them is answered.
 #[test]
 fn a_calendar_with_more_columns_than_the_release_answers() {
