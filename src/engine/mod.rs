@@ -18,7 +18,6 @@
 //!   `answer_file` (those kept for their clients), `about` (from what they come), `wire`, `explain`, `log`, `errors`, `damage`
 
 mod about;
-mod above;
 mod answer_file;
 mod answers;
 mod arithmetic;
@@ -43,6 +42,7 @@ mod known;
 mod lineage;
 mod log;
 mod memory;
+mod mended;
 mod names;
 mod object_stores;
 mod operators;

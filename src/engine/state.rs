@@ -11,6 +11,7 @@ use super::bounded::bounded;
 use super::catalog::{CATALOG, Catalogs, WAREHOUSE};
 use super::compact_text::CompactText;
 use super::holding::Holding;
+use super::mended::{self, NotIn};
 use super::partitions::OnePartition;
 use super::planner::QueryPlanner;
 use super::ready::Ready;
@@ -59,6 +60,7 @@ pub(crate) fn template(
         .with_runtime_env(runtime)
         .with_query_planner(Arc::new(QueryPlanner))
         .with_analyzer_rule(Arc::new(CheckIntegers))
+        .with_analyzer_rule(Arc::new(NotIn))
         .with_physical_optimizer_rule(Arc::new(FuseStars))
         .with_physical_optimizer_rule(Arc::new(CompactText))
         .with_physical_optimizer_rule(Arc::new(Yielding))
@@ -84,7 +86,9 @@ pub(super) fn for_rows() -> SessionState {
 
 #[allow(clippy::disallowed_methods, reason = "the one place: every session starts here")]
 fn builder() -> SessionStateBuilder {
-    SessionStateBuilder::new().with_optimizer_rules(super::above::rules())
+    SessionStateBuilder::new()
+        .with_optimizer_rules(mended::logical())
+        .with_physical_optimizer_rules(mended::physical())
 }
 
 fn config(settings: &EngineSettings, hot: Arc<HotColumns>) -> SessionConfig {

@@ -10,17 +10,15 @@ use datafusion::common::tree_node::Transformed;
 use datafusion::logical_expr::utils::split_conjunction;
 use datafusion::logical_expr::{Aggregate, Expr, Filter, GroupingSet, LogicalPlan};
 use datafusion::optimizer::push_down_filter::PushDownFilter;
-use datafusion::optimizer::{ApplyOrder, Optimizer, OptimizerConfig, OptimizerRule};
+use datafusion::optimizer::{ApplyOrder, OptimizerConfig, OptimizerRule};
 use std::sync::Arc;
 
-/// DataFusion's rules, with filters moved only where they mean the same.
-pub(super) fn rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
-    let careful: Arc<dyn OptimizerRule + Send + Sync> =
-        Arc::new(PushDownWhereEqual(PushDownFilter::new()));
-    let rules = Optimizer::new().rules.into_iter();
-    rules
-        .map(|rule| if rule.name() == careful.name() { Arc::clone(&careful) } else { rule })
-        .collect()
+/// The rule with filters moved only where they mean the same, if it is the one that moves them.
+pub(super) fn mended(
+    rule: &Arc<dyn OptimizerRule + Send + Sync>,
+) -> Option<Arc<dyn OptimizerRule + Send + Sync>> {
+    let careful = PushDownWhereEqual(PushDownFilter::new());
+    (rule.name() == careful.name()).then(|| Arc::new(careful) as _)
 }
 
 #[derive(Debug)]

@@ -1,0 +1,25 @@
+//! Rules of DataFusion's optimiser that would change answers, each mended in a file of its own. What a
+//! later DataFusion does right itself goes from here; the tests stay (`tests/olap/tables.slt`).
+
+mod constants;
+mod not_in;
+mod twins;
+
+pub(super) use not_in::NotIn;
+
+use datafusion::optimizer::{Optimizer, OptimizerRule};
+use datafusion::physical_optimizer::PhysicalOptimizerRule;
+use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
+use std::sync::Arc;
+
+/// DataFusion's rules for logical plans.
+pub(super) fn logical() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
+    let rules = Optimizer::new().rules.into_iter();
+    rules.map(|rule| constants::mended(&rule).unwrap_or(rule)).collect()
+}
+
+/// DataFusion's rules for physical plans.
+pub(super) fn physical() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
+    let rules = PhysicalOptimizer::new().rules.into_iter();
+    rules.map(twins::mended).collect()
+}

@@ -1,0 +1,108 @@
+//! `x NOT IN (SELECT y ...)` beside an OR is not true where `x` or a `y` is NULL.
+//!
+//! Alone, DataFusion has a join that knows NULL. Among other conditions it asks only whether an equal `y`
+//! was found, and none equals NULL. So what is missing is said beside it: that there is no row at all, or
+//! else neither side is NULL.
+
+use datafusion::common::config::ConfigOptions;
+use datafusion::common::tree_node::Transformed;
+use datafusion::common::{Column, DFSchema, Result};
+use datafusion::logical_expr::expr::InSubquery;
+use datafusion::logical_expr::utils::{conjunction, split_conjunction};
+use datafusion::logical_expr::{
+    BinaryExpr, Expr, ExprSchemable, Filter, LogicalPlan, LogicalPlanBuilder, Operator, Subquery,
+    not_exists,
+};
+use datafusion::optimizer::AnalyzerRule;
+use std::sync::Arc;
+
+/// Spells out every `NOT IN` that is a part of a condition.
+#[derive(Debug)]
+pub(in crate::engine) struct NotIn;
+
+impl AnalyzerRule for NotIn {
+    fn name(&self) -> &'static str {
+        "not_in"
+    }
+
+    fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {
+        let told = plan.transform_up_with_subqueries(|node| match node {
+            LogicalPlan::Filter(filter) => {
+                let schema = filter.input.schema();
+                let parts = split_conjunction(&filter.predicate).into_iter().cloned();
+                let parts = parts.map(|part| match is_alone(&part) {
+                    true => Ok(Transformed::no(part)),
+                    false => spelled_out(part, false, schema),
+                });
+                let parts = parts.collect::<Result<Vec<_>>>()?;
+                if !parts.iter().any(|part| part.transformed) {
+                    return Ok(Transformed::no(LogicalPlan::Filter(filter)));
+                }
+                let predicate = conjunction(parts.into_iter().map(|part| part.data));
+                let predicate = predicate.unwrap_or(filter.predicate);
+                Filter::try_new(predicate, filter.input)
+                    .map(|filter| Transformed::yes(LogicalPlan::Filter(filter)))
+            }
+            other => Ok(Transformed::no(other)),
+        })?;
+        Ok(told.data)
+    }
+}
+
+fn is_alone(part: &Expr) -> bool {
+    match part {
+        Expr::Not(inner) => matches!(inner.as_ref(), Expr::InSubquery(_)),
+        other => matches!(other, Expr::InSubquery(_)),
+    }
+}
+
+/// A condition whose `NOT IN` are true only where they are; `negated` is whether it stands below a NOT.
+fn spelled_out(expr: Expr, negated: bool, schema: &DFSchema) -> Result<Transformed<Expr>> {
+    Ok(match expr {
+        Expr::Not(inner) => {
+            spelled_out(*inner, !negated, schema)?.update_data(|inner| Expr::Not(Box::new(inner)))
+        }
+        Expr::BinaryExpr(BinaryExpr { left, op, right })
+            if matches!(op, Operator::And | Operator::Or) =>
+        {
+            let left = spelled_out(*left, negated, schema)?;
+            let right = spelled_out(*right, negated, schema)?;
+            let transformed = left.transformed || right.transformed;
+            let both = BinaryExpr { left: Box::new(left.data), op, right: Box::new(right.data) };
+            match transformed {
+                true => Transformed::yes(Expr::BinaryExpr(both)),
+                false => Transformed::no(Expr::BinaryExpr(both)),
+            }
+        }
+        Expr::InSubquery(own) if own.negated != negated => {
+            let (expr, subquery) = (own.expr.as_ref().clone(), own.subquery.clone());
+            let Some(known) = known(&expr, &subquery, schema)? else {
+                return Ok(Transformed::no(Expr::InSubquery(own)));
+            };
+            let not_in = Expr::InSubquery(InSubquery::new(Box::new(expr), subquery, true));
+            let told = not_in.and(known);
+            Transformed::yes(if negated { Expr::Not(Box::new(told)) } else { told })
+        }
+        other => Transformed::no(other),
+    })
+}
+
+/// Where it is known whether a value is among those of a subquery; `None` where it always is.
+fn known(expr: &Expr, subquery: &Subquery, schema: &DFSchema) -> Result<Option<Expr>> {
+    let rows = || LogicalPlanBuilder::from(subquery.subquery.as_ref().clone());
+    // One row is enough, where it is the same for all.
+    let alone = subquery.outer_ref_columns.is_empty();
+    let no_row = |rows: LogicalPlanBuilder| -> Result<Expr> {
+        let rows = if alone { rows.limit(0, Some(1))? } else { rows };
+        Ok(not_exists(Arc::new(rows.build()?)))
+    };
+    let (qualifier, field) = subquery.subquery.schema().qualified_field(0);
+    let value = Expr::Column(Column::new(qualifier.cloned(), field.name()));
+    let no_null = match field.is_nullable() {
+        true => Some(no_row(rows().filter(value.is_null())?)?),
+        false => None,
+    };
+    let there = expr.nullable(schema)?.then(|| expr.clone().is_not_null());
+    let Some(known) = conjunction(there.into_iter().chain(no_null)) else { return Ok(None) };
+    Ok(Some(no_row(rows())?.or(known)))
+}
