@@ -16,6 +16,7 @@ struct Format {
     items: Vec<Item<'static>>,
     has_time: bool,
     has_offset: bool,
+    digits: Digits,
 }
 
 impl DateFormats {
@@ -62,12 +63,13 @@ impl Format {
             .iter()
             .any(|item| matches!(item, Item::Numeric(Numeric::Hour | Numeric::Hour12, _)));
         let has_offset = items.iter().any(is_offset);
-        Ok(Self { text: text.to_owned(), items, has_time, has_offset })
+        let digits = Digits::of(&items);
+        Ok(Self { text: text.to_owned(), items, has_time, has_offset, digits })
     }
 
     fn read(&self, text: &str) -> Option<String> {
         let mut parsed = Parsed::new();
-        parse(&mut parsed, text, self.items.iter()).ok()?;
+        parse(&mut parsed, text, self.items.iter()).ok().filter(|()| self.digits.fit(text))?;
         if parsed.timestamp().is_some() {
             return parsed.to_naive_datetime_with_offset(0).ok().map(iso);
         }
@@ -81,6 +83,58 @@ impl Format {
             date.and_time(time_of(&parsed)?)
         };
         Some(iso(moment))
+    }
+}
+
+/// How many digits stand where a format puts numbers side by side: `2024022` is no day as `%Y%m%d`,
+/// since nobody can tell which of its numbers lacks one.
+#[derive(Debug, Clone)]
+struct Digits(Vec<Option<usize>>);
+
+impl Digits {
+    /// Of the runs of digits in a text of this format, as far as every text has the same ones.
+    fn of(items: &[Item<'_>]) -> Self {
+        let mut runs = Vec::new();
+        let (mut numbers, mut digits) = (0, 0);
+        let mut end = |numbers: &mut usize, digits: &mut usize| {
+            if *digits > 0 {
+                runs.push((*numbers > 1).then_some(*digits));
+            }
+            (*numbers, *digits) = (0, 0);
+        };
+        for item in items {
+            match item {
+                Item::Numeric(..) => {
+                    let one = DateTime::<Utc>::UNIX_EPOCH.format_with_items([item].into_iter());
+                    numbers += 1;
+                    digits += one.to_string().len();
+                }
+                Item::Fixed(
+                    Fixed::ShortMonthName
+                    | Fixed::LongMonthName
+                    | Fixed::ShortWeekdayName
+                    | Fixed::LongWeekdayName
+                    | Fixed::LowerAmPm
+                    | Fixed::UpperAmPm,
+                ) => end(&mut numbers, &mut digits),
+                Item::Fixed(_) | Item::Error => break,
+                Item::Literal(text) if text.bytes().any(|byte| byte.is_ascii_digit()) => break,
+                Item::OwnedLiteral(text) if text.bytes().any(|byte| byte.is_ascii_digit()) => break,
+                _ => end(&mut numbers, &mut digits),
+            }
+        }
+        end(&mut numbers, &mut digits);
+        Self(runs)
+    }
+
+    fn fit(&self, text: &str) -> bool {
+        let runs = text.split(|c: char| !c.is_ascii_digit()).filter(|run| !run.is_empty());
+        let mut runs = runs.map(str::len);
+        self.0.iter().all(|wanted| match (wanted, runs.next()) {
+            (Some(wanted), Some(digits)) => *wanted == digits,
+            (Some(_), None) => false,
+            (None, _) => true,
+        })
     }
 }
 
@@ -141,6 +195,16 @@ mod tests {
             (&["%d %B %Y"], "3 March 2024", Some("2024-03-03")),
             (&["%s"], "86400", Some("1970-01-02 00:00:00")),
             (&["%Y%m%d"], "20240131", Some("2024-01-31")),
+            (&["%Y%m%d"], "2024022", None),
+            (&["%Y%m%d"], "2024229", None),
+            (&["%d%m%Y"], "1022024", None),
+            (&["%d%m%Y"], "01022024", Some("2024-02-01")),
+            (&["%y%m%d"], "24229", None),
+            (&["%Y%m%d %H:%M"], "20240229 9:05", Some("2024-02-29 09:05:00")),
+            (&["%H:%M %d%m%Y"], "9:05 29022024", Some("2024-02-29 09:05:00")),
+            (&["%H:%M %d%m%Y"], "9:05 2922024", None),
+            (&["%Y%m%dT%H%M%S%.f"], "20240229T090501.5", Some("2024-02-29 09:05:01.500")),
+            (&["%Y%m%dT%H%M%S%.f"], "20240229T90501.5", None),
             (&["%d.%m.%Y"], "01.02.2024 x", None),
         ] {
             assert_eq!(read(formats, text).as_deref(), expected, "{formats:?} {text}");

@@ -431,15 +431,24 @@ fn refused_rows_are_mended_and_loaded_again() {
     let told = printed(path, &["etl", "rejects", "orders", "--out", "mended.csv"]);
     assert!(told.contains("2 rows are in mended.csv"), "{told}");
     let (code, again) = failed(path, &["etl", "rejects", "orders", "--out", "mended.csv"]);
-    assert!(code == 1 && again.contains("cannot be written"), "{again}");
+    assert!(code == 1 && again.contains("there is such a file already"), "{again}");
     let mended = fs::read_to_string(path.join("mended.csv")).unwrap();
     let heading = "\u{feff}order,date,product,quantity,amount\n";
     assert!(mended.starts_with(heading), "{mended}");
     assert!(mended.ends_with("\n9001,2025-03-01,P1,lots,10.00\n"), "{mended}");
     let mended = mended.replace("lots", "3").replace("2025-01-32", "2025-01-31");
     fs::write(path.join("mended.csv"), mended).unwrap();
-    printed(path, &["etl", "replay", "orders", "mended.csv"]);
+    assert!(printed(path, &["etl", "rejects", "orders"]).contains("orders.orders"));
+    let told = printed(path, &["etl", "replay", "orders", "mended.csv"]);
+    assert!(told.contains("2 refused rows are settled"), "{told}");
     assert_eq!(orders(), "n\n2\n");
+    // they are open no more, and their text stays
+    assert_eq!(printed(path, &["etl", "rejects", "orders"]), "no rejected row is open\n");
+    let (_, told) = failed(path, &["etl", "rejects", "orders", "--out", "again.csv"]);
+    assert!(told.contains("all are settled"), "{told}");
+    let settled = "SELECT count(*) AS n FROM system.rejects WHERE job = 'orders' AND settled_by IS NOT NULL \
+                   AND mended_in LIKE '%mended.csv' AND raw <> ''";
+    assert_eq!(printed(path, &["sql", "--format", "csv", settled]), "n\n2\n");
     let runs = "SELECT count(DISTINCT as_of) AS n FROM system.runs WHERE status = 'published'";
     assert_eq!(printed(path, &["sql", "--format", "csv", runs]), "n\n1\n");
 

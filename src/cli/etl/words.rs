@@ -19,7 +19,8 @@ pub(super) fn to_mend(mend: &ToMend, file: &Path) -> String {
              them, as a new file\n"
         ),
     };
-    format!("{} rows are in {}\n{left}", mend.rows, file.display())
+    let rows = if mend.rows == 1 { "row is" } else { "rows are" };
+    format!("{} {rows} in {}\n{left}", mend.rows, file.display())
 }
 
 /// What a run would do, for people.
