@@ -10,6 +10,7 @@ mod chinese;
 mod date;
 mod email;
 mod fold;
+mod korean_name;
 mod letters;
 mod money;
 mod number;

@@ -88,7 +88,7 @@ pub struct Compare {
     /// How it is compared.
     #[serde(rename = "as")]
     pub kind: Kind,
-    /// The first column of another comparison, whose value may stand here by mistake.
+    /// The first column of another comparison with which this one may be swapped: each has the other's value.
     #[serde(default)]
     pub swapped_with: Option<String>,
     /// What each level of agreement weighs, best first, in bits: `log2` of how much likelier it is
