@@ -94,7 +94,8 @@ const BETWEEN: [char; 4] = ['·', '・', '‧', '•'];
 
 /// The words of a foreign name by its sound, as Chinese and Japanese write one: `约翰·史密斯`.
 fn spelled(text: &str) -> Option<Vec<&str>> {
-    let is_of_script = |c: char| is_chinese(c) || matches!(c, '\u{3041}'..='\u{30ff}' | '가'..='힣');
+    let is_of_script =
+        |c: char| is_chinese(c) || matches!(c, '\u{3041}'..='\u{30ff}' | '가'..='힣');
     let mut name = text.trim();
     for title in CHINESE_TITLES {
         name = name.strip_suffix(title).filter(|name| !name.is_empty()).unwrap_or(name).trim_end();

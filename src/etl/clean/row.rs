@@ -46,6 +46,20 @@ impl RowRules {
                     column.ty
                 ))));
             }
+            if let (DataType::Timestamp(_, Some(zone)), DataType::Timestamp(..)) =
+                (expression.data_type(), &wanted)
+                && !is_utc(zone)
+            {
+                let message = format!(
+                    "`{}` is the same moment, shown in {zone}; a column holds moments in UTC, so it \
+                     would do nothing",
+                    column.expression
+                );
+                return Err(place(Error::user(message).hint(format!(
+                    "the rule `time_zone: {{zone: {zone}}}` of the column reads local times; \
+                     `to_local_time(... AT TIME ZONE '{zone}')` is what a clock showed there"
+                ))));
+            }
             let fields = schema.fields().iter().map(|field| field.as_ref().clone());
             let field = Field::new(&column.name, wanted, true);
             schema = Schema::new(fields.chain([field]).collect::<Vec<_>>());
@@ -108,6 +122,10 @@ impl RowRules {
         }
         Ok((rows, faults))
     }
+}
+
+fn is_utc(zone: &str) -> bool {
+    ["UTC", "+00:00", "+00", "Z", "Etc/UTC"].contains(&zone)
 }
 
 /// An expression's values as a declared type; which rows it fails for, and why.
@@ -258,6 +276,11 @@ mod tests {
         };
         assert!(told(&[("a", "b", ColumnType::Int32)], &[]).contains("already"));
         assert!(told(&[("c", "a", ColumnType::Text)], &[]).contains("does not become"));
+        let at_zone = "arrow_cast(0, 'Timestamp(us, \"UTC\")') AT TIME ZONE 'Europe/Berlin'";
+        let moment = told(&[("c", at_zone, ColumnType::Timestamp)], &[]);
+        assert!(moment.contains("would do nothing"), "{moment}");
+        let local = format!("to_local_time({at_zone})");
+        assert!(self::rules(&[("c", &local, ColumnType::Timestamp)], &[]).is_ok());
         assert!(told(&[], &[("n", "a + 1")]).contains("not true or false"));
         assert!(told(&[], &[("n", "z > 1")]).contains("no expression over the columns"));
     }

@@ -82,7 +82,8 @@ pub(super) fn parts(text: &str) -> Result<Parts, String> {
     if let Some(odd) = text.chars().find(|c| is_japanese(*c)).filter(|_| text.len() > 3) {
         return Err(format!("`{odd}` is Japanese, and such addresses are not understood"));
     }
-    if ["東京都", "大阪府", "京都府", "丁目", "番地"].iter().any(|word| text.contains(word)) {
+    if ["東京都", "大阪府", "京都府", "丁目", "番地"].iter().any(|word| text.contains(word))
+    {
         return Err("it looks Japanese, and such addresses are not understood".to_owned());
     }
     let mut parts = Parts { postcode: postcode(&mut text), ..Parts::default() };
@@ -109,14 +110,16 @@ pub(super) fn parts(text: &str) -> Result<Parts, String> {
 }
 
 fn postcode(text: &mut String) -> Option<String> {
-    let named = NAMED_CODE.as_ref()?.captures(text).and_then(|found| {
-        Some((found.get(0)?.range(), found.name("code")?.as_str().to_owned()))
-    });
+    let named = NAMED_CODE
+        .as_ref()?
+        .captures(text)
+        .and_then(|found| Some((found.get(0)?.range(), found.name("code")?.as_str().to_owned())));
     if let Some((range, code)) = named {
         text.replace_range(range, "");
         return Some(code);
     }
-    let found = FIRST_CODE.as_ref()?.captures(text).or_else(|| LAST_CODE.as_ref()?.captures(text))?;
+    let found =
+        FIRST_CODE.as_ref()?.captures(text).or_else(|| LAST_CODE.as_ref()?.captures(text))?;
     let (code, rest) = (found.name("code")?.as_str(), found.name("rest")?.as_str());
     let (code, rest) = (code.to_owned(), rest.to_owned());
     *text = rest;
@@ -133,8 +136,10 @@ fn hong_kong(text: &mut String, parts: &mut Parts) -> bool {
     let Some(mut rest) = rest.or(plain) else { return false };
     let mut district = String::new();
     // 九龍旺角: an area and its district
-    while let Some(name) =
-        HONG_KONG.split_ascii_whitespace().filter(|name| rest.starts_with(name)).max_by_key(|n| n.len())
+    while let Some(name) = HONG_KONG
+        .split_ascii_whitespace()
+        .filter(|name| rest.starts_with(name))
+        .max_by_key(|n| n.len())
     {
         district.push_str(name);
         rest = rest[name.len()..].trim_start_matches(['区', '區']);
@@ -168,7 +173,8 @@ fn short(names: &str, text: &mut String) -> Option<String> {
     let is_closed = |pattern: &LazyLock<Option<Regex>>| {
         pattern.as_ref().and_then(|pattern| pattern.find(rest)).is_some_and(|found| {
             // 吉林市, 河北区: the name is a part of that
-            found.as_str().chars().count() > 1 && !found.as_str().starts_with(['市', '区', '區', '县'])
+            found.as_str().chars().count() > 1
+                && !found.as_str().starts_with(['市', '区', '區', '县'])
         })
     };
     let follows = is_closed(&CITY)

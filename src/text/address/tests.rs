@@ -26,10 +26,7 @@ fn western_addresses() {
             "Hauptstr. 12-14, 10115 Berlin, Deutschland",
             ["Hauptstr.", "12-14", "", "10115", "Berlin", "", ""],
         ),
-        (
-            "Am Alten Markt 3, D-50667 Köln",
-            ["Am Alten Markt", "3", "", "D-50667", "Köln", "", ""],
-        ),
+        ("Am Alten Markt 3, D-50667 Köln", ["Am Alten Markt", "3", "", "D-50667", "Köln", "", ""]),
         (
             "Straße des 17. Juni 135, 10623 Berlin",
             ["Straße des 17. Juni", "135", "", "10623", "Berlin", "", ""],
@@ -47,10 +44,7 @@ fn western_addresses() {
             "221B Baker Street\nLondon\nNW1 6XE",
             ["Baker Street", "221B", "", "NW1 6XE", "London", "", ""],
         ),
-        (
-            "12 High Street London SW1A 1AA",
-            ["High Street", "12", "", "SW1A 1AA", "London", "", ""],
-        ),
+        ("12 High Street London SW1A 1AA", ["High Street", "12", "", "SW1A 1AA", "London", "", ""]),
         (
             "10 Downing St, Westminster, London, SW1A 2AA, UK",
             ["Downing St", "10", "", "SW1A 2AA", "London", "", ""],
@@ -72,10 +66,21 @@ fn western_addresses() {
             ["5th Ave", "350", "5th Floor", "10118", "New York", "", "NY"],
         ),
         (
+            "123 N Main St # 5, Winston-Salem, NC 27101",
+            ["N Main St", "123", "# 5", "27101", "Winston-Salem", "", "NC"],
+        ),
+        (
+            "12 C Street, Washington, DC 20500",
+            ["C Street", "12", "", "20500", "Washington", "", "DC"],
+        ),
+        (
             "123 Main St., Springfield IL 62704-1234, USA",
             ["Main St.", "123", "", "62704-1234", "Springfield", "", "IL"],
         ),
-        ("1234 NW 5th Ave, Miami, FL 33101", ["NW 5th Ave", "1234", "", "33101", "Miami", "", "FL"]),
+        (
+            "1234 NW 5th Ave, Miami, FL 33101",
+            ["NW 5th Ave", "1234", "", "33101", "Miami", "", "FL"],
+        ),
         ("1 Main St, St. Louis, MO 63101", ["Main St", "1", "", "63101", "St. Louis", "", "MO"]),
         (
             "12345 Main St, Springfield, Illinois",
@@ -95,7 +100,10 @@ fn western_addresses() {
             ["rue de la Paix", "12 bis", "", "75002", "Paris", "", ""],
         ),
         ("Via Roma 5, 00184 Roma RM", ["Via Roma", "5", "", "00184", "Roma", "", "RM"]),
-        ("Calle Mayor 5, 3º B, 28013 Madrid", ["Calle Mayor", "5", "3º B", "28013", "Madrid", "", ""]),
+        (
+            "Calle Mayor 5, 3º B, 28013 Madrid",
+            ["Calle Mayor", "5", "3º B", "28013", "Madrid", "", ""],
+        ),
         ("Broadway 5, 1000-205 Lisboa", ["Broadway", "5", "", "1000-205", "Lisboa", "", ""]),
         (
             "Rua Augusta 1500, São Paulo - SP, 01304-001",
@@ -123,11 +131,11 @@ fn chinese_addresses() {
         ("内蒙古自治区呼和浩特市", ["", "", "", "", "呼和浩特市", "", "内蒙古自治区"]),
         ("北京朝阳区建国路88号", ["建国路", "88号", "", "", "北京", "朝阳区", ""]),
         ("广东深圳市南山区科苑路1号", ["科苑路", "1号", "", "", "深圳市", "南山区", "广东"]),
-        ("吉林省吉林市船营区吉林大街1号", ["吉林大街", "1号", "", "", "吉林市", "船营区", "吉林省"]),
         (
-            "110台北市信義區市府路45號8樓",
-            ["市府路", "45號", "8樓", "110", "台北市", "信義區", ""],
+            "吉林省吉林市船营区吉林大街1号",
+            ["吉林大街", "1号", "", "", "吉林市", "船营区", "吉林省"],
         ),
+        ("110台北市信義區市府路45號8樓", ["市府路", "45號", "8樓", "110", "台北市", "信義區", ""]),
         (
             "浙江省杭州市西湖区文三路 90 号 邮编310012",
             ["文三路", "90号", "", "310012", "杭州市", "西湖区", "浙江省"],
@@ -145,10 +153,7 @@ fn chinese_addresses() {
             "江苏省苏州市昆山市玉山镇人民路12号",
             ["人民路", "12号", "", "", "苏州市", "昆山市", "江苏省"],
         ),
-        (
-            "湖南省长沙县星沙街道开元路1号",
-            ["开元路", "1号", "", "", "", "长沙县", "湖南省"],
-        ),
+        ("湖南省长沙县星沙街道开元路1号", ["开元路", "1号", "", "", "", "长沙县", "湖南省"]),
         (
             "山东省青岛市市南区香港中路1号",
             ["香港中路", "1号", "", "", "青岛市", "市南区", "山东省"],
@@ -159,7 +164,10 @@ fn chinese_addresses() {
             "四川省成都市武侯区人民南路四段27号附1号",
             ["人民南路四段", "27号附1号", "", "", "成都市", "武侯区", "四川省"],
         ),
-        ("上海市黄浦区中山路12弄5号301室", ["中山路", "12弄5号", "301室", "", "上海市", "黄浦区", ""]),
+        (
+            "上海市黄浦区中山路12弄5号301室",
+            ["中山路", "12弄5号", "301室", "", "上海市", "黄浦区", ""],
+        ),
         ("中山市古镇路3号", ["古镇路", "3号", "", "", "中山市", "", ""]),
         ("深圳市南山区", ["", "", "", "", "深圳市", "南山区", ""]),
     ]);
@@ -185,7 +193,10 @@ fn what_can_be_read_in_two_ways_is_refused() {
         assert!(told.contains("in two ways"), "{told}");
     }
     // what is plain all the same
-    assert_eq!(address("12 High Street, Didsbury, Manchester", Street).unwrap().unwrap(), "High Street");
+    assert_eq!(
+        address("12 High Street, Didsbury, Manchester", Street).unwrap().unwrap(),
+        "High Street"
+    );
 }
 
 #[test]

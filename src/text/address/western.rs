@@ -6,7 +6,8 @@
 
 use super::Parts;
 use super::words::{
-    is_country, is_state_in_full, is_street, italian_provinces, split_behind_street, states, states_of,
+    is_country, is_state_in_full, is_street, italian_provinces, split_behind_street, states,
+    states_of,
 };
 use regex::Regex;
 use std::sync::LazyLock;
@@ -51,35 +52,20 @@ static CODE_AND_STATE: LazyLock<Option<Regex>> = LazyLock::new(|| {
         r"^(?P<before>.*?)(?:^|\s)(?:(?P<state>[A-Z]{2,3})\s(?P<code>\d{5}(?:-\d{4})?|\d{4})|(?P<code2>\d{4,5})\s(?P<state2>[A-Z]{2,3}))$",
     )
 });
-static FIRST_CODE: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    pattern(
-        r"^(?P<code>\d{4,6})\s(?P<place>\D+)$",
-    )
-});
-static CODE_ALONE: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    pattern(
-        r"^(?P<code>\d{4,6})$",
-    )
-});
-static LAST_CODE: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    pattern(
-        r"^(?P<place>\D*\p{L}\D*?)\s(?P<code>\d{4,6})$",
-    )
-});
+static FIRST_CODE: LazyLock<Option<Regex>> =
+    LazyLock::new(|| pattern(r"^(?P<code>\d{4,6})\s(?P<place>\D+)$"));
+static CODE_ALONE: LazyLock<Option<Regex>> = LazyLock::new(|| pattern(r"^(?P<code>\d{4,6})$"));
+static LAST_CODE: LazyLock<Option<Regex>> =
+    LazyLock::new(|| pattern(r"^(?P<place>\D*\p{L}\D*?)\s(?P<code>\d{4,6})$"));
 /// `Hauptstraße 12 10115 Berlin`
 static IN_ONE: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    pattern(
-        r"^(?P<street>\D*\p{L}\S*\s\d{1,4}\s?[a-zA-Z]?)\s(?P<place>\d{4,5}\s\D+)$",
-    )
+    pattern(r"^(?P<street>\D*\p{L}\S*\s\d{1,4}\s?[a-zA-Z]?)\s(?P<place>\d{4,5}\s\D+)$")
 });
-static NUMBER_ALONE: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    pattern(
-        r"(?i)^\d{1,5}\s?(?:[a-z]|bis|ter|quater)?$",
-    )
-});
+static NUMBER_ALONE: LazyLock<Option<Regex>> =
+    LazyLock::new(|| pattern(r"(?i)^\d{1,5}\s?(?:[a-z]|bis|ter|quater)?$"));
 static NUMBER_FIRST: LazyLock<Option<Regex>> = LazyLock::new(|| {
     pattern(
-        r"(?i)^(?P<number>\d{1,5}\s?(?:bis\b|ter\b|quater\b|[a-z]\b)?(?:\s?[-/]\s?\d+\s?(?:[a-z]\b)?)?)\s+(?P<street>.*\p{L}.*)$",
+        r"(?i)^(?P<number>\d{1,5}(?:\s?(?:bis|ter|quater)\b|[a-z]\b|\s(?-i:[a-z])\b)?(?:\s?[-/]\s?\d+(?:[a-z]\b)?)?)\s+(?P<street>.*\p{L}.*)$",
     )
 });
 static NUMBER_LAST: LazyLock<Option<Regex>> = LazyLock::new(|| {
@@ -286,8 +272,13 @@ fn take_street(
     let found = found.or_else(|| groups(&NUMBER_LAST, names, &pieces[at]));
     if let Some([street, number]) = found {
         let only_piece = pieces.iter().enumerate().all(|(other, p)| other == at || p.is_empty());
-        if only_piece && place.is_none() && let Some((_, behind)) = split_behind_street(&street) {
-            return Err(format!("`{behind}` may be of the street or the place; a comma says which"));
+        if only_piece
+            && place.is_none()
+            && let Some((_, behind)) = split_behind_street(&street)
+        {
+            return Err(format!(
+                "`{behind}` may be of the street or the place; a comma says which"
+            ));
         }
         (parts.street, parts.house_number) = (Some(street), Some(number));
         pieces[at].clear();
@@ -309,7 +300,8 @@ fn one_piece(
     parts: &mut Parts,
 ) -> Result<Option<usize>, String> {
     let Some(at) = place.filter(|at| has_digits(&pieces[*at])) else { return Ok(None) };
-    let open = || format!("it is not plain where in `{}` the street ends; a comma says it", pieces[at]);
+    let open =
+        || format!("it is not plain where in `{}` the street ends; a comma says it", pieces[at]);
     let [street, number] =
         groups(&NUMBER_FIRST, ["street", "number"], &pieces[at]).ok_or_else(open)?;
     let (street, place) = split_behind_street(&street).ok_or_else(open)?;
@@ -365,5 +357,21 @@ fn is_british(parts: &Parts) -> bool {
 
 #[cfg(test)]
 pub(super) fn are_right() -> bool {
-    [&WHOLE_UNIT, &LAST_UNIT, &FIRST_UNIT, &BOX, &SURE_CODE, &CODE_AND_STATE, &FIRST_CODE, &CODE_ALONE, &LAST_CODE, &IN_ONE, &NUMBER_ALONE, &NUMBER_FIRST, &NUMBER_LAST].iter().all(|pattern| pattern.is_some())
+    [
+        &WHOLE_UNIT,
+        &LAST_UNIT,
+        &FIRST_UNIT,
+        &BOX,
+        &SURE_CODE,
+        &CODE_AND_STATE,
+        &FIRST_CODE,
+        &CODE_ALONE,
+        &LAST_CODE,
+        &IN_ONE,
+        &NUMBER_ALONE,
+        &NUMBER_FIRST,
+        &NUMBER_LAST,
+    ]
+    .iter()
+    .all(|pattern| pattern.is_some())
 }
