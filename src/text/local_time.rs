@@ -37,10 +37,7 @@ impl LocalTimes {
     /// Where there is no such zone.
     pub fn new(zone: &str, ambiguous: InDoubt, missing: InDoubt) -> Result<Self, String> {
         let zone = zone.parse::<Tz>().map_err(|_| {
-            let names = chrono_tz::TZ_VARIANTS.iter().map(|zone| zone.name());
-            let near = crate::error::did_you_mean(zone, names);
-            let near = near.map(|near| format!(", did you mean `{near}`?")).unwrap_or_default();
-            format!("`{zone}` is no time zone, expected a name such as Europe/Berlin{near}")
+            format!("`{zone}` is no time zone, expected a name such as Europe/Berlin")
         })?;
         Ok(Self { zone, ambiguous, missing })
     }

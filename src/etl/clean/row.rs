@@ -276,12 +276,28 @@ mod tests {
         };
         assert!(told(&[("a", "b", ColumnType::Int32)], &[]).contains("already"));
         assert!(told(&[("c", "a", ColumnType::Text)], &[]).contains("does not become"));
-        let at_zone = "arrow_cast(0, 'Timestamp(us, \"UTC\")') AT TIME ZONE 'Europe/Berlin'";
-        let moment = told(&[("c", at_zone, ColumnType::Timestamp)], &[]);
-        assert!(moment.contains("would do nothing"), "{moment}");
-        let local = format!("to_local_time({at_zone})");
-        assert!(self::rules(&[("c", &local, ColumnType::Timestamp)], &[]).is_ok());
         assert!(told(&[], &[("n", "a + 1")]).contains("not true or false"));
         assert!(told(&[], &[("n", "z > 1")]).contains("no expression over the columns"));
+    }
+
+    #[test]
+    fn a_moment_at_another_zone_is_refused_and_what_clocks_show_there_is_not() {
+        let schema = Schema::new(vec![Field::new("ts", ColumnType::Timestamp.arrow(), true)]);
+        let new = |expression: &str| {
+            let (name, ty) = ("c".to_owned(), ColumnType::Timestamp);
+            let derive = [Derived { name, ty, expression: expression.to_owned() }];
+            RowRules::new(&schema, &derive, &[])
+        };
+        let told = new("ts AT TIME ZONE 'Europe/Berlin'").err().unwrap().to_string();
+        assert!(told.contains("would do nothing") && told.contains("Europe/Berlin"), "{told}");
+        assert!(new("ts AT TIME ZONE 'UTC'").is_ok());
+        let rules = new("to_local_time(ts AT TIME ZONE 'Europe/Berlin')").unwrap();
+        let ts = arrow::array::TimestampMicrosecondArray::from(vec![0]).with_timezone("UTC");
+        let ts = arrow::compute::cast(&ts, &ColumnType::Timestamp.arrow()).unwrap();
+        let batch = RecordBatch::try_new(Arc::new(schema.clone()), vec![ts]).unwrap();
+        let (rows, faults) = rules.apply(batch).unwrap();
+        assert_eq!(faults, vec![]);
+        let shown = arrow::compute::cast(rows.column(1), &DataType::Int64).unwrap();
+        assert_eq!(shown.as_primitive::<arrow::datatypes::Int64Type>().value(0), 3_600_000_000);
     }
 }
