@@ -25,8 +25,8 @@ pub use place::{
     Tls,
 };
 pub use rules::{
-    Derived, Extraction, MoneyPart, MoneyRule, PersonNameFormat, PhoneFormat, Priority, Reference,
-    Replacement, RowCheck, Survivor, Unlisted,
+    Derived, Extraction, LocalTimeRule, MoneyPart, MoneyRule, PersonNameFormat, PhoneFormat,
+    Priority, Reference, Replacement, RowCheck, Survivor, Unlisted,
 };
 pub use secret::{Secret, Setting};
 pub use strategy::{Changes, Snapshot, Strategy, Watermark};
@@ -192,8 +192,13 @@ pub enum Rule {
     Range(ValueRange),
     /// A number as written in a locale: `1.234,56`.
     Number(NumberFormat),
+    /// Months and days named in this language (`de`, `fr`, `es`, `zh` ...) are named in English, as
+    /// date formats read them.
+    DateNames(String),
     /// A date or moment in one of these formats (strftime); the first that fits.
     DateFormats(Vec<String>),
+    /// A time as clocks showed it somewhere becomes its moment. One with an offset is that moment.
+    TimeZone(LocalTimeRule),
     /// What matches a regular expression becomes something else.
     Replace(Replacement),
     /// The part that matches a regular expression; NULL where nothing does.

@@ -32,6 +32,11 @@ impl DateFormats {
         Ok(Self { formats: formats.collect::<Result<_, _>>()? })
     }
 
+    /// Whether dates in one of the formats say themselves which moment they are.
+    pub fn say_moment(&self) -> bool {
+        self.formats.iter().any(Format::says_moment)
+    }
+
     /// A date or moment as ISO 8601 writes it, moments in UTC where they have an offset.
     ///
     /// # Errors
@@ -50,8 +55,9 @@ impl Format {
         let wrong = |why: &str| {
             format!("`{text}` is not a date format: {why} (write it as %Y-%m-%d or %d.%m.%Y %H:%M)")
         };
-        let items =
+        let mut items =
             StrftimeItems::new(text).parse_to_owned().map_err(|_| wrong("an unknown specifier"))?;
+        items.iter_mut().for_each(take_z);
         let probe = DateTime::<Utc>::UNIX_EPOCH.format_with_items(items.iter()).to_string();
         let mut parsed = Parsed::new();
         let probed = parse(&mut parsed, &probe, items.iter());
@@ -65,6 +71,12 @@ impl Format {
         let has_offset = items.iter().any(is_offset);
         let digits = Digits::of(&items);
         Ok(Self { text: text.to_owned(), items, has_time, has_offset, digits })
+    }
+
+    /// Whether a format says how far a moment is from UTC.
+    fn says_moment(&self) -> bool {
+        self.has_offset
+            || self.items.iter().any(|item| matches!(item, Item::Numeric(Numeric::Timestamp, _)))
     }
 
     fn read(&self, text: &str) -> Option<String> {
@@ -138,6 +150,15 @@ impl Digits {
     }
 }
 
+/// An offset may be `Z`, too.
+fn take_z(item: &mut Item<'_>) {
+    match item {
+        Item::Fixed(offset @ Fixed::TimezoneOffset) => *offset = Fixed::TimezoneOffsetZ,
+        Item::Fixed(offset @ Fixed::TimezoneOffsetColon) => *offset = Fixed::TimezoneOffsetColonZ,
+        _ => {}
+    }
+}
+
 fn is_offset(item: &Item<'_>) -> bool {
     matches!(
         item,
@@ -192,6 +213,8 @@ mod tests {
             (&["%Y-%m-%d %H:%M"], "2024-01-02 23:59", Some("2024-01-02 23:59:00")),
             (&["%Y-%m-%d %H:%M:%S"], "2024-01-02 24:00:00", None),
             (&["%Y-%m-%dT%H:%M:%S%z"], "2024-01-02T01:00:00+0200", Some("2024-01-01 23:00:00")),
+            (&["%Y-%m-%dT%H:%M:%S%z"], "2024-01-02T01:00:00Z", Some("2024-01-02 01:00:00")),
+            (&["%Y-%m-%dT%H:%M:%S%:z"], "2024-01-02T01:00:00Z", Some("2024-01-02 01:00:00")),
             (&["%d %B %Y"], "3 March 2024", Some("2024-03-03")),
             (&["%s"], "86400", Some("1970-01-02 00:00:00")),
             (&["%Y%m%d"], "20240131", Some("2024-01-31")),

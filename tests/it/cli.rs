@@ -125,6 +125,23 @@ fn a_template_holds_headings_and_says_what_goes_under_them() {
     let sheet = book.worksheet_range("Costs").unwrap();
     assert_eq!(sheet.get_value((1, 0)).unwrap().to_string(), "Product");
     assert!(book.sheet_names().contains(&"How to fill in".to_owned()));
+    // where the range begins
+    from("{excel: {path: 'range.*', range: 'B3:F'}}");
+    assert!(template("range.xlsx").status.success());
+    let mut book: calamine::Xlsx<_> =
+        calamine::open_workbook(folder.path().join("range.xlsx")).unwrap();
+    let sheet = book.worksheet_range_at(0).unwrap().unwrap();
+    assert_eq!(sheet.get_value((2, 1)).unwrap().to_string(), "Product");
+    for file in ["range.xls", "range.ods"] {
+        let told = text(&template(file).stderr);
+        assert!(told.contains("`.xlsx`") && !folder.path().join(file).exists(), "{told}");
+    }
+    // below lines that are skipped, and in the encoding that the job reads
+    from("{csv: {path: wide.csv, encoding: utf-16le, skip_lines: 1, delimiter: ';'}}");
+    assert!(template("wide.csv").status.success());
+    let (written, _, wrong) =
+        encoding_rs::UTF_16LE.decode(&fs::read(folder.path().join("wide.csv")).unwrap());
+    assert_eq!((written.as_ref(), wrong), ("-\nProduct;kind;spend;day\n", false));
     from("{parquet: {path: costs.parquet}}");
     let other = text(&template("costs.parquet").stderr);
     assert!(other.contains("templates are for `csv` and `excel`"), "{other}");

@@ -85,10 +85,39 @@ pub(super) fn to_text(
     if let Some(values) = array.as_primitive_opt::<Float64Type>() {
         return Ok((texts(values, ty), native));
     }
-    let texts = arrow_cast(&array, &DataType::Utf8).map_err(|error| {
+    to_text_as_it_is(&array)
+}
+
+fn to_text_as_it_is(array: &ArrayRef) -> Result<(StringArray, Option<BooleanBuffer>)> {
+    let texts = arrow_cast(array, &DataType::Utf8).map_err(|error| {
         Error::user(format!("a column of type {} is not text", array.data_type())).caused_by(error)
     })?;
-    Ok((texts.as_string::<i32>().clone(), native))
+    Ok((texts.as_string::<i32>().clone(), Some(BooleanBuffer::new_set(array.len()))))
+}
+
+/// The same of times as clocks showed them, which have no zone.
+///
+/// # Errors
+/// User where they are moments already.
+pub(super) fn to_local_text(
+    array: &ArrayRef,
+    ty: ColumnType,
+) -> Result<(StringArray, Option<BooleanBuffer>)> {
+    match array.data_type() {
+        DataType::Timestamp(_, None) => {
+            let moments = plain(array)?;
+            let local = DataType::Timestamp(TimeUnit::Microsecond, None);
+            let local = moments.to_data().into_builder().data_type(local).build();
+            to_text_as_it_is(&make_array(local.map_err(internal)?))
+        }
+        DataType::Timestamp(_, Some(_)) => {
+            Err(Error::user("the source gives moments in UTC, not times as `time_zone` reads them")
+                .hint(
+                    "of a database, say it in the `query`: ordered_at AT TIME ZONE 'Europe/Berlin'",
+                ))
+        }
+        _ => to_text(array, ty),
+    }
 }
 
 fn texts(floats: &Float64Array, ty: ColumnType) -> StringArray {

@@ -1,7 +1,7 @@
 //! One column's way from raw cells to typed values.
 
 use super::range::Range;
-use super::{Clean, Fault, cast, compile, fills, parse, required, values};
+use super::{Clean, Fault, cast, compile, fills, parse, required, time_zone, values};
 use crate::error::{Error, Result};
 use crate::etl::job::{OnError, Rule, SourceColumn};
 use crate::etl::source::Cells;
@@ -26,6 +26,8 @@ pub(crate) struct ColumnCleaner {
     only_checks: bool,
     required: bool,
     may_be_null: bool,
+    /// Times are those of clocks somewhere.
+    is_local: bool,
 }
 
 impl ColumnCleaner {
@@ -58,6 +60,7 @@ impl ColumnCleaner {
             only_checks: !clean.iter().any(|rule| !is_check(rule)),
             required: clean.contains(&Rule::Required),
             may_be_null: !has_required,
+            is_local: time_zone::is_local(column)?,
         })
     }
 
@@ -115,7 +118,8 @@ impl ColumnCleaner {
     fn clean_typed(&self, array: &ArrayRef, finer: &Cell<u64>) -> Result<(ArrayRef, Vec<Fault>)> {
         let is_text = self.ty == ColumnType::Text;
         if !self.only_checks || cast::is_text(array) != is_text {
-            let (values, native) = cast::to_text(array, self.ty).map_err(|e| self.place(e))?;
+            let to_text = if self.is_local { cast::to_local_text } else { cast::to_text };
+            let (values, native) = to_text(array, self.ty).map_err(|e| self.place(e))?;
             return Ok(self.clean_strings(&values, native.as_ref(), finer));
         }
         let (typed, mut faults) = cast::cast(array, self.ty).map_err(|e| self.place(e))?;

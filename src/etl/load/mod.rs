@@ -113,6 +113,8 @@ pub(crate) struct Loaded {
     pub(crate) rows_written: u64,
     /// Rows deleted, members closed.
     pub(crate) rows_deleted: u64,
+    /// Rows with the key of another, of which that stays.
+    pub(crate) rows_doubled: u64,
     /// What a person should know, though it is no error.
     pub(crate) notes: Vec<String>,
     /// The time that versions of dimensions have lost, by dimension.
@@ -136,6 +138,7 @@ pub(crate) async fn load(mut loading: Loading<'_>) -> Result<Loaded> {
         Some(_) => error,
         None => error.with("job", &job.job),
     })?;
+    loaded.rows_doubled = dropped;
     if dropped > 0 {
         let told = format!("{dropped} rows have the key of another, which stays (`deduplicate`)");
         loaded.notes.push(told);

@@ -39,6 +39,7 @@ pub(super) async fn run(
         rows_in: 0,
         rows_written: 0,
         rows_deleted: 0,
+        rows_doubled: 0,
         notes: Vec::new(),
         elapsed_ms: 0,
     };
@@ -75,6 +76,7 @@ pub(super) async fn run(
     summary.rows_in = loaded.rows_in;
     summary.rows_written = loaded.rows_written;
     summary.rows_deleted = loaded.rows_deleted;
+    summary.rows_doubled = loaded.rows_doubled;
     summary.notes.extend(loaded.notes);
     summary.elapsed_ms = since(&request.clock, started);
     Ok((summary, loaded.lost))
