@@ -111,9 +111,9 @@ enum Command {
         /// The tests; all where none is named
         tests: Vec<String>,
     },
-    /// The rows in quarantine by cause, the first of each as an example
+    /// The rows in quarantine that are open, by cause, the first of each as an example
     ///
-    /// Every row with its text is in the table system.rejects.
+    /// Every row with its text, those settled by a replay too, is in the table system.rejects.
     Rejects {
         /// The jobs; all where none is named
         jobs: Vec<String>,
@@ -238,7 +238,9 @@ async fn rejects(project: &Project, only: &[String], run: Option<String>) -> Res
             .hint("`starhouse sql 'SELECT run, status FROM system.runs'` lists them"));
     }
     let rejects = project.warehouse.rejects(run.as_ref()).await?;
-    let of_jobs = |reject: &&Reject| only.is_empty() || only.contains(&reject.job);
+    let of_jobs = |reject: &&Reject| {
+        reject.settled_by.is_none() && (only.is_empty() || only.contains(&reject.job))
+    };
     // what several runs have refused is one row
     let mut seen = BTreeSet::new();
     let mut once: Vec<&Reject> = rejects.iter().filter(of_jobs).collect();
@@ -247,7 +249,8 @@ async fn rejects(project: &Project, only: &[String], run: Option<String>) -> Res
     });
     let summary = summarise(once);
     Ok(match words::rejects_in_words(summary.iter()) {
-        nothing if nothing.is_empty() => "nothing was rejected\n".to_owned(),
+        nothing if nothing.is_empty() && rejects.is_empty() => "nothing was rejected\n".to_owned(),
+        nothing if nothing.is_empty() => "no rejected row is open\n".to_owned(),
         list => list,
     })
 }

@@ -6,6 +6,7 @@ use super::table;
 use crate::error::{Error, ErrorKind};
 use crate::etl::template::{self, Kind, Template};
 use comfy_table::Cell;
+use encoding_rs::{Encoding, UTF_16BE, UTF_16LE};
 use rust_xlsxwriter::{Format, Workbook, XlsxError};
 use std::fs::File;
 use std::io::{self, Write};
@@ -78,29 +79,57 @@ fn explanations(template: &Template) -> Vec<[&str; 4]> {
 fn content(template: &Template) -> Result<Vec<u8>, Failure> {
     let headings = template.columns.iter().map(|column| column.heading.as_str());
     match &template.kind {
-        Kind::Csv { delimiter } => {
+        Kind::Csv { delimiter, skip_lines, encoding } => {
             let delimiter = u8::try_from(*delimiter).map_err(|_| {
                 Error::unsupported(format!("a template cannot be delimited by `{delimiter}`"))
             })?;
-            let mut writer = csv::WriterBuilder::new().delimiter(delimiter).from_writer(Vec::new());
+            // lines that the job does not read
+            let above = "-\n".repeat(usize::try_from(*skip_lines).unwrap_or(usize::MAX).min(1_000));
+            let mut writer =
+                csv::WriterBuilder::new().delimiter(delimiter).from_writer(above.into_bytes());
             let written = writer.write_record(headings).map_err(io::Error::other);
             written.map_err(Failure::from)?;
             let bytes = writer.into_inner().map_err(|error| error.into_error());
-            Ok(bytes.map_err(Failure::from)?)
+            let text =
+                String::from_utf8(bytes.map_err(Failure::from)?).map_err(io::Error::other)?;
+            Ok(encoded(text, encoding)?)
         }
-        Kind::Excel { sheet, header_row } => {
+        Kind::Excel { sheet, corner } => {
             let failed = |error: XlsxError| {
                 Error::internal("cannot make the workbook").caused_by(error.to_string())
             };
-            Ok(workbook(template, sheet.as_deref(), *header_row).map_err(failed)?)
+            Ok(workbook(template, sheet.as_deref(), *corner).map_err(failed)?)
         }
+    }
+}
+
+/// A text as bytes of an encoding, those of UTF-16 with the mark that says which it is.
+fn encoded(text: String, name: &str) -> Result<Vec<u8>, Error> {
+    if name.eq_ignore_ascii_case("detect") {
+        return Ok(text.into_bytes());
+    }
+    let unknown = || Error::user(format!("`{name}` is no encoding"));
+    let encoding = Encoding::for_label_no_replacement(name.as_bytes()).ok_or_else(unknown)?;
+    if encoding == UTF_16LE || encoding == UTF_16BE {
+        let units = std::iter::once(0xfeff).chain(text.encode_utf16());
+        let bytes = |unit: u16| match encoding == UTF_16LE {
+            true => unit.to_le_bytes(),
+            false => unit.to_be_bytes(),
+        };
+        return Ok(units.flat_map(bytes).collect());
+    }
+    let (bytes, _, has_unmappable) = encoding.encode(&text);
+    match has_unmappable {
+        false => Ok(bytes.into_owned()),
+        true => Err(Error::unsupported(format!("the headings cannot be written in {name}"))
+            .hint("declare an encoding that has their characters, such as utf-8")),
     }
 }
 
 fn workbook(
     template: &Template,
     name: Option<&str>,
-    header_row: u32,
+    (row, left): (u32, u16),
 ) -> Result<Vec<u8>, XlsxError> {
     let mut book = Workbook::new();
     let bold = Format::new().set_bold();
@@ -108,8 +137,8 @@ fn workbook(
     if let Some(name) = name {
         sheet.set_name(name)?;
     }
-    for (at, column) in (0..).zip(&template.columns) {
-        sheet.write_string_with_format(header_row - 1, at, &column.heading, &bold)?;
+    for (at, column) in (left..).zip(&template.columns) {
+        sheet.write_string_with_format(row, at, &column.heading, &bold)?;
     }
     let explained = book.add_worksheet().set_name("How to fill in")?;
     let heads = ["column", "type", "needed", "example"];

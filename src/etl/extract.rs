@@ -63,6 +63,8 @@ pub struct Extent {
     pub inputs: Vec<Input>,
     /// Rows by what became of them.
     pub counts: Counts,
+    /// Lines of the rejected rows: behind a quote that is never closed there are many.
+    pub rejected_lines: u64,
     /// The rejected rows by cause.
     pub rejects: Vec<RejectSummary>,
     /// How far the source is read by now, where its strategy asks: the watermark, or the rows of
@@ -183,6 +185,7 @@ impl Pending {
                 .map_err(|error| error.with("source", &plan.spec.name))?,
             inputs: plan.inputs_after(read.inputs),
             counts: read.counts,
+            rejected_lines: read.rejected_lines,
             rejects: read.tally.summary(),
         };
         Ok(Outcome { refused: read.refused, extent, elapsed })

@@ -21,11 +21,12 @@ pub use lookup::{FillPrevious, Lookup, MustExist, Otherwise};
 pub use matching::MatchLoad;
 pub use place::{
     ApiPlace, ByCursor, ByOffset, ByPage, ByUrl, ExcelPlace, FilePlace, FlightSqlPlace, From,
-    IfEmpty, JsonLinesPlace, JsonPlace, MysqlPlace, Paging, PostgresqlPlace, SqlitePlace, Tls,
+    IfEmpty, JsonLinesPlace, JsonPlace, MysqlPlace, NoMore, Paging, PostgresqlPlace, SqlitePlace,
+    Tls,
 };
 pub use rules::{
-    Derived, Extraction, MoneyPart, MoneyRule, PersonNameFormat, PhoneFormat, Priority, Reference,
-    Replacement, RowCheck, Survivor, Unlisted,
+    Derived, Extraction, LocalTimeRule, MoneyPart, MoneyRule, PersonNameFormat, PhoneFormat,
+    Priority, Reference, Replacement, RowCheck, Survivor, Unlisted,
 };
 pub use secret::{Secret, Setting};
 pub use strategy::{Changes, Snapshot, Strategy, Watermark};
@@ -191,8 +192,13 @@ pub enum Rule {
     Range(ValueRange),
     /// A number as written in a locale: `1.234,56`.
     Number(NumberFormat),
+    /// Months and days named in this language (`de`, `fr`, `es`, `zh` ...) are named in English, as
+    /// date formats read them.
+    DateNames(String),
     /// A date or moment in one of these formats (strftime); the first that fits.
     DateFormats(Vec<String>),
+    /// A time as clocks showed it somewhere becomes its moment. One with an offset is that moment.
+    TimeZone(LocalTimeRule),
     /// What matches a regular expression becomes something else.
     Replace(Replacement),
     /// The part that matches a regular expression; NULL where nothing does.
@@ -283,6 +289,12 @@ pub struct DimensionLoad {
     /// half where left out. A snapshot that misses more is taken for a broken one and refused.
     #[serde(default = "half")]
     pub close_at_most: f64,
+    /// With `missing: close` or `hard`: rejected rows that do not say whose they are may be those of
+    /// missing members, so nobody is closed while there are any, or more than this: a number of
+    /// lines, or a share of the rows read like `1 %`. A row that could not be read counts as all its
+    /// lines.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unnamed_at_most: Option<Allowance>,
     /// A boolean SQL expression over the rows: those for which it is true say that their member
     /// was deleted.
     #[serde(default)]
@@ -312,10 +324,12 @@ pub enum Missing {
     /// Nothing: the rows are not all members.
     #[default]
     Keep,
-    /// It was deleted at the source: its current version ends at the run's time.
+    /// It was deleted at the source: its current version ends at the run's time. Nobody is closed
+    /// while rejected rows do not say whose they are (`unnamed_at_most`).
     Close,
     /// It was deleted at the source: all its versions leave the table, and its facts go to the
-    /// unknown member.
+    /// unknown member. Nobody leaves while rejected rows do not say whose they are
+    /// (`unnamed_at_most`).
     Hard,
 }
 

@@ -38,6 +38,8 @@ impl Origin {
             rules: self.rules.clone(),
             reason: refused.reason,
             raw: refused.raw,
+            mended_in: None,
+            settled_by: None,
         }
     }
 }

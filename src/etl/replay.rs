@@ -9,18 +9,34 @@
 //! around it. So the text of such a row is its cells under their headings or paths:
 //! `{"id":7,"lines.sku":"a"}`.
 
-use super::job::{ApiPlace, From, Job, JsonLinesPlace, JsonPlace, SourceSpec, Strategy};
+use super::job::{
+    ApiPlace, From, Job, JsonLinesPlace, JsonPlace, OnError, Rule, SourceColumn, SourceSpec,
+    Strategy,
+};
 use super::source::heading_line;
 use crate::error::{Error, ErrorKind, Result, did_you_mean};
-use crate::store::Reject;
+use crate::store::{Reject, Release, RunRecord, TableState, Warehouse};
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::sync::Arc;
 
 /// What is read in place of what.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Replay {
     job: String,
     source: SourceSpec,
+    then: Then,
+}
+
+/// The warehouse as it was when rows were refused; empty where nobody knows.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Then(Option<Arc<Release>>);
+
+impl Then {
+    /// A table, if it was there.
+    pub(crate) fn table(&self, name: &str) -> Option<TableState> {
+        self.0.as_ref()?.tables.get(name).cloned()
+    }
 }
 
 impl Replay {
@@ -74,13 +90,83 @@ impl Replay {
         let mut source = found.clone();
         source.strategy = Strategy::NewFiles;
         source.from = mended(source.from, file);
-        Ok(Self { job: job.job.clone(), source })
+        source.columns.iter_mut().for_each(by_itself);
+        Ok(Self { job: job.job.clone(), source, then: Then::default() })
+    }
+
+    /// The same, knowing what was there when the rows were refused: what has come since stays.
+    ///
+    /// # Errors
+    /// Damaged where releases are.
+    pub async fn refused_by(self, warehouse: &Warehouse, run: &RunRecord) -> Result<Self> {
+        let then = match run.release {
+            Some(release) => warehouse.release(release).await,
+            None => warehouse.release_as_of(run.started_at).await,
+        };
+        match then {
+            Ok(then) => Ok(Self { then: Then(Some(then)), ..self }),
+            // before the first release, or not kept any more
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(self),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// What was there when the rows of a job were refused, where they are what is replayed.
+    pub(crate) fn then(&self, job: &Job) -> Option<&Then> {
+        (self.job == job.job).then_some(&self.then)
     }
 
     /// The source as the run reads it, where it is this one.
     pub(crate) fn of(&self, job: &Job, source: &SourceSpec) -> Option<&SourceSpec> {
         (self.job == job.job && self.source.name == source.name).then_some(&self.source)
     }
+}
+
+/// The rules of a column for rows that come without those before them: a value that would be carried
+/// on from there has to be written out.
+fn by_itself(column: &mut SourceColumn) {
+    let is_carried = |rule: &Rule| matches!(rule, Rule::FillPrevious(_));
+    if let Some(at) = column.clean.iter().position(is_carried) {
+        column.clean.truncate(at);
+        column.clean.push(Rule::Required);
+        column.on_error = OnError::Reject;
+    }
+}
+
+/// Bytes that were no text and stand in a mended file as they did in a refused row: its line, and
+/// they.
+pub fn unmended(text: &str, rejects: &[&Reject]) -> Option<(usize, String)> {
+    let undecodable = rejects.iter().filter(|reject| reject.rule == ENCODING);
+    let escapes: BTreeSet<&str> = undecodable.flat_map(|reject| escapes(&reject.raw)).collect();
+    let mut lines = text.lines().enumerate();
+    lines.find_map(|(at, line)| {
+        let escape = escapes.iter().rev().find(|escape| line.contains(**escape))?;
+        Some((at + 1, (*escape).to_owned()))
+    })
+}
+
+/// The rule that a row breaks whose bytes are no text.
+const ENCODING: &str = "encoding";
+
+/// The runs of `\xNN` in a text.
+fn escapes(text: &str) -> Vec<&str> {
+    let is_escape = |at: usize| {
+        let piece = text.as_bytes().get(at..at + 4);
+        piece.is_some_and(|p| p.starts_with(b"\\x") && p[2..].iter().all(u8::is_ascii_hexdigit))
+    };
+    let (mut found, mut at) = (Vec::new(), 0);
+    while at < text.len() {
+        let begin = at;
+        while is_escape(at) {
+            at += 4;
+        }
+        if at > begin {
+            found.push(&text[begin..at]);
+        } else {
+            at += 1;
+        }
+    }
+    found
 }
 
 /// The place of mended rows, instead of the source's own.
@@ -145,8 +231,8 @@ pub fn to_mend(project: &Path, source: &SourceSpec, rejects: &[&Reject]) -> Resu
         mend.text += &format!("{}\n", one_heading(project, source, rejects)?);
     }
     let has_elements = each(&source.from).is_some_and(|each| each.is_some());
-    let is_row = |reject: &&&Reject| !has_elements || !NO_ROW.contains(&reject.rule.as_str());
-    let rows: Vec<&&Reject> = rejects.iter().filter(is_row).collect();
+    let is_written = |reject: &&&Reject| !has_elements || is_row(reject);
+    let rows: Vec<&&Reject> = rejects.iter().filter(is_written).collect();
     for reject in &rows {
         let raw = reject.raw.trim_end_matches(['\r', '\n']);
         // between the values of an object a line end is but space
@@ -157,8 +243,13 @@ pub fn to_mend(project: &Path, source: &SourceSpec, rejects: &[&Reject]) -> Resu
     Ok(mend)
 }
 
+/// Whether what was refused is a row for sure, also where the elements of an object are the rows.
+pub fn is_row(reject: &Reject) -> bool {
+    !NO_ROW.contains(&reject.rule.as_str())
+}
+
 /// The rules that an object breaks as a whole.
-const NO_ROW: [&str; 2] = ["json", "encoding"];
+const NO_ROW: [&str; 2] = ["json", ENCODING];
 
 /// The line of headings of the files that rows come of.
 fn one_heading(project: &Path, source: &SourceSpec, rejects: &[&Reject]) -> Result<String> {
@@ -178,5 +269,39 @@ fn one_heading(project: &Path, source: &SourceSpec, rejects: &[&Reject]) -> Resu
         (heading, None) => Ok(heading.unwrap_or_default()),
         _ => Err(Error::user("the rows come of files with different headings")
             .hint("take those of one run at a time, with --run")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::RunId;
+
+    #[test]
+    fn bytes_that_were_not_mended_are_found() {
+        let reject = |rule: &str, raw: &str| Reject {
+            run: RunId("r".to_owned()),
+            job: "j".to_owned(),
+            source: "s".to_owned(),
+            file: "a.csv".to_owned(),
+            line: 1,
+            offset: None,
+            column: None,
+            rule: rule.to_owned(),
+            rules: String::new(),
+            reason: String::new(),
+            raw: raw.to_owned(),
+            mended_in: None,
+            settled_by: None,
+        };
+        let rejects = [
+            reject("encoding", r"4;\xFF\xFE;3"),
+            reject("type", r"5;C:\x86;x"),
+            reject("encoding", "ü"),
+        ];
+        let rejects: Vec<&Reject> = rejects.iter().collect();
+        let found = unmended("id;v;q\n5;C:\\x86;1\n4;\\xFF\\xFE;3\n", &rejects);
+        assert_eq!(found, Some((3, r"\xFF\xFE".to_owned())));
+        assert_eq!(unmended("id;v;q\n5;C:\\x86;1\n4;é;3\n", &rejects), None);
     }
 }

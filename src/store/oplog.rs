@@ -202,6 +202,12 @@ pub struct Reject {
     pub reason: String,
     /// The row as it stood, decoded; bytes that are not text as `\xNN`.
     pub raw: String,
+    /// The file that it was last written to, to be mended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mended_in: Option<String>,
+    /// The run that loaded that file: the row is settled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub settled_by: Option<RunId>,
 }
 
 /// A query that was answered or refused.

@@ -65,6 +65,19 @@ impl Warehouse {
         blocking(move || reject_log::read(&disk, run.as_ref())).await
     }
 
+    /// Writes down what became of rejected rows: `mark` changes those it is about and says whether it
+    /// did. Returns how many.
+    ///
+    /// # Errors
+    /// Damaged where the log is damaged.
+    pub async fn mark_rejects(
+        &self,
+        mark: impl Fn(&mut Reject) -> bool + Send + 'static,
+    ) -> Result<u64> {
+        let disk = Arc::clone(self.disk());
+        blocking(move || reject_log::mark(&disk, &mark)).await
+    }
+
     /// What is remembered of schedules, by name.
     ///
     /// # Errors

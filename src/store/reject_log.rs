@@ -51,6 +51,25 @@ pub(crate) fn retain(disk: &Disk, stays: &dyn Fn(&Reject) -> bool) -> Result<u64
     Ok(gone)
 }
 
+/// Writes down what became of rejected rows, of all runs: `mark` changes those it is about and says
+/// whether it did. Returns how many.
+pub(crate) fn mark(disk: &Disk, mark: &dyn Fn(&mut Reject) -> bool) -> Result<u64> {
+    let mut marked = 0;
+    for run in disk.names(&paths::rejects())? {
+        let folder = paths::rejects_of(&RunId(run))?;
+        for name in disk.names(&folder)? {
+            let path = folder.clone().join(name);
+            let mut all = lines(&disk.read(&path)?.unwrap_or_default(), &path)?;
+            let changed = all.iter_mut().map(mark).filter(|changed| *changed).count();
+            if changed > 0 {
+                disk.replace(&path, &encoded(&all)?)?;
+            }
+            marked += changed as u64;
+        }
+    }
+    Ok(marked)
+}
+
 fn encoded(rejects: &[Reject]) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
     for reject in rejects {

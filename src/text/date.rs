@@ -16,6 +16,7 @@ struct Format {
     items: Vec<Item<'static>>,
     has_time: bool,
     has_offset: bool,
+    digits: Digits,
 }
 
 impl DateFormats {
@@ -29,6 +30,11 @@ impl DateFormats {
         }
         let formats = formats.iter().map(|text| Format::new(text.as_ref()));
         Ok(Self { formats: formats.collect::<Result<_, _>>()? })
+    }
+
+    /// Whether dates in one of the formats say themselves which moment they are.
+    pub fn say_moment(&self) -> bool {
+        self.formats.iter().any(Format::says_moment)
     }
 
     /// A date or moment as ISO 8601 writes it, moments in UTC where they have an offset.
@@ -49,8 +55,9 @@ impl Format {
         let wrong = |why: &str| {
             format!("`{text}` is not a date format: {why} (write it as %Y-%m-%d or %d.%m.%Y %H:%M)")
         };
-        let items =
+        let mut items =
             StrftimeItems::new(text).parse_to_owned().map_err(|_| wrong("an unknown specifier"))?;
+        items.iter_mut().for_each(take_z);
         let probe = DateTime::<Utc>::UNIX_EPOCH.format_with_items(items.iter()).to_string();
         let mut parsed = Parsed::new();
         let probed = parse(&mut parsed, &probe, items.iter());
@@ -62,12 +69,19 @@ impl Format {
             .iter()
             .any(|item| matches!(item, Item::Numeric(Numeric::Hour | Numeric::Hour12, _)));
         let has_offset = items.iter().any(is_offset);
-        Ok(Self { text: text.to_owned(), items, has_time, has_offset })
+        let digits = Digits::of(&items);
+        Ok(Self { text: text.to_owned(), items, has_time, has_offset, digits })
+    }
+
+    /// Whether a format says how far a moment is from UTC.
+    fn says_moment(&self) -> bool {
+        self.has_offset
+            || self.items.iter().any(|item| matches!(item, Item::Numeric(Numeric::Timestamp, _)))
     }
 
     fn read(&self, text: &str) -> Option<String> {
         let mut parsed = Parsed::new();
-        parse(&mut parsed, text, self.items.iter()).ok()?;
+        parse(&mut parsed, text, self.items.iter()).ok().filter(|()| self.digits.fit(text))?;
         if parsed.timestamp().is_some() {
             return parsed.to_naive_datetime_with_offset(0).ok().map(iso);
         }
@@ -81,6 +95,67 @@ impl Format {
             date.and_time(time_of(&parsed)?)
         };
         Some(iso(moment))
+    }
+}
+
+/// How many digits stand where a format puts numbers side by side: `2024022` is no day as `%Y%m%d`,
+/// since nobody can tell which of its numbers lacks one.
+#[derive(Debug, Clone)]
+struct Digits(Vec<Option<usize>>);
+
+impl Digits {
+    /// Of the runs of digits in a text of this format, as far as every text has the same ones.
+    fn of(items: &[Item<'_>]) -> Self {
+        let mut runs = Vec::new();
+        let (mut numbers, mut digits) = (0, 0);
+        let mut end = |numbers: &mut usize, digits: &mut usize| {
+            if *digits > 0 {
+                runs.push((*numbers > 1).then_some(*digits));
+            }
+            (*numbers, *digits) = (0, 0);
+        };
+        for item in items {
+            match item {
+                Item::Numeric(..) => {
+                    let one = DateTime::<Utc>::UNIX_EPOCH.format_with_items([item].into_iter());
+                    numbers += 1;
+                    digits += one.to_string().len();
+                }
+                Item::Fixed(
+                    Fixed::ShortMonthName
+                    | Fixed::LongMonthName
+                    | Fixed::ShortWeekdayName
+                    | Fixed::LongWeekdayName
+                    | Fixed::LowerAmPm
+                    | Fixed::UpperAmPm,
+                ) => end(&mut numbers, &mut digits),
+                Item::Fixed(_) | Item::Error => break,
+                Item::Literal(text) if text.bytes().any(|byte| byte.is_ascii_digit()) => break,
+                Item::OwnedLiteral(text) if text.bytes().any(|byte| byte.is_ascii_digit()) => break,
+                _ => end(&mut numbers, &mut digits),
+            }
+        }
+        end(&mut numbers, &mut digits);
+        Self(runs)
+    }
+
+    fn fit(&self, text: &str) -> bool {
+        let runs = text.split(|c: char| !c.is_ascii_digit()).filter(|run| !run.is_empty());
+        let mut runs = runs.map(str::len);
+        self.0.iter().all(|wanted| match (wanted, runs.next()) {
+            (Some(wanted), Some(digits)) => *wanted == digits,
+            (Some(_), None) => false,
+            (None, _) => true,
+        })
+    }
+}
+
+/// An offset may be `Z`, too.
+fn take_z(item: &mut Item<'_>) {
+    match item {
+        Item::Fixed(offset @ Fixed::TimezoneOffset) => *offset = Fixed::TimezoneOffsetZ,
+        Item::Fixed(offset @ Fixed::TimezoneOffsetColon) => *offset = Fixed::TimezoneOffsetColonZ,
+        _ => {}
     }
 }
 
@@ -138,9 +213,21 @@ mod tests {
             (&["%Y-%m-%d %H:%M"], "2024-01-02 23:59", Some("2024-01-02 23:59:00")),
             (&["%Y-%m-%d %H:%M:%S"], "2024-01-02 24:00:00", None),
             (&["%Y-%m-%dT%H:%M:%S%z"], "2024-01-02T01:00:00+0200", Some("2024-01-01 23:00:00")),
+            (&["%Y-%m-%dT%H:%M:%S%z"], "2024-01-02T01:00:00Z", Some("2024-01-02 01:00:00")),
+            (&["%Y-%m-%dT%H:%M:%S%:z"], "2024-01-02T01:00:00Z", Some("2024-01-02 01:00:00")),
             (&["%d %B %Y"], "3 March 2024", Some("2024-03-03")),
             (&["%s"], "86400", Some("1970-01-02 00:00:00")),
             (&["%Y%m%d"], "20240131", Some("2024-01-31")),
+            (&["%Y%m%d"], "2024022", None),
+            (&["%Y%m%d"], "2024229", None),
+            (&["%d%m%Y"], "1022024", None),
+            (&["%d%m%Y"], "01022024", Some("2024-02-01")),
+            (&["%y%m%d"], "24229", None),
+            (&["%Y%m%d %H:%M"], "20240229 9:05", Some("2024-02-29 09:05:00")),
+            (&["%H:%M %d%m%Y"], "9:05 29022024", Some("2024-02-29 09:05:00")),
+            (&["%H:%M %d%m%Y"], "9:05 2922024", None),
+            (&["%Y%m%dT%H%M%S%.f"], "20240229T090501.5", Some("2024-02-29 09:05:01.500")),
+            (&["%Y%m%dT%H%M%S%.f"], "20240229T90501.5", None),
             (&["%d.%m.%Y"], "01.02.2024 x", None),
         ] {
             assert_eq!(read(formats, text).as_deref(), expected, "{formats:?} {text}");

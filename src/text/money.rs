@@ -34,8 +34,10 @@ const SIGNS: &[(&str, &[&str])] = &[
     ("HK$", &["HKD"]),
     ("NT$", &["TWD"]),
     ("RMB", &["CNY"]),
+    ("Rs.", &["INR", "LKR", "NPR", "PKR"]),
     ("A$", &["AUD"]),
     ("C$", &["CAD"]),
+    ("Rs", &["INR", "LKR", "NPR", "PKR"]),
     ("S$", &["SGD"]),
     ("R$", &["BRL"]),
     ("zł", &["PLN"]),
@@ -57,6 +59,9 @@ const SIGNS: &[(&str, &[&str])] = &[
     ("$", &["USD", "AUD", "CAD", "HKD", "NZD", "SGD", "TWD", "MXN"]),
 ];
 
+/// The currencies whose amounts are written in lakhs and crores: three digits, then groups of two.
+const IN_LAKHS: &[&str] = &["BDT", "BTN", "INR", "LKR", "NPR", "PKR"];
+
 /// Whether a text is the code of a currency.
 pub fn is_currency(code: &str) -> bool {
     find_code(code).is_some()
@@ -73,8 +78,10 @@ fn find_code(code: &str) -> Option<&'static str> {
 pub fn money(text: &str, format: &MoneyFormat) -> Result<Money, String> {
     use unicode_normalization::UnicodeNormalization;
     let wrong = |why: &str| format!("`{text}` is no amount of money: {why}");
-    let plain: String = text.nfkc().filter(|c| !c.is_whitespace() && *c != '\u{202f}').collect();
+    let plain: String = text.nfkc().collect();
+    let plain = plain.split_whitespace().collect::<Vec<_>>().join(" ");
     let (number, currency) = currency_of(&plain, format).map_err(|why| wrong(&why))?;
+    let number = without_outer_spaces(&number);
     let (number, is_negative) = sign(&number);
     let (number, zeros) = match number.strip_suffix('万') {
         Some(number) => (number, 4),
@@ -87,7 +94,8 @@ pub fn money(text: &str, format: &MoneyFormat) -> Result<Money, String> {
     if !number.chars().any(|c| c.is_ascii_digit()) {
         return Err(wrong("it is not written as a number"));
     }
-    let (whole, fraction) = split(number, format.decimal).map_err(|why| wrong(&why))?;
+    let lakhs = currency.is_some_and(|currency| IN_LAKHS.contains(&currency));
+    let (whole, fraction) = split(number, format.decimal, lakhs).map_err(|why| wrong(&why))?;
     if !digits(&whole) || !(fraction.is_empty() || digits(&fraction)) {
         return Err(wrong("it is not written as a number"));
     }
@@ -103,19 +111,19 @@ pub fn money(text: &str, format: &MoneyFormat) -> Result<Money, String> {
 fn currency_of(text: &str, format: &MoneyFormat) -> Result<(String, Option<&'static str>), String> {
     let declared = format.currency.as_deref().and_then(find_code);
     let letters: String = text.chars().filter(char::is_ascii_alphabetic).collect();
-    if let Some(code) = find_code(&letters) {
-        let rest = text.replacen(&letters, "", 1);
-        if rest.len() + letters.len() == text.len() {
-            // `USD $12` says the same twice
-            let rest = SIGNS.iter().find(|(sign, of)| of.contains(&code) && rest.contains(sign));
-            let sign = rest.map_or("", |(sign, _)| *sign);
-            return Ok((text.replacen(&letters, "", 1).replacen(sign, "", 1), Some(code)));
-        }
+    if let Some(code) = find_code(&letters)
+        && text.contains(&letters)
+    {
+        let rest = without(text, &letters)?;
+        // `USD $12` says the same twice
+        let sign = SIGNS.iter().find(|(sign, of)| of.contains(&code) && rest.contains(sign));
+        let rest = sign.map_or(Ok(rest.clone()), |(sign, _)| without(&rest, sign))?;
+        return Ok((rest, Some(code)));
     }
     let Some((sign, may_be)) = SIGNS.iter().find(|(sign, _)| text.contains(sign)) else {
         return Ok((text.to_owned(), declared));
     };
-    let rest = text.replacen(sign, "", 1);
+    let rest = without(text, sign)?;
     match (may_be, declared) {
         ([one], _) => Ok((rest, Some(one))),
         (several, Some(declared)) if several.contains(&declared) => Ok((rest, Some(declared))),
@@ -123,6 +131,30 @@ fn currency_of(text: &str, format: &MoneyFormat) -> Result<(String, Option<&'sta
             Err(format!("`{sign}` may be {}, say which in `currency`", several.join(", ")))
         }
     }
+}
+
+/// A text without its currency, which stands before or behind the digits.
+fn without(text: &str, currency: &str) -> Result<String, String> {
+    let (before, behind) = text.split_once(currency).unwrap_or((text, ""));
+    let has_digits = |part: &str| part.chars().any(|c| c.is_ascii_digit());
+    if has_digits(before) && has_digits(behind) {
+        return Err(format!("`{currency}` stands between its digits"));
+    }
+    Ok(format!("{before}{behind}"))
+}
+
+/// Only a space between two digits can be one between groups.
+fn without_outer_spaces(text: &str) -> String {
+    let signs = |c: char| "+-−–()万亿".contains(c);
+    let mut kept = String::with_capacity(text.len());
+    let mut characters = text.trim().chars().peekable();
+    while let Some(character) = characters.next() {
+        let beside_sign = kept.ends_with(signs) || characters.peek().is_some_and(|c| signs(*c));
+        if !(character == ' ' && beside_sign) {
+            kept.push(character);
+        }
+    }
+    kept
 }
 
 /// Takes the sign off a number: `-1`, `1-` and `(1)` are negative.
@@ -136,9 +168,9 @@ fn sign(text: &str) -> (&str, bool) {
 }
 
 /// Digits before and after the decimal sign, without signs between groups.
-fn split(text: &str, decimal: Option<char>) -> Result<(String, String), String> {
+fn split(text: &str, decimal: Option<char>, lakhs: bool) -> Result<(String, String), String> {
     let signs: Vec<char> = text.chars().filter(|c| !c.is_ascii_digit()).collect();
-    if let Some(odd) = signs.iter().find(|sign| !".,'’".contains(**sign)) {
+    if let Some(odd) = signs.iter().find(|sign| !" .,'’".contains(**sign)) {
         return Err(format!("`{odd}` stands in none"));
     }
     let decimal = match decimal {
@@ -150,8 +182,22 @@ fn split(text: &str, decimal: Option<char>) -> Result<(String, String), String> 
         None => (text, ""),
     };
     let groups: Vec<&str> = whole.split(|c: char| !c.is_ascii_digit()).collect();
-    let is_whole = groups.iter().skip(1).all(|group| group.len() == 3)
-        && (groups.len() == 1 || (1..=3).contains(&groups[0].len()));
+    let mut between = whole.chars().filter(|c| !c.is_ascii_digit());
+    let first = between.next();
+    if between.any(|sign| Some(sign) != first) {
+        return Err("its signs are in no order".to_owned());
+    }
+    let is_whole = match groups.as_slice() {
+        [_] => true,
+        [first, rest @ ..] if rest.iter().all(|group| group.len() == 3) => {
+            (1..=3).contains(&first.len())
+        }
+        [first, pairs @ .., last] => {
+            let are_pairs = pairs.iter().all(|group| group.len() == 2);
+            lakhs && (1..=2).contains(&first.len()) && are_pairs && last.len() == 3
+        }
+        [] => false,
+    };
     if !is_whole {
         return Err("its groups are not of three digits".to_owned());
     }
@@ -164,7 +210,7 @@ fn told_from(text: &str, signs: &[char]) -> Result<Option<char>, String> {
     let count = signs.iter().filter(|sign| *sign == last).count();
     let after = text.rsplit(*last).next().map_or(0, str::len);
     match (count, signs.len()) {
-        _ if matches!(last, '\'' | '’') => Ok(None),
+        _ if matches!(last, ' ' | '\'' | '’') => Ok(None),
         // several of one kind stand between groups; the last of two kinds is the decimal sign
         (2.., all) if all == count => Ok(None),
         (1, 2..) => Ok(Some(*last)),
@@ -210,6 +256,10 @@ mod tests {
             ("人民币３００", "300", Some("CNY")),
             ("RMB 1.5万", "15000", Some("CNY")),
             ("USD $1,000.00", "1000.00", Some("USD")),
+            ("₹12,34,567.89", "1234567.89", Some("INR")),
+            ("PKR 1,23,45,678", "12345678", Some("PKR")),
+            ("- 5 EUR", "-5", Some("EUR")),
+            ("12\u{202f}345,60\u{a0}€", "12345.60", Some("EUR")),
         ] {
             let found = read(text, None, None);
             assert_eq!(found, Ok(Money { amount: amount.to_owned(), currency }), "{text}");
@@ -227,6 +277,15 @@ mod tests {
             ("", "not written as a number"),
             ("1,23,456.5", "groups are not of three"),
             ("1.2,3.4", "in no order"),
+            ("5 10 EUR", "groups are not of three"),
+            ("1 2,50 EUR", "groups are not of three"),
+            ("12 345 6", "groups are not of three"),
+            ("12, 50 EUR", "in no order"),
+            ("1,234 567", "in no order"),
+            ("12€50", "between its digits"),
+            ("1,23,456.5 EUR", "groups are not of three"),
+            ("₹12,34,56.89", "groups are not of three"),
+            ("₹12,345,67", "groups are not of three"),
         ] {
             let told = read(text, None, None).unwrap_err();
             assert!(told.contains(why), "{text}: {told}");
@@ -235,6 +294,11 @@ mod tests {
         assert_eq!(read("1,234", None, Some('.')).unwrap().amount, "1234");
         assert_eq!(read("$5", Some("AUD"), None).unwrap().currency, Some("AUD"));
         assert_eq!(read("5元", Some("CNY"), None).unwrap().currency, Some("CNY"));
+        assert_eq!(read("1.5 万元", Some("CNY"), None).unwrap().amount, "15000");
+        assert_eq!(read("Rs. 1,00,000", Some("INR"), None).unwrap().amount, "100000");
+        for text in ["5 10 EUR", "1 2,50 EUR"] {
+            assert!(read(text, None, Some(',')).is_err(), "{text}");
+        }
         assert_eq!(read("5", Some("CNY"), None).unwrap().currency, Some("CNY"));
         assert!(is_currency("eur") && !is_currency("XXZ"));
     }

@@ -1,5 +1,6 @@
 //! Names of persons, family name first or last.
 
+use super::korean_name::{in_two_ways, korean};
 use serde::{Deserialize, Serialize};
 
 /// A part of a name.
@@ -49,11 +50,12 @@ const TWO_CHARACTERS: &[&str] = &[
     "仲孙", "钟离", "长孙", "宇文", "司徒", "鲜于", "司空", "令狐", "拓跋", "呼延", "轩辕", "百里",
 ];
 
-/// A part of a name; none where the name does not have it. Chinese names are understood by their
-/// script, `Lee, Ann` by its comma, anything else by the order.
+/// A part of a name; none where the name does not have it. Chinese and Korean names are understood
+/// by their script, `Lee, Ann` by its comma, anything else by the order: names of other languages in
+/// these scripts (`约翰·史密斯`), too.
 ///
 /// # Errors
-/// Where the text is no name.
+/// Where the text is no name, or its parts can be told apart in two ways.
 pub fn person_name(text: &str, part: NamePart, order: NameOrder) -> Result<Option<String>, String> {
     if !text.chars().any(char::is_alphabetic) {
         return Err(format!("`{text}` is no name of a person: it has no letters"));
@@ -61,12 +63,22 @@ pub fn person_name(text: &str, part: NamePart, order: NameOrder) -> Result<Optio
     if let Some(odd) = text.chars().find(|c| c.is_ascii_digit() || "@/\\<>{}[]".contains(*c)) {
         return Err(format!("`{text}` is no name of a person: `{odd}` stands in none"));
     }
+    if let Some(words) = spelled(text) {
+        return spelled_part(text, &words, part, order);
+    }
     let (family, given, between) = match chinese(text) {
         Some((family, given)) => (family, given, ""),
-        None => {
-            let (family, given) = western(text, order);
-            (family, given, " ")
-        }
+        None => match korean(text) {
+            Some((family, given)) => {
+                let doubt = in_two_ways(text, &family).filter(|_| part != NamePart::Full);
+                doubt.map_or(Ok(()), Err)?;
+                (family, given, "")
+            }
+            None => {
+                let (family, given) = western(text, order);
+                (family, given, " ")
+            }
+        },
     };
     let some = |name: &String| (!name.is_empty()).then(|| name.clone());
     Ok(match part {
@@ -77,13 +89,57 @@ pub fn person_name(text: &str, part: NamePart, order: NameOrder) -> Result<Optio
     })
 }
 
+/// What stands between the words of a foreign name in Chinese, Japanese or Korean.
+const BETWEEN: [char; 4] = ['·', '・', '‧', '•'];
+
+/// The words of a foreign name by its sound, as Chinese and Japanese write one: `约翰·史密斯`.
+fn spelled(text: &str) -> Option<Vec<&str>> {
+    let is_of_script =
+        |c: char| is_chinese(c) || matches!(c, '\u{3041}'..='\u{30ff}' | '가'..='힣');
+    let mut name = text.trim();
+    for title in CHINESE_TITLES {
+        name = name.strip_suffix(title).filter(|name| !name.is_empty()).unwrap_or(name).trim_end();
+    }
+    let words: Vec<&str> = name.split(BETWEEN).map(str::trim).collect();
+    let right = |word: &&str| !word.is_empty() && word.chars().all(is_of_script);
+    (words.len() > 1 && words.iter().all(right)).then_some(words)
+}
+
+/// A part of such a name, whose words stand in the order of their language.
+fn spelled_part(
+    text: &str,
+    words: &[&str],
+    part: NamePart,
+    order: NameOrder,
+) -> Result<Option<String>, String> {
+    let whole = words.join("·");
+    let (Some((first, rest)), Some((last, before))) = (words.split_first(), words.split_last())
+    else {
+        return Ok(Some(whole));
+    };
+    if part == NamePart::Full {
+        return Ok(Some(whole));
+    }
+    // 李·约翰: no name by its sound is as short, and a Chinese family name is
+    if first.chars().nth(1).is_none() {
+        return Err(format!(
+            "`{text}` can be read in two ways: `{first}` may be the family name or a given one"
+        ));
+    }
+    let (family, given) = match order {
+        NameOrder::GivenFirst => (*last, before.join("·")),
+        NameOrder::FamilyFirst => (*first, rest.join("·")),
+    };
+    Ok(Some(if part == NamePart::Family { family.to_owned() } else { given }))
+}
+
 fn is_chinese(character: char) -> bool {
     matches!(character, '\u{3400}'..='\u{9fff}' | '\u{20000}'..='\u{323af}')
 }
 
 /// Family and given name of a name in Chinese characters.
 fn chinese(text: &str) -> Option<(String, String)> {
-    let is_between = |c: char| c.is_whitespace() || c == '·';
+    let is_between = char::is_whitespace;
     let mut name: String = text.chars().filter(|c| !is_between(*c)).collect();
     if !name.chars().all(is_chinese) {
         return None;
@@ -165,6 +221,18 @@ mod tests {
             ("歐陽 修", GivenFirst, "歐陽", "修"),
             ("司马", GivenFirst, "司", "马"),
             ("张伟 先生", GivenFirst, "张", "伟"),
+            ("约翰·史密斯", GivenFirst, "史密斯", "约翰"),
+            ("约翰·罗纳德·瑞尔·托尔金", GivenFirst, "托尔金", "约翰·罗纳德·瑞尔"),
+            ("约翰·史密斯先生", GivenFirst, "史密斯", "约翰"),
+            ("纳吉·埃娃", FamilyFirst, "纳吉", "埃娃"),
+            ("ジョン・スミス", GivenFirst, "スミス", "ジョン"),
+            ("김민준", GivenFirst, "김", "민준"),
+            ("이준", GivenFirst, "이", "준"),
+            ("김 민준", GivenFirst, "김", "민준"),
+            ("김민준 씨", GivenFirst, "김", "민준"),
+            ("남궁민수", GivenFirst, "남궁", "민수"),
+            ("황보 민", GivenFirst, "황보", "민"),
+            ("존 스미스", GivenFirst, "스미스", "존"),
         ] {
             let part = |part| person_name(text, part, order).unwrap().unwrap_or_default();
             assert_eq!(
@@ -182,6 +250,14 @@ mod tests {
         assert_eq!(full("Nagy Éva", NameOrder::FamilyFirst), "Éva Nagy");
         assert_eq!(full("Mrs.  Ann   Lee", NameOrder::GivenFirst), "Ann Lee");
         assert_eq!(full("王 小明", NameOrder::GivenFirst), "王小明");
+        assert_eq!(full("约翰·史密斯", NameOrder::GivenFirst), "约翰·史密斯");
+        assert_eq!(full("李·约翰", NameOrder::GivenFirst), "李·约翰");
+        assert_eq!(full("김 민준", NameOrder::GivenFirst), "김민준");
+        assert_eq!(full("황보민", NameOrder::GivenFirst), "황보민");
+        for text in ["李·约翰", "황보민"] {
+            let told = person_name(text, NamePart::Family, NameOrder::GivenFirst).unwrap_err();
+            assert!(told.contains("in two ways"), "{told}");
+        }
         for text in ["", "123", "ann@example.org", "R2D2"] {
             assert!(person_name(text, NamePart::Full, NameOrder::GivenFirst).is_err(), "{text}");
         }

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use std::collections::BTreeMap;
 
 /// A rule as a job has it, and as SQL does.
-const FORMS: [(&str, &str); 34] = [
+const FORMS: [(&str, &str); 37] = [
     ("trim", "clean_trim(v)"),
     ("case: upper", "clean_case(v, 'upper')"),
     ("case: lower", "clean_case(v, 'lower')"),
@@ -33,6 +33,12 @@ const FORMS: [(&str, &str); 34] = [
         "date_formats: ['%d.%m.%Y', '%Y-%m-%d %H:%M']",
         "clean_date_formats(v, '%d.%m.%Y', '%Y-%m-%d %H:%M')",
     ),
+    ("date_names: de", "clean_date_names(v, 'de')"),
+    ("time_zone: {zone: Europe/Berlin}", "clean_time_zone(v, 'Europe/Berlin')"),
+    (
+        "time_zone: {zone: Europe/Berlin, ambiguous: earlier, missing: later}",
+        "clean_time_zone(v, 'Europe/Berlin', 'earlier', 'later')",
+    ),
     ("email", "clean_email(v)"),
     ("phone: {}", "clean_phone(v)"),
     ("phone: {region: DE}", "clean_phone(v, 'DE')"),
@@ -58,7 +64,10 @@ const FORMS: [(&str, &str); 34] = [
 ];
 
 /// Values as people write them; each rule has something to do with some of them, and refuses others.
-const VALUES: [&str; 36] = [
+const VALUES: [&str; 39] = [
+    "3. März 2024",
+    "2024-10-27 02:30:00",
+    "2024-03-31 02:30",
     "",
     " ",
     "M",
@@ -144,7 +153,16 @@ async fn both_forms_of_a_rule_say_the_same() {
     let (others, given) = compare(&values).await;
     assert_eq!(others, Vec::<String>::new());
     let refuses = [
-        "one_of", "matches", "extract", "number", "date", "email", "phone", "address", "money",
+        "one_of",
+        "matches",
+        "extract",
+        "number",
+        "date_formats",
+        "time",
+        "email",
+        "phone",
+        "address",
+        "money",
         "range",
     ];
     for (rule, _) in FORMS {

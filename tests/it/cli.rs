@@ -125,6 +125,23 @@ fn a_template_holds_headings_and_says_what_goes_under_them() {
     let sheet = book.worksheet_range("Costs").unwrap();
     assert_eq!(sheet.get_value((1, 0)).unwrap().to_string(), "Product");
     assert!(book.sheet_names().contains(&"How to fill in".to_owned()));
+    // where the range begins
+    from("{excel: {path: 'range.*', range: 'B3:F'}}");
+    assert!(template("range.xlsx").status.success());
+    let mut book: calamine::Xlsx<_> =
+        calamine::open_workbook(folder.path().join("range.xlsx")).unwrap();
+    let sheet = book.worksheet_range_at(0).unwrap().unwrap();
+    assert_eq!(sheet.get_value((2, 1)).unwrap().to_string(), "Product");
+    for file in ["range.xls", "range.ods"] {
+        let told = text(&template(file).stderr);
+        assert!(told.contains("`.xlsx`") && !folder.path().join(file).exists(), "{told}");
+    }
+    // below lines that are skipped, and in the encoding that the job reads
+    from("{csv: {path: wide.csv, encoding: utf-16le, skip_lines: 1, delimiter: ';'}}");
+    assert!(template("wide.csv").status.success());
+    let (written, _, wrong) =
+        encoding_rs::UTF_16LE.decode(&fs::read(folder.path().join("wide.csv")).unwrap());
+    assert_eq!((written.as_ref(), wrong), ("-\nProduct;kind;spend;day\n", false));
     from("{parquet: {path: costs.parquet}}");
     let other = text(&template("costs.parquet").stderr);
     assert!(other.contains("templates are for `csv` and `excel`"), "{other}");
@@ -431,15 +448,24 @@ fn refused_rows_are_mended_and_loaded_again() {
     let told = printed(path, &["etl", "rejects", "orders", "--out", "mended.csv"]);
     assert!(told.contains("2 rows are in mended.csv"), "{told}");
     let (code, again) = failed(path, &["etl", "rejects", "orders", "--out", "mended.csv"]);
-    assert!(code == 1 && again.contains("cannot be written"), "{again}");
+    assert!(code == 1 && again.contains("there is such a file already"), "{again}");
     let mended = fs::read_to_string(path.join("mended.csv")).unwrap();
     let heading = "\u{feff}order,date,product,quantity,amount\n";
     assert!(mended.starts_with(heading), "{mended}");
     assert!(mended.ends_with("\n9001,2025-03-01,P1,lots,10.00\n"), "{mended}");
     let mended = mended.replace("lots", "3").replace("2025-01-32", "2025-01-31");
     fs::write(path.join("mended.csv"), mended).unwrap();
-    printed(path, &["etl", "replay", "orders", "mended.csv"]);
+    assert!(printed(path, &["etl", "rejects", "orders"]).contains("orders.orders"));
+    let told = printed(path, &["etl", "replay", "orders", "mended.csv"]);
+    assert!(told.contains("2 refused rows are settled"), "{told}");
     assert_eq!(orders(), "n\n2\n");
+    // they are open no more, and their text stays
+    assert_eq!(printed(path, &["etl", "rejects", "orders"]), "no rejected row is open\n");
+    let (_, told) = failed(path, &["etl", "rejects", "orders", "--out", "again.csv"]);
+    assert!(told.contains("all are settled"), "{told}");
+    let settled = "SELECT count(*) AS n FROM system.rejects WHERE job = 'orders' AND settled_by IS NOT NULL \
+                   AND mended_in LIKE '%mended.csv' AND raw <> ''";
+    assert_eq!(printed(path, &["sql", "--format", "csv", settled]), "n\n2\n");
     let runs = "SELECT count(DISTINCT as_of) AS n FROM system.runs WHERE status = 'published'";
     assert_eq!(printed(path, &["sql", "--format", "csv", runs]), "n\n1\n");
 

@@ -21,6 +21,49 @@ fn project(customers: &str, sales: &str) -> Project {
     project
 }
 
+/// A quote that is never closed swallows the rest of the file: who stands in it is not gone.
+#[tokio::test]
+async fn nobody_is_missing_while_a_row_does_not_say_whose_it_is() {
+    for missing in ["close", "hard"] {
+        let job = CUSTOMERS_SNAPSHOT.replace("missing: close", &format!("missing: {missing}"));
+        let project = Project::new(&[&job]);
+        let write = |project: &Project, bad: &str| {
+            let row = |id| if id == 4 { bad.to_owned() } else { format!("crm,{id},Ada,Rome\n") };
+            let rows: String = (1..=6).map(row).collect();
+            project.write("customers.csv", &format!("{SNAPSHOT_HEAD}{rows}"));
+        };
+        write(&project, "crm,4,Ada,Rome\n");
+        project.run("2024-06-01").await.unwrap();
+        let all = ["1", "2", "3", "4", "5", "6"];
+        for (day, bad) in [("02", "crm,4,\"Ada,Rome\n"), ("03", "crm,4\n"), ("04", "crm,,A,B\n")] {
+            write(&project, bad);
+            let summary = project.run(&format!("2024-06-{day}")).await.unwrap();
+            assert_eq!(summary.jobs[0].rows_deleted, 0, "{missing} {bad}");
+            assert_eq!(project.sql(CURRENT).await, all, "{missing} {bad}");
+            let told = summary.jobs[0].notes.join("\n");
+            assert!(told.contains("not say whose they are"), "{told}");
+        }
+        // what is put up with is declared, and a quote that is never closed is many lines
+        let mut project = project;
+        let declared = format!("missing: {missing}, unnamed_at_most: 1");
+        project.edit_jobs(&format!("missing: {missing}"), &declared);
+        write(&project, "crm,4,\"Ada,Rome\n");
+        let summary = project.run("2024-06-05").await.unwrap();
+        assert_eq!(summary.jobs[0].rows_deleted, 0, "{:?}", summary.jobs[0].notes);
+        write(&project, "crm,4\n");
+        let summary = project.run("2024-06-06").await.unwrap();
+        assert_eq!(summary.jobs[0].rows_deleted, 1);
+        assert_eq!(project.sql(CURRENT).await, ["1", "2", "3", "5", "6"]);
+        write(&project, "crm,4,Ada,Rome\n");
+        project.run("2024-06-07").await.unwrap();
+        // once all rows can be read, who is gone is gone
+        write(&project, "");
+        let summary = project.run("2024-06-08").await.unwrap();
+        assert_eq!(summary.jobs[0].rows_deleted, 1);
+        assert_eq!(project.sql(CURRENT).await, ["1", "2", "3", "5", "6"]);
+    }
+}
+
 #[tokio::test]
 async fn a_member_whose_row_is_bad_today_is_not_closed() {
     let limited = CUSTOMERS_SNAPSHOT.replace(
@@ -246,4 +289,21 @@ async fn a_snapshot_that_has_lost_too_much_is_refused() {
     project.edit_jobs("shrink_at_most: 0.4", "shrink_at_most: 1");
     project.run("2024-06-04").await.unwrap();
     assert_eq!(project.sql(CURRENT).await, ["1"]);
+}
+
+/// A file that somebody wrote on is said to be the cause, not only the keys that come twice.
+#[tokio::test]
+async fn a_file_that_has_grown_since_it_was_read_is_named() {
+    let project = project(CUSTOMERS_DATED, &sales_job("new_files", "append", ""));
+    project.write("sales1.csv", &sales("r1,1,2024-03-01,crm,1,1,1.50,\n"));
+    project.run("2024-03-10").await.unwrap();
+    let grown = sales("r1,1,2024-03-01,crm,1,1,1.50,\nr2,1,2024-03-01,crm,1,1,2.50,\n");
+    project.write("sales1.csv", &grown);
+    let error = project.run("2024-03-11").await.unwrap_err();
+    assert_eq!(error.context("changed since it was read"), Some("sales1.csv"), "{error}");
+    let mut project = project;
+    project.edit_jobs("mode: append", "mode: upsert");
+    let summary = project.run("2024-03-11").await.unwrap();
+    let notes: Vec<String> = summary.jobs.iter().flat_map(|job| job.notes.clone()).collect();
+    assert!(notes.iter().any(|note| note.starts_with("sales1.csv changed since")), "{notes:?}");
 }

@@ -117,6 +117,8 @@ fn reject(number: u64) -> Reject {
         rules: "0a1b".to_owned(),
         reason: "not a number".to_owned(),
         raw: "a,\"b\nc\",\\xFF".to_owned(),
+        mended_in: None,
+        settled_by: None,
     }
 }
 

@@ -201,6 +201,7 @@ deduplicate:
     let wanted = plainly(rows, larger);
     assert_eq!(loaded(&project).await, wanted);
     let dropped = rows.len() - wanted.len();
+    assert_eq!(summary.jobs[0].rows_doubled, dropped as u64);
     let told = summary.jobs[0].notes.iter().find(|note| note.contains("`deduplicate`"));
     let wanted = format!("{dropped} rows have the key of another, which stays (`deduplicate`)");
     assert_eq!(told, Some(&wanted).filter(|_| dropped > 0));

@@ -39,8 +39,13 @@ fn types_in(folder: &str, others: &[&str]) -> Types {
 }
 
 fn types() -> Types {
-    let others =
-        ["src/etl/job.rs", "src/text/address.rs", "src/text/letters.rs", "src/text/person_name.rs"];
+    let others = [
+        "src/etl/job.rs",
+        "src/text/address.rs",
+        "src/text/letters.rs",
+        "src/text/local_time.rs",
+        "src/text/person_name.rs",
+    ];
     types_in("src/etl/job", &others)
 }
 

@@ -76,6 +76,7 @@ fn job(job: &JobSummary) -> Value {
         "rows_in": job.rows_in,
         "rows_written": job.rows_written,
         "rows_deleted": job.rows_deleted,
+        "rows_doubled": job.rows_doubled,
         "elapsed_ms": job.elapsed_ms,
         "sources": job.sources.iter().map(source).collect::<Vec<_>>(),
         "notes": job.notes,

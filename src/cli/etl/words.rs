@@ -19,7 +19,8 @@ pub(super) fn to_mend(mend: &ToMend, file: &Path) -> String {
              them, as a new file\n"
         ),
     };
-    format!("{} rows are in {}\n{left}", mend.rows, file.display())
+    let rows = if mend.rows == 1 { "row is" } else { "rows are" };
+    format!("{} {rows} in {}\n{left}", mend.rows, file.display())
 }
 
 /// What a run would do, for people.
@@ -148,6 +149,7 @@ pub(crate) fn in_words(summary: &RunSummary) -> String {
     for job in &summary.jobs {
         let sum = |of: fn(&Counts) -> u64| job.sources.iter().map(|s| of(&s.counts)).sum();
         let (read, doubled): (u64, u64) = (sum(|c| c.read), sum(|c| c.duplicates));
+        let doubled = doubled + job.rows_doubled;
         let rejected: u64 = sum(|c| c.rejected);
         let written = match &job.skipped {
             Some(why) => Cell::new(why),

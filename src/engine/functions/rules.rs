@@ -26,7 +26,7 @@ const fn rule(name: &'static str, settings: (usize, usize), make: Make) -> Rule 
 const MANY: usize = 40;
 
 /// All of them.
-pub(super) static RULES: [Rule; 19] = [
+pub(super) static RULES: [Rule; 21] = [
     rule("clean_trim", (0, 0), |_| {
         texts(|text| text::trimmed(Cow::Borrowed(text)).map(Cow::into_owned))
     }),
@@ -47,6 +47,8 @@ pub(super) static RULES: [Rule; 19] = [
     rule("clean_extract", (1, 2), extract),
     rule("clean_number", (1, 2), number),
     rule("clean_date_formats", (1, MANY), date_formats),
+    rule("clean_date_names", (1, 1), date_names),
+    rule("clean_time_zone", (1, 3), time_zone),
     rule("clean_email", (0, 0), |_| texts(|text| text::email(text).ok())),
     rule("clean_phone", (0, 1), phone),
     rule("clean_person_name", (0, 2), person_name),
@@ -124,6 +126,19 @@ fn number(settings: &[&str]) -> Result<Apply, String> {
 fn date_formats(settings: &[&str]) -> Result<Apply, String> {
     let formats = DateFormats::new(settings)?;
     texts(move |text| formats.read(text).ok())
+}
+
+fn date_names(settings: &[&str]) -> Result<Apply, String> {
+    let names = text::DateNames::new(settings.first().copied().unwrap_or_default())?;
+    texts(move |text| Some(names.apply(text)))
+}
+
+/// `clean_time_zone(text, 'Europe/Berlin', 'earlier', 'later')`: what becomes of times that clocks
+/// showed twice, and of those that they never showed.
+fn time_zone(settings: &[&str]) -> Result<Apply, String> {
+    let zone = settings.first().copied().unwrap_or_default();
+    let times = text::LocalTimes::new(zone, setting(settings, 1)?, setting(settings, 2)?)?;
+    texts(move |text| times.read(text).ok())
 }
 
 fn phone(settings: &[&str]) -> Result<Apply, String> {

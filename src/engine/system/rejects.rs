@@ -34,6 +34,16 @@ impl SystemTable for Rejects {
             column("reason", ColumnType::Text, "why"),
             column("raw", ColumnType::Text, "the row as it stood, bytes that are no text as \\xNN"),
             column("rules", ColumnType::Text, "fingerprint of the rules the source had then"),
+            optional(
+                "mended_in",
+                ColumnType::Text,
+                "the file it was last written to, to be mended",
+            ),
+            optional(
+                "settled_by",
+                ColumnType::Text,
+                "the run that loaded that file; none while open",
+            ),
         ]
     }
 
@@ -51,6 +61,8 @@ impl SystemTable for Rejects {
             text(rejects.iter().map(|r| &r.reason)),
             text(rejects.iter().map(|r| &r.raw)),
             text(rejects.iter().map(|r| &r.rules)),
+            optional_text(rejects.iter().map(|r| r.mended_in.as_deref())),
+            optional_text(rejects.iter().map(|r| r.settled_by.as_ref().map(|run| run.0.as_str()))),
         ])
     }
 }

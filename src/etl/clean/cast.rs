@@ -1,12 +1,12 @@
 //! Typed columns as other types, a whole column at a time, exact or refused.
 //!
 //! Arrow casts the column; where its cast could lose something, it is cast back, and a value
-//! that does not come back as it was is a fault. Binary floats become decimals if 15 significant
-//! digits of them do: 19.99 has two digits after the point, whatever its binary tail.
+//! that does not come back as it was is a fault. Binary floats become whole numbers and decimals by
+//! their text ([`number_text`]), as those of all other sources do.
 
-use super::Fault;
+use super::{Fault, values};
 use crate::error::{Error, Result};
-use crate::etl::source::{number_text, shortest_text};
+use crate::etl::source::number_text;
 use crate::model::ColumnType;
 use arrow::array::{
     Array, ArrayRef, AsArray, BooleanArray, Float64Array, Scalar, StringArray, StringBuilder,
@@ -22,9 +22,6 @@ use arrow::datatypes::{
 use arrow::error::ArrowError;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use std::sync::Arc;
-
-/// A float may differ from the decimal it becomes by this part: half of its 15th digit.
-const FLOAT_TOLERANCE: f64 = 1e-15;
 
 /// Whether a column holds text.
 pub(super) fn is_text(array: &ArrayRef) -> bool {
@@ -60,6 +57,9 @@ pub(super) fn cast(array: &ArrayRef, ty: ColumnType) -> Result<(ArrayRef, Vec<Fa
         let wrong = if ty == ColumnType::Float64 { not_finite(&array)? } else { Vec::new() };
         return refuse(&array, Arc::clone(&array), wrong, ty);
     }
+    if from == DataType::Float64 {
+        return Ok(from_floats(&array, ty));
+    }
     let typed = arrow_cast(&array, &to).map_err(internal)?;
     let mut wrong = Vec::new();
     if typed.null_count() > array.null_count() {
@@ -83,15 +83,60 @@ pub(super) fn to_text(
     }
     let native = Some(BooleanBuffer::new_set(array.len()));
     if let Some(values) = array.as_primitive_opt::<Float64Type>() {
-        let text = if ty == ColumnType::Float64 { shortest_text } else { number_text };
-        let mut texts = StringBuilder::with_capacity(array.len(), array.len() * 8);
-        values.iter().for_each(|value| texts.append_option(value.map(text)));
-        return Ok((texts.finish(), native));
+        return Ok((texts(values, ty), native));
     }
-    let texts = arrow_cast(&array, &DataType::Utf8).map_err(|error| {
+    to_text_as_it_is(&array)
+}
+
+fn to_text_as_it_is(array: &ArrayRef) -> Result<(StringArray, Option<BooleanBuffer>)> {
+    let texts = arrow_cast(array, &DataType::Utf8).map_err(|error| {
         Error::user(format!("a column of type {} is not text", array.data_type())).caused_by(error)
     })?;
-    Ok((texts.as_string::<i32>().clone(), native))
+    Ok((texts.as_string::<i32>().clone(), Some(BooleanBuffer::new_set(array.len()))))
+}
+
+/// The same of times as clocks showed them, which have no zone.
+///
+/// # Errors
+/// User where they are moments already.
+pub(super) fn to_local_text(
+    array: &ArrayRef,
+    ty: ColumnType,
+) -> Result<(StringArray, Option<BooleanBuffer>)> {
+    match array.data_type() {
+        DataType::Timestamp(_, None) => {
+            let moments = plain(array)?;
+            let local = DataType::Timestamp(TimeUnit::Microsecond, None);
+            let local = moments.to_data().into_builder().data_type(local).build();
+            to_text_as_it_is(&make_array(local.map_err(internal)?))
+        }
+        DataType::Timestamp(_, Some(_)) => {
+            Err(Error::user("the source gives moments in UTC, not times as `time_zone` reads them")
+                .hint(
+                    "of a database, say it in the `query`: ordered_at AT TIME ZONE 'Europe/Berlin'",
+                ))
+        }
+        _ => to_text(array, ty),
+    }
+}
+
+fn texts(floats: &Float64Array, ty: ColumnType) -> StringArray {
+    let mut texts = StringBuilder::with_capacity(floats.len(), floats.len() * 8);
+    let text = |value: f64| number_text(value, ty);
+    floats.iter().for_each(|value| texts.append_option(value.map(text)));
+    texts.finish()
+}
+
+/// Floats as whole numbers or decimals, value by value: Arrow multiplies by a power of ten, which is
+/// not exact beyond 2^53.
+fn from_floats(array: &ArrayRef, ty: ColumnType) -> (ArrayRef, Vec<Fault>) {
+    let texts = texts(array.as_primitive::<Float64Type>(), ty);
+    let mut faults = Vec::new();
+    let typed = values::column(ty, texts.iter(), |row, _| {
+        let reason = format!("`{}` is not exactly a value of {ty}", texts.value(row));
+        faults.push(Fault { row, rule: "type", reason });
+    });
+    (typed, faults)
 }
 
 /// Writes values of a column for people.
@@ -175,16 +220,7 @@ fn is_lossless(from: &DataType, ty: ColumnType) -> bool {
 
 /// The rows whose value did not come back as it was.
 fn changed(array: &ArrayRef, back: &ArrayRef) -> Result<Vec<usize>> {
-    let mut rows = true_rows(&neq(array, back).map_err(internal)?);
-    if let (Some(before), Some(after)) =
-        (array.as_primitive_opt::<Float64Type>(), back.as_primitive_opt::<Float64Type>())
-    {
-        rows.retain(|row| {
-            let (before, after) = (before.value(*row), after.value(*row));
-            (before - after).abs() > before.abs() * FLOAT_TOLERANCE
-        });
-    }
-    Ok(rows)
+    Ok(true_rows(&neq(array, back).map_err(internal)?))
 }
 
 /// The rows that are infinite or not a number: less itself, only those are not zero.
@@ -192,6 +228,13 @@ fn not_finite(array: &ArrayRef) -> Result<Vec<usize>> {
     let differences = sub(array, array).map_err(internal)?;
     let zero = Scalar::new(Float64Array::from(vec![0.0]));
     Ok(true_rows(&neq(&differences, &zero).map_err(internal)?))
+}
+
+/// How many moments say more than microseconds can.
+pub(super) fn finer(array: &ArrayRef) -> u64 {
+    let nanos = array.as_primitive_opt::<TimestampNanosecondType>();
+    let finer = nanos.into_iter().flat_map(|nanos| nanos.iter().flatten());
+    finer.filter(|nanos| nanos % 1_000 != 0).count() as u64
 }
 
 /// The rows for which something holds.

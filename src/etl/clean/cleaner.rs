@@ -47,6 +47,8 @@ struct Verdict {
     /// The first fault of each row, with its column.
     first: BTreeMap<usize, (usize, Fault)>,
     nulled: BTreeMap<(String, &'static str), u64>,
+    /// Moments cut to the microsecond, by column.
+    finer: BTreeMap<String, u64>,
     is_broken: bool,
 }
 
@@ -63,6 +65,8 @@ pub(crate) struct Cleaned {
     pub(crate) nulled: BTreeMap<(String, &'static str), u64>,
     /// Rows that stay though they name what does not exist: rule -> count, and the first of them.
     pub(crate) told: BTreeMap<String, (u64, String)>,
+    /// Moments that were finer than a microsecond, to which they are cut, by column.
+    pub(crate) finer: BTreeMap<String, u64>,
 }
 
 impl Cleaner {
@@ -133,9 +137,12 @@ impl Cleaner {
         }
         let mut wrong = Vec::new();
         for (at, (column, cells)) in self.columns.iter().zip(&raw.columns).enumerate() {
-            let (array, faults) =
-                column.clean(cells).map_err(|error| error.with("file", &raw.file))?;
+            let (array, faults, finer) =
+                column.clean_and_tell(cells).map_err(|error| error.with("file", &raw.file))?;
             arrays.push(array);
+            if finer > 0 {
+                verdict.finer.insert(column.name().to_owned(), finer);
+            }
             if !self.fills.is_empty() {
                 wrong.push(faults.iter().map(|fault| fault.row).collect());
             }
@@ -179,7 +186,7 @@ impl Cleaner {
                 Broken::Told(rows) => told.push((rule.name(), rows)),
             }
         }
-        let Verdict { mut first, mut nulled, is_broken } = verdict;
+        let Verdict { mut first, mut nulled, finer, is_broken } = verdict;
         for fault in faults {
             first.entry(fault.row).or_insert((NO_COLUMN, fault));
         }
@@ -200,7 +207,7 @@ impl Cleaner {
         let told = told.collect();
         let (batch, refused_rows) = (keep(&batch, &first, false)?, keep(&batch, &first, true)?);
         let refused = self.refused(&raw, first);
-        Ok(Cleaned { batch, refused, refused_rows, nulled, told })
+        Ok(Cleaned { batch, refused, refused_rows, nulled, told, finer })
     }
 
     fn refused(&self, raw: &RawBatch, faults: BTreeMap<usize, (usize, Fault)>) -> Vec<Refused> {

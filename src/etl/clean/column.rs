@@ -1,7 +1,7 @@
 //! One column's way from raw cells to typed values.
 
 use super::range::Range;
-use super::{Cell, Clean, Fault, cast, compile, fills, required, values};
+use super::{Clean, Fault, cast, compile, fills, parse, required, time_zone, values};
 use crate::error::{Error, Result};
 use crate::etl::job::{OnError, Rule, SourceColumn};
 use crate::etl::source::Cells;
@@ -9,6 +9,7 @@ use crate::model::ColumnType;
 use arrow::array::{Array, ArrayRef, StringArray};
 use arrow::buffer::BooleanBuffer;
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::sync::Arc;
 
 /// The rule a value breaks that does not fit its type.
@@ -25,6 +26,8 @@ pub(crate) struct ColumnCleaner {
     only_checks: bool,
     required: bool,
     may_be_null: bool,
+    /// Times are those of clocks somewhere.
+    is_local: bool,
 }
 
 impl ColumnCleaner {
@@ -57,6 +60,7 @@ impl ColumnCleaner {
             only_checks: !clean.iter().any(|rule| !is_check(rule)),
             required: clean.contains(&Rule::Required),
             may_be_null: !has_required,
+            is_local: time_zone::is_local(column)?,
         })
     }
 
@@ -80,10 +84,27 @@ impl ColumnCleaner {
     /// # Errors
     /// User where a typed column can never become the declared type.
     pub(crate) fn clean(&self, cells: &Cells) -> Result<(ArrayRef, Vec<Fault>)> {
+        self.clean_and_tell(cells).map(|(array, faults, _)| (array, faults))
+    }
+
+    /// The same, and how many moments were finer than a microsecond, to which they are cut.
+    ///
+    /// # Errors
+    /// Those of [`Self::clean`].
+    pub(crate) fn clean_and_tell(&self, cells: &Cells) -> Result<(ArrayRef, Vec<Fault>, u64)> {
+        let finer = Cell::new(match cells {
+            Cells::Typed(array) if self.ty == ColumnType::Timestamp => cast::finer(array),
+            _ => 0,
+        });
+        let (array, faults) = self.cleaned(cells, &finer)?;
+        Ok((array, faults, finer.get()))
+    }
+
+    fn cleaned(&self, cells: &Cells, finer: &Cell<u64>) -> Result<(ArrayRef, Vec<Fault>)> {
         let (array, mut faults) = match cells {
-            Cells::Slices(cells) => self.clean_text(cells.iter(), None),
-            Cells::Text { values, native } => self.clean_strings(values, native.as_ref()),
-            Cells::Typed(array) => self.clean_typed(array)?,
+            Cells::Slices(cells) => self.clean_text(cells.iter(), None, finer),
+            Cells::Text { values, native } => self.clean_strings(values, native.as_ref(), finer),
+            Cells::Typed(array) => self.clean_typed(array, finer)?,
         };
         let mut outside = Vec::new();
         for range in &self.ranges {
@@ -94,11 +115,12 @@ impl ColumnCleaner {
         Ok((array, faults))
     }
 
-    fn clean_typed(&self, array: &ArrayRef) -> Result<(ArrayRef, Vec<Fault>)> {
+    fn clean_typed(&self, array: &ArrayRef, finer: &Cell<u64>) -> Result<(ArrayRef, Vec<Fault>)> {
         let is_text = self.ty == ColumnType::Text;
         if !self.only_checks || cast::is_text(array) != is_text {
-            let (values, native) = cast::to_text(array, self.ty).map_err(|e| self.place(e))?;
-            return Ok(self.clean_strings(&values, native.as_ref()));
+            let to_text = if self.is_local { cast::to_local_text } else { cast::to_text };
+            let (values, native) = to_text(array, self.ty).map_err(|e| self.place(e))?;
+            return Ok(self.clean_strings(&values, native.as_ref(), finer));
         }
         let (typed, mut faults) = cast::cast(array, self.ty).map_err(|e| self.place(e))?;
         if self.required && array.null_count() > 0 {
@@ -117,24 +139,26 @@ impl ColumnCleaner {
         &self,
         cells: &StringArray,
         native: Option<&BooleanBuffer>,
+        finer: &Cell<u64>,
     ) -> (ArrayRef, Vec<Fault>) {
         if self.rules.is_empty() && self.ty == ColumnType::Text {
             return (Arc::new(cells.clone()), Vec::new());
         }
-        self.clean_text(cells.iter(), native)
+        self.clean_text(cells.iter(), native, finer)
     }
 
     fn clean_text<'a>(
         &self,
         cells: impl ExactSizeIterator<Item = Option<&'a str>>,
         native: Option<&BooleanBuffer>,
+        finer: &Cell<u64>,
     ) -> (ArrayRef, Vec<Fault>) {
         let mut faults = Vec::new();
         if self.rules.is_empty() {
-            let array = self.typed(cells, &mut faults);
+            let array = self.typed(cells, &mut faults, finer);
             return (array, faults);
         }
-        let mut cleaned: Vec<Cell<'a>> = Vec::with_capacity(cells.len());
+        let mut cleaned: Vec<super::Cell<'a>> = Vec::with_capacity(cells.len());
         for (row, cell) in cells.enumerate() {
             let is_native = native.is_some_and(|native| native.value(row));
             let cell = self.apply(cell.map(Cow::Borrowed), is_native);
@@ -143,7 +167,7 @@ impl ColumnCleaner {
                 None
             }));
         }
-        let array = self.typed(cleaned.iter().map(Option::as_deref), &mut faults);
+        let array = self.typed(cleaned.iter().map(Option::as_deref), &mut faults, finer);
         (array, faults)
     }
 
@@ -151,13 +175,24 @@ impl ColumnCleaner {
         &self,
         texts: impl ExactSizeIterator<Item = Option<&'a str>>,
         faults: &mut Vec<Fault>,
+        finer: &Cell<u64>,
     ) -> ArrayRef {
+        let is_moment = self.ty == ColumnType::Timestamp;
+        let texts = texts.inspect(|text| {
+            if is_moment && text.is_some_and(parse::is_finer) {
+                finer.set(finer.get() + 1);
+            }
+        });
         values::column(self.ty, texts, |row, reason| {
             faults.push(Fault { row, rule: TYPE, reason });
         })
     }
 
-    fn apply<'a>(&self, cell: Cell<'a>, native: bool) -> Result<Cell<'a>, (&'static str, String)> {
+    fn apply<'a>(
+        &self,
+        cell: super::Cell<'a>,
+        native: bool,
+    ) -> Result<super::Cell<'a>, (&'static str, String)> {
         let mut cell = cell;
         for rule in self.rules.iter().filter(|rule| !(native && rule.is_about_writing())) {
             cell = rule.apply(cell).map_err(|reason| (rule.name(), reason))?;

@@ -17,6 +17,7 @@ mod cast;
 mod cleaner;
 mod column;
 mod date_formats;
+mod date_names;
 mod email;
 mod extract;
 mod fill;
@@ -39,6 +40,7 @@ mod range;
 mod replace;
 mod required;
 mod row;
+mod time_zone;
 mod trim;
 mod values;
 
@@ -87,6 +89,8 @@ fn compile(rule: &Rule) -> Result<Option<Box<dyn Clean>>> {
         Rule::Matches(pattern) => Box::new(matches::Matches::new(pattern)?),
         Rule::Number(format) => Box::new(number::Number::new(format)?),
         Rule::DateFormats(formats) => Box::new(date_formats::DateFormats::new(formats)?),
+        Rule::DateNames(language) => Box::new(date_names::NamesOfDates::new(language)?),
+        Rule::TimeZone(rule) => Box::new(time_zone::TimeZone::new(rule)?),
         Rule::Replace(rule) => Box::new(replace::Replace::new(rule)?),
         Rule::Extract(rule) => Box::new(extract::Extract::new(rule)?),
         Rule::Phone(format) => Box::new(phone::Phone::new(format)?),

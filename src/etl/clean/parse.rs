@@ -139,12 +139,23 @@ pub(super) fn date(text: &str) -> Result<NaiveDate, String> {
 
 /// A moment in UTC as ISO 8601 writes it: `T` or a space before the time, seconds and their
 /// fraction optional, an offset applied where there is one. A day alone is its midnight. What is
-/// finer than a microsecond is cut off.
+/// finer than a microsecond is cut off: [`is_finer`] tells.
 pub(super) fn timestamp(text: &str) -> Result<NaiveDateTime, String> {
     iso_timestamp(text).ok_or_else(|| {
         let hint = hints::moment(text);
         format!("`{text}` is not a moment (yyyy-mm-dd hh:mm:ss, with an offset or in UTC){hint}")
     })
+}
+
+/// Whether a moment's fraction says more than microseconds can.
+pub(super) fn is_finer(moment: &str) -> bool {
+    /// Bytes of a moment with all its microseconds.
+    const FULL: usize = "yyyy-mm-dd hh:mm:ss.ffffff".len();
+    let Some((_, fraction)) = moment.split_once(['.', ',']).filter(|_| moment.len() > FULL) else {
+        return false;
+    };
+    let digits = fraction.bytes().take_while(u8::is_ascii_digit);
+    digits.skip(6).any(|digit| digit != b'0')
 }
 
 fn iso_timestamp(text: &str) -> Option<NaiveDateTime> {

@@ -46,6 +46,20 @@ impl RowRules {
                     column.ty
                 ))));
             }
+            if let (DataType::Timestamp(_, Some(zone)), DataType::Timestamp(..)) =
+                (expression.data_type(), &wanted)
+                && !is_utc(zone)
+            {
+                let message = format!(
+                    "`{}` is the same moment, shown in {zone}; a column holds moments in UTC, so it \
+                     would do nothing",
+                    column.expression
+                );
+                return Err(place(Error::user(message).hint(format!(
+                    "the rule `time_zone: {{zone: {zone}}}` of the column reads local times; \
+                     `to_local_time(... AT TIME ZONE '{zone}')` is what a clock showed there"
+                ))));
+            }
             let fields = schema.fields().iter().map(|field| field.as_ref().clone());
             let field = Field::new(&column.name, wanted, true);
             schema = Schema::new(fields.chain([field]).collect::<Vec<_>>());
@@ -108,6 +122,10 @@ impl RowRules {
         }
         Ok((rows, faults))
     }
+}
+
+fn is_utc(zone: &str) -> bool {
+    ["UTC", "+00:00", "+00", "Z", "Etc/UTC"].contains(&zone)
 }
 
 /// An expression's values as a declared type; which rows it fails for, and why.
@@ -260,5 +278,26 @@ mod tests {
         assert!(told(&[("c", "a", ColumnType::Text)], &[]).contains("does not become"));
         assert!(told(&[], &[("n", "a + 1")]).contains("not true or false"));
         assert!(told(&[], &[("n", "z > 1")]).contains("no expression over the columns"));
+    }
+
+    #[test]
+    fn a_moment_at_another_zone_is_refused_and_what_clocks_show_there_is_not() {
+        let schema = Schema::new(vec![Field::new("ts", ColumnType::Timestamp.arrow(), true)]);
+        let new = |expression: &str| {
+            let (name, ty) = ("c".to_owned(), ColumnType::Timestamp);
+            let derive = [Derived { name, ty, expression: expression.to_owned() }];
+            RowRules::new(&schema, &derive, &[])
+        };
+        let told = new("ts AT TIME ZONE 'Europe/Berlin'").err().unwrap().to_string();
+        assert!(told.contains("would do nothing") && told.contains("Europe/Berlin"), "{told}");
+        assert!(new("ts AT TIME ZONE 'UTC'").is_ok());
+        let rules = new("to_local_time(ts AT TIME ZONE 'Europe/Berlin')").unwrap();
+        let ts = arrow::array::TimestampMicrosecondArray::from(vec![0]).with_timezone("UTC");
+        let ts = arrow::compute::cast(&ts, &ColumnType::Timestamp.arrow()).unwrap();
+        let batch = RecordBatch::try_new(Arc::new(schema.clone()), vec![ts]).unwrap();
+        let (rows, faults) = rules.apply(batch).unwrap();
+        assert_eq!(faults, vec![]);
+        let shown = arrow::compute::cast(rows.column(1), &DataType::Int64).unwrap();
+        assert_eq!(shown.as_primitive::<arrow::datatypes::Int64Type>().value(0), 3_600_000_000);
     }
 }

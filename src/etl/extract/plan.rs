@@ -147,6 +147,15 @@ impl Plan {
         }
     }
 
+    /// The files that were read before and are others now: all of each is read again.
+    pub(crate) fn changed(&self) -> Vec<&str> {
+        let before = || self.before.iter().flatten();
+        let is_known = |found: &&Found| before().any(|input| input.name == found.input.name);
+        let is_partial = self.spec.strategy == Strategy::NewFiles && !self.anew;
+        let unread = self.unread.iter().filter(|_| is_partial);
+        unread.filter(is_known).map(|found| found.input.name.as_str()).collect()
+    }
+
     /// How many inputs that are to be read anew are not there any more.
     pub fn gone(&self) -> usize {
         let is_there = |input: &Input| {

@@ -50,10 +50,14 @@ pub(super) struct Read {
     pub(super) inputs: Vec<Input>,
     pub(super) counts: Counts,
     pub(super) tally: Tally,
+    /// Lines of the rejected rows.
+    pub(super) rejected_lines: u64,
     /// The refused rows, where they were to be kept.
     pub(super) refused: Vec<RecordBatch>,
     /// Rows that stay though they name what does not exist: rule -> count, and the first of them.
     warned: BTreeMap<String, (u64, String)>,
+    /// Moments that were cut to the microsecond, by column.
+    finer: BTreeMap<String, u64>,
     /// The largest value of the watermark, where there is one.
     pub(super) largest: Option<i64>,
 }
@@ -145,9 +149,11 @@ impl Reader {
         };
         let mut read = Read {
             warned: BTreeMap::new(),
+            finer: BTreeMap::new(),
             inputs: Vec::new(),
             counts: Counts::default(),
             tally: Tally::default(),
+            rejected_lines: 0,
             refused: Vec::new(),
             largest: None,
         };
@@ -162,6 +168,11 @@ impl Reader {
         self.tell(warned.map(|(name, (rows, example))| {
             let stay = if rows == 1 { "row stays" } else { "rows stay" };
             format!("{rows} {stay} in spite of `{name}`, such as: {example}")
+        }));
+        let finer = std::mem::take(&mut read.finer).into_iter();
+        self.tell(finer.map(|(column, values)| {
+            let were = if values == 1 { "value was" } else { "values were" };
+            format!("{values} {were} finer than a microsecond in `{column}`, and cut to it")
         }));
         read.counts.told =
             std::mem::take(&mut *self.told.lock().unwrap_or_else(PoisonError::into_inner));
@@ -288,10 +299,16 @@ impl Reader {
         for (name, (rows, example)) in cleaned.told {
             read.warned.entry(name).or_insert((0, example)).0 += rows;
         }
+        for (column, values) in cleaned.finer {
+            *read.finer.entry(column).or_insert(0) += values;
+        }
         if self.keep_refused && cleaned.refused_rows.num_rows() > 0 {
             read.refused.push(cleaned.refused_rows);
         }
-        rejects.iter().for_each(|reject| read.tally.add(reject));
+        for reject in &rejects {
+            read.tally.add(reject);
+            read.rejected_lines += reject.raw.trim_end().lines().count().max(1) as u64;
+        }
         Ok((kept, rejects))
     }
 

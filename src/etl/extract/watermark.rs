@@ -4,7 +4,7 @@
 //! release they stand as people write them.
 
 use crate::error::{Error, Result, did_you_mean};
-use crate::etl::job::{SourceColumn, Watermark};
+use crate::etl::job::{Rule, SourceColumn, Watermark};
 use crate::etl::source::Bound;
 use crate::model::ColumnType;
 use arrow::array::{Array, AsArray};
@@ -37,7 +37,13 @@ impl Marks {
             let has = names().collect::<Vec<_>>().join(", ");
             return Err(Error::user(message).hint(format!("{near}it has {has}")));
         };
-        let SourceColumn { ty, name, from, .. } = &columns[column];
+        let SourceColumn { ty, name, from, clean, .. } = &columns[column];
+        if clean.iter().any(|rule| matches!(rule, Rule::TimeZone(_))) {
+            let message = format!("`{name}` holds local times, by which no source can be read on");
+            return Err(Error::user(message).hint(
+                "an hour in autumn comes twice: take a number that grows, or a column without `time_zone`",
+            ));
+        }
         let overlap = match &spec.overlap {
             Some(text) => overlap(text, *ty)?,
             None => 0,
@@ -170,6 +176,17 @@ mod tests {
         };
         let overlap = overlap.map(str::to_owned);
         Marks::new(&Watermark { column: "at".into(), overlap }, &[column])
+    }
+
+    #[test]
+    fn local_times_are_no_watermark() {
+        let column: SourceColumn = serde_saphyr::from_str(
+            "{name: at, type: timestamp, clean: [{time_zone: {zone: America/New_York}}]}",
+        )
+        .unwrap();
+        let watermark = Watermark { column: "at".into(), overlap: None };
+        let told = Marks::new(&watermark, &[column]).unwrap_err().to_string();
+        assert!(told.contains("local times"), "{told}");
     }
 
     #[test]

@@ -88,7 +88,8 @@ pub struct Compare {
     /// How it is compared.
     #[serde(rename = "as")]
     pub kind: Kind,
-    /// The first column of another comparison, whose value may stand here by mistake.
+    /// The first column of another comparison with which this one may be swapped by mistake: each has
+    /// the other's value.
     #[serde(default)]
     pub swapped_with: Option<String>,
     /// What each level of agreement weighs, best first, in bits: `log2` of how much likelier it is
@@ -275,9 +276,13 @@ fn characters(text: &str) -> Result<usize, String> {
 }
 
 fn wrong(text: &str) -> String {
+    // `[prefix(zip, 3)]` is two keys to YAML
+    let is_half = text.contains('(') != text.contains(')');
+    let hint = "; in a list in brackets, a key with a comma stands in quotes: \"prefix(zip, 3)\"";
     format!(
-        "`{text}` is no part of a key, expected a column or one of {} of a column",
-        TAKES.join(", ")
+        "`{text}` is no part of a key, expected a column or one of {} of a column{}",
+        TAKES.join(", "),
+        if is_half { hint } else { "" }
     )
 }
 
@@ -362,6 +367,9 @@ mod tests {
         assert!(error("prefix(a)").contains("as in `prefix(a, 3)`"), "{}", error("prefix(a)"));
         assert!(error("prefix(a, x)").contains("no number"), "{}", error("prefix(a, x)"));
         assert!(error("a + ").contains("no part of a key"), "{}", error("a + "));
-        assert!(error("soundex(a").contains("no part of a key"), "{}", error("soundex(a"));
+        for half in ["soundex(a", "prefix(zip", "8)"] {
+            assert!(error(half).contains("stands in quotes"), "{}", error(half));
+        }
+        assert!(!error("a b").contains("quotes"), "{}", error("a b"));
     }
 }

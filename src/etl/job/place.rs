@@ -137,7 +137,9 @@ pub struct JsonPlace {
     pub access: Option<Access>,
 }
 
-/// A sheet.
+/// A sheet. A row goes to quarantine where a column of text would get an error such as `#N/A`, unless
+/// `null_if` names it, and where a formula has no stored value (the workbook was written by a program
+/// that does not compute).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ExcelPlace {
@@ -277,6 +279,10 @@ pub struct ApiPlace {
     /// With a watermark: the parameter that takes it.
     #[serde(default)]
     pub since: Option<String>,
+    /// With numbered pages and offsets: how the server says that there are no more pages, where it
+    /// does not answer with one without rows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub no_more: Option<NoMore>,
     /// More pages than this are taken for an error.
     #[serde(default = "ten_thousand")]
     pub pages_at_most: u64,
@@ -285,11 +291,22 @@ pub struct ApiPlace {
     pub access: HttpAccess,
 }
 
+/// What stands in the place of the page behind the last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NoMore {
+    /// The server says that there is no such page (404).
+    NotFound,
+    /// A page without the key of the array that `at` names.
+    NoArray,
+}
+
 /// How one page of an API leads to the next.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Paging {
-    /// Pages are numbered; the first without rows is the end.
+    /// Pages are numbered, the first is asked for by its number as well; the first without rows is
+    /// the end.
     Page(ByPage),
     /// A page says how many rows come before it; the first without rows is the end.
     Offset(ByOffset),

@@ -2,7 +2,7 @@
 
 use crate::etl::listed::Codes;
 use crate::model::ColumnType;
-use crate::text::{NameOrder, NamePart};
+use crate::text::{InDoubt, NameOrder, NamePart};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -60,6 +60,21 @@ pub enum Unlisted {
     Keep,
     /// It becomes NULL.
     Null,
+}
+
+/// Of which place local times are, and what becomes of those that a clock change leaves open.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LocalTimeRule {
+    /// The time zone, such as `Europe/Berlin`.
+    pub zone: String,
+    /// A time that clocks showed twice, in autumn: `refuse`, `earlier` or `later`.
+    #[serde(default)]
+    pub ambiguous: InDoubt,
+    /// A time that they never showed, in spring: `refuse`; `later` by the offset before the change,
+    /// `earlier` by that after it.
+    #[serde(default)]
+    pub missing: InDoubt,
 }
 
 /// How telephone numbers are written.

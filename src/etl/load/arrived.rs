@@ -7,7 +7,7 @@ use super::scd::{self, BEGINNING_US, OPEN_END_US, Refused};
 use crate::engine::Session;
 use crate::error::{Error, ErrorKind, Result};
 use crate::etl::fit::{Fitting, Wanted};
-use crate::etl::job::{DimensionLoad, Job, OnDelete};
+use crate::etl::job::{Allowance, DimensionLoad, Job, Missing, OnDelete};
 use crate::etl::{rows, transform};
 use crate::model::{Column, ColumnType, Dimension};
 use arrow::array::{ArrayRef, AsArray, UInt32Array};
@@ -94,7 +94,7 @@ pub(super) async fn arrived(
         effective_us: effective,
         deleted,
         rows: batch,
-        refused: refused(loading, dimension).await?,
+        refused: refused(loading, spec, dimension).await?,
     })
 }
 
@@ -111,8 +111,16 @@ fn without_deleted(batch: RecordBatch) -> Result<RecordBatch> {
 }
 
 /// Who the refused rows are of, by the job's own transformation: each source's refused rows in
-/// place of its good ones. They are not missing, whatever else is wrong with them.
-async fn refused(loading: &Loading<'_>, dimension: &Dimension) -> Result<Refused> {
+/// place of its good ones. They are not missing, whatever else is wrong with them; and where a row
+/// does not say whose it is, anyone may not be.
+async fn refused(
+    loading: &Loading<'_>,
+    spec: &DimensionLoad,
+    dimension: &Dimension,
+) -> Result<Refused> {
+    if spec.missing == Missing::Keep {
+        return Ok(Refused::Nobody);
+    }
     let mut wanted: Vec<Wanted> = dimension.natural_key.iter().map(Wanted::same).collect();
     wanted.iter_mut().for_each(|key| key.column.nullable = true);
     let mut batches = Vec::new();
@@ -127,9 +135,28 @@ async fn refused(loading: &Loading<'_>, dimension: &Dimension) -> Result<Refused
             Ok(keys) => keys,
             // What is wrong in them is wrong for the transformation as well.
             Err(error) if error.kind() == ErrorKind::Internal => return Err(error),
-            Err(_) => return Ok(Refused::Anybody),
+            Err(_) => {
+                let why = "the transformation does not say who the rejected rows are of";
+                return Ok(Refused::Anybody(why.to_owned()));
+            }
         };
         batches.push(keys);
+    }
+    // Neither a row that could not be read nor one without its key tells whose it is.
+    let readable: u64 = loading.refused.iter().map(|(_, rows)| rows.rows()).sum();
+    let keyless: usize = batches.iter().map(keyless).sum();
+    let unread = match loading.rows_rejected > readable {
+        true => loading.lines_rejected.saturating_sub(readable),
+        false => 0,
+    };
+    let unnamed = unread + keyless as u64;
+    let allowed = spec.unnamed_at_most.unwrap_or(Allowance::Rows(0));
+    if allowed.is_exceeded(unnamed, loading.rows_read) {
+        let lines = if unnamed == 1 { "line does" } else { "lines do" };
+        return Ok(Refused::Anybody(format!(
+            "{unnamed} rejected {lines} not say whose they are (`starhouse etl rejects` lists the \
+             rows; `unnamed_at_most` in the job allows some)"
+        )));
     }
     match batches.first() {
         None => Ok(Refused::Nobody),
@@ -137,6 +164,12 @@ async fn refused(loading: &Loading<'_>, dimension: &Dimension) -> Result<Refused
             .map(Refused::These)
             .map_err(|error| Error::internal("keys do not fit together").caused_by(error)),
     }
+}
+
+/// How many rows lack a part of their key.
+fn keyless(keys: &RecordBatch) -> usize {
+    let lacks = |row: &usize| keys.columns().iter().any(|key| key.is_null(*row));
+    (0..keys.num_rows()).filter(lacks).count()
 }
 
 async fn keys_of(session: &Session, job: &Job, wanted: &[Wanted]) -> Result<RecordBatch> {

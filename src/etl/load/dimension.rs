@@ -2,7 +2,7 @@
 
 use super::arrived::{self, Arrived};
 use super::scd::{self, Members, Refused};
-use super::{Loaded, Loading, closure, mini, stage};
+use super::{Loaded, Loading, closure, mini, since, stage};
 use crate::error::{Error, Result};
 use crate::etl::job::{DimensionLoad, Missing, OnDelete};
 use crate::etl::rows;
@@ -11,7 +11,7 @@ use crate::store::{TableSpec, TableState};
 use arrow::array::{AsArray, new_null_array};
 use arrow::datatypes::Int32Type;
 use arrow::record_batch::RecordBatch;
-use chrono::DateTime;
+use chrono::{DateTime, FixedOffset};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -41,11 +41,18 @@ pub(super) async fn load(loading: &mut Loading<'_>, spec: &DimensionLoad) -> Res
     let unknown = || Error::internal("the job's dimension is not in the model");
     let dimension = model.dimension(&spec.dimension).ok_or_else(unknown)?;
     let minis: Vec<&Dimension> = model.minis_of(&dimension.name).collect();
-    let arrived = Arc::new(arrived::arrived(loading, spec, dimension, &minis).await?);
+    let mut arrived = arrived::arrived(loading, spec, dimension, &minis).await?;
     let (current, log) = tables(loading, dimension).await?;
+    let mut left_out = 0;
     if log.is_none() && arrived.effective_us.is_none() {
-        check_order(loading, dimension)?;
+        match loading.then.clone() {
+            Some(then) if minis.is_empty() && is_late(loading, dimension) => {
+                (arrived, left_out) = since::untold(loading, dimension, arrived, &then).await?;
+            }
+            _ => check_order(loading, dimension)?,
+        }
     }
+    let arrived = Arc::new(arrived);
     let loaded = kernel(loading, spec, dimension, &arrived, (current.clone(), log)).await?;
     check_closed(spec, dimension, &loaded)?;
     let mut lost = BTreeMap::new();
@@ -55,10 +62,11 @@ pub(super) async fn load(loading: &mut Loading<'_>, spec: &DimensionLoad) -> Res
         lost.insert(mini.name.clone(), of_mini);
     }
     save(loading, dimension, &loaded).await?;
-    let mut notes = notes(dimension, &loaded, &arrived.refused, loading);
+    let mut notes = notes(dimension, &loaded, &arrived.refused);
     if arrived.kept > 0 {
         notes.push(format!("{} rows say that members were deleted, which are kept", arrived.kept));
     }
+    notes.extend(since::told(left_out, &dimension.name));
     lost.insert(dimension.name.clone(), loaded.lost);
     Ok(Loaded {
         rows_in: arrived.rows.num_rows() as u64 + arrived.kept,
@@ -178,13 +186,27 @@ pub(super) async fn stored(
         .map_err(|error| Error::internal("a stored dimension is not readable").caused_by(error))
 }
 
+/// The cursor that remembers as of when a dimension was last loaded.
+fn order_cursor(dimension: &Dimension) -> String {
+    format!("{}.as_of", dimension.table())
+}
+
+/// As of when a dimension was last loaded, where that is after this run's time.
+fn loaded_later(loading: &Loading<'_>, dimension: &Dimension) -> Option<DateTime<FixedOffset>> {
+    let preview = loading.load.preview();
+    let before = preview.cursors.get(&order_cursor(dimension));
+    let before = before.and_then(|text| DateTime::parse_from_rfc3339(text).ok());
+    before.filter(|before| *before > loading.as_of)
+}
+
+fn is_late(loading: &Loading<'_>, dimension: &Dimension) -> bool {
+    loaded_later(loading, dimension).is_some()
+}
+
 /// Without a change log, states must come in the order of their business time.
 fn check_order(loading: &mut Loading<'_>, dimension: &Dimension) -> Result<()> {
-    let cursor = format!("{}.as_of", dimension.table());
     let as_of = loading.as_of.to_rfc3339();
-    let before = loading.load.preview().cursors.get(&cursor).cloned();
-    let before = before.and_then(|text| DateTime::parse_from_rfc3339(&text).ok());
-    if let Some(before) = before.filter(|before| *before > loading.as_of) {
+    if let Some(before) = loaded_later(loading, dimension) {
         let message = format!(
             "the dimension `{}` was loaded as of {before}, so it cannot be loaded as of {as_of}",
             dimension.name
@@ -192,7 +214,7 @@ fn check_order(loading: &mut Loading<'_>, dimension: &Dimension) -> Result<()> {
         return Err(Error::user(message)
             .hint("run as of a later time, or give the job an `effective_at` column"));
     }
-    loading.load.set_cursor(&cursor, as_of);
+    loading.load.set_cursor(&order_cursor(dimension), as_of);
     Ok(())
 }
 
@@ -268,35 +290,10 @@ pub(super) async fn put(
     Ok(())
 }
 
-fn notes(
-    dimension: &Dimension,
-    loaded: &scd::Loaded,
-    refused: &Refused,
-    loading: &Loading<'_>,
-) -> Vec<String> {
+fn notes(dimension: &Dimension, loaded: &scd::Loaded, refused: &Refused) -> Vec<String> {
     let mut notes = Vec::new();
-    let readable: u64 = loading.refused.iter().map(|(_, rows)| rows.rows()).sum();
-    // Neither a row that could not be read nor one without its key tells whose it is.
-    let keyless = match refused {
-        Refused::These(keys) => (0..keys.num_rows())
-            .filter(|row| keys.columns().iter().any(|key| key.is_null(*row)))
-            .count() as u64,
-        Refused::Nobody | Refused::Anybody => 0,
-    };
-    let unreadable = loading.rows_rejected.saturating_sub(readable) + keyless;
-    if loaded.closed > 0 && unreadable > 0 {
-        notes.push(format!(
-            "{} members of `{}` were closed as missing; rows of theirs may be among the \
-             {unreadable} that do not say whose they are",
-            loaded.closed, dimension.name
-        ));
-    }
-    if matches!(refused, Refused::Anybody) {
-        notes.push(format!(
-            "nobody of `{}` was closed as missing: the transformation does not say who the \
-             rejected rows are of",
-            dimension.name
-        ));
+    if let Refused::Anybody(why) = refused {
+        notes.push(format!("nobody of `{}` was closed as missing: {why}", dimension.name));
     }
     if loaded.contradictions > 0 {
         notes.push(format!(

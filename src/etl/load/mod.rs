@@ -26,6 +26,7 @@ mod mini;
 mod new_roles;
 pub(crate) mod repoint;
 mod scd;
+mod since;
 pub(crate) mod stage;
 mod upsert;
 
@@ -37,6 +38,7 @@ pub(crate) use mini::history_spec as band_spec;
 
 use super::job::{Job, LoadSpec};
 use super::progress::Progress;
+use super::replay::Then;
 use super::transform;
 use crate::engine::{Engine, Session, Streamed};
 use crate::error::Result;
@@ -73,8 +75,14 @@ pub(crate) struct Loading<'a> {
     pub(crate) refused: &'a [(String, TableState)],
     /// Rows of those sources that were refused.
     pub(crate) rows_rejected: u64,
+    /// Their lines.
+    pub(crate) lines_rejected: u64,
+    /// Rows that were read of those sources.
+    pub(crate) rows_read: u64,
     /// The span of event time that is loaded; all where there is none.
     pub(crate) window: Option<Window>,
+    /// Where mended rows re-enter: the warehouse as it was when they were refused.
+    pub(crate) then: Option<Then>,
     /// The run's business time.
     pub(crate) as_of: DateTime<Utc>,
     /// Hears how it goes on.
@@ -105,6 +113,8 @@ pub(crate) struct Loaded {
     pub(crate) rows_written: u64,
     /// Rows deleted, members closed.
     pub(crate) rows_deleted: u64,
+    /// Rows with the key of another, of which that stays.
+    pub(crate) rows_doubled: u64,
     /// What a person should know, though it is no error.
     pub(crate) notes: Vec<String>,
     /// The time that versions of dimensions have lost, by dimension.
@@ -128,6 +138,7 @@ pub(crate) async fn load(mut loading: Loading<'_>) -> Result<Loaded> {
         Some(_) => error,
         None => error.with("job", &job.job),
     })?;
+    loaded.rows_doubled = dropped;
     if dropped > 0 {
         let told = format!("{dropped} rows have the key of another, which stays (`deduplicate`)");
         loaded.notes.push(told);

@@ -3,7 +3,7 @@
 use super::clustered::{self, Clustered};
 use super::fact_sql::{DELETE, KEYED, equal, in_partition, list, quoted};
 use super::fact_table::{check_rows, count, spec, stored_columns, unknown_members};
-use super::{Loaded, Loading, stage};
+use super::{Loaded, Loading, since, stage};
 use crate::error::{Error, Result};
 use crate::etl::rows;
 use crate::ids::SurrogateKey;
@@ -34,7 +34,15 @@ pub(super) async fn load(
     }
     let stored = before.clone();
     let before = before.map(|before| stage::as_specified(&before, &spec));
-    let changed = changed(loading, fact, keyed, before.as_ref()).await?;
+    let mut changed = changed(loading, fact, keyed, before.as_ref()).await?;
+    let mut notes = Vec::new();
+    if let (Some(then), Some(now)) = (&loading.then, &before) {
+        let columns = changed.columns.clone();
+        let (stay, left_out) =
+            since::older_left_out(loading, fact, changed, columns, (now, then)).await?;
+        notes.extend(since::told(left_out, &fact.name));
+        changed = stay;
+    }
     let session = loading.session(&[(CHANGED, &changed)]);
     let sql = format!(
         "SELECT count(*), count(CASE WHEN {DELETE} THEN 1 END), count(CASE WHEN {FOUND} THEN 1 END) \
@@ -49,7 +57,7 @@ pub(super) async fn load(
             // No row has anything in the new columns yet, but they can be asked for.
             loading.load.stage(spec, Change::Append(Vec::new()))?;
         }
-        return Ok(Loaded::default());
+        return Ok(Loaded { notes, ..Loaded::default() });
     }
     let old = old_files(loading, fact, &changed, before.as_ref(), *found).await?;
     let files = rewrite(loading, fact, &changed, before.as_ref(), &old).await?;
@@ -66,7 +74,7 @@ pub(super) async fn load(
     Ok(Loaded {
         rows_written: all - deleted,
         rows_deleted: *deleted,
-        notes: unknown_members(loading, fact, &changed).await?,
+        notes: [notes, unknown_members(loading, fact, &changed).await?].concat(),
         ..Loaded::default()
     })
 }

@@ -267,3 +267,31 @@ fn households_are_persons_who_share_what_makes_one() {
     // who has moved brings both homes together
     assert_eq!(found.households.unwrap().of, vec![1, 1, 1, 2, 3]);
 }
+
+#[test]
+fn names_are_swapped_only_where_each_stands_in_the_place_of_the_other() {
+    let texts = |of: [&str; 6]| -> StringArray { of.iter().map(|text| Some(*text)).collect() };
+    let columns = [
+        ("source", texts(["x"; 6])),
+        ("id", texts(["0", "1", "2", "3", "4", "5"])),
+        ("given", texts(["Jennifer", "Robinson", "Robinson", "Jennifer", "Ann", "Lee"])),
+        ("sur", texts(["Robinson", "Felix", "Jennifer", "Robinson", "Lee", "Ann"])),
+    ];
+    let swapped = |column: &str, with: &str| Compare {
+        swapped_with: Some(with.to_owned()),
+        ..compare(column, Kind::Name)
+    };
+    let spec = spec(vec![swapped("given", "sur"), swapped("sur", "given")], &["given"]);
+    let columns = Columns(columns.iter().map(|(name, array)| (*name, array)).collect());
+    let records = Records::new(&spec, &columns);
+    let comparer = Comparer::new(&spec, &records);
+    let levels = |a: u32, b: u32| {
+        [0, 1].map(|field| Kind::Name.levels()[usize::from(comparer.level(field, a, b))])
+    };
+    // Jennifer Robinson and Robinson Felix share a word, and are two persons
+    assert_eq!(levels(0, 1), ["differs", "differs"]);
+    assert_eq!(levels(1, 0), ["differs", "differs"]);
+    assert_eq!(levels(0, 2), ["swapped", "swapped"]);
+    assert_eq!(levels(4, 5), ["swapped", "swapped"]);
+    assert_eq!(levels(0, 3), ["same", "same"]);
+}

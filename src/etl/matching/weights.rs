@@ -149,14 +149,15 @@ impl<'a> Comparer<'a> {
         }
     }
 
-    /// Whether one record has in another column what the other has in this one.
+    /// Whether each record has in another column what the other has in this one: one alone, as of
+    /// Ann Robinson and Robinson Felix, is two persons whose names share a word.
     fn is_swapped(&self, field: usize, with: usize, a: u32, b: u32) -> bool {
         let (own, other) = (&self.records.fields[field], &self.records.fields[with]);
         let same = |here, there| match (own.value(here), other.value(there)) {
             (Some(one), Some(two)) => is_same_name(one, two),
             _ => false,
         };
-        same(a, b) || same(b, a)
+        same(a, b) && same(b, a)
     }
 
     /// All levels of a pair.

@@ -155,7 +155,12 @@ impl Accumulator {
                 suspicious.push(format!("{rows} {what}, such as `{first}`"));
             }
         }
-        let days = NO_DAYS.iter().filter_map(|day| Some((day, self.counts.get(*day)?)));
+        let written = |day: &str| match (found.day_format, day.parse::<chrono::NaiveDate>()) {
+            (Some(format), Ok(day)) => day.format(format).to_string(),
+            _ => day.to_owned(),
+        };
+        let days = NO_DAYS.map(written);
+        let days = days.iter().filter_map(|day| Some((day, self.counts.get(day)?)));
         let days: Vec<String> =
             days.map(|(day, rows)| format!("{rows} are {day}, which may stand for none")).collect();
         suspicious.extend(days);
@@ -232,6 +237,13 @@ mod tests {
         }
         let days = profiled(&["31.12.2024", "01.02.2025"]);
         assert_eq!(days.day_format, Some("%d.%m.%Y"));
+        // nobody can tell days from months
+        let open = profiled(&["01/02/2024", "03/04/2024"]);
+        assert_eq!((open.ty, open.day_format), (ColumnType::Text, None));
+        assert!(open.suspicious[0].contains("%d/%m/%Y"), "{:?}", open.suspicious);
+        assert!(open.suspicious[0].contains("%m/%d/%Y"), "{:?}", open.suspicious);
+        let told = profiled(&["01/02/2024", "13/04/2024"]);
+        assert_eq!((told.ty, told.day_format), (ColumnType::Date, Some("%d/%m/%Y")));
         // as days, not as texts
         assert_eq!(
             (days.min.as_deref(), days.max.as_deref()),

@@ -186,6 +186,18 @@ impl Fits {
         // eight digits are a day only where they are nothing but days
         let is_sure = |at: &usize| DAY_FORMATS[*at] != "%Y%m%d" || self.days[*at].0 == values;
         if let Some(at) = day.filter(is_sure) {
+            let same = |other: &usize| *other != at && self.days[*other].0 == self.days[at].0;
+            if let Some(other) = (0..DAY_FORMATS.len()).find(same) {
+                let example = self.days[at].1.0.as_ref().map(|(least, _)| least.1.clone());
+                let remark = format!(
+                    "days that can be read in two ways, such as `{}`: `date_formats: [\"{}\"]` or \
+                     `[\"{}\"]` says which",
+                    example.unwrap_or_default(),
+                    DAY_FORMATS[at],
+                    DAY_FORMATS[other]
+                );
+                return of(ColumnType::Text, None, Some(remark));
+            }
             let (count, range) = std::mem::take(&mut self.days[at]);
             let found = of(ColumnType::Date, range.ends(), misfit(count, "days"));
             return Found { day_format: (at > 0).then_some(DAY_FORMATS[at]), ..found };

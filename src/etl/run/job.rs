@@ -4,7 +4,7 @@ use super::record::since;
 use super::rejected;
 use super::{AT_ONCE, JobSummary, Request, SourceSummary};
 use crate::engine::{Engine, Streamed};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::etl::extract::{self, Extent, Extracted, Extracting, Outcome, Plan};
 use crate::etl::job::{Job, LoadSpec, Missing, SourceSpec};
 use crate::etl::jobs::{tables_used, target_table};
@@ -39,6 +39,7 @@ pub(super) async fn run(
         rows_in: 0,
         rows_written: 0,
         rows_deleted: 0,
+        rows_doubled: 0,
         notes: Vec::new(),
         elapsed_ms: 0,
     };
@@ -58,9 +59,11 @@ pub(super) async fn run(
         looked_up.map_err(|error| error.with("job", &job.job))?;
     }
     let loaded = match plans.as_slice() {
-        [plan] if flows(job) => flowing(request, load, job, plan, window, &mut summary).await?,
-        plans => staged(request, load, job, plans, window, &mut summary).await?,
+        [plan] if flows(job) => flowing(request, load, job, plan, window, &mut summary).await,
+        plans => staged(request, load, job, plans, window, &mut summary).await,
     };
+    let loaded = loaded.map_err(|error| with_changed(error, &plans))?;
+    summary.notes.extend(plans.iter().filter_map(changed));
     if window.is_some() {
         // A part of what there is was loaded: what was read in whole is what was before.
         load.forget_inputs(&job.job);
@@ -73,6 +76,7 @@ pub(super) async fn run(
     summary.rows_in = loaded.rows_in;
     summary.rows_written = loaded.rows_written;
     summary.rows_deleted = loaded.rows_deleted;
+    summary.rows_doubled = loaded.rows_doubled;
     summary.notes.extend(loaded.notes);
     summary.elapsed_ms = since(&request.clock, started);
     Ok((summary, loaded.lost))
@@ -100,19 +104,23 @@ async fn staged(
     }
     let all = stream::iter(extracting).buffered(request.at_once.max(1));
     let all: Vec<(Extracted, u64)> = all.try_collect().await?;
-    let (mut sources, mut refused) = (Vec::new(), Vec::new());
+    let (mut sources, mut refused, mut lines_rejected) = (Vec::new(), Vec::new(), 0);
     for (plan, (extracted, elapsed_ms)) in plans.iter().zip(all) {
         let name = plan.spec().name.clone();
+        lines_rejected += extracted.extent.rejected_lines;
         read(load, job, plan, extracted.extent, elapsed_ms, summary);
         refused.extend(extracted.refused.map(|table| (name.clone(), table)));
         sources.push((name, extracted.staged));
     }
     check_rejects(job, summary)?;
     request.progress.loading(&job.job, &summary.table);
-    let rows_rejected = summary.sources.iter().map(|source| source.counts.rejected).sum();
+    let counts = || summary.sources.iter().map(|source| &source.counts);
+    let rows_rejected = counts().map(|counts| counts.rejected).sum();
+    let rows_read = counts().map(|counts| counts.read).sum();
     let (sources, refused) = (sources.as_slice(), refused.as_slice());
+    let rest = loading(request, load, job);
     let loading =
-        Loading { sources, refused, rows_rejected, window, ..loading(request, load, job) };
+        Loading { sources, refused, rows_rejected, lines_rejected, rows_read, window, ..rest };
     load::load(loading).await
 }
 
@@ -172,7 +180,10 @@ fn loading<'a>(request: &Request<'a>, load: &'a mut Load, job: &'a Job) -> Loadi
         incoming: None,
         refused: &[],
         rows_rejected: 0,
+        lines_rejected: 0,
+        rows_read: 0,
         window: None,
+        then: request.replay.as_ref().and_then(|replay| replay.then(job)).cloned(),
         as_of: request.as_of,
         progress: Arc::clone(&request.progress),
     }
@@ -292,6 +303,23 @@ pub(crate) fn reasons(
         reasons.extend(upstream::changed(job, model, release));
     }
     reasons
+}
+
+/// What a person should know of files that were read before and have other content now.
+fn changed(plan: &Plan) -> Option<String> {
+    let changed = plan.changed();
+    (!changed.is_empty()).then(|| {
+        format!(
+            "{} changed since it was read, and was read again from its first row",
+            changed.join(", ")
+        )
+    })
+}
+
+/// An error of loading, with what may be behind it: rows that were read before come again.
+fn with_changed(error: Error, plans: &[Plan]) -> Error {
+    let changed = plans.iter().flat_map(Plan::changed);
+    changed.fold(error, |error, file| error.with("changed since it was read", file))
 }
 
 /// What a person should know of files that are to be read anew and are not there any more.

@@ -30,6 +30,8 @@ pub(super) struct DoneJob {
     rows_in: u64,
     rows_written: u64,
     rows_deleted: u64,
+    #[serde(default)]
+    rows_doubled: u64,
 }
 
 impl DoneJob {
@@ -66,6 +68,7 @@ impl Memory {
             rows_in: summary.rows_in,
             rows_written: summary.rows_written,
             rows_deleted: summary.rows_deleted,
+            rows_doubled: summary.rows_doubled,
         });
     }
 
@@ -131,6 +134,7 @@ impl Memory {
                 rows_in: done.rows_in,
                 rows_written: done.rows_written,
                 rows_deleted: done.rows_deleted,
+                rows_doubled: done.rows_doubled,
                 notes: Vec::new(),
                 elapsed_ms: 0,
             });

@@ -42,6 +42,8 @@ pub struct JobSummary {
     pub rows_written: u64,
     /// Rows deleted from the table, members closed.
     pub rows_deleted: u64,
+    /// Rows with the key of another of the job's, which stays; those of one source are counted there.
+    pub rows_doubled: u64,
     /// What a person should know, though it is no error.
     pub notes: Vec<String>,
     /// How long it took.

@@ -32,10 +32,11 @@ pub(crate) use dialect::of_file as dialect_of_file;
 use dialect::{Declared, Look};
 use encoding_rs::UTF_8;
 use ends::records_end;
+use memchr::memchr;
 use record::{Record, Records, Signs};
 use shape::Shape;
 use split::split;
-use std::io::{BufRead, Cursor, Read};
+use std::io::{BufRead, BufReader, Cursor, Read};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -93,13 +94,40 @@ impl TextFormat for Csv {
 
 impl Csv {
     /// How a file is written, by its first bytes; and the file from its first byte on.
-    fn look<R: BufRead>(&self, mut reader: R) -> Result<(Look, impl BufRead + use<R>)> {
+    fn look<'r, R: BufRead + 'r>(&self, mut reader: R) -> Result<(Look, Box<dyn BufRead + 'r>)> {
         let mut head = Vec::new();
         let looked = reader.by_ref().take(dialect::LOOKED_AT_BYTES).read_to_end(&mut head);
         looked.map_err(cannot_read)?;
-        let look = dialect::look(&head, &self.declared, &self.columns);
-        Ok((look, Cursor::new(head).chain(reader)))
+        let has = |byte| memchr(byte, &head).is_some();
+        // the byte is part of other characters in UTF-16, which has zeros
+        let by_returns = has(b'\r') && !has(b'\n') && !has(0);
+        if by_returns {
+            as_line_ends(&mut head);
+        }
+        let mut look = dialect::look(&head, &self.declared, &self.columns);
+        let text = Cursor::new(head).chain(reader);
+        if !by_returns {
+            return Ok((look, Box::new(text)));
+        }
+        look.told.push("ends its lines with CR alone".to_owned());
+        Ok((look, Box::new(BufReader::new(Returns(text)))))
     }
+}
+
+/// Text whose lines end with CR alone, as old Macs and some spreadsheets write them; each byte in its
+/// place, as text whose lines end with LF.
+struct Returns<R>(R);
+
+impl<R: Read> Read for Returns<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let read = self.0.read(buffer)?;
+        as_line_ends(&mut buffer[..read]);
+        Ok(read)
+    }
+}
+
+fn as_line_ends(text: &mut [u8]) {
+    text.iter_mut().filter(|byte| **byte == b'\r').for_each(|byte| *byte = b'\n');
 }
 
 /// A file's records, the headings first.

@@ -6,7 +6,7 @@
 
 mod elements;
 
-pub(super) use elements::Elements;
+pub(super) use elements::{Elements, Place};
 
 use super::files::Files;
 use super::headings::Wanted;

@@ -36,7 +36,9 @@ pub(super) struct Line<'a> {
 /// # Errors
 /// User where there is none; the error lists the usual ones.
 pub(super) fn encoding(name: &str) -> Result<&'static Encoding> {
-    Encoding::for_label_no_replacement(name.as_bytes()).ok_or_else(|| {
+    // people write it with a hyphen, the standard without
+    let label = if name.eq_ignore_ascii_case("latin-1") { "latin1" } else { name };
+    Encoding::for_label_no_replacement(label.as_bytes()).ok_or_else(|| {
         Error::user(format!("unknown encoding `{name}`")).hint(
             "known are utf-8, utf-16le, utf-16be, windows-1250 to windows-1258, iso-8859-2 to \
              iso-8859-16, latin1, gbk, gb18030, big5, shift_jis, euc-jp, euc-kr, koi8-r and the \

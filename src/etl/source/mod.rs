@@ -48,7 +48,7 @@ pub(crate) use alive::Alive;
 pub(crate) use batch::{Cells, Piece, Position, RawBatch};
 pub(crate) use csv::{dialect_of_file, heading_line};
 pub(crate) use files::lies_at;
-pub(crate) use number::{number_text, shortest_text};
+pub(crate) use number::number_text;
 pub(crate) use packed::unpacked;
 
 use crate::error::{Error, Result};

@@ -69,6 +69,11 @@ impl Text {
 /// The error for a file that cannot be read on.
 pub(super) fn cannot_read(error: io::Error) -> Error {
     match error.kind() {
+        io::ErrorKind::InvalidData if error.to_string().contains("too much memory") => {
+            Error::unsupported("the Zstandard file looks back further than 128 MiB")
+                .hint("compress it without `--long`, or with one of at most 27")
+                .caused_by(error)
+        }
         io::ErrorKind::InvalidData => {
             Error::data("the compressed file is damaged, or cut off").caused_by(error)
         }

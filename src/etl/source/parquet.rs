@@ -1,16 +1,20 @@
 //! Parquet: columns arrive typed and stay whole.
 //!
 //! Only the wanted columns are decoded, a batch at a time. Their types are checked against the
-//! declared ones in `clean`, a whole column at a time.
+//! declared ones in `clean`, a whole column at a time. Bytes that the file does not call text are
+//! `\x` and hexadecimal digits, as those of databases are.
 
 use super::batch::{Places, Raw};
-use super::files::Files;
+use super::files::{Files, hexadecimal};
 use super::headings::Wanted;
 use super::{Alive, Cells, Found, Piece, RawBatch, Sink, Source, headings};
 use crate::error::{Error, Result};
 use crate::etl::job::FilePlace;
 use crate::store::Input;
-use arrow::array::StringArray;
+use arrow::array::{ArrayRef, AsArray, StringArray};
+use arrow::compute::cast;
+use arrow::datatypes::DataType;
+use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
@@ -53,7 +57,8 @@ impl Parquet {
         let mut rows = 0;
         for batch in reader.map_err(broken)? {
             let batch = batch.map_err(broken)?;
-            let columns = wanted.iter().map(|at| cells(&batch, &decoded, *at)).collect();
+            let columns = wanted.iter().map(|at| cells(&batch, &decoded, *at));
+            let columns = columns.collect::<Result<_, ArrowError>>().map_err(broken)?;
             let first = rows + 1;
             rows += batch.num_rows() as u64;
             let raw = RawBatch {
@@ -92,12 +97,27 @@ impl Source for Parquet {
 }
 
 /// The column that stood at a place in the file, of those decoded.
-fn cells(batch: &RecordBatch, decoded: &[usize], at: Option<usize>) -> Cells {
+fn cells(batch: &RecordBatch, decoded: &[usize], at: Option<usize>) -> Result<Cells, ArrowError> {
     let Some(at) = at else {
-        return Cells::Text { values: StringArray::new_null(batch.num_rows()), native: None };
+        return Ok(Cells::Text { values: StringArray::new_null(batch.num_rows()), native: None });
     };
-    let column = decoded.partition_point(|other| *other < at);
-    Cells::Typed(Arc::clone(batch.column(column)))
+    let column = batch.column(decoded.partition_point(|other| *other < at));
+    Ok(match column.data_type() {
+        DataType::Binary
+        | DataType::LargeBinary
+        | DataType::BinaryView
+        | DataType::FixedSizeBinary(_) => {
+            Cells::Text { values: hexadecimals(column)?, native: None }
+        }
+        _ => Cells::Typed(Arc::clone(column)),
+    })
+}
+
+/// Bytes as text.
+fn hexadecimals(bytes: &ArrayRef) -> Result<StringArray, ArrowError> {
+    let bytes = cast(bytes, &DataType::LargeBinary)?;
+    let text = |bytes: &[u8]| format!("\\x{}", hexadecimal(bytes));
+    Ok(bytes.as_binary::<i64>().iter().map(|bytes| bytes.map(text)).collect())
 }
 
 /// That part of the bytes which the rows read are of all rows.

@@ -10,7 +10,7 @@ use super::files::{Files, hexadecimal};
 use super::headings::Wanted;
 use super::{
     Alive, BatchBuilder, Bound, Found, Piece, Position, Sink, Source, Unreadable, headings, lines,
-    number_text, shortest_text,
+    number_text,
 };
 use crate::error::{Error, ErrorKind, Result, did_you_mean};
 use crate::etl::job::SqlitePlace;
@@ -263,19 +263,17 @@ fn text<'v>(value: &ValueRef<'v>, ty: ColumnType) -> Result<(Option<Cow<'v, str>
     Ok(match value {
         ValueRef::Null => (None, false),
         ValueRef::Integer(value) => (Some(Cow::Owned(value.to_string())), true),
-        ValueRef::Real(value) if ty == ColumnType::Float64 => {
-            (Some(Cow::Owned(shortest_text(*value))), true)
-        }
-        ValueRef::Real(value) => (Some(Cow::Owned(number_text(*value))), true),
-        ValueRef::Text(bytes) | ValueRef::Blob(bytes) => {
+        ValueRef::Real(value) => (Some(Cow::Owned(number_text(*value, ty))), true),
+        ValueRef::Text(bytes) => {
             (Some(Cow::Borrowed(std::str::from_utf8(bytes).map_err(|_| ())?)), false)
         }
+        ValueRef::Blob(bytes) => (Some(Cow::Owned(format!("\\x{}", hexadecimal(bytes)))), false),
     })
 }
 
 fn render(value: &ValueRef<'_>) -> Option<String> {
     match value {
-        ValueRef::Text(bytes) | ValueRef::Blob(bytes) => Some(lines::escape_utf8(bytes)),
+        ValueRef::Text(bytes) => Some(lines::escape_utf8(bytes)),
         other => text(other, ColumnType::Text).ok()?.0.map(Cow::into_owned),
     }
 }

@@ -43,7 +43,8 @@ async fn error(web: &Web, more: &str) -> Error {
 async fn every_way_of_paging_gives_every_row_once() {
     let pages = Web::new(|request| {
         assert_eq!(request.parameter("size"), Some("10"));
-        let number = request.parameter("page").map_or(1, |text| text.parse().unwrap());
+        // the first page as well
+        let number: u64 = request.parameter("page").unwrap().parse().unwrap();
         Answer::ok(format!("[{}]", page((number - 1) * SIZE).join(",")))
     });
     all_rows(&pages, "query: {size: 10}, paging: {page: {parameter: page}}").await;
@@ -83,6 +84,44 @@ async fn every_way_of_paging_gives_every_row_once() {
         }
     });
     all_rows(&links, "paging: link_header").await;
+}
+
+#[tokio::test]
+async fn pages_begin_and_end_as_the_server_says() {
+    // the numbers begin where they do, also in the URL
+    for (path, first) in [("v1/orders", 0), ("v1/orders", 7), ("v1/orders?p=7", 7)] {
+        let web = Web::new(move |request| {
+            let number: u64 = request.parameter("p").unwrap().parse().unwrap();
+            Answer::ok(format!("[{}]", page((number - first) * SIZE).join(",")))
+        });
+        let more = format!("paging: {{page: {{parameter: p, first: {first}}}}}");
+        let project = Project::new().await;
+        let outcome = project.extract(&api(&web.url(path), &more)).await.unwrap();
+        assert_eq!((outcome.rows.len() as u64, web.asked().len()), (ROWS, 4), "{path} {first}");
+    }
+    let web = Web::new(|_| Answer::ok("[]"));
+    let by = "paging: {page: {parameter: p, first: 1}}";
+    let project = Project::new().await;
+    let told = project.extract(&api(&web.url("v1/orders?p=3"), by)).await.err().unwrap();
+    assert!(told.to_string().contains("begins with `p=3`, and `paging` with 1"), "{told}");
+    // what stands in the place of the page behind the last
+    let behind = |last: fn() -> Answer| {
+        Web::new(move |request| match number(request, "skip") {
+            from if from < ROWS => Answer::ok(format!("{{\"r\": [{}]}}", page(from).join(","))),
+            _ => last(),
+        })
+    };
+    let by = "at: r, paging: {offset: {parameter: skip}}";
+    all_rows(&behind(|| Answer::ok("{\"r\": null}")), by).await;
+    all_rows(&behind(|| Answer::status(404, "no")), &format!("{by}, no_more: not_found")).await;
+    all_rows(&behind(|| Answer::ok("{\"n\": 0}")), &format!("{by}, no_more: no_array")).await;
+    for last in [|| Answer::status(404, "no"), || Answer::ok("{}")] {
+        let told = error(&behind(last), by).await;
+        assert_eq!(told.kind(), ErrorKind::Data, "{told}");
+    }
+    let web = Web::new(|_| Answer::ok("[]"));
+    let told = error(&web, "paging: link_header, no_more: not_found").await;
+    assert!(told.to_string().contains("for pages by number or offset"), "{told}");
 }
 
 #[tokio::test]

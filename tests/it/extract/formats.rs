@@ -102,24 +102,88 @@ async fn numbers_and_dates_of_a_sheet_stay_what_they_are() {
     );
 }
 
-/// The same workbook as an old Mac would have saved it: its days count from 1904.
-fn with_1904_epoch(book: &[u8]) -> Vec<u8> {
+/// A workbook with another text in one of its files.
+fn edited(book: &[u8], name: &str, edit: impl Fn(String) -> String) -> Vec<u8> {
     let mut archive = zip::ZipArchive::new(Cursor::new(book)).unwrap();
     let mut copy = zip::ZipWriter::new(Cursor::new(Vec::new()));
     for at in 0..archive.len() {
         let mut file = archive.by_index(at).unwrap();
         let mut content = Vec::new();
         file.read_to_end(&mut content).unwrap();
-        let name = file.name().unwrap().into_owned();
-        if name == "xl/workbook.xml" {
-            let text = String::from_utf8(content).unwrap();
-            assert!(text.contains("<workbookPr "), "{text}");
-            content = text.replace("<workbookPr ", "<workbookPr date1904=\"1\" ").into_bytes();
+        let own = file.name().unwrap().into_owned();
+        if own == name {
+            content = edit(String::from_utf8(content).unwrap()).into_bytes();
         }
-        copy.start_file(name, zip::write::SimpleFileOptions::default()).unwrap();
+        copy.start_file(own, zip::write::SimpleFileOptions::default()).unwrap();
         copy.write_all(&content).unwrap();
     }
     copy.finish().unwrap().into_inner()
+}
+
+/// The same workbook as an old Mac would have saved it: its days count from 1904.
+fn with_1904_epoch(book: &[u8]) -> Vec<u8> {
+    edited(book, "xl/workbook.xml", |text| {
+        assert!(text.contains("<workbookPr "), "{text}");
+        text.replace("<workbookPr ", "<workbookPr date1904=\"1\" ")
+    })
+}
+
+/// Midnight is a time, what no day has is no day, and what has no value is not loaded as text or NULL.
+#[tokio::test]
+async fn cells_that_are_not_what_they_seem() {
+    let project = Project::new().await;
+    let mut book = Workbook::new();
+    let sheet = book.add_worksheet();
+    sheet.write_string(0, 0, "n").unwrap();
+    sheet.write_string(0, 1, "v").unwrap();
+    let (time, date) =
+        (Format::new().set_num_format("h:mm:ss"), Format::new().set_num_format("yyyy-mm-dd"));
+    for row in 1..=9 {
+        sheet.write_number(row, 0, row).unwrap();
+    }
+    sheet.write_number_with_format(1, 1, 0, &time).unwrap();
+    sheet.write_number_with_format(2, 1, 0.5, &time).unwrap();
+    sheet.write_number_with_format(3, 1, 2_958_465, &date).unwrap();
+    sheet.write_number_with_format(4, 1, 2_958_466, &date).unwrap();
+    sheet.write_number_with_format(5, 1, -1, &date).unwrap();
+    sheet.write_formula(6, 1, rust_xlsxwriter::Formula::new("=NA()").set_result("#N/A")).unwrap();
+    sheet.write_formula(7, 1, rust_xlsxwriter::Formula::new("=A8*2").set_result("777")).unwrap();
+    sheet.write_formula(8, 1, rust_xlsxwriter::Formula::new("=A9*2").set_result("888")).unwrap();
+    let book = book.save_to_buffer().unwrap();
+    let book = edited(&book, "xl/worksheets/sheet1.xml", |text| {
+        assert!(text.contains("<v>888</v>"), "{text}");
+        text.replace("<v>888</v>", "")
+    });
+    project.write("t.xlsx", book);
+    let yaml = |clean: &str| {
+        let columns =
+            format!("columns: [{{name: n, type: int32}}, {{name: v, type: text{clean}}}]");
+        spec(&format!("name: t\nfrom: {{excel: {{path: t.xlsx}}}}\n{columns}"))
+    };
+    let outcome = project.extract(&yaml("")).await.unwrap();
+    let rows = [
+        ["1", "00:00:00"],
+        ["2", "12:00:00"],
+        ["3", "9999-12-31"],
+        ["4", "2958466"],
+        ["5", "-1"],
+        ["7", "777"],
+        ["9", "~"],
+    ];
+    assert_eq!(outcome.rows, rows.map(|cells| row(&cells)));
+    assert_eq!(causes(&outcome.rejects), vec![(7, "error", None), (9, "formula", None)]);
+    assert!(outcome.rejects[0].reason.contains("B7 is #N/A"), "{:?}", outcome.rejects[0]);
+    assert!(
+        outcome.rejects[1].reason.contains("B9 is a formula without"),
+        "{:?}",
+        outcome.rejects[1]
+    );
+    let outcome = project.extract(&yaml(", clean: [{null_if: ['#N/A']}]")).await.unwrap();
+    assert_eq!((outcome.rows.len(), outcome.rejects.len()), (8, 1));
+    // as days, these are none
+    let days = spec("name: t\nfrom: {excel: {path: t.xlsx}}\ncolumns: [{name: v, type: date}]");
+    let outcome = project.extract(&days).await.unwrap();
+    assert_eq!(outcome.rows, [row(&["9999-12-31"]), row(&["~"])]);
 }
 
 #[tokio::test]
@@ -327,4 +391,34 @@ columns:
     let nulled = &outcome.extracted.extent.counts.nulled;
     assert_eq!(nulled.get(&("size".to_owned(), "type".to_owned())), Some(&1));
     assert_eq!(nulled.get(&("size".to_owned(), "range".to_owned())), Some(&1));
+}
+
+/// As old Macs and some spreadsheets save text.
+#[tokio::test]
+async fn lines_that_end_with_cr_alone() {
+    let project = Project::new().await;
+    project.write("t.csv", b"id,t\r1,\"a\rb\"\r\r2,c\rx,d\r3,e");
+    let yaml = "name: t\nfrom: {csv: {path: t.csv, encoding: latin-1}}\n\
+                columns: [{name: id, type: int32}, {name: t, type: text}]";
+    let outcome = project.extract(&spec(yaml)).await.unwrap();
+    assert_eq!(outcome.rows, [row(&["1", "a\nb"]), row(&["2", "c"]), row(&["3", "e"])]);
+    assert_eq!(causes(&outcome.rejects), vec![(6, "type", Some("id"))]);
+    assert_eq!(outcome.rejects[0].offset, Some(18));
+    assert_eq!(outcome.rejects[0].raw, "x,d");
+    let told = &outcome.extracted.extent.counts.told;
+    assert!(told.contains("t.csv ends its lines with CR alone"), "{told:?}");
+}
+
+/// Bytes of a database are what README says they are, text or not.
+#[tokio::test]
+async fn blobs_are_hexadecimal_digits() {
+    let project = Project::new().await;
+    let database = rusqlite::Connection::open(project.path().join("t.db")).unwrap();
+    database
+        .execute_batch("CREATE TABLE t (b); INSERT INTO t VALUES (x'6162'), (x'ff00'), ('ab')")
+        .unwrap();
+    drop(database);
+    let yaml = "name: t\nfrom: {sqlite: {path: t.db, table: t}}\ncolumns: [{name: b, type: text}]";
+    let outcome = project.extract(&spec(yaml)).await.unwrap();
+    assert_eq!(outcome.rows, [row(&["\\x6162"]), row(&["\\xff00"]), row(&["ab"])]);
 }

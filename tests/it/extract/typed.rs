@@ -139,3 +139,99 @@ columns:
         vec![(3, "type", Some("ratio")), (4, "type", Some("day"))]
     );
 }
+
+#[tokio::test]
+async fn bytes_are_hexadecimal_digits_and_finer_moments_are_told() {
+    let project = Project::new().await;
+    let columns: Vec<(&str, ArrayRef)> = vec![
+        (
+            "b",
+            Arc::new(BinaryArray::from_opt_vec(vec![
+                Some(&b"a"[..]),
+                Some(&b"\xff\x00"[..]),
+                None,
+            ])),
+        ),
+        (
+            "f",
+            Arc::new(
+                FixedSizeBinaryArray::try_from_iter([[1_u8, 2], [3, 255], [0, 0]].into_iter())
+                    .unwrap(),
+            ),
+        ),
+        ("at", Arc::new(TimestampNanosecondArray::from(vec![1_001, 2_000, -1]))),
+    ];
+    write_parquet(
+        &project.path().join("t.parquet"),
+        &RecordBatch::try_from_iter_with_nullable(columns.into_iter().map(|(n, c)| (n, c, true)))
+            .unwrap(),
+    );
+    let yaml = "name: t\nfrom: {parquet: {path: t.parquet}}\ncolumns: [{name: b, type: text}, \
+                {name: f, type: text}, {name: at, type: timestamp}]";
+    let outcome = project.extract(&spec(yaml)).await.unwrap();
+    let digits: Vec<_> = outcome.rows.iter().map(|row| row[..2].to_vec()).collect();
+    assert_eq!(
+        digits,
+        [row(&["\\x61", "\\x0102"]), row(&["\\xff00", "\\x03ff"]), row(&["~", "\\x0000"])]
+    );
+    let told = &outcome.extracted.extent.counts.told;
+    assert!(told.iter().any(|told| told.starts_with("2 values were finer")), "{told:?}");
+
+    project.write("t.csv", "at\n2024-01-01 00:00:00.1234567\n2024-01-01 00:00:00.1234560\n");
+    let yaml = "name: t\nfrom: {csv: {path: t.csv}}\ncolumns: [{name: at, type: timestamp}]";
+    let outcome = project.extract(&spec(yaml)).await.unwrap();
+    assert_eq!(outcome.rows[0], outcome.rows[1]);
+    let told = &outcome.extracted.extent.counts.told;
+    assert!(
+        told.iter().any(|told| told.starts_with("1 value was finer than a microsecond in `at`")),
+        "{told:?}"
+    );
+}
+
+/// The same doubles from a Parquet file, a database and a sheet are the same decimals and texts.
+#[tokio::test]
+async fn floats_become_the_same_from_every_source() {
+    let project = Project::new().await;
+    let floats =
+        [0.1 + 0.2, 12345678901234.56, 99999999999999.98, 1.005, 1234.5, -12345678901234.57];
+    let numbers: Vec<i32> = (0..6).collect();
+    let float: ArrayRef = Arc::new(Float64Array::from(floats.to_vec()));
+    let n: ArrayRef = Arc::new(Int32Array::from(numbers.clone()));
+    let batch = RecordBatch::try_from_iter([("n", n), ("a", Arc::clone(&float)), ("b", float)]);
+    write_parquet(&project.path().join("t.parquet"), &batch.unwrap());
+    let database = rusqlite::Connection::open(project.path().join("t.db")).unwrap();
+    database.execute("CREATE TABLE t (n INT, a REAL, b REAL)", []).unwrap();
+    let mut book = rust_xlsxwriter::Workbook::new();
+    let sheet = book.add_worksheet();
+    for (at, head) in (0..).zip(["n", "a", "b"]) {
+        sheet.write_string(0, at, head).unwrap();
+    }
+    for (n, value) in numbers.iter().zip(floats) {
+        database.execute("INSERT INTO t VALUES (?1, ?2, ?2)", (n, value)).unwrap();
+        let row = u32::try_from(n + 1).unwrap();
+        sheet.write_number(row, 0, *n).unwrap();
+        sheet.write_number(row, 1, value).unwrap();
+        sheet.write_number(row, 2, value).unwrap();
+    }
+    // as many digits as the format has room for, so that the value comes back
+    drop(database);
+    book.save(project.path().join("t.xlsx")).unwrap();
+    for from in
+        ["parquet: {path: t.parquet}", "sqlite: {path: t.db, table: t}", "excel: {path: t.xlsx}"]
+    {
+        let yaml = format!(
+            "name: t\nfrom: {{{from}}}\ncolumns: [{{name: n, type: int32}}, {{name: a, type: \"decimal(20,4)\", \
+             clean: [{{range: {{min: \"-99999999999999\"}}}}]}}, {{name: b, type: text}}]"
+        );
+        let outcome = project.extract(&spec(&yaml)).await.unwrap();
+        let rows = [
+            ["0", "0.3000", "0.30000000000000004"],
+            ["1", "12345678901234.5600", "12345678901234.56"],
+            ["2", "99999999999999.9800", "99999999999999.98"],
+            ["3", "1.0050", "1.005"],
+            ["4", "1234.5000", "1234.5"],
+            ["5", "-12345678901234.5700", "-12345678901234.57"],
+        ];
+        assert_eq!(outcome.rows, rows.map(|cells| row(&cells)), "{from}");
+    }
+}

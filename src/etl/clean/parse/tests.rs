@@ -207,3 +207,18 @@ proptest! {
         let _ = (date(&text), timestamp(&text));
     }
 }
+
+#[test]
+fn what_microseconds_cannot_say_is_known() {
+    for (text, finer) in [
+        ("2024-01-01 00:00:00.123456", false),
+        ("2024-01-01T00:00:00.123456000Z", false),
+        ("2024-01-01T00:00:00.1234560001Z", true),
+        ("2024-01-01 00:00:00,1234567+01:00", true),
+        ("2024-01-01T00:00:00.123456+01:00", false),
+        ("2024-01-01 00:00:00.000000001", true),
+        ("2024-01-01 00:00", false),
+    ] {
+        assert_eq!(is_finer(text), finer, "{text}");
+    }
+}

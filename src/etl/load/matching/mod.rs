@@ -179,10 +179,12 @@ fn told(
     let persons: HashSet<i64> = resolved.persons.of.iter().copied().collect();
     let events = |what| resolved.persons.events.iter().filter(|e| e.what == what).count();
     let mut notes = vec![format!(
-        "{} records are {} persons ({} new, {} merged, {} split); {} pairs compared, {} match, {} \
+        "{} {}, {} {} ({} new, {} merged, {} split); {} pairs compared, {} match, {} \
          want a look (warehouse.{}_pairs)",
         all.batch.num_rows(),
+        if all.batch.num_rows() == 1 { "record" } else { "records" },
         persons.len(),
+        if persons.len() == 1 { "person" } else { "persons" },
         events(What::New),
         events(What::Merged),
         events(What::Split),

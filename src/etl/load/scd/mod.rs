@@ -88,8 +88,8 @@ pub(crate) enum Refused {
     Nobody,
     /// These, by the columns of their natural key.
     These(RecordBatch),
-    /// Nobody can tell who they are: it may be anyone.
-    Anybody,
+    /// Nobody can tell who they are: it may be anyone. Why, in words.
+    Anybody(String),
 }
 
 /// A dimension after a load.

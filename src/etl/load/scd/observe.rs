@@ -102,7 +102,7 @@ impl RefusedMembers {
             Refused::These(keys) => {
                 encode(keys.columns())?.iter().map(|key| key.as_ref().into()).collect()
             }
-            Refused::Anybody => return Ok(Self::Anybody),
+            Refused::Anybody(_) => return Ok(Self::Anybody),
         };
         Ok(Self::These(keys, encode(&pool.rows.columns()[..pool.keys])?))
     }

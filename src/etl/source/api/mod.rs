@@ -15,13 +15,13 @@ mod value;
 
 use super::headings::Wanted;
 use super::http::{self, Client};
-use super::json::{Elements, path};
+use super::json::{Elements, Place, path};
 use super::json_lines::{Each, Scanner, push_at};
 use super::lines::{Line, escape_utf8};
 use super::spool::{Spool, Spooled};
 use super::{Alive, Bound, Found, Position, Sink, Source, headings};
 use crate::error::{Error, ErrorKind, Result};
-use crate::etl::job::{ApiPlace, Setting};
+use crate::etl::job::{ApiPlace, NoMore, Paging, Setting};
 use crate::store::Input;
 use paging::{Said, Walk};
 use std::borrow::Cow;
@@ -54,6 +54,17 @@ impl Api {
             if place.paging.as_ref().is_some_and(|paging| paging.parameter() == Some(name)) {
                 return Err(Error::user(format!("`query` and `paging` both say `{name}`")));
             }
+        }
+        if let (Some(no_more), Some(paging)) = (place.no_more, &place.paging)
+            && !matches!(paging, Paging::Page(_) | Paging::Offset(_))
+        {
+            let word = match no_more {
+                NoMore::NotFound => "not_found",
+                NoMore::NoArray => "no_array",
+            };
+            return Err(Error::user(format!(
+                "`no_more: {word}` is for pages by number or offset; this paging says itself which is the last"
+            )));
         }
         if place.pages_at_most == 0 {
             return Err(Error::user("`pages_at_most` counts from 1"));
@@ -91,19 +102,23 @@ impl Api {
         let client =
             Client::new(&self.project, &self.place.access, &first, secrets, PAGE_AT_MOST_MIB)?;
         let mut spool = Spool::new("rows")?;
-        let mut walk = Walk::new(&self.place, first.clone());
-        let mut next = Some(first);
+        let mut walk = Walk::new(&self.place, first);
+        let mut next = Some(walk.begin()?);
         while let Some(url) = next {
             let number = walk.pages() + 1;
             let at = |error: Error| error.with("from", &name).with("page", number);
+            let may_end = |no_more| number > 1 && self.place.no_more == Some(no_more);
             let page = match client.page(&url, alive) {
+                Err(error) if error.kind() == ErrorKind::NotFound && may_end(NoMore::NotFound) => {
+                    break;
+                }
                 Err(error) if error.kind() == ErrorKind::NotFound && number > 1 => {
                     return Err(at(Error::data("a page leads to one that is not there")
                         .caused_by(error.to_string())));
                 }
                 page => page?,
             };
-            let rows = self.keep(&page.body, &mut spool).map_err(at)?;
+            let rows = self.keep(&page.body, may_end(NoMore::NoArray), &mut spool).map_err(at)?;
             let said = Said { rows, body: &page.body, links: &page.links, url: &page.url };
             next = walk.next(&said).map_err(at)?;
         }
@@ -111,11 +126,18 @@ impl Api {
     }
 
     /// Adds the rows of a page to the file, each behind its length, and counts them.
-    fn keep(&self, body: &[u8], spool: &mut Spool) -> Result<u64> {
+    fn keep(&self, body: &[u8], may_lack: bool, spool: &mut Spool) -> Result<u64> {
         if body.is_empty() {
             return Ok(0); // "no content" is an answer
         }
-        let mut elements = Elements::new(body, &path(self.place.at.as_deref()))?;
+        let found = Elements::find(body, &path(self.place.at.as_deref()))?;
+        let mut elements = match found {
+            Place::Array(elements) => elements,
+            // how some servers write an array without elements
+            Place::Null => return Ok(0),
+            Place::NoKey(_) if may_lack => return Ok(0),
+            Place::NoKey(error) => return Err(error),
+        };
         let mut rows = 0;
         while let Some(element) = elements.next()? {
             let text = element.text.as_bytes();

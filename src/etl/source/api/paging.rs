@@ -53,13 +53,36 @@ impl Walk {
     pub(super) fn new(place: &ApiPlace, first: Url) -> Self {
         Self {
             paging: place.paging.clone(),
-            asked: HashMap::from([(digest(first.as_str().as_bytes()), 1)]),
+            asked: HashMap::new(),
             first,
             pages_at_most: place.pages_at_most,
             pages: 0,
             rows: 0,
             before: None,
         }
+    }
+
+    /// The first page. A numbered one is asked for by its number, as those after it are: what a
+    /// server gives to who names none is its own affair.
+    ///
+    /// # Errors
+    /// User where the URL says another number.
+    pub(super) fn begin(&mut self) -> Result<Url> {
+        let mut url = self.first.clone();
+        if let Some(Paging::Page(by)) = &self.paging {
+            let number = by.first.to_string();
+            let said = url.query_pairs().find(|(name, _)| *name == by.parameter);
+            if let Some((_, other)) = said.filter(|(_, said)| *said != number) {
+                return Err(Error::user(format!(
+                    "the URL begins with `{}={other}`, and `paging` with {number}",
+                    by.parameter
+                ))
+                .hint("say `first` in `paging`, and leave the parameter out of the URL"));
+            }
+            url = with_parameter(&url, &by.parameter, &number);
+        }
+        self.asked.insert(digest(url.as_str().as_bytes()), 1);
+        Ok(url)
     }
 
     /// Pages read so far.

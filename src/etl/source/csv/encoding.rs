@@ -2,7 +2,7 @@
 
 use super::dialect::LOOKED_AT_BYTES;
 use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
-use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE};
+use encoding_rs::{EUC_KR, Encoding, GB18030, UTF_8, UTF_16BE, UTF_16LE};
 
 /// Of a hundred pieces of UTF-8, so many may be damaged before it is taken for something else.
 const DAMAGED_PERCENT: usize = 10;
@@ -20,7 +20,20 @@ pub(super) fn encoding(head: &[u8]) -> &'static Encoding {
     }
     let mut detector = EncodingDetector::new(Iso2022JpDetection::Deny);
     detector.feed(head, (head.len() as u64) < LOOKED_AT_BYTES);
-    detector.guess(None, Utf8Detection::Deny)
+    let guess = detector.guess(None, Utf8Detection::Deny);
+    if guess == EUC_KR && is_chinese(head) { GB18030 } else { guess }
+}
+
+/// Whether what seems to be Korean is Chinese: both have the same bytes, and of a few names alone
+/// frequencies say little. Korean is written in Hangul; Chinese, read as Korean, has Chinese
+/// characters among it.
+fn is_chinese(head: &[u8]) -> bool {
+    let (korean, _, _) = EUC_KR.decode(head);
+    let count = |from, to| korean.chars().filter(|c| (from..=to).contains(c)).count();
+    let (hangul, chinese) = (count('\u{ac00}', '\u{d7a3}'), count('\u{4e00}', '\u{9fff}'));
+    let (_, _, damaged) = GB18030.decode(head);
+    let is_cut = head.len() as u64 == LOOKED_AT_BYTES;
+    chinese * 4 >= hangul.max(1) && (!damaged || is_cut)
 }
 
 /// UTF-16 without a mark: delimiters, digits and line ends have a byte of zero each, all on one side.
@@ -51,7 +64,7 @@ fn is_utf8(head: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use encoding_rs::{BIG5, GB18030, SHIFT_JIS, WINDOWS_1252};
+    use encoding_rs::{BIG5, SHIFT_JIS, WINDOWS_1252};
 
     fn text(sample: &str) -> String {
         format!("id,name\n{}", (1..40).map(|id| format!("{id},{sample}\n")).collect::<String>())
@@ -78,6 +91,43 @@ mod tests {
         let wide: Vec<u8> = text("abc").encode_utf16().flat_map(u16::to_be_bytes).collect();
         assert_eq!(super::encoding(&wide), UTF_16BE);
         assert_eq!(super::encoding(b"id,name\n1,plain\n"), UTF_8);
+    }
+
+    /// One to three names, as a small shop would export them.
+    #[test]
+    fn a_few_chinese_names_are_not_korean() {
+        let names = [
+            "王小明",
+            "张伟",
+            "李娜",
+            "刘洋",
+            "陈静",
+            "杨帆",
+            "赵磊",
+            "黄丽",
+            "周杰",
+            "吴敏",
+            "徐强",
+            "孙悦",
+            "欧阳修",
+            "司马光",
+            "何平",
+            "高峰",
+            "林涛",
+            "郭靖",
+            "马超",
+            "罗兰",
+        ];
+        for some in names.windows(3) {
+            let rows = some.iter().enumerate().map(|(id, name)| format!("{id},{name},上海\n"));
+            let text = format!("id,name,city\n{}", rows.collect::<String>());
+            let bytes = GB18030.encode(&text).0.into_owned();
+            assert_eq!(encoding(&bytes), GB18030, "{some:?}");
+        }
+        let korean = text("서울특별시 강남구 테헤란로 김민준");
+        assert_eq!(encoding(&EUC_KR.encode(&korean).0), EUC_KR);
+        let korean = "id,name\n1,김민준\n2,이서연\n";
+        assert_eq!(encoding(&EUC_KR.encode(korean).0), EUC_KR);
     }
 
     #[test]

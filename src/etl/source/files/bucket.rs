@@ -96,7 +96,8 @@ impl Bucket {
         let (store, waiter) = self.store()?;
         let folder = self.pattern.rsplit_once('/').map(|(folder, _)| folder).unwrap_or_default();
         waiter.wait(&mut || Ok(()), async {
-            let folder = Some(Key::from(folder)).filter(|_| !folder.contains('*'));
+            let folder = Some(folder).filter(|folder| !folder.contains('*'));
+            let folder = folder.map(key).transpose()?;
             let listed = store.list_with_delimiter(folder.as_ref()).await.map_err(failed)?;
             let objects = listed.objects.into_iter().map(|object| object.location);
             let folders = listed.common_prefixes.into_iter();
@@ -175,7 +176,7 @@ async fn matching(store: &dyn ObjectStore, pattern: &str) -> Result<Vec<ObjectMe
         }
         let mut next = Vec::new();
         for folder in &within {
-            let listed = store.list_with_delimiter(Some(&Key::from(folder.as_str()))).await;
+            let listed = store.list_with_delimiter(Some(&key(folder)?)).await;
             let below = listed.map_err(failed)?.common_prefixes;
             let below = below.iter().filter(|key| key.filename().is_some_and(|n| fits(part, n)));
             next.extend(below.map(|key| format!("{key}/")));
@@ -185,17 +186,28 @@ async fn matching(store: &dyn ObjectStore, pattern: &str) -> Result<Vec<ObjectMe
     let mut found = Vec::new();
     for folder in &within {
         if name.contains('*') {
-            let listed = store.list_with_delimiter(Some(&Key::from(folder.as_str()))).await;
+            let listed = store.list_with_delimiter(Some(&key(folder)?)).await;
             let objects = listed.map_err(failed)?.objects.into_iter();
             found.extend(objects.filter(|o| o.location.filename().is_some_and(|n| fits(name, n))));
         } else {
-            match store.head(&Key::from(format!("{folder}{name}"))).await {
+            match store.head(&key(&format!("{folder}{name}"))?).await {
                 Err(object_store::Error::NotFound { .. }) => {}
                 object => found.push(object.map_err(failed)?),
             }
         }
     }
     Ok(found)
+}
+
+/// A name in a store, as it stands there: `Key::from` would write `ü` and `%` in another way, and so
+/// name what is not there.
+#[allow(clippy::disallowed_methods, reason = "a name in somebody's bucket, no path of the store")]
+fn key(name: &str) -> Result<Key> {
+    Key::parse(name).map_err(|error| {
+        Error::user("a name in a bucket has no part `.` or `..`, nor control characters")
+            .with("name", name)
+            .caused_by(error)
+    })
 }
 
 /// What tells the content of an object from any other.
@@ -215,4 +227,29 @@ fn gone(error: object_store::Error) -> Error {
 fn changed() -> Error {
     Error::new(ErrorKind::Unavailable, "the file changed while it was being read")
         .hint("run again when its writer has finished")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use object_store::memory::InMemory;
+
+    #[tokio::test]
+    async fn names_are_found_whatever_letters_and_signs_they_have() {
+        let store = InMemory::new();
+        let folders = ["north", "süd", "100%", "北", "a b", "x~y", "q?", "[1]", "a|b", "{c}", "#1"];
+        for folder in folders.iter().chain(&["r\\s", "%25"]) {
+            let key = key(&format!("d/{folder}/f{folder}.csv")).unwrap();
+            store.put(&key, "id\n1\n".into()).await.unwrap();
+        }
+        let found = matching(&store, "d/*/f*.csv").await.unwrap();
+        assert_eq!(found.len(), folders.len() + 2);
+        for object in found {
+            let name = object.location.to_string();
+            assert_eq!(matching(&store, &name).await.unwrap().len(), 1, "{name}");
+            let (folder, _) = name.rsplit_once('/').unwrap();
+            assert_eq!(matching(&store, &format!("{folder}/*.csv")).await.unwrap().len(), 1);
+        }
+        assert!(matching(&store, "d/../f.csv").await.is_err());
+    }
 }

@@ -17,8 +17,8 @@ pub(in crate::etl::source) struct Elements<R> {
     bytes: Vec<u8>,
     offset: u64,
     line: u64,
-    /// Objects around the array.
-    depth: usize,
+    /// The keys that lead to the array, one of each object around it.
+    path: Vec<String>,
     begun: bool,
 }
 
@@ -29,14 +29,30 @@ impl<R: BufRead> Elements<R> {
     /// # Errors
     /// Data where there is no array at that place.
     pub(in crate::etl::source) fn new(reader: R, path: &[&str]) -> Result<Self> {
+        match Self::find(reader, path)? {
+            Place::Array(elements) => Ok(elements),
+            Place::NoKey(error) => Err(error),
+            Place::Null => Err(Error::data("expected an array, found `null`")),
+        }
+    }
+
+    /// The same, where there may be none.
+    ///
+    /// # Errors
+    /// Data where something else is at that place, or the document is no JSON.
+    pub(in crate::etl::source) fn find(reader: R, path: &[&str]) -> Result<Place<R>> {
+        let owned = path.iter().map(|key| (*key).to_owned()).collect();
         let mut elements =
-            Self { reader, bytes: Vec::new(), offset: 0, line: 1, depth: path.len(), begun: false };
+            Self { reader, bytes: Vec::new(), offset: 0, line: 1, path: owned, begun: false };
         elements.skip_mark()?;
         for key in path {
-            elements.enter(key)?;
+            if let Some(missing) = elements.enter(key)? {
+                return Ok(Place::NoKey(missing));
+            }
         }
         match elements.peek()? {
             Some(b'[') => elements.bump(1),
+            Some(b'n') => return elements.null(),
             Some(b'{') if path.is_empty() => {
                 return Err(Error::data("the document is an object, not an array")
                     .hint("say `at: KEY` to read an array inside it"));
@@ -46,7 +62,20 @@ impl<R: BufRead> Elements<R> {
             }
             _ => return Err(elements.expected("an array")),
         }
-        Ok(elements)
+        Ok(Place::Array(elements))
+    }
+
+    /// What stands in the place of the array, if it is `null`; seen to end as the document should.
+    fn null(mut self) -> Result<Place<R>> {
+        self.value(true)?;
+        if self.bytes != b"null" {
+            let found = String::from_utf8_lossy(&self.bytes).into_owned();
+            return Err(Error::data(format!("expected an array, found `{found}`"))
+                .with("line", self.line)
+                .with("offset", self.offset));
+        }
+        self.leave()?;
+        Ok(Place::Null)
     }
 
     /// The next element, whatever it is, or none at the end, where the document is seen to end as
@@ -82,7 +111,14 @@ impl<R: BufRead> Elements<R> {
     }
 
     /// A byte order mark is no part of the document. No JSON begins with its first byte.
+    ///
+    /// # Errors
+    /// Data where the mark is that of UTF-16.
     fn skip_mark(&mut self) -> Result<()> {
+        if matches!(self.reader.fill_buf().map_err(cannot_read)?.first(), Some(0xfe | 0xff)) {
+            return Err(Error::data("the document is UTF-16, and JSON is UTF-8")
+                .hint("convert the file: `iconv -f UTF-16 -t UTF-8`"));
+        }
         for byte in "\u{feff}".bytes() {
             if self.reader.fill_buf().map_err(cannot_read)?.first() != Some(&byte) {
                 break;
@@ -92,8 +128,9 @@ impl<R: BufRead> Elements<R> {
         Ok(())
     }
 
-    /// Goes to the value of a key of the object that begins here.
-    fn enter(&mut self, wanted: &str) -> Result<()> {
+    /// Goes to the value of a key of the object that begins here; gives the error where it has no
+    /// such key.
+    fn enter(&mut self, wanted: &str) -> Result<Option<Error>> {
         if self.peek()? != Some(b'{') {
             return Err(self.expected(&format!("an object with the key `{wanted}`")));
         }
@@ -103,7 +140,7 @@ impl<R: BufRead> Elements<R> {
             let key = self.key()?;
             if key == wanted {
                 self.peek()?;
-                return Ok(());
+                return Ok(None);
             }
             self.peek()?;
             self.value(false)?;
@@ -120,8 +157,9 @@ impl<R: BufRead> Elements<R> {
         }
         let near = did_you_mean(wanted, keys.iter().map(String::as_str));
         let near = near.map(|near| format!("did you mean `{near}`? ")).unwrap_or_default();
-        Err(Error::data(format!("the document has no key `{wanted}`"))
-            .hint(format!("{near}it has {}", keys.join(", "))))
+        let has = if keys.is_empty() { "no key at all".to_owned() } else { keys.join(", ") };
+        let error = Error::data(format!("the document has no key `{wanted}`"));
+        Ok(Some(error.hint(format!("{near}it has {has}"))))
     }
 
     /// The key that begins here, and the colon behind it.
@@ -138,11 +176,15 @@ impl<R: BufRead> Elements<R> {
 
     /// Goes through what is behind the array.
     fn leave(&mut self) -> Result<()> {
-        for _ in 0..self.depth {
+        while let Some(wanted) = self.path.pop() {
             while self.peek()? == Some(b',') {
                 self.bump(1);
                 self.peek()?;
-                self.key()?;
+                if self.key()? == wanted {
+                    return Err(Error::data(format!("the document has the key `{wanted}` twice"))
+                        .with("line", self.line)
+                        .with("offset", self.offset));
+                }
                 self.peek()?;
                 self.value(false)?;
             }
@@ -226,6 +268,16 @@ impl<R: BufRead> Elements<R> {
     }
 }
 
+/// What stands at the place of an array.
+pub(in crate::etl::source) enum Place<R> {
+    /// It.
+    Array(Elements<R>),
+    /// `null`.
+    Null,
+    /// Nothing: a key on the way is not there. The error that says so.
+    NoKey(Error),
+}
+
 /// How deep inside a value a byte is.
 #[derive(Default)]
 struct Nesting {
@@ -270,91 +322,4 @@ impl Nesting {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::error::ErrorKind;
-    use proptest::prelude::*;
-    use std::io::BufReader;
-
-    fn read(text: &str, path: &[&str], block_bytes: usize) -> Result<Vec<String>> {
-        let reader = BufReader::with_capacity(block_bytes, text.as_bytes());
-        let mut elements = Elements::new(reader, path)?;
-        let mut found = Vec::new();
-        while let Some(line) = elements.next()? {
-            found.push(line.text.into_owned());
-        }
-        Ok(found)
-    }
-
-    #[test]
-    fn elements_are_found_whatever_is_around_them() {
-        let text = "\u{feff} {\"n\": 1, \"o\": {\"a\": [1, \"]\\\"\"]}, \"rows\" :\n {\"items\": [ {\"a\":\"},{\"} ,\n\
-                    [1], 2.5 , \"x\\\\\", null], \"more\": \"]\"}, \"z\":true } \n";
-        for block_bytes in [1, 3, 64] {
-            let found = read(text, &["rows", "items"], block_bytes).unwrap();
-            assert_eq!(found, [r#"{"a":"},{"}"#, "[1]", "2.5", r#""x\\""#, "null"]);
-            assert_eq!(read(" [ ]", &[], block_bytes).unwrap(), Vec::<String>::new());
-        }
-    }
-
-    #[test]
-    fn what_is_no_array_is_said_with_its_place() {
-        for (text, path, says) in [
-            ("{\"a\": []}", &[][..], "say `at: KEY`"),
-            ("", &[], "the file is empty"),
-            ("[1, 2 ", &[], "expected `,` or `]`, found the end"),
-            ("[1, 2", &[], "the rest of the document"),
-            ("[{\"a\": 1", &[], "the rest of the document"),
-            ("[1 2]", &[], "expected `,` or `]`, found `2`"),
-            ("[1]\n[2]", &[], "expected the end of the document, found `[` (line 2, offset 4)"),
-            ("[1,]", &[], "expected a value, found `]`"),
-            ("{\"items\": [1]", &["items"], "expected `,` or `}`, found the end"),
-            ("{\"items\": [1]}", &["itms"], "did you mean `items`? it has items"),
-            ("{\"items\": 1}", &["items"], "expected an array, found `1`"),
-            ("[1]", &["items"], "an object with the key `items`"),
-        ] {
-            let error = read(text, path, 8).unwrap_err();
-            assert_eq!(error.kind(), ErrorKind::Data);
-            assert!(error.to_string().contains(says), "{text}: {error}");
-        }
-    }
-
-    fn json() -> impl Strategy<Value = serde_json::Value> {
-        let leaf = prop_oneof![
-            Just(serde_json::Value::Null),
-            any::<i32>().prop_map(serde_json::Value::from),
-            "[a\\\\\"{}\\[\\],:é ]{0,6}".prop_map(serde_json::Value::from),
-        ];
-        leaf.prop_recursive(3, 20, 4, |inner| {
-            prop_oneof![
-                prop::collection::vec(inner.clone(), 0..4).prop_map(serde_json::Value::from),
-                prop::collection::vec(("[a\"}]{0,3}", inner), 0..4)
-                    .prop_map(|pairs| serde_json::Value::Object(pairs.into_iter().collect())),
-            ]
-        })
-    }
-
-    proptest! {
-        #[test]
-        fn any_array_comes_back(
-            values in prop::collection::vec(json(), 0..6), pretty: bool, block_bytes in 1_usize..40,
-        ) {
-            let array = serde_json::Value::from(values.clone());
-            let text = if pretty { format!("{array:#}") } else { array.to_string() };
-            let found: Vec<serde_json::Value> = read(&text, &[], block_bytes)
-                .unwrap()
-                .iter()
-                .map(|text| serde_json::from_str(text).unwrap())
-                .collect();
-            prop_assert_eq!(found, values);
-        }
-
-        #[test]
-        fn an_array_cut_off_is_an_error(values in prop::collection::vec(json(), 1..4), cut: prop::sample::Index) {
-            let text = serde_json::Value::from(values).to_string();
-            let cut = cut.index(text.len());
-            prop_assume!(text.is_char_boundary(cut));
-            prop_assert!(read(&text[..cut], &[], 16).is_err());
-        }
-    }
-}
+mod tests;

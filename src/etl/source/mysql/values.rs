@@ -1,7 +1,7 @@
 //! Values as text.
 
 use crate::etl::source::lines::escape_utf8;
-use crate::etl::source::{number_text, shortest_text};
+use crate::etl::source::number_text;
 use crate::model::ColumnType;
 use mysql_async::consts::ColumnType as Wire;
 use mysql_async::{Column, Value};
@@ -23,8 +23,7 @@ pub(super) fn text<'v>(
         Value::Int(value) => native(value.to_string()),
         Value::UInt(value) => native(value.to_string()),
         Value::Float(value) => native(value.to_string()),
-        Value::Double(value) if ty == ColumnType::Float64 => native(shortest_text(*value)),
-        Value::Double(value) => native(number_text(*value)),
+        Value::Double(value) => native(number_text(*value, ty)),
         Value::Date(year, month, day, hour, minute, second, micros) => {
             let time = (*hour, *minute, *second, *micros);
             native(moment((*year, *month, *day), time, column.column_type()))

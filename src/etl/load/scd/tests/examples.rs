@@ -170,7 +170,7 @@ fn a_member_whose_row_was_refused_is_not_missing() {
     assert_eq!(loaded.closed, 1);
     let current = warehouse.rows().into_iter().filter(|row| row.is_current);
     assert_eq!(current.map(|row| row.member.1).collect::<Vec<_>>(), ["1", "2"]);
-    warehouse.refused = Refused::Anybody;
+    warehouse.refused = Refused::Anybody("no key".to_owned());
     let loaded = warehouse.snapshot(std::slice::from_ref(&ada), 3_000, Missing::Close);
     assert_eq!(loaded.closed, 0);
 }

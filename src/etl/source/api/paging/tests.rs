@@ -15,6 +15,7 @@ fn walk(paging: Option<Paging>) -> Walk {
         if_empty: IfEmpty::Drop,
         paging,
         since: None,
+        no_more: None,
         pages_at_most: 4,
         access: Default::default(),
     };
