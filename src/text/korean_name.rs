@@ -33,10 +33,13 @@ pub(super) fn korean(text: &str) -> Option<(String, String)> {
         [name] => {
             let cut = |syllables: usize| name.char_indices().nth(syllables).map(|(at, _)| at);
             let (one, two) = (cut(1)?, cut(2).unwrap_or(name.len()));
-            match name.chars().count() {
-                3..=4 if is_family(&name[..two]) => both(&name[..two], &name[two..]),
-                2..=3 if is_family(&name[..one]) => both(&name[..one], &name[one..]),
-                _ => None,
+            let length = name.chars().count();
+            if (3..=4).contains(&length) && is_family(&name[..two]) {
+                both(&name[..two], &name[two..])
+            } else if (2..=3).contains(&length) && is_family(&name[..one]) {
+                both(&name[..one], &name[one..])
+            } else {
+                None
             }
         }
         _ => None,

@@ -57,9 +57,7 @@ impl LocalTimes {
         let local = FORMATS
             .iter()
             .find_map(|format| NaiveDateTime::parse_from_str(text, format).ok())
-            .or_else(|| {
-                Some(NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()?.and_hms_opt(0, 0, 0)?)
-            })
+            .or_else(|| NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()?.and_hms_opt(0, 0, 0))
             .ok_or_else(|| format!("`{text}` is not a local time (yyyy-mm-dd hh:mm:ss)"))?;
         let open = |what: &str, key: &str, in_doubt: InDoubt, earlier, later| match in_doubt {
             InDoubt::Earlier => Ok(earlier),

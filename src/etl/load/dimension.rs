@@ -74,6 +74,7 @@ pub(super) async fn load(loading: &mut Loading<'_>, spec: &DimensionLoad) -> Res
         rows_deleted: loaded.deleted,
         notes,
         lost,
+        ..Loaded::default()
     })
 }
 

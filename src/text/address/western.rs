@@ -233,7 +233,7 @@ fn take_state(pieces: &mut [String], at: usize, states: Vec<&str>, parts: &mut P
             return;
         }
         let is_short = word.len() == 2 && word.chars().all(|c| c.is_ascii_uppercase());
-        if is_short && place.chars().any(char::is_lowercase) || is_short && place.is_empty() {
+        if is_short && (place.is_empty() || place.chars().any(char::is_lowercase)) {
             let why = format!("`{word}` may be a country, a state or a part of the city's name");
             parts.open_place = Some(why);
         }
