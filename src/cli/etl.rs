@@ -238,15 +238,15 @@ async fn rejects(project: &Project, only: &[String], run: Option<String>) -> Res
             .hint("`starhouse sql 'SELECT run, status FROM system.runs'` lists them"));
     }
     let rejects = project.warehouse.rejects(run.as_ref()).await?;
-    let of_jobs = |reject: &&Reject| {
-        reject.settled_by.is_none() && (only.is_empty() || only.contains(&reject.job))
-    };
+    let of_jobs = |reject: &&Reject| only.is_empty() || only.contains(&reject.job);
+    let rejects: Vec<&Reject> = rejects.iter().filter(of_jobs).collect();
     // what several runs have refused is one row
     let mut seen = BTreeSet::new();
-    let mut once: Vec<&Reject> = rejects.iter().filter(of_jobs).collect();
-    once.retain(|row| {
+    let open = rejects.iter().copied().filter(|row| row.settled_by.is_none());
+    let once = open.filter(|row| {
         seen.insert((&row.job, &row.source, &row.file, row.line, &row.raw, &row.rule, &row.column))
     });
+    let once: Vec<&Reject> = once.collect();
     let summary = summarise(once);
     Ok(match words::rejects_in_words(summary.iter()) {
         nothing if nothing.is_empty() && rejects.is_empty() => "nothing was rejected\n".to_owned(),

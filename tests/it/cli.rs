@@ -139,8 +139,8 @@ fn a_template_holds_headings_and_says_what_goes_under_them() {
     // below lines that are skipped, and in the encoding that the job reads
     from("{csv: {path: wide.csv, encoding: utf-16le, skip_lines: 1, delimiter: ';'}}");
     assert!(template("wide.csv").status.success());
-    let (written, _, wrong) =
-        encoding_rs::UTF_16LE.decode(&fs::read(folder.path().join("wide.csv")).unwrap());
+    let wide = fs::read(folder.path().join("wide.csv")).unwrap();
+    let (written, _, wrong) = encoding_rs::UTF_16LE.decode(&wide);
     assert_eq!((written.as_ref(), wrong), ("-\nProduct;kind;spend;day\n", false));
     from("{parquet: {path: costs.parquet}}");
     let other = text(&template("costs.parquet").stderr);
