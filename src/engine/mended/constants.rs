@@ -45,12 +45,23 @@ impl OptimizerRule for PushDownWhereEqual {
     }
 }
 
-/// Whether a filter would mean something else below the aggregation that it is above.
+/// Whether a filter, with those right below it, would mean something else below the aggregation that
+/// they are above.
 fn stays(filter: &Filter) -> bool {
-    let LogicalPlan::Aggregate(aggregate) = filter.input.as_ref() else { return false };
     let asks_nothing = |condition: &&Expr| condition.column_refs().is_empty();
-    aggregate.group_expr.iter().any(Expr::is_volatile)
-        || is_of_all(aggregate) && split_conjunction(&filter.predicate).iter().any(asks_nothing)
+    let mut of_nothing = false;
+    let mut lowest = filter;
+    loop {
+        of_nothing |= split_conjunction(&lowest.predicate).iter().any(asks_nothing);
+        match lowest.input.as_ref() {
+            LogicalPlan::Filter(below) => lowest = below,
+            LogicalPlan::Aggregate(aggregate) => {
+                let by_chance = aggregate.group_expr.iter().any(Expr::is_volatile);
+                return by_chance || of_nothing && is_of_all(aggregate);
+            }
+            _ => return false,
+        }
+    }
 }
 
 /// Whether one of the aggregation's sets of groups is that of all rows.
