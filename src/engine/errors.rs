@@ -60,7 +60,9 @@ fn describe(error: &DataFusionError) -> Error {
         DataFusionError::SQL(error, _) => {
             Error::user(sentence(error.to_string().trim_start_matches("sql parser error: ")))
         }
-        DataFusionError::Plan(text) => Error::user(sentence(text)),
+        DataFusionError::Plan(text) | DataFusionError::Substrait(text) => {
+            Error::user(sentence(text))
+        }
         DataFusionError::Execution(text) | DataFusionError::Configuration(text) => {
             Error::user(sentence(text))
         }
@@ -77,8 +79,26 @@ fn describe(error: &DataFusionError) -> Error {
         DataFusionError::ExecutionJoin(error) if error.is_cancelled() => {
             Error::new(ErrorKind::Cancelled, "the query was cancelled")
         }
+        DataFusionError::Internal(text) if text.contains(NO_FORM) => unfit_arguments(text),
         other => Error::internal("the query engine failed").caused_by(sentence(&other.to_string())),
     }
+}
+
+/// What DataFusion says, as if it were its own fault, where a function that has several forms takes in
+/// none of them what it is given.
+const NO_FORM: &str = " failed to match any signature, errors: ";
+
+fn unfit_arguments(text: &str) -> Error {
+    let (function, reasons) = text.split_once(NO_FORM).unwrap_or((text, ""));
+    let mut told: Vec<&str> = Vec::new();
+    for reason in reasons.split("Error during planning: ") {
+        let reason = reason.strip_prefix(function).unwrap_or(reason);
+        let reason = reason.trim_matches([' ', ',', '.', '\n']);
+        if !reason.is_empty() && !told.contains(&reason) {
+            told.push(reason);
+        }
+    }
+    Error::user(format!("{} {}", sentence(function), told.join("; or ")))
 }
 
 fn describe_external(source: &(dyn std::error::Error + 'static)) -> Error {
@@ -208,5 +228,24 @@ fn strip_prefixes(text: &str) -> &str {
     match stripped {
         Some(rest) => strip_prefixes(rest),
         None => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arguments_that_no_form_of_a_function_takes_are_the_askers_fault() {
+        let text = "Function 'digest' failed to match any signature, errors: Error during planning: \
+                    Function 'digest' expects 2 arguments but received 1.,Error during planning: \
+                    Function 'digest' expects 2 arguments but received 1,Error during planning: \
+                    Function 'digest' requires String, but received Int32";
+        let error = from_datafusion(DataFusionError::Internal(text.to_owned()));
+        assert_eq!(error.kind(), ErrorKind::User);
+        assert_eq!(
+            error.message(),
+            "function 'digest' expects 2 arguments but received 1; or requires String, but received Int32"
+        );
     }
 }
