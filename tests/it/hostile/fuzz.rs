@@ -33,7 +33,10 @@ mod arrow_data;
 #[allow(unused_attributes, reason = "it is a program there")]
 mod messages;
 
-const TARGETS: [(&str, fn(&[u8])); 2] =
+/// A target's body.
+type Target = fn(&[u8]);
+
+const TARGETS: [(&str, Target); 2] =
     [("arrow_data", arrow_data::target), ("messages", messages::target)];
 
 fn folder(of: &str) -> PathBuf {
