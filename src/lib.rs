@@ -112,6 +112,8 @@
 //!   `etl/references.rs`, held by `etl/listed.rs`.
 //! * *tables that users write* (`CREATE TABLE sandbox.x`, ingestion): [`etl::sandbox`]; those of a
 //!   session alone: `engine/temporary.rs`.
+//! * *Substrait plans* in place of SQL, with the feature of that name: `engine/substrait/`;
+//!   `docs/clients/substrait.md`.
 //! * *answers in several endpoints, and how far they are*: `server/flight_sql/kept.rs` and
 //!   `endpoints.rs`; `docs/clients/sessions.md` is what users read of it.
 //! * *how records of one person are found*: [`etl::matching`], which has a map of its own; a way of

@@ -1,7 +1,7 @@
-# Installs what the tests marked "ignored" need and says where it is. Sourced, by .ci/run or by
-# hand from the project's folder:
+# Installs what the tests marked "ignored" need, and `protoc`, which the feature `substrait` is built with,
+# and says where it is. Sourced, by .ci/run or by hand from the project's folder:
 #
-#     . .ci/install/programs.sh && cargo test -- --include-ignored
+#     . .ci/install/programs.sh && cargo test --features substrait -- --include-ignored
 #
 # On Debian missing programs come from apt-get; the Python packages of tests/requirements.txt go
 # into a folder of the user's cache, the JDBC driver into Maven's.
@@ -13,6 +13,7 @@ starhouse_install_programs() {
     python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3 python3-venv)
     command -v javac >/dev/null || missing+=(default-jdk-headless)
     command -v mvn >/dev/null || missing+=(maven)
+    command -v protoc >/dev/null || missing+=(protobuf-compiler)
     [ ${#missing[@]} -eq 0 ] || starhouse_apt_install "${missing[@]}"
 }
 

@@ -60,7 +60,9 @@ fn describe(error: &DataFusionError) -> Error {
         DataFusionError::SQL(error, _) => {
             Error::user(sentence(error.to_string().trim_start_matches("sql parser error: ")))
         }
-        DataFusionError::Plan(text) => Error::user(sentence(text)),
+        DataFusionError::Plan(text) | DataFusionError::Substrait(text) => {
+            Error::user(sentence(text))
+        }
         DataFusionError::Execution(text) | DataFusionError::Configuration(text) => {
             Error::user(sentence(text))
         }

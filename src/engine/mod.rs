@@ -7,6 +7,7 @@
 //! * what a session may set: `options`, `zoned`; what it has of its own: `temporary`
 //! * text to statement: `sql`; names and plans: `names`, `plan` (gives a `ready` one), `plan_cache`, `planner`, `partitions`,
 //!   `operators`; what may run: `guard`, `size`
+//! * Substrait plans in place of text: `substrait`
 //! * what SQL can name: `catalog`, `system`, `table`
 //! * what DataFusion gets wrong: `grouping_sets`, `yielding`; what it takes long for: `finest`, `star`
 //! * where rows come from: `origin`
@@ -70,6 +71,7 @@ mod star;
 mod state;
 mod statistics;
 mod streamed;
+mod substrait;
 mod system;
 mod table;
 mod temporary;
@@ -97,6 +99,7 @@ pub use shared::Engine;
 pub(crate) use sql::{Change, IfExists, Verb, quoted};
 pub use sql::{Setting, UpdateKind, update_of};
 pub use streamed::Streamed;
+pub use substrait::substrait_version;
 pub use temporary::Temporary;
 pub(crate) use temporary::{Collected, TEMPORARY};
 

@@ -60,7 +60,15 @@ impl Visitor for Calls {
     }
 }
 
-fn check_table(table: &TableReference, catalogs: &Catalogs, default_schema: &str) -> Result<()> {
+/// Checks that there is a table.
+///
+/// # Errors
+/// As [`check`].
+pub(super) fn check_table(
+    table: &TableReference,
+    catalogs: &Catalogs,
+    default_schema: &str,
+) -> Result<()> {
     let schema = table.schema().unwrap_or(default_schema);
     let name = table.table();
     if schema == "information_schema" {

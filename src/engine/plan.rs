@@ -17,8 +17,8 @@ use super::ready::Ready;
 use super::scope::QueryScope;
 use super::sql::{self, AsOf, Versions};
 use super::{
-    Query, Session, TEMPORARY, concatenation, explain, extremes, finest, guard, names, origin,
-    partitions, set_by_set, size, star, state, wire, zoned,
+    Query, Session, TEMPORARY, explain, extremes, finest, guard, names, origin, partitions,
+    set_by_set, size, star, state, wire, zoned,
 };
 use crate::error::{Error, Result};
 use crate::ids::ReleaseId;
@@ -96,6 +96,16 @@ pub(crate) async fn parse(session: &Session, text: &str) -> Result<Parsed> {
     sql::tell_roles(&mut statement, &cubes);
     let state = bound_state(session, &catalogs);
     let plan = state.statement_to_plan(statement).await.map_err(from_datafusion)?;
+    allowed(session, state, catalogs, plan)
+}
+
+/// A plan that is not too large, and asks for what its principal may read.
+pub(super) fn allowed(
+    session: &Session,
+    state: SessionState,
+    catalogs: Arc<Catalogs>,
+    plan: LogicalPlan,
+) -> Result<Parsed> {
     size::check(&plan)?;
     guard::only_questions(&plan)?;
     guard::authorise(session.policy(), &QueryScope::of(&state)?.principal, &plan)?;
@@ -115,7 +125,7 @@ async fn releases(session: &Session, asked: BTreeSet<AsOf>) -> Result<BTreeMap<A
     Ok(releases)
 }
 
-fn bound_state(session: &Session, catalogs: &Arc<Catalogs>) -> SessionState {
+pub(super) fn bound_state(session: &Session, catalogs: &Arc<Catalogs>) -> SessionState {
     let scope = QueryScope {
         principal: session.principal().clone(),
         release: session.release().id,
@@ -165,8 +175,8 @@ fn optimised(
     let (plan, is_small) = if unbound {
         (plan, false)
     } else {
-        let plan = concatenation::bound(plan)
-            .and_then(|plan| state.optimize(&plan))
+        let plan = state
+            .optimize(&plan)
             .and_then(finest::derive)
             .and_then(|plan| set_by_set::part(plan, state))
             .map_err(from_datafusion)?;
@@ -360,6 +370,16 @@ impl Query {
     pub(crate) fn rebound(&self, values: Vec<ScalarValue>) -> Result<Self> {
         let parsed = bind(&renewed(self.session(), self.parsed()), values)?;
         let ready = ready(self.session(), &parsed)?;
+        Ok(self.with(parsed, ready))
+    }
+
+    /// The same question, which no aggregate answers; of SQL and Substrait plans only.
+    pub(super) fn without_aggregates(&self) -> Result<Self> {
+        let session = self.session().with_aggregates(false);
+        let Parsed { catalogs, plan, .. } = self.parsed();
+        let state = Arc::new(bound_state(&session, catalogs));
+        let parsed = Parsed::new(state, Arc::clone(catalogs), plan.clone());
+        let ready = ready(&session, &parsed)?;
         Ok(self.with(parsed, ready))
     }
 

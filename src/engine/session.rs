@@ -6,7 +6,7 @@ use super::parsed::Parsed;
 use super::plan_cache::{Form, Question};
 use super::ready::Ready;
 use super::sql::Setting;
-use super::{Engine, Query, SessionOptions, TableInfo, Temporary, plan, sql};
+use super::{Engine, Query, SessionOptions, TableInfo, Temporary, plan, sql, substrait};
 use crate::error::{Error, Result};
 use crate::ids::ReleaseId;
 use crate::model::{Aggregate, Cube, Model};
@@ -179,6 +179,24 @@ impl Session {
         let started = Instant::now();
         let (parsed, ready) = plan::known_sql(self, sql)?;
         Some(Query::new(self.clone(), parsed, ready, sql.to_owned(), started.elapsed()))
+    }
+
+    /// Plans what a Substrait plan asks.
+    ///
+    /// # Errors
+    /// As [`plan_sql`](Self::plan_sql); unsupported where Starhouse was built without.
+    pub async fn plan_substrait(&self, bytes: &[u8]) -> Result<Query> {
+        let started = Instant::now();
+        let parsed = substrait::parse(self, bytes).await;
+        let text = match &parsed {
+            Ok(parsed) => format!("Substrait plan\n{}", parsed.plan.display_indent()),
+            Err(_) => format!("Substrait plan of {} bytes", bytes.len()),
+        };
+        let planned = parsed.and_then(|parsed| {
+            let ready = plan::ready(self, &parsed)?;
+            Ok((parsed, ready))
+        });
+        self.planned(planned, text, started).await
     }
 
     /// Plans a cube query.

@@ -89,11 +89,12 @@ pub(super) fn look_again(query: &Query) {
 /// Compares the answer with what base rows give: `Err` says how they differ, nothing means that
 /// they cannot be compared.
 async fn compare(query: &Query) -> Result<Option<std::result::Result<(), String>>> {
-    let base = query.session().with_aggregates(false);
     let is_cube_query = serde_json::from_str::<CubeQuery>(query.text());
     let again = match &is_cube_query {
-        Ok(cube_query) => base.plan_cube_query(cube_query).await?,
-        Err(_) => base.plan_sql(query.text()).await?,
+        Ok(cube_query) => {
+            query.session().with_aggregates(false).plan_cube_query(cube_query).await?
+        }
+        Err(_) => query.without_aggregates()?,
     };
     // Which of equal rows SQL's LIMIT takes is anybody's guess; a cube query's order is total.
     if again.ready().unbound || (is_cube_query.is_err() && is_cut(&again.ready().plan)?) {

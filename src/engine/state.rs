@@ -10,6 +10,7 @@ use super::arithmetic::CheckIntegers;
 use super::bounded::bounded;
 use super::catalog::{CATALOG, Catalogs, WAREHOUSE};
 use super::compact_text::CompactText;
+use super::concatenation::BoundConcatenations;
 use super::holding::Holding;
 use super::mended::{self, NotIn};
 use super::partitions::OnePartition;
@@ -61,6 +62,7 @@ pub(crate) fn template(
         .with_query_planner(Arc::new(QueryPlanner))
         .with_analyzer_rule(Arc::new(CheckIntegers))
         .with_analyzer_rule(Arc::new(NotIn))
+        .with_analyzer_rule(Arc::new(BoundConcatenations))
         .with_physical_optimizer_rule(Arc::new(FuseStars))
         .with_physical_optimizer_rule(Arc::new(CompactText))
         .with_physical_optimizer_rule(Arc::new(Yielding))

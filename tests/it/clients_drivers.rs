@@ -11,12 +11,12 @@ use std::process::{Command, Output};
 const QUERY: &str = "SELECT s.store_name, f.* FROM fact_sales f JOIN dim_store s USING (store_key) \
      ORDER BY receipt_no, line_no";
 
-fn clients_folder() -> PathBuf {
+pub(crate) fn clients_folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients")
 }
 
 /// Runs a program that must exist and succeed; `install` says how it comes to exist.
-fn run(command: &mut Command, install: &str) -> String {
+pub(crate) fn run(command: &mut Command, install: &str) -> String {
     let Output { status, stdout, stderr } =
         command.output().unwrap_or_else(|error| panic!("{command:?}: {error}; {install}"));
     let (stdout, stderr) = (String::from_utf8_lossy(&stdout), String::from_utf8_lossy(&stderr));

@@ -93,6 +93,62 @@ async fn small_answers_have_one_endpoint_and_changes_are_made_once() {
     }
 }
 
+/// A table of a million rows, whose hashes take a while.
+const SLOW: &str = "SELECT n, sha512(repeat(CAST(n AS VARCHAR), 100)) AS x FROM sandbox.big";
+
+async fn make_big(client: &mut Client) {
+    let rows = "SELECT n FROM generate_series(1, 200000) AS t(n)";
+    ask(client, &format!("CREATE TABLE sandbox.big AS {rows}")).await.unwrap();
+    for _ in 0..4 {
+        ask(client, &format!("INSERT INTO sandbox.big {rows}")).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn endpoints_stream_while_rows_without_order_are_worked_out() {
+    let project = TinyProject::new().await;
+    let server = ServeProcess::start(project.path());
+    let mut client = connect(&server).await;
+    make_big(&mut client).await;
+    set(&mut client, &[("endpoints", "3")]).await;
+
+    let info = client.execute(SLOW.to_owned(), None).await.unwrap();
+    assert_eq!((info.endpoint.len(), info.total_records), (3, -1), "it is told before the end");
+    let mut readers = Vec::new();
+    for endpoint in info.endpoint.clone() {
+        let (mut client, info) = (connect(&server).await, info.clone());
+        readers.push(tokio::spawn(async move { part(&mut client, &info, &endpoint).await }));
+    }
+    let mut all = Vec::new();
+    for (reader, endpoint) in readers.into_iter().zip(&info.endpoint) {
+        let rows = reader.await.unwrap();
+        assert!(rows.num_rows() > 200_000, "{}", rows.num_rows());
+        assert_eq!(rows, part(&mut client, &info, endpoint).await, "and the same again");
+        all.extend(numbers(&rows));
+    }
+    assert_eq!(all.len(), 1_000_000);
+    assert_eq!(all.iter().sum::<i64>(), 5 * 200_000 * 200_001 / 2);
+
+    // What goes wrong later is told by every endpoint.
+    let wrong = "SELECT n, repeat('x', 100) AS x, 1 / (n - 900000) AS y \
+                 FROM generate_series(1, 1000000) AS t(n)";
+    let info = client.execute(wrong.to_owned(), None).await.unwrap();
+    for endpoint in &info.endpoint {
+        let one = FlightInfo { endpoint: vec![endpoint.clone()], ..info.clone() };
+        let failed = status(fetch(&mut client, one).await.unwrap_err());
+        assert!(failed.message().contains("division by zero"), "{failed}");
+    }
+
+    // So does a cancel end every one.
+    let info = client.execute(SLOW.to_owned(), None).await.unwrap();
+    let cancel = CancelFlightInfoRequest::new(info.clone());
+    action(&mut client, "CancelFlightInfo", cancel.encode_to_vec()).await.unwrap();
+    for endpoint in &info.endpoint {
+        let one = FlightInfo { endpoint: vec![endpoint.clone()], ..info.clone() };
+        assert_eq!(status(fetch(&mut client, one).await.unwrap_err()).code(), Code::Cancelled);
+    }
+}
+
 #[tokio::test]
 async fn nobody_guesses_a_part() {
     let project = TinyProject::new().await;
@@ -105,7 +161,18 @@ async fn nobody_guesses_a_part() {
         Ticket::new(ticket.as_any().encode_to_vec())
     };
     let key = String::from_utf8(info.app_metadata.to_vec()).unwrap();
-    for wrong in ["0-1000000", "7-3", "18446744073709551615-18446744073709551615", "x-y", "", "-"] {
+    for wrong in [
+        "0-1000000",
+        "7-3",
+        "18446744073709551615-18446744073709551615",
+        "x-y",
+        "",
+        "-",
+        "3of3",
+        "0of0",
+        "aofb",
+        "0of18446744073709551616",
+    ] {
         let ticket = handle(format!("{key}/{wrong}"));
         let refused = client.inner_mut().do_get(ticket).await.map(|_| ()).unwrap_err();
         assert_eq!(refused.code(), Code::NotFound, "{wrong}: {refused}");
@@ -136,14 +203,9 @@ async fn a_poll_tells_how_far_the_work_is() {
     let project = TinyProject::new().await;
     let server = ServeProcess::start(project.path());
     let (mut client, mut reader) = (connect(&server).await, connect(&server).await);
-    let rows = "SELECT n FROM generate_series(1, 200000) AS t(n)";
-    ask(&mut client, &format!("CREATE TABLE sandbox.big AS {rows}")).await.unwrap();
-    for _ in 0..4 {
-        ask(&mut client, &format!("INSERT INTO sandbox.big {rows}")).await.unwrap();
-    }
-    let slow = "SELECT n, sha512(repeat(CAST(n AS VARCHAR), 100)) AS x FROM sandbox.big";
+    make_big(&mut client).await;
 
-    let mut told = poll(&mut client, asked(slow)).await.unwrap();
+    let mut told = poll(&mut client, asked(SLOW)).await.unwrap();
     let (mut progress, mut seen, mut fetched) = (Vec::new(), Vec::new(), Vec::new());
     loop {
         let info = told.info.clone().unwrap();

@@ -4,6 +4,11 @@ use crate::clients::{ask, connect, fetch, status};
 use crate::support::{ServeProcess, TinyProject};
 use arrow::array::AsArray;
 use arrow::datatypes::Int64Type;
+#[cfg(not(feature = "substrait"))]
+use arrow_flight::sql::{
+    ActionCreatePreparedSubstraitPlanRequest, CommandStatementSubstraitPlan, ProstMessageExt,
+    SubstraitPlan,
+};
 use arrow_flight::{
     Action, Criteria, FlightDescriptor, FlightEndpoint, RenewFlightEndpointRequest,
 };
@@ -34,6 +39,25 @@ async fn tables_and_cubes_are_flights() {
     let refused = client.inner_mut().get_flight_info(nothing).await.unwrap_err();
     assert_eq!(refused.code(), Code::NotFound);
     assert!(refused.message().contains("fact_sales"), "{refused}");
+}
+
+/// What is understood of Substrait is in `substrait.rs`.
+#[cfg(not(feature = "substrait"))]
+#[tokio::test]
+async fn substrait_is_refused_where_it_was_not_built_in() {
+    let project = TinyProject::new().await;
+    let server = ServeProcess::start(project.path());
+    let mut client = connect(&server).await;
+    let plan = Some(SubstraitPlan { plan: "plan".into(), version: String::new() });
+    let command = CommandStatementSubstraitPlan { plan: plan.clone(), transaction_id: None };
+    let descriptor = FlightDescriptor::new_cmd(command.as_any().encode_to_vec());
+    let refused = client.inner_mut().get_flight_info(descriptor).await.unwrap_err();
+    assert_eq!(refused.code(), Code::Unimplemented);
+    assert!(refused.message().contains("--features substrait"), "{refused}");
+    let request = ActionCreatePreparedSubstraitPlanRequest { plan, transaction_id: None };
+    let action = Action::new("CreatePreparedSubstraitPlan", request.as_any().encode_to_vec());
+    let refused = client.inner_mut().do_action(action).await.map(|_| ()).unwrap_err();
+    assert_eq!(refused.code(), Code::Unimplemented, "{refused}");
 }
 
 #[tokio::test]

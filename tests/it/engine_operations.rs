@@ -268,3 +268,34 @@ async fn a_question_asked_again_is_answered_as_of_now_and_for_its_release() {
     let error = refusal(&guarded, "SELECT count(*) FROM dim_store").await;
     assert_eq!(error.kind(), ErrorKind::Denied);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn chains_of_texts_are_put_together_in_order_and_within_bounds() {
+    let session = Fixture::new().await.session().await;
+    // Of columns, numbers and NULLs, whatever is put together first, and in the order that was asked.
+    let rows = "(VALUES (1, 'a', 'x'), (2, 'b', NULL), (3, NULL, 'z')) AS t (n, s, u)";
+    let links: Vec<&str> = (0..60).map(|n| ["s", "n", "'-'"][n % 3]).collect();
+    let sql = format!("SELECT {} FROM {rows} ORDER BY n", links.join(" || "));
+    let found = ask(&session, &sql).await.unwrap();
+    let found: Vec<&str> = found.split('\n').collect();
+    assert_eq!(found[..2], ["a1-".repeat(20), "b2-".repeat(20)]);
+    assert!(!found[2].contains('-'), "NULL in any makes all of it NULL");
+    for (chain, expected) in [
+        ("s || (u || n) || coalesce(u || '!', '?')", "ax1x!"),
+        ("(s || u) || (upper(s || n) || u)", "axA1x"),
+        ("arrow_cast(s, 'LargeUtf8') || u || n", "ax1"),
+        ("arrow_cast(s, 'Utf8View') || u || n || '.'", "ax1."),
+        ("encode(X'61' || X'62' || X'63', 'hex')", "616263"),
+    ] {
+        let sql = format!("SELECT {chain} AS c FROM {rows} WHERE n = 1 AND {chain} IS NOT NULL");
+        assert_eq!(ask(&session, &sql).await.unwrap(), expected, "{chain}");
+    }
+    let much = format!(
+        "SELECT length({}) FROM (SELECT repeat('x', 1000000) AS s) AS t",
+        vec!["s"; 20].join(" || ")
+    );
+    let error = refusal(&session, &much).await;
+    assert_eq!(error.kind(), ErrorKind::Limit, "{error}");
+    let bytes = "SELECT octet_length(b || b || b) FROM (SELECT CAST(repeat('x', 6000000) AS BYTEA) AS b) AS t";
+    assert_eq!(refusal(&session, bytes).await.kind(), ErrorKind::Limit);
+}

@@ -3,6 +3,9 @@
 // In a test, to break down is to fail: that is how its helpers report.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::clone_on_ref_ptr)]
 
+// The fuzz targets, compiled in `hostile/fuzz.rs`, take their macro for the fuzzer's.
+extern crate self as libfuzzer_sys;
+
 mod aggregates;
 mod aggregates_left_out;
 mod answers;
@@ -75,6 +78,8 @@ mod store_races;
 mod store_retention;
 mod store_support;
 mod store_write;
+#[cfg(feature = "substrait")]
+mod substrait;
 mod support;
 mod survivors;
 mod truth;

@@ -1,12 +1,13 @@
 //! Actions: preparing, closing, cancelling.
 
+use super::written::{Written, outside_transactions};
 use super::{Answers, FlightSql, command, endpoints};
 use crate::error::{Error, ErrorKind, Result};
 use crate::server::sign_in::Client;
 use arrow_flight::sql::{
     ActionCancelQueryRequest, ActionCancelQueryResult, ActionClosePreparedStatementRequest,
-    ActionCreatePreparedStatementRequest, ActionCreatePreparedStatementResult, Any, Command,
-    ProstMessageExt,
+    ActionCreatePreparedStatementRequest, ActionCreatePreparedStatementResult,
+    ActionCreatePreparedSubstraitPlanRequest, Any, Command, ProstMessageExt,
 };
 use arrow_flight::{
     Action, ActionType, CancelFlightInfoRequest, CancelFlightInfoResult, CancelStatus, FlightInfo,
@@ -18,6 +19,7 @@ use prost::Message;
 use std::time::Instant;
 
 const CREATE_PREPARED_STATEMENT: &str = "CreatePreparedStatement";
+const CREATE_PREPARED_SUBSTRAIT_PLAN: &str = "CreatePreparedSubstraitPlan";
 const CLOSE_PREPARED_STATEMENT: &str = "ClosePreparedStatement";
 const CANCEL_FLIGHT_INFO: &str = "CancelFlightInfo";
 const CANCEL_QUERY: &str = "CancelQuery";
@@ -30,6 +32,7 @@ const CLOSE_SESSION: &str = "CloseSession";
 pub(super) fn list() -> impl Iterator<Item = ActionType> + Send {
     [
         (CREATE_PREPARED_STATEMENT, "plans a statement to be bound and run several times"),
+        (CREATE_PREPARED_SUBSTRAIT_PLAN, "the same for a plan in Substrait's form"),
         (CLOSE_PREPARED_STATEMENT, "forgets a prepared statement"),
         (CANCEL_FLIGHT_INFO, "stops a query, waiting or running"),
         (RENEW_FLIGHT_ENDPOINT, "keeps an answer that was not fetched yet"),
@@ -54,7 +57,16 @@ impl FlightSql {
     ) -> Result<(Answers<arrow_flight::Result>, Option<String>)> {
         let mut cookie = None;
         let body = match action.r#type.as_str() {
-            CREATE_PREPARED_STATEMENT => Some(self.create_prepared(client, action).await?),
+            CREATE_PREPARED_STATEMENT => {
+                let request: ActionCreatePreparedStatementRequest = unpack(&action.body)?;
+                outside_transactions(request.transaction_id.as_ref())?;
+                Some(self.create_prepared(client, Written::sql(&request.query)).await?)
+            }
+            CREATE_PREPARED_SUBSTRAIT_PLAN => {
+                let request: ActionCreatePreparedSubstraitPlanRequest = unpack(&action.body)?;
+                outside_transactions(request.transaction_id.as_ref())?;
+                Some(self.create_prepared(client, Written::substrait(request.plan)?).await?)
+            }
             CLOSE_PREPARED_STATEMENT => {
                 let request: ActionClosePreparedStatementRequest = unpack(&action.body)?;
                 self.close(client, &request.prepared_statement_handle);
@@ -80,9 +92,8 @@ impl FlightSql {
         Ok((stream::iter(results.collect::<Vec<_>>()).boxed(), cookie))
     }
 
-    async fn create_prepared(&self, client: &Client, action: &Action) -> Result<Vec<u8>> {
-        let request: ActionCreatePreparedStatementRequest = unpack(&action.body)?;
-        let result = self.prepare(client, &request.query).await?;
+    async fn create_prepared(&self, client: &Client, written: Written) -> Result<Vec<u8>> {
+        let result = self.prepare(client, written).await?;
         let any = Any {
             type_url: ActionCreatePreparedStatementResult::type_url().to_owned(),
             value: result.encode_to_vec().into(),

@@ -1,7 +1,8 @@
-//! What descriptors ask: a Flight SQL command, a cube query as JSON, or, in plain Flight, the path
+//! What descriptors ask: a Flight SQL command (SQL, a Substrait plan, metadata), a cube query as JSON, or, in plain Flight, the path
 //! of a table or cube.
 
 use super::statement::{self, Planned};
+use super::written::{Written, outside_transactions};
 use super::{FlightSql, command};
 use crate::engine::quoted;
 use crate::error::{Error, ErrorKind, Result};
@@ -75,7 +76,8 @@ impl FlightSql {
         descriptor: &FlightDescriptor,
     ) -> Result<Asked> {
         if descriptor.r#type() == DescriptorType::Path {
-            return self.plan(client, &everything(&descriptor.path)?).await.map(Asked::Planned);
+            let everything = Written::sql(&everything(&descriptor.path)?);
+            return self.plan(client, everything).await.map(Asked::Planned);
         }
         if let Some(text) = cube_query(&descriptor.cmd) {
             let query: CubeQuery = yaml::parse("the cube query", text)?;
@@ -86,7 +88,12 @@ impl FlightSql {
         }
         Ok(match command(&descriptor.cmd)? {
             Command::CommandStatementQuery(query) => {
-                Asked::Planned(self.plan(client, &query.query).await?)
+                outside_transactions(query.transaction_id.as_ref())?;
+                Asked::Planned(self.plan(client, Written::sql(&query.query)).await?)
+            }
+            Command::CommandStatementSubstraitPlan(query) => {
+                outside_transactions(query.transaction_id.as_ref())?;
+                Asked::Planned(self.plan(client, Written::substrait(query.plan)?).await?)
             }
             Command::CommandPreparedStatementQuery(query) => {
                 let handle = &query.prepared_statement_handle;

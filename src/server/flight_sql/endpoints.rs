@@ -2,7 +2,7 @@
 //! or as far as it is while the client polls.
 
 use super::descriptor::Asked;
-use super::kept::{Kept, Seen};
+use super::kept::{Kept, Seen, Wanted};
 use super::statement::{Planned, flight_info};
 use super::{Answers, FlightSql, command};
 use crate::error::Result;
@@ -46,7 +46,8 @@ async fn sweep(kept: Weak<Handles<Arc<Kept>>>) {
 }
 
 impl FlightSql {
-    /// Works a question out, and says how to fetch it in as many parts as its session wants.
+    /// Works a question out, and says how to fetch it in as many parts as its session wants: once there
+    /// is enough of it for more than one, if its rows have no order, and else once all of it is there.
     pub(super) async fn in_parts(
         &self,
         client: &Client,
@@ -55,9 +56,16 @@ impl FlightSql {
     ) -> Result<FlightInfo, Status> {
         let most = self.sessions.of(client).endpoints;
         let (key, kept) = self.begin_kept(client, planned).await?;
-        // Until all of it is there nobody else keeps it: a client that goes stops the work.
-        kept.more_than(usize::MAX).await?;
-        let info = self.info(&key, &kept, &kept.cut(most)?, descriptor)?;
+        // Until then nobody else keeps it: a client that goes stops the work. Rows that have an order
+        // are cut where equal parts end, which only the whole tells.
+        kept.more_than(if kept.is_ordered() { usize::MAX } else { 0 }).await?;
+        let info = if kept.is_whole() {
+            let whole = kept.cut(most)?;
+            self.info(&key, &kept, parts(&whole), &whole, descriptor)?
+        } else {
+            let shares = (0..most).map(|share| format!("{share}of{most}")).collect();
+            self.info(&key, &kept, shares, &kept.seen()?, descriptor)?
+        };
         self.kept.put(&client.principal, key, kept, Instant::now());
         Ok(info)
     }
@@ -99,7 +107,7 @@ impl FlightSql {
         let next = TicketStatementQuery { statement_handle: next.into() };
         let next = FlightDescriptor::new_cmd(next.as_any().encode_to_vec());
         let mut poll = PollInfo {
-            info: Some(self.info(key, kept, &now, descriptor)?),
+            info: Some(self.info(key, kept, parts(&now), &now, descriptor)?),
             flight_descriptor: (!now.is_whole).then_some(next),
             progress: now.progress,
             ..PollInfo::default()
@@ -122,12 +130,13 @@ impl FlightSql {
         &self,
         key: &Bytes,
         kept: &Kept,
+        wanted: Vec<String>,
         seen: &Seen,
         descriptor: FlightDescriptor,
     ) -> Result<FlightInfo> {
         let key_text = String::from_utf8_lossy(key);
-        let endpoints = seen.parts.iter().map(|Range { start, end }| {
-            let statement_handle = format!("{key_text}/{start}-{end}").into();
+        let endpoints = wanted.iter().map(|wanted| {
+            let statement_handle = format!("{key_text}/{wanted}").into();
             let ticket = TicketStatementQuery { statement_handle };
             let ticket = Ticket::new(ticket.as_any().encode_to_vec());
             let mut endpoint = FlightEndpoint::new().with_ticket(ticket);
@@ -156,10 +165,15 @@ impl FlightSql {
         client: &Client,
         handle: &Bytes,
     ) -> Option<Result<Answers<FlightData>>> {
-        let (key, part) = part(handle)?;
+        let (key, wanted) = wanted(handle)?;
         let kept = self.kept.get(&client.principal, &key, Instant::now());
-        Some(kept.and_then(|kept| kept.part(part)))
+        Some(kept.and_then(|kept| kept.read(wanted)))
     }
+}
+
+/// The parts there are, as handles have them.
+fn parts(seen: &Seen) -> Vec<String> {
+    seen.parts.iter().map(|Range { start, end }| format!("{start}-{end}")).collect()
 }
 
 /// The key of an answer that is polled, and how many of its parts were seen.
@@ -173,11 +187,17 @@ fn polled(descriptor: &FlightDescriptor) -> Option<(Bytes, usize)> {
     Some((Bytes::from(key.to_owned()), seen.parse().ok()?))
 }
 
-/// The key and the part of an answer that a handle means.
-fn part(handle: &Bytes) -> Option<(Bytes, Range<usize>)> {
-    let (key, part) = std::str::from_utf8(handle).ok()?.split_once('/')?;
-    let (start, end) = part.split_once('-')?;
-    Some((Bytes::from(key.to_owned()), start.parse().ok()?..end.parse().ok()?))
+/// The key of an answer, and what of it a handle means.
+fn wanted(handle: &Bytes) -> Option<(Bytes, Wanted)> {
+    let (key, wanted) = std::str::from_utf8(handle).ok()?.split_once('/')?;
+    let wanted = match wanted.split_once('-') {
+        Some((start, end)) => Wanted::Part(start.parse().ok()?..end.parse().ok()?),
+        None => {
+            let (share, of) = wanted.split_once("of")?;
+            Wanted::Share { share: share.parse().ok()?, of: of.parse().ok()? }
+        }
+    };
+    Some((Bytes::from(key.to_owned()), wanted))
 }
 
 /// A handle without the part that it may mean.

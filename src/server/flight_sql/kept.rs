@@ -8,7 +8,7 @@ use crate::server::threads::Task;
 use arrow::datatypes::SchemaRef;
 use arrow::ipc;
 use arrow_flight::FlightData;
-use futures::stream::{self, StreamExt, TryStreamExt};
+use futures::stream::{self, StreamExt};
 use prost::Message as _;
 use std::io::SeekFrom;
 use std::ops::Range;
@@ -50,6 +50,15 @@ struct Message {
     start: u64,
     length: usize,
     rows: u64,
+}
+
+/// Which of an answer's messages are wanted.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Wanted {
+    /// Those that follow one another, all of them there.
+    Part(Range<usize>),
+    /// Every so manieth: as long as the work goes on, nobody knows where equal parts would end.
+    Share { share: usize, of: usize },
 }
 
 /// What there is of an answer, to be told to its client.
@@ -128,22 +137,55 @@ impl Kept {
         Ok(state.seen(cut(&state.messages, most)))
     }
 
-    /// A part of it, as an answer by itself.
+    /// Whether all of it is there.
+    pub(super) fn is_whole(&self) -> bool {
+        self.state.borrow().ended.is_some()
+    }
+
+    /// Some of its messages, as an answer by itself: those that are not there yet are waited for.
     ///
     /// # Errors
-    /// Not found where there is no such part.
-    pub(super) fn part(self: Arc<Self>, part: Range<usize>) -> Result<Answers<FlightData>> {
-        let (schema, messages) = {
-            let state = self.state.borrow();
-            let messages = state.messages.get(part).map(<[Message]>::to_vec);
-            (state.schema.clone(), messages)
+    /// Not found where there can be no such.
+    pub(super) fn read(self: Arc<Self>, wanted: Wanted) -> Result<Answers<FlightData>> {
+        let there = self.state.borrow().messages.len();
+        let (known, next, step, end) = match wanted {
+            Wanted::Part(Range { start, end }) => (start <= end && end <= there, start, 1, end),
+            Wanted::Share { share, of } => (share < of, share, of, usize::MAX),
         };
-        let (Some(schema), Some(messages)) = (schema, messages) else {
+        if !known {
             return Err(Error::not_found("there is no such part of the answer"));
-        };
-        let reading = Reading { kept: self, file: None, messages: messages.into_iter() };
-        let rest = stream::try_unfold(reading, Reading::next);
-        Ok(stream::iter([Ok(schema)]).chain(rest.map_err(Status::from)).boxed())
+        }
+        let kept = Arc::clone(&self);
+        let schema = stream::once(async move { kept.told_schema().await });
+        let reading = Reading { kept: self, file: None, read_to: 0, next, step, end };
+        Ok(schema.chain(stream::try_unfold(reading, Reading::next)).boxed())
+    }
+
+    /// What says its schema, once it is there.
+    async fn told_schema(&self) -> Result<FlightData, Status> {
+        let mut state = self.state.clone();
+        let told = state.wait_for(|state| state.schema.is_some() || state.ended.is_some());
+        let state = told.await.map_err(|_| broken())?;
+        match (&state.schema, &state.ended) {
+            (Some(schema), _) => Ok(schema.clone()),
+            (None, Some(Err(status))) => Err(status.clone()),
+            (None, _) => Err(broken()),
+        }
+    }
+
+    /// One of its messages, once it is there; none where it ended before.
+    ///
+    /// # Errors
+    /// What the work failed with.
+    async fn message(&self, place: usize) -> Result<Option<Message>, Status> {
+        let mut state = self.state.clone();
+        let there = state.wait_for(|state| place < state.messages.len() || state.ended.is_some());
+        let state = there.await.map_err(|_| broken())?;
+        match (state.messages.get(place), &state.ended) {
+            (Some(message), _) => Ok(Some(*message)),
+            (None, Some(Err(status))) => Err(status.clone()),
+            (None, _) => Ok(None),
+        }
     }
 }
 
@@ -238,12 +280,21 @@ struct Reading {
     /// Held: the file goes with it.
     kept: Arc<Kept>,
     file: Option<tokio::fs::File>,
-    messages: std::vec::IntoIter<Message>,
+    /// Where in the file reading has come to.
+    read_to: u64,
+    /// The next message, how far the one after it is, and before which to end.
+    next: usize,
+    step: usize,
+    end: usize,
 }
 
 impl Reading {
-    async fn next(mut self) -> Result<Option<(FlightData, Self)>> {
-        let Some(message) = self.messages.next() else { return Ok(None) };
+    async fn next(mut self) -> Result<Option<(FlightData, Self)>, Status> {
+        if self.next >= self.end {
+            return Ok(None);
+        }
+        let Some(message) = self.kept.message(self.next).await? else { return Ok(None) };
+        self.next = self.next.saturating_add(self.step);
         let bytes = self.read(message).await.map_err(unreadable)?;
         let data = FlightData::decode(bytes.as_slice()).map_err(unreadable)?;
         Ok(Some((data, self)))
@@ -252,13 +303,13 @@ impl Reading {
     async fn read(&mut self, message: Message) -> std::io::Result<Vec<u8>> {
         let file = match &mut self.file {
             Some(file) => file,
-            // The messages of a part follow one another.
-            none => {
-                let mut file = tokio::fs::File::open(self.kept.place.path()).await?;
-                file.seek(SeekFrom::Start(message.start)).await?;
-                none.insert(file)
-            }
+            none => none.insert(tokio::fs::File::open(self.kept.place.path()).await?),
         };
+        // Most follow one another.
+        if self.read_to != message.start {
+            file.seek(SeekFrom::Start(message.start)).await?;
+        }
+        self.read_to = message.start + message.length as u64;
         let mut bytes = vec![0; message.length];
         file.read_exact(&mut bytes).await?;
         Ok(bytes)

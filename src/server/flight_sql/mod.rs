@@ -7,7 +7,7 @@
 //! metadata commands, which here are one function: a command in, a batch out.
 //!
 //! Deliberately absent: transactions (a statement sees one release as it is, a change is one
-//! release), Substrait.
+//! release).
 
 mod actions;
 mod arriving;
@@ -23,6 +23,7 @@ mod sessions;
 mod statement;
 pub(super) mod understand;
 mod updates;
+mod written;
 
 pub(super) use self::sessions::Sessions;
 
@@ -30,6 +31,7 @@ use self::cancel::Running;
 use self::kept::Kept;
 use self::prepared::Prepared;
 use self::statement::Planned;
+use self::written::Written;
 use super::ServerOptions;
 use super::admission::{Admission, Planning};
 use super::handles::Handles;
@@ -127,7 +129,12 @@ impl FlightSql {
                 Ok(stream::iter([Ok(result)]).boxed())
             }
             Command::CommandStatementUpdate(update) => {
-                Ok(self.update(client, &update.query).await?)
+                let transaction = update.transaction_id.as_ref();
+                Ok(self.update(client, Written::sql(&update.query), transaction).await?)
+            }
+            Command::CommandStatementSubstraitPlan(update) => {
+                let written = Written::substrait(update.plan)?;
+                Ok(self.update(client, written, update.transaction_id.as_ref()).await?)
             }
             Command::CommandPreparedStatementUpdate(update) => {
                 let handle = update.prepared_statement_handle;

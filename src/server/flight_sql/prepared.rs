@@ -1,6 +1,7 @@
 //! Prepared statements: planned once, bound and run as often as the client likes.
 
 use super::statement::{Planned, schema_bytes};
+use super::written::Written;
 use super::{FlightSql, parameters};
 use crate::engine::Query;
 use crate::error::{Error, Result};
@@ -20,7 +21,7 @@ use tonic::Status;
 /// A statement as it was prepared, and the values bound to it.
 #[derive(Clone)]
 pub(super) struct Prepared {
-    sql: Arc<str>,
+    written: Written,
     release: ReleaseId,
     statement: Statement,
     /// Rows of values, as last bound; `None` before anything was.
@@ -49,10 +50,10 @@ impl FlightSql {
     pub(super) async fn prepare(
         &self,
         client: &Client,
-        sql: &str,
+        written: Written,
     ) -> Result<CreatePreparedStatementResult> {
         let session = self.session(client).await?;
-        let statement = self.plan_in(client, session.clone(), sql.to_owned()).await?;
+        let statement = self.plan_in(client, session.clone(), written.clone()).await?;
         let (answer, is_update) = match &statement {
             Statement::Question(query) => (query.schema(), false),
             Statement::Change(_) => (Arc::new(Schema::empty()), true),
@@ -61,7 +62,7 @@ impl FlightSql {
         let dataset_schema = schema_bytes(&answer)?;
         let parameter_schema = schema_bytes(&statement.parameters()?)?;
         let release = session.release().id;
-        let prepared = Prepared { sql: sql.into(), release, statement, rows: None };
+        let prepared = Prepared { written, release, statement, rows: None };
         Ok(CreatePreparedStatementResult {
             prepared_statement_handle: self.prepared.insert(
                 &client.principal,
@@ -120,19 +121,19 @@ impl FlightSql {
         let same = session.release().id == prepared.release && session.temporary().is_empty();
         if same {
             let (query, rows) = (query.clone(), prepared.rows.clone());
-            let bytes = prepared.sql.len();
+            let bytes = prepared.written.bytes();
             return self
                 .apart(client, bytes, async move { planned(&query, rows.as_deref()) })
                 .await;
         }
-        let (asking, sql, rows) =
-            (session.clone(), Arc::clone(&prepared.sql), prepared.rows.clone());
+        let (asking, written, rows) =
+            (session.clone(), prepared.written.clone(), prepared.rows.clone());
         let planning = async move {
-            let again = asking.plan_sql(&sql).await?;
+            let again = written.question(&asking).await?;
             let planned = planned(&again, rows.as_deref());
             Ok((again, planned))
         };
-        let (again, planned) = self.apart(client, prepared.sql.len(), planning).await?;
+        let (again, planned) = self.apart(client, prepared.written.bytes(), planning).await?;
         unchanged(&prepared, query, &again, session.release().id)?;
         prepared.statement = Statement::Question(again);
         prepared.release = session.release().id;

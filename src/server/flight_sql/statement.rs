@@ -2,6 +2,7 @@
 
 use super::cancel::Watch;
 use super::sessions::encoding;
+use super::written::Written;
 use super::{Answers, FlightSql};
 use crate::engine::{Progress, Query, Session, Setting, error_of};
 use crate::error::{Error, ErrorKind, Result};
@@ -131,9 +132,9 @@ impl Planned {
 
 impl FlightSql {
     /// Plans a statement in a client's session.
-    pub(super) async fn statement(&self, client: &Client, sql: &str) -> Result<Statement> {
+    pub(super) async fn statement(&self, client: &Client, written: Written) -> Result<Statement> {
         let session = self.session(client).await?;
-        self.plan_in(client, session, sql.to_owned()).await
+        self.plan_in(client, session, written).await
     }
 
     /// Plans a statement in a session.
@@ -141,13 +142,20 @@ impl FlightSql {
         &self,
         client: &Client,
         session: Session,
-        sql: String,
+        written: Written,
     ) -> Result<Statement> {
-        if let Some(query) = session.planned_before(&sql) {
+        if let Written::Sql(sql) = &written
+            && let Some(query) = session.planned_before(sql)
+        {
             return Ok(Statement::Question(query));
         }
-        let (sandbox, bytes) = (self.sandbox.clone(), sql.len());
-        let planning = async move { sandbox.plan(&session, &sql).await };
+        let (sandbox, bytes) = (self.sandbox.clone(), written.bytes());
+        let planning = async move {
+            match &written {
+                Written::Sql(sql) => sandbox.plan(&session, sql).await,
+                Written::Substrait(_) => written.question(&session).await.map(Statement::Question),
+            }
+        };
         let planned = self.apart(client, bytes, planning).await?;
         if let Statement::Change(change) = &planned
             && let Some(tables) = change.temporary()
@@ -198,8 +206,8 @@ impl FlightSql {
     }
 
     /// Plans a statement without parameters.
-    pub(super) async fn plan(&self, client: &Client, sql: &str) -> Result<Planned> {
-        let query = match self.statement(client, sql).await? {
+    pub(super) async fn plan(&self, client: &Client, written: Written) -> Result<Planned> {
+        let query = match self.statement(client, written).await? {
             Statement::Question(query) => query,
             Statement::Change(change) => {
                 self.only_latest(client)?;

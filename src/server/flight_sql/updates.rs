@@ -1,6 +1,7 @@
 //! Updates and ingestion: what clients write into the sandbox.
 
 use super::arriving::Arriving;
+use super::written::{Written, outside_transactions};
 use super::{Answers, FlightSql};
 use crate::engine::Setting;
 use crate::error::{Error, ErrorKind, Result};
@@ -18,8 +19,14 @@ use tonic::Status;
 
 impl FlightSql {
     /// Runs a statement that changes a table and says how many rows it changed.
-    pub(super) async fn update(&self, client: &Client, sql: &str) -> Result<Answers<PutResult>> {
-        match self.statement(client, sql).await? {
+    pub(super) async fn update(
+        &self,
+        client: &Client,
+        written: Written,
+        transaction: Option<&Bytes>,
+    ) -> Result<Answers<PutResult>> {
+        outside_transactions(transaction)?;
+        match self.statement(client, written).await? {
             Statement::Change(change) => self.change(client, &change).await,
             Statement::Setting(setting) => self.setting(client, &setting).await,
             Statement::Question(_) => Err(no_update()),
@@ -87,10 +94,7 @@ impl FlightSql {
 }
 
 fn target(command: &CommandStatementIngest) -> Result<Target> {
-    if command.transaction_id.as_ref().is_some_and(|id| !id.is_empty()) {
-        return Err(Error::unsupported("there are no transactions")
-            .hint("what is taken in at once is there whole or not at all"));
-    }
+    outside_transactions(command.transaction_id.as_ref())?;
     if command
         .catalog
         .as_deref()

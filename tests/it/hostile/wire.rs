@@ -31,7 +31,7 @@ fn rounds() -> usize {
 }
 
 /// Some bytes of a message are others, or gone, or doubled.
-fn mutate(chance: &mut ChaCha8Rng, bytes: &[u8]) -> Bytes {
+pub(crate) fn mutate(chance: &mut ChaCha8Rng, bytes: &[u8]) -> Bytes {
     let mut bytes = bytes.to_vec();
     for _ in 0..chance.random_range(1..6) {
         if bytes.is_empty() {
@@ -54,7 +54,7 @@ fn mutate(chance: &mut ChaCha8Rng, bytes: &[u8]) -> Bytes {
 }
 
 /// Whose fault it is must be told, and it is never the server's.
-fn told<T>(what: &str, answer: Result<T, Status>) {
+pub(crate) fn told<T>(what: &str, answer: Result<T, Status>) {
     if let Err(status) = answer {
         let known = [
             Code::InvalidArgument,
@@ -115,7 +115,7 @@ async fn malformed_messages_are_their_senders_fault() {
 }
 
 /// The messages of an ingestion, well formed.
-async fn ingestion(compression: Option<CompressionType>) -> Vec<FlightData> {
+pub(super) async fn ingestion(compression: Option<CompressionType>) -> Vec<FlightData> {
     let numbers: ArrayRef = Arc::new(Int64Array::from_iter_values(0..1000));
     let texts: ArrayRef =
         Arc::new(StringArray::from_iter_values((0..1000).map(|n| format!("t{n}"))));
@@ -138,19 +138,21 @@ async fn ingestion(compression: Option<CompressionType>) -> Vec<FlightData> {
         .unwrap()
 }
 
+/// Messages one after the other, each after its length.
+pub(super) fn framed(messages: &[FlightData]) -> Vec<u8> {
+    let framed = messages.iter().map(Message::encode_to_vec).flat_map(|message| {
+        let length = u32::try_from(message.len()).unwrap().to_le_bytes();
+        length.into_iter().chain(message).collect::<Vec<u8>>()
+    });
+    framed.collect()
+}
+
 /// The decoders by themselves, as the fuzz targets call them: whatever the bytes, they come back.
 #[tokio::test]
 async fn no_bytes_break_the_decoders() {
     let mut chance = ChaCha8Rng::seed_from_u64(seed());
     let whole = ingestion(None).await;
-    let stream = |messages: &[FlightData]| -> Vec<u8> {
-        let framed = messages.iter().map(Message::encode_to_vec).flat_map(|message| {
-            let length = u32::try_from(message.len()).unwrap().to_le_bytes();
-            length.into_iter().chain(message).collect::<Vec<u8>>()
-        });
-        framed.collect()
-    };
-    assert_eq!(understand_arrow_data(&stream(&whole)), 1000);
+    assert_eq!(understand_arrow_data(&framed(&whole)), 1000);
     let query = CommandStatementQuery { query: "SELECT 1".to_owned(), transaction_id: None };
     let query = query.as_any().encode_to_vec();
     let compressed = ingestion(Some(CompressionType::LZ4_FRAME)).await;
@@ -160,8 +162,8 @@ async fn no_bytes_break_the_decoders() {
         let at = chance.random_range(0..messages.len());
         messages[at].data_header = mutate(&mut chance, &messages[at].data_header);
         messages[at].data_body = mutate(&mut chance, &messages[at].data_body);
-        understand_arrow_data(&stream(&messages));
-        understand_arrow_data(&mutate(&mut chance, &stream(&whole)));
+        understand_arrow_data(&framed(&messages));
+        understand_arrow_data(&mutate(&mut chance, &framed(&whole)));
     }
 }
 

@@ -4,6 +4,7 @@
 //! so every code is given but `SQL_DEFAULT_TRANSACTION_ISOLATION`, whose declared type (int32) its
 //! driver cannot read.
 
+use crate::engine::substrait_version;
 use crate::error::Result;
 use crate::server::flight_sql::MAX_PREPARED_AGE;
 use crate::server::status;
@@ -38,9 +39,8 @@ const SUPPORTED: [SqlInfo; 17] = [
 ];
 
 /// Yes-or-no questions answered with no.
-const NOT_SUPPORTED: [SqlInfo; 15] = [
+const NOT_SUPPORTED: [SqlInfo; 14] = [
     SqlInfo::FlightSqlServerReadOnly,
-    SqlInfo::FlightSqlServerSubstrait,
     SqlInfo::FlightSqlServerIngestTransactionsSupported,
     SqlInfo::SqlDdlCatalog,
     SqlInfo::SqlDdlSchema,
@@ -124,9 +124,12 @@ fn names_and_words(builder: &mut SqlInfoDataBuilder) {
     builder.append(SqlInfo::FlightSqlServerName, "Starhouse");
     builder.append(SqlInfo::FlightSqlServerVersion, env!("CARGO_PKG_VERSION"));
     builder.append(SqlInfo::FlightSqlServerArrowVersion, arrow::ARROW_VERSION);
-    // Substrait is not supported; JDBC wants the versions nevertheless.
-    builder.append(SqlInfo::FlightSqlServerSubstraitMinVersion, "");
-    builder.append(SqlInfo::FlightSqlServerSubstraitMaxVersion, "");
+    // JDBC wants the versions even where there are none.
+    let version = substrait_version();
+    builder.append(SqlInfo::FlightSqlServerSubstrait, version.is_some());
+    let version = version.unwrap_or_default();
+    builder.append(SqlInfo::FlightSqlServerSubstraitMinVersion, version.as_str());
+    builder.append(SqlInfo::FlightSqlServerSubstraitMaxVersion, version.as_str());
     builder.append(SqlInfo::SqlIdentifierQuoteChar, "\"");
     builder.append(SqlInfo::SqlSearchStringEscape, "\\");
     builder.append(SqlInfo::SqlExtraNameCharacters, "");
