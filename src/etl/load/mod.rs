@@ -21,12 +21,14 @@ mod holidays;
 mod infer;
 mod junk;
 mod keyed;
+mod level;
 mod matching;
 mod mini;
 mod new_roles;
 pub(crate) mod repoint;
 mod scd;
 pub(crate) mod stage;
+mod touched;
 mod upsert;
 
 pub(crate) use combined::spec as combined_spec;
@@ -39,7 +41,7 @@ use super::job::{Job, LoadSpec};
 use super::progress::Progress;
 use super::transform;
 use crate::engine::{Engine, Session, Streamed};
-use crate::error::Result;
+use crate::error::{Result, counted};
 use crate::policy::Principal;
 use crate::store::{Load, TableState};
 use chrono::{DateTime, Utc};
@@ -129,8 +131,8 @@ pub(crate) async fn load(mut loading: Loading<'_>) -> Result<Loaded> {
         None => error.with("job", &job.job),
     })?;
     if dropped > 0 {
-        let told = format!("{dropped} rows have the key of another, which stays (`deduplicate`)");
-        loaded.notes.push(told);
+        let rows = counted(dropped, "row has", "rows have");
+        loaded.notes.push(format!("{rows} the key of another, which stays (`deduplicate`)"));
     }
     Ok(loaded)
 }
