@@ -52,7 +52,7 @@ pub(crate) fn write_targets(day: &Day<'_>) -> Result<Vec<SourceReport>> {
 /// Writes the targets of categories.
 pub(crate) fn write_category_targets(day: &Day<'_>) -> Result<Vec<SourceReport>> {
     let headings = ["category", "month", "amount"];
-    let mut text = TextFile::new("target", CATEGORY_TARGETS, ',', &headings);
+    let mut text = TextFile::new("category_target", CATEGORY_TARGETS, ',', &headings);
     for target in &day.now.category_targets {
         let amount = format!("{}.{:02}", target.amount / 100, target.amount % 100);
         text.row(&[target.category.clone(), target.month.to_string(), amount]);
