@@ -284,6 +284,11 @@ fn words_apart(written: &str, candidate: &str) -> Option<usize> {
     (within(&a, &b) || within(&b, &a)).then(|| a.len().abs_diff(b.len()))
 }
 
+/// How many of something, in words: `1 row has`, `2 rows have`.
+pub(crate) fn counted(count: u64, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
+}
+
 #[cfg(test)]
 mod tests {
     use super::{Error, ErrorKind, did_you_mean};

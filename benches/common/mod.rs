@@ -9,6 +9,7 @@
 //! shows it.
 
 pub(crate) mod cell;
+pub(crate) mod document;
 pub(crate) mod flight;
 pub(crate) mod generate;
 pub(crate) mod load;

@@ -4,7 +4,7 @@ use super::load::Load;
 use super::measured::Column;
 use super::peers::Loaded;
 use super::results::{self, Figures};
-use super::{Args, Benchmark, Outcome, WARM_UPS};
+use super::{Args, Benchmark, Outcome, WARM_UPS, document};
 use std::fmt::Write;
 use std::path::Path;
 
@@ -69,7 +69,7 @@ impl Report<'_> {
             "{rows} {what}; medians of {runs} runs after {WARM_UPS} that do not count (cold: each in a fresh process), in \
              milliseconds; {threads} threads and {memory_gib} GiB an engine; {}. Every answer is the \
              same in every column.\n",
-            results::machine()
+            document::machine()
         )?;
         self.times(&mut text)?;
         self.loading(&mut text)?;

@@ -4,7 +4,7 @@
 use super::load::Load;
 use super::measured::{Column, Measured};
 use super::peers::Loaded;
-use super::{Args, Benchmark, Outcome, plot};
+use super::{Args, Benchmark, Outcome, document, plot};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Number, Value};
 use std::collections::BTreeMap;
@@ -55,7 +55,7 @@ impl Figures {
             scale: scale.unwrap_or_else(|| Number::from(args.scale as u64)),
             threads: args.threads,
             memory_gib: args.memory_gib,
-            machine: machine(),
+            machine: document::machine(),
             rows: load.rows,
             bytes: load.bytes,
             text_bytes: load.text_bytes,
@@ -157,26 +157,7 @@ pub(crate) fn redraw(benchmark: &Benchmark, root: &Path) -> Outcome<()> {
         }
     }
     let Some(figures) = largest else { return Ok(()) };
-    put_in_document(root, benchmark.name, &figures.table()?)
-}
-
-/// The documents that show tables of what was measured.
-const DOCUMENTS: [&str; 2] = ["README.md", "docs/how-fast.md"];
-
-/// Puts a table between its marks, in the document that has them.
-pub(crate) fn put_in_document(root: &Path, name: &str, table: &str) -> Outcome<()> {
-    let [begin, end] = ["begin", "end"].map(|mark| format!("<!-- {name}: {mark} -->"));
-    for document in DOCUMENTS.map(|document| root.join(document)) {
-        let text = std::fs::read_to_string(&document)?;
-        let parts = text.split_once(&begin).and_then(|(before, rest)| {
-            let (_, after) = rest.split_once(&end)?;
-            Some((before, after))
-        });
-        if let Some((before, after)) = parts {
-            return Ok(std::fs::write(document, format!("{before}{begin}\n{table}{end}{after}"))?);
-        }
-    }
-    Err(format!("none of {} has {begin} and {end}", DOCUMENTS.join(", ")).into())
+    document::put(root, benchmark.name, &figures.table()?)
 }
 
 /// How many, in millions.
@@ -187,11 +168,4 @@ fn millions(rows: u64) -> String {
     } else {
         format!("{millions:.0} million")
     }
-}
-
-/// The processor, as far as the system tells.
-pub(crate) fn machine() -> String {
-    let info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let model = info.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
-    model.map_or_else(|| "an unknown processor".to_owned(), |(_, name)| name.to_owned())
 }

@@ -160,7 +160,7 @@ fn text(args: &Args, release: &Release, rows: &[Row], peak: u64, compared: usize
         retail::questions::EXPONENT,
         args.common.threads,
         args.common.memory_gib,
-        common::results::machine(),
+        common::document::machine(),
         peak as f64 / 1e9,
     )
 }

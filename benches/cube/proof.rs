@@ -1,7 +1,7 @@
 //! What the parts of this benchmark find: `benches/results/cube_<part>-<scale>`, and a line a claim in
 //! `docs/how-fast.md`.
 
-use super::common::{Outcome, results};
+use super::common::{Outcome, document};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -44,7 +44,7 @@ impl Proof {
             part: part.to_owned(),
             title: title.to_owned(),
             scale,
-            machine: results::machine(),
+            machine: document::machine(),
             claims: Vec::new(),
             figures: serde_json::Value::Null,
         }
@@ -78,7 +78,7 @@ pub(crate) fn redraw(root: &Path) -> Outcome<()> {
         }
     }
     let found = table(PARTS.iter().filter_map(|part| largest.get(*part)))?;
-    results::put_in_document(root, "cube_parts", &found)
+    document::put(root, "cube_parts", &found)
 }
 
 /// A line a claim.

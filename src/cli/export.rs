@@ -4,7 +4,7 @@ mod file;
 
 use super::failure::Failure;
 use super::project::{At, Project};
-use super::{sql, statements};
+use super::{sql, statements, table};
 use crate::error::{Error, ErrorKind, Result};
 use chrono::NaiveDate;
 use file::{Exported, Provenance};
@@ -86,9 +86,9 @@ fn tell(to: &Path, provenance: &Provenance, exported: &Exported) -> std::io::Res
     let date = provenance.as_of.map(|date| format!(", as of {date}")).unwrap_or_default();
     writeln!(
         std::io::stderr(),
-        "{}: {} rows by {}, of release {}{date}\nsha256 {}",
+        "{}: {} by {}, of release {}{date}\nsha256 {}",
         to.display(),
-        exported.rows,
+        table::rows(exported.rows),
         provenance.key.join(", "),
         provenance.release,
         exported.sha256,

@@ -85,11 +85,11 @@ fn in_words(found: &Profile) -> String {
     }
     let unreadable = match &found.unreadable {
         Some((rows, first)) => {
-            format!("{} rows cannot be read, such as {first}\n", table::count(*rows))
+            format!("{} unreadable, such as {first}\n", table::rows(*rows))
         }
         None => String::new(),
     };
-    format!("{list}\n{} rows\n{unreadable}", table::count(found.rows))
+    format!("{list}\n{}\n{unreadable}", table::rows(found.rows))
 }
 
 fn share(part: u64, whole: u64) -> String {

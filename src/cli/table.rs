@@ -37,6 +37,11 @@ pub(super) fn count(rows: u64) -> String {
     grouped
 }
 
+/// So many rows.
+pub(super) fn rows(rows: u64) -> String {
+    format!("{} {}", count(rows), if rows == 1 { "row" } else { "rows" })
+}
+
 /// Milliseconds as seconds.
 pub(super) fn seconds(elapsed_ms: u64) -> String {
     format!("{}.{:03}", elapsed_ms / 1000, elapsed_ms % 1000)
@@ -121,10 +126,7 @@ impl AnswerTable {
 
     /// The table and the line below it.
     pub(super) fn render(&self) -> String {
-        let rows = match self.rows {
-            1 => "1 row".to_owned(),
-            rows => format!("{} rows", count(rows)),
-        };
+        let rows = rows(self.rows);
         let hidden = self.rows > u64::try_from(self.shown).unwrap_or(u64::MAX);
         let note = if hidden {
             format!(", the first {} shown (--rows 0 shows all)", self.shown)

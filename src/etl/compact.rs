@@ -6,7 +6,7 @@ use super::run::{Record, publish, retried, since};
 use super::upstream;
 use crate::clock::Clock;
 use crate::engine::Engine;
-use crate::error::{Error, Result, did_you_mean};
+use crate::error::{Error, Result, counted, did_you_mean};
 use crate::ids::{ReleaseId, RunId};
 use crate::model::{Fact, Model};
 use crate::store::{DataFile, Load, Release, StepRecord, TableState};
@@ -174,8 +174,8 @@ fn compacted(fact: &Fact, drift: &Drift, written: Option<&[DataFile]>) -> Compac
 }
 
 fn in_words(tables: &[Compacted]) -> String {
-    let words = tables
-        .iter()
-        .map(|table| format!("{} compacted: {} rows in new files", table.table, table.rows));
+    let words = tables.iter().map(|table| {
+        format!("{} compacted: {} in new files", table.table, counted(table.rows, "row", "rows"))
+    });
     words.collect::<Vec<_>>().join("; ")
 }

@@ -162,9 +162,10 @@ async fn of_job(
                 flow(from, "valid_from", MOMENT);
                 flow(from, "valid_to", MOMENT);
             }
-            for mini in model.minis_of(&load.dimension) {
-                for column in mini.described_columns() {
-                    let to = format!("warehouse.{}.{}", mini.table(), column.name);
+            let beside = model.minis_of(&load.dimension).chain(model.levels_of(&load.dimension));
+            for other in beside {
+                for column in other.described_columns() {
+                    let to = format!("warehouse.{}.{}", other.table(), column.name);
                     of(&column.name).into_iter().for_each(|from| add(from, to.clone(), VALUE));
                 }
             }

@@ -3,7 +3,7 @@
 use super::load::quoted;
 use super::rows;
 use crate::engine::{Engine, Session};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, counted};
 use crate::model::{Check, ColumnType, Expectation, Model, OnFail};
 use crate::policy::Principal;
 use crate::store::{QualityOutcome, QualityRecord, Release};
@@ -109,7 +109,7 @@ async fn look(
                 return Err(Error::internal("rows at fault did not answer with their number"));
             };
             let met = *faults as f64 <= expectation.at_most * *all as f64;
-            let mut found = format!("{faults} of {all} rows");
+            let mut found = format!("{faults} of {}", counted(*all, "row", "rows"));
             if !met {
                 let sql = format!("SELECT * FROM ({at_fault}) AS f LIMIT {EXAMPLES}");
                 found += &examples(&rows::answer(&now, &sql).await?);

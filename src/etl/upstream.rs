@@ -59,7 +59,10 @@ fn definition(job: &Job, model: &Model) -> Input {
     let table = match &job.load {
         LoadSpec::Dimension(load) => {
             let minis: Vec<_> = model.minis_of(&load.dimension).collect();
-            format!("{:?}{minis:?}", model.dimension(&load.dimension))
+            let levels: Vec<_> = model.levels_of(&load.dimension).collect();
+            // What there is none of changes no job's definition.
+            let levels = if levels.is_empty() { String::new() } else { format!("{levels:?}") };
+            format!("{:?}{minis:?}{levels}", model.dimension(&load.dimension))
         }
         LoadSpec::Bridge(load) => format!("{:?}", model.bridge(&load.bridge)),
         LoadSpec::Match(_) => String::new(),

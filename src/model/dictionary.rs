@@ -32,6 +32,7 @@ fn of_dimension(dimension: &Dimension, text: &mut String) {
         DimensionKind::TimeOfDay(_) => "generated times of day",
         DimensionKind::Junk => "junk dimension",
         DimensionKind::MiniOf(_) => "mini-dimension",
+        DimensionKind::LevelOf(_) => "rollup dimension",
     };
     heading(text, &dimension.table(), kind, &dimension.description);
     let history = |column: &Column| {

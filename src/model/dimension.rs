@@ -53,6 +53,9 @@ pub enum DimensionKind {
     /// Combinations of bands that the members of the dimension of that name go through fast (a
     /// mini-dimension), made as they are loaded.
     MiniOf(String),
+    /// The members of a level of the dimension of that name (a rollup or shrunken dimension), for facts
+    /// that know no finer ones; made as that dimension is loaded.
+    LevelOf(String),
 }
 
 /// A generated calendar.

@@ -344,7 +344,8 @@ pub struct RoleFields {
     pub dimension: Text,
     /// What the role means; the dimension's description where left out.
     pub description: Option<Text>,
-    /// The level that the fact knows, where it knows no day.
+    /// The level that the fact knows, where it knows no finer one: a month and no day, a category and no
+    /// product. The key column is then `<role>_<level>_key`, but for a calendar.
     pub level: Option<Text>,
     /// Of a mini-dimension: the role of the member whose bands it has; the only role that its
     /// dimension plays where left out.

@@ -60,7 +60,8 @@ pub enum FactKind {
 /// A dimension as this fact uses it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FactRole {
-    /// The role's name (`date`, `opened`, `customer`); the key column is `<role>_key`.
+    /// The role's name (`date`, `opened`, `customer`); the key column is `<role>_key`, of a level
+    /// `<role>_<level>_key`.
     pub role: String,
     /// The dimension that plays it.
     pub dimension: String,
@@ -80,17 +81,35 @@ pub struct Coarse {
     pub level: String,
     /// The dimension's columns that it decides.
     pub columns: Vec<String>,
+    /// The dimension of whose members it is a level, where the role's own holds that level's; a month
+    /// is that of its first day, in the calendar itself.
+    pub base: Option<String>,
 }
 
 impl FactRole {
+    /// The dimension that the fact shares with others in this role: whose level it knows, where it
+    /// knows a level.
+    pub fn conformed(&self) -> &str {
+        let base = self.coarse.as_ref().and_then(|coarse| coarse.base.as_deref());
+        base.unwrap_or(&self.dimension)
+    }
+
+    /// Whether the fact refers to the members of a level, which have neither versions nor bridges.
+    pub fn is_of_level(&self) -> bool {
+        self.coarse.as_ref().is_some_and(|coarse| coarse.base.is_some())
+    }
+
     /// Whether the fact knows a column of its dimension.
     pub fn knows(&self, column: &str) -> bool {
         self.coarse.as_ref().is_none_or(|coarse| coarse.columns.iter().any(|own| own == column))
     }
 
-    /// The foreign key column's name.
+    /// The foreign key column's name; it says where it leads to a level only.
     pub fn key_column(&self) -> String {
-        format!("{}_key", self.role)
+        match &self.coarse {
+            Some(Coarse { level, base: Some(_), .. }) => format!("{}_{level}_key", self.role),
+            _ => format!("{}_key", self.role),
+        }
     }
 }
 
@@ -110,6 +129,11 @@ impl Fact {
     /// The role of that name.
     pub fn role(&self, name: &str) -> Option<&FactRole> {
         self.roles.iter().find(|role| role.role == name)
+    }
+
+    /// The column of the key of the role of that name.
+    pub fn key_of(&self, role: &str) -> Option<String> {
+        self.role(role).map(FactRole::key_column)
     }
 
     /// The columns that sources give: degenerate dimensions, and columns that are not computed.

@@ -23,6 +23,7 @@ mod expectation;
 mod fact;
 mod followed;
 mod format;
+mod level;
 mod load;
 mod measure;
 mod mini;

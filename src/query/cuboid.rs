@@ -61,8 +61,8 @@ pub fn aggregate_columns(
         let month = Column::new(MONTH_PARTITION, ColumnType::Int32, false);
         columns.push(month.described("month of the partitioning date, as yyyymm"));
     }
-    for role in &aggregate.roles {
-        let key = Column::new(format!("{role}_key"), ColumnType::Int32, false);
+    for (role, key) in aggregate.roles.iter().zip(&cuboid.role_keys) {
+        let key = Column::new(key, ColumnType::Int32, false);
         columns.push(key.described(format!("key of the role {role}")));
     }
     for name in &aggregate.columns {
@@ -191,7 +191,7 @@ impl Cuboid {
     /// What tells rows apart, in the order of the table.
     fn keys(&self) -> Vec<String> {
         let month = self.by_month.then(|| MONTH_PARTITION.to_owned());
-        let roles = self.aggregate.roles.iter().map(|role| format!("{role}_key"));
+        let roles = self.role_keys.iter().cloned();
         month.into_iter().chain(roles).chain(self.aggregate.columns.iter().cloned()).collect()
     }
 
@@ -211,10 +211,7 @@ impl Cuboid {
         if self.by_month {
             inputs.push(fact_column(MONTH_PARTITION).alias(MONTH_PARTITION));
         }
-        for role in &self.aggregate.roles {
-            let key = format!("{role}_key");
-            inputs.push(fact_column(&key).alias(key));
-        }
+        inputs.extend(self.role_keys.iter().map(|key| fact_column(key).alias(key)));
         inputs.extend(columns.iter().map(|column| star.column(column).alias(&column.name)));
         let mut aggregated = Vec::new();
         for (index, kept) in self.states.iter().enumerate() {

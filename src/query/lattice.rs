@@ -31,6 +31,8 @@ pub(super) struct Cuboid {
     pub(super) fingerprint: String,
     /// Whether each row is of one month of the fact's partitions, and says of which.
     pub(super) by_month: bool,
+    /// The columns of the keys of its roles.
+    pub(super) role_keys: Vec<String>,
     pub(super) states: Vec<Kept>,
     /// The columns that it answers for, by value or through a role.
     answers: Places,
@@ -141,14 +143,16 @@ impl Cuboid {
             column.is_some_and(|c| c.dimension.is_none() && c.column.name == **name)
         });
         let apart = degenerate.chain(&aggregate.roles).cloned().collect();
-        let by_month = model
-            .fact(&aggregate.fact)
-            .is_some_and(|fact| knows_months(cube, aggregate, fact, model));
+        let fact = model.fact(&aggregate.fact);
+        let by_month = fact.is_some_and(|fact| knows_months(cube, aggregate, fact, model));
         let states = states(cube, aggregate, model)?;
+        let key_of = |role: &String| fact?.key_of(role);
+        let role_keys = aggregate.roles.iter().filter_map(key_of).collect();
         Ok(Self {
             table: cube.aggregate_table(aggregate),
             fingerprint: fingerprint(cube, aggregate, &states, model)?,
             by_month,
+            role_keys,
             states,
             answers,
             apart,

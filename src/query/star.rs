@@ -112,8 +112,11 @@ impl Star<'_> {
     ) -> Result<BTreeSet<String>> {
         let model = self.context.model;
         let looked_up = |column: &&&CubeColumn| column.dimension.is_some() && !self.is_kept(column);
-        let of_columns = columns.iter().filter(looked_up);
-        let mut roles: BTreeSet<String> = of_columns.map(|column| column.role.clone()).collect();
+        let mut roles = BTreeSet::new();
+        for column in columns.iter().filter(looked_up) {
+            self.check_stored(column)?;
+            roles.insert(column.role.clone());
+        }
         for atom in atoms {
             roles.extend(atom.roles_beside(model)?);
             if self.merged(atom).is_none() {
@@ -121,6 +124,26 @@ impl Star<'_> {
             }
         }
         Ok(roles)
+    }
+
+    /// Refuses a column that the release's table does not have: the model has got it since.
+    fn check_stored(&self, column: &CubeColumn) -> Result<()> {
+        let role = self.fact.role(self.cube.fact_role(&column.role));
+        // What links lead to is asked of them.
+        let Some(role) = role.filter(|_| self.cube.link(&column.role).is_none()) else {
+            return Ok(());
+        };
+        let dimension = self.dimension(&role.dimension)?;
+        if self.stored_columns(dimension)?.contains(&column.column.name) {
+            return Ok(());
+        }
+        let message = format!(
+            "this release has no column `{}` of `{}`: it was loaded before the model had it",
+            column.column.name, dimension.name
+        );
+        Err(Error::user(message)
+            .with("cube", &self.cube.name)
+            .hint("`starhouse etl run` makes a release that has it; of this one ask without it"))
     }
 
     /// The state from which an atom is computed, if it is computed from one.
@@ -301,7 +324,11 @@ pub(super) fn relates(cube: &Cube, fact: &Fact, column: &CubeColumn) -> bool {
     match column.dimension {
         Some(_) => {
             let role = fact.role(cube.fact_role(&column.role));
-            role.is_some_and(|role| role.knows(&column.column.name))
+            // Of a level's members nothing is known but what they are.
+            let of_members = cube.view(&column.role).is_some() || cube.link(&column.role).is_some();
+            role.is_some_and(|role| {
+                role.knows(&column.column.name) && !(of_members && role.is_of_level())
+            })
         }
         None => fact.degenerate.iter().any(|own| own.name == column.column.name),
     }

@@ -107,7 +107,7 @@ async fn what_is_no_whole_bridge_is_refused_and_named() {
     project.run("2024-03-01").await.unwrap();
     memberships(&project, "");
     let error = project.run("2024-03-02").await.unwrap_err();
-    assert!(error.to_string().contains("1 rows would be replaced by none"), "{error}");
+    assert!(error.to_string().contains("1 row would be replaced by none"), "{error}");
 }
 
 #[test]

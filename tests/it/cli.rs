@@ -307,7 +307,7 @@ fn a_run_is_planned_told_and_told_again() {
     assert!(planned.contains("it has never run") && planned.contains("append"), "{planned}");
     let run = printed(folder.path(), &["etl", "run"]);
     // One row has an impossible date; of the rest one is of a product nobody knows.
-    for expected in ["published release 1", "2025-01-32", "1 rows have an unknown product"] {
+    for expected in ["published release 1", "2025-01-32", "1 row has an unknown product"] {
         assert!(run.contains(expected), "`{expected}` is missing in\n{run}");
     }
     assert!(printed(folder.path(), &["etl", "plan"]).contains("nothing new"));

@@ -207,7 +207,7 @@ async fn a_role_that_is_new_is_unknown_in_the_rows_there_were() {
         sales(&project, 2, "R3,1,2024-03-11,crm,1,1,10.00,\n");
         let summary = project.run("2024-06-02").await.unwrap();
         let notes = summary.jobs[1].notes.join("\n");
-        let told = "2 rows that were there before have an unknown residence and order_kind";
+        let told = "2 rows that were there before, now with an unknown residence and order_kind";
         assert!(notes.contains(told), "{notes}");
         let cities = ["R1|Unknown|Rome", "R2|Unknown|Rome", "R3|Rome|Rome"];
         assert_eq!(project.sql(CITIES).await, cities, "{mode}");

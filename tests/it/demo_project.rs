@@ -11,7 +11,7 @@ fn the_models_hold_and_are_described() {
     Sample::Retail.write(folder.path()).unwrap();
     let model =
         model::load(&texts(&folder.path().join("schemas"))).unwrap_or_else(|e| panic!("{e}"));
-    assert_eq!((model.dimensions.len(), model.facts.len(), model.cubes.len()), (9, 14, 11));
+    assert_eq!((model.dimensions.len(), model.facts.len(), model.cubes.len()), (10, 15, 12));
     for dimension in &model.dimensions {
         described(&dimension.name, &dimension.description);
         dimension.described_columns().for_each(|c| described(&c.name, &c.description));

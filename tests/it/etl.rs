@@ -54,7 +54,7 @@ async fn facts_find_the_version_of_their_moment() {
     assert_eq!(project.sql(SALES_SQL).await, FIRST_SALES);
     let sales = &summary.jobs[1];
     assert_eq!((sales.job.as_str(), sales.rows_in, sales.rows_written), ("sales", 5, 5));
-    assert_eq!(sales.notes, ["1 rows have an unknown date", "1 rows have an unknown customer"]);
+    assert_eq!(sales.notes, ["1 row has an unknown date", "1 row has an unknown customer"]);
     let members = project
         .sql("SELECT customer_key, customer_id, city, customer_durable_key, valid_from, valid_to, is_current FROM dim_customer ORDER BY 1")
         .await;

@@ -116,7 +116,7 @@ fn a_first_warehouse_is_what_the_guide_says() {
     let told = run(&["etl", "run"]);
     assert!(told.contains("published release 1"), "{told}");
     assert!(told.contains("1 values of `email` became NULL"), "{told}");
-    assert!(told.contains("1 rows have an unknown customer"), "{told}");
+    assert!(told.contains("1 row has an unknown customer"), "{told}");
     assert!(run(&["etl", "run"]).contains("nothing new"));
     let answer = |sql: &str| run(&["sql", "--format", "csv", sql]);
     let text = fs::read_to_string(

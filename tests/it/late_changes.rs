@@ -147,7 +147,7 @@ async fn a_customer_that_only_sales_know_of_is_inferred_until_somebody_tells() {
     );
     let summary = project.run("2024-06-01").await.unwrap();
     let notes = summary.jobs[1].notes.join("; ");
-    assert!(notes.contains("1 members of `customer` are inferred"), "{notes}");
+    assert!(notes.contains("1 member of `customer` inferred"), "{notes}");
     const MEMBERS: &str = "SELECT customer_key, city, is_inferred FROM dim_customer \
                            WHERE customer_id = '7' ORDER BY 1";
     assert_eq!(project.sql(MEMBERS).await, ["3||true"]);

@@ -203,7 +203,8 @@ deduplicate:
     let dropped = rows.len() - wanted.len();
     assert_eq!(summary.jobs[0].rows_doubled, dropped as u64);
     let told = summary.jobs[0].notes.iter().find(|note| note.contains("`deduplicate`"));
-    let wanted = format!("{dropped} rows have the key of another, which stays (`deduplicate`)");
+    let rows = if dropped == 1 { "row has" } else { "rows have" };
+    let wanted = format!("{dropped} {rows} the key of another, which stays (`deduplicate`)");
     assert_eq!(told, Some(&wanted).filter(|_| dropped > 0));
 }
 

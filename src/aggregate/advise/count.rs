@@ -98,7 +98,7 @@ impl Sample {
         };
         let columns: Vec<usize> = (0..reads.len()).filter(is_read).collect();
         let names = columns.iter().map(|place| match &reads[*place] {
-            Read::Role(role, _) => quoted(&format!("{role}_key")),
+            Read::Role(role, _) => quoted(&fact.key_of(role).unwrap_or_default()),
             Read::Degenerate(name) => quoted(name),
         });
         let names: Vec<String> = names.collect();

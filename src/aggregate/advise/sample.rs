@@ -97,7 +97,7 @@ impl Sample {
     }
 
     async fn read(&mut self, session: &Session, fact: &Fact, most_rows: u64) -> Result<()> {
-        let keys = self.roles.keys().map(|role| format!("{role}_key"));
+        let keys = self.roles.keys().filter_map(|role| fact.key_of(role));
         let own: Vec<String> = keys.chain(self.degenerate.keys().cloned()).collect();
         let is_whole = self.rows <= most_rows;
         let of_key: &[String] = if is_whole { &[] } else { &fact.key };

@@ -19,8 +19,8 @@ pub(super) fn to_mend(mend: &ToMend, file: &Path) -> String {
              them, as a new file\n"
         ),
     };
-    let rows = if mend.rows == 1 { "row is" } else { "rows are" };
-    format!("{} {rows} in {}\n{left}", mend.rows, file.display())
+    let are = if mend.rows == 1 { "is" } else { "are" };
+    format!("{} {are} in {}\n{left}", table::rows(mend.rows as u64), file.display())
 }
 
 /// What a run would do, for people.
@@ -87,10 +87,10 @@ pub(super) fn tried_in_words(trial: &Trial) -> String {
             continue;
         }
         told += &format!(
-            "{} would be computed: {}; {} rows\n",
+            "{} would be computed: {}; {}\n",
             aggregate.table,
             aggregate.extent.in_words(),
-            table::count(aggregate.rows)
+            table::rows(aggregate.rows)
         );
     }
     for fact in &trial.repointed {

@@ -2,7 +2,7 @@
 
 use super::{Cell, same, shown};
 use crate::cli::files::Files;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, counted};
 use crate::query::CubeQuery;
 use crate::yaml::{self, Fault, Faults, Located};
 use serde::Deserialize;
@@ -117,7 +117,11 @@ const SHOWN: usize = 5;
 fn differences(expected: &[Vec<Cell>], mut found: Vec<Vec<Cell>>, ordered: bool) -> Vec<String> {
     let mut faults = Vec::new();
     if expected.len() != found.len() {
-        faults.push(format!("expected {} rows, found {}", expected.len(), found.len()));
+        faults.push(format!(
+            "expected {}, found {}",
+            counted(expected.len() as u64, "row", "rows"),
+            found.len()
+        ));
     }
     for (number, row) in (1..).zip(expected) {
         let place = match ordered {
@@ -172,7 +176,7 @@ mod tests {
         let faults = differences(&rows(&[&["a"], &["b"]]), rows(&[&["a"], &["c"]]), false);
         assert_eq!(faults, ["row 2: expected [b], not found", "not expected: [c]"]);
         let faults = differences(&rows(&[&["a"]]), rows(&[]), true);
-        assert_eq!(faults, ["expected 1 rows, found 0", "row 1: expected [a], not found"]);
+        assert_eq!(faults, ["expected 1 row, found 0", "row 1: expected [a], not found"]);
     }
 
     #[test]

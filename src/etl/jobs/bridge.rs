@@ -2,8 +2,8 @@
 //! such job a bridge.
 
 use super::Written;
-use super::check::counted;
 use super::columns::check_columns;
+use crate::error::counted;
 use crate::etl::job::BridgeLoad;
 use crate::model::{Bridge, Model};
 use crate::yaml::Faults;
@@ -47,7 +47,7 @@ fn natural_key(
     if columns.len() != names.len() {
         let message = format!(
             "`{key}` needs {} for the natural key of `{}` ({}), got {}",
-            counted(names.len(), "column"),
+            counted(names.len() as u64, "column", "columns"),
             dimension.name,
             names.join(", "),
             columns.len()

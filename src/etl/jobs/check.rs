@@ -6,6 +6,7 @@ use super::lookups::lookups;
 use super::matching::matching;
 use super::references::check_expression;
 use super::{Written, references};
+use crate::error::counted;
 use crate::etl::extract::{self, Part};
 use crate::etl::job::{DimensionLoad, FactLoad, FactMode, LoadSpec, Missing, OnDelete, Strategy};
 use crate::model::{Bridge, Dimension, DimensionKind, Fact, Model};
@@ -212,7 +213,9 @@ fn dimension(written: &Written, load: &DimensionLoad, model: &Model, faults: &mu
             Some("is generated: no job loads it".to_owned())
         }
         DimensionKind::Junk => Some("is made of the rows of facts: no job loads it".to_owned()),
-        DimensionKind::MiniOf(base) => Some(format!("is loaded by the jobs that load `{base}`")),
+        DimensionKind::MiniOf(base) | DimensionKind::LevelOf(base) => {
+            Some(format!("is loaded by the jobs that load `{base}`"))
+        }
     };
     if let Some(why) = why {
         faults.push(written.fault(&path, format!("`{}` {why}", load.dimension)));
@@ -356,7 +359,7 @@ fn keys(written: &Written, load: &FactLoad, fact: &Fact, model: &Model, faults: 
             let message = format!(
                 "the role `{}` needs {} for the {} of `{}` ({}), got {}",
                 role.role,
-                counted(names.len(), "column"),
+                counted(names.len() as u64, "column", "columns"),
                 if is_junk { "attributes" } else { "natural key" },
                 dimension.name,
                 names.join(", "),
@@ -365,8 +368,4 @@ fn keys(written: &Written, load: &FactLoad, fact: &Fact, model: &Model, faults: 
             faults.push(written.fault(&path, message));
         }
     }
-}
-
-pub(super) fn counted(count: usize, thing: &str) -> String {
-    if count == 1 { format!("1 {thing}") } else { format!("{count} {thing}s") }
 }

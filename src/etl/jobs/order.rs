@@ -66,6 +66,7 @@ pub(crate) fn tables_loaded(job: &Job, model: &Model) -> BTreeSet<String> {
                 tables.insert(mini.table());
                 tables.extend(model.band_history(mini).map(|history| history.table()));
             }
+            tables.extend(model.levels_of(&load.dimension).map(Dimension::table));
         }
         LoadSpec::Fact(load) => {
             let roles = model.fact(&load.fact).into_iter().flat_map(|fact| &fact.roles);

@@ -4,7 +4,7 @@
 use super::fact_sql::{equal, list, quoted};
 use super::{Loaded, Loading, stage};
 use crate::engine::Streamed;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, counted};
 use crate::etl::fit::{Fitting, Wanted};
 use crate::etl::job::BridgeLoad;
 use crate::etl::{rows, transform};
@@ -53,7 +53,7 @@ pub(super) async fn load(loading: &mut Loading<'_>, spec: &BridgeLoad) -> Result
     };
     let before = loading.load.preview().tables.get(&table_spec.name).map_or(0, |t| t.rows());
     if table.num_rows() == 0 && before > 0 && !spec.may_be_empty {
-        let message = format!("{before} rows would be replaced by none");
+        let message = format!("{} would be replaced by none", counted(before, "row", "rows"));
         return Err(named(Error::data(message)).hint(
             "look whether the sources are complete; `may_be_empty: true` in the job allows it",
         ));

@@ -2,12 +2,13 @@
 
 use super::arrived::{self, Arrived};
 use super::scd::{self, Members, Refused};
-use super::{Loaded, Loading, closure, mini, since, stage};
-use crate::error::{Error, Result};
+use super::touched::{self, Rest};
+use super::{Loaded, Loading, closure, level, mini, since, stage};
+use crate::error::{Error, Result, counted};
 use crate::etl::job::{DimensionLoad, Missing, OnDelete};
 use crate::etl::rows;
 use crate::model::{Column, ColumnType, Dimension, arrow_schema};
-use crate::store::{TableSpec, TableState};
+use crate::store::{Rows, TableSpec, TableState};
 use arrow::array::{AsArray, new_null_array};
 use arrow::datatypes::Int32Type;
 use arrow::record_batch::RecordBatch;
@@ -26,6 +27,30 @@ pub(crate) fn spec(dimension: &Dimension) -> TableSpec {
     }
 }
 
+/// The change log as it is to be written.
+pub(super) fn log_spec(dimension: &Dimension) -> TableSpec {
+    TableSpec {
+        name: log_table(dimension),
+        description: format!("what sources said of {}, and since when", dimension.name),
+        columns: scd::log_columns(dimension),
+        partition_by: None,
+        sort_by: dimension.natural_key.iter().map(|column| column.name.clone()).collect(),
+    }
+}
+
+/// What a load needs to know of a dimension as it stands.
+#[derive(Debug, Clone)]
+pub(super) struct Stored {
+    /// Its table, or the rows in it of the members that the load tells of; none before the first load.
+    pub(super) table: Option<RecordBatch>,
+    /// Its change log, where it has one, of the same members.
+    pub(super) log: Option<RecordBatch>,
+    /// The largest surrogate key ever given, as far as `table` does not say so.
+    pub(super) last_key: i32,
+    /// What else there is, where only some members were read.
+    pub(super) rest: Option<Rest>,
+}
+
 /// The table that keeps what sources said of a dimension's members, and since when.
 pub(crate) fn log_table(dimension: &Dimension) -> String {
     format!("changes_{}", dimension.name)
@@ -42,9 +67,8 @@ pub(super) async fn load(loading: &mut Loading<'_>, spec: &DimensionLoad) -> Res
     let dimension = model.dimension(&spec.dimension).ok_or_else(unknown)?;
     let minis: Vec<&Dimension> = model.minis_of(&dimension.name).collect();
     let mut arrived = arrived::arrived(loading, spec, dimension, &minis).await?;
-    let (current, log) = tables(loading, dimension).await?;
     let mut left_out = 0;
-    if log.is_none() && arrived.effective_us.is_none() {
+    if !is_logged(loading, dimension) && arrived.effective_us.is_none() {
         match loading.then.clone() {
             Some(then) if minis.is_empty() && is_late(loading, dimension) => {
                 (arrived, left_out) = since::untold(loading, dimension, arrived, &then).await?;
@@ -53,18 +77,32 @@ pub(super) async fn load(loading: &mut Loading<'_>, spec: &DimensionLoad) -> Res
         }
     }
     let arrived = Arc::new(arrived);
-    let loaded = kernel(loading, spec, dimension, &arrived, (current.clone(), log)).await?;
+    let needed = match needs_all(loading, spec, dimension, &arrived, &minis) {
+        true => None,
+        false => {
+            let natural = &arrived.rows.columns()[..dimension.natural_key.len()];
+            touched::read(loading, dimension, natural).await?
+        }
+    };
+    let before = match needed {
+        Some(before) => before,
+        None => tables(loading, dimension).await?,
+    };
+    let loaded = kernel(loading, spec, dimension, &arrived, before.clone()).await?;
     check_closed(spec, dimension, &loaded)?;
     let mut lost = BTreeMap::new();
     for mini in minis {
-        let members = mini::Members { dimension, before: current.as_ref(), after: &loaded.table };
+        let before = before.table.as_ref();
+        let members = mini::Members { dimension, before, after: &loaded.table };
         let of_mini = mini::load(loading, spec, mini, &members, &arrived).await?;
         lost.insert(mini.name.clone(), of_mini);
     }
-    save(loading, dimension, &loaded).await?;
+    save(loading, dimension, &before, &loaded).await?;
+    level::refresh(loading, &model, dimension).await?;
     let mut notes = notes(dimension, &loaded, &arrived.refused);
     if arrived.kept > 0 {
-        notes.push(format!("{} rows say that members were deleted, which are kept", arrived.kept));
+        let rows = counted(arrived.kept, "row says", "rows say");
+        notes.push(format!("{rows} that members were deleted, which are kept"));
     }
     notes.extend(since::told(left_out, &dimension.name));
     lost.insert(dimension.name.clone(), loaded.lost);
@@ -78,31 +116,53 @@ pub(super) async fn load(loading: &mut Loading<'_>, spec: &DimensionLoad) -> Res
     })
 }
 
-/// Runs the kernel over what has arrived, and what there is: the table and its change log.
+/// Whether a load is about more than the members that it tells of: those that it does not name, those
+/// that it takes away, or what has to be told of all.
+fn needs_all(
+    loading: &Loading<'_>,
+    spec: &DimensionLoad,
+    dimension: &Dimension,
+    arrived: &Arrived,
+    minis: &[&Dimension],
+) -> bool {
+    let begins_log = arrived.effective_us.is_some() && !is_logged(loading, dimension);
+    spec.missing != Missing::Keep || forgets(spec) || begins_log || !minis.is_empty()
+}
+
+/// Whether there is a log of what sources said of the dimension's members.
+fn is_logged(loading: &Loading<'_>, dimension: &Dimension) -> bool {
+    loading.load.preview().tables.contains_key(&log_table(dimension))
+}
+
+/// Whether a deletion takes with it what its member was until then.
+fn forgets(spec: &DimensionLoad) -> bool {
+    spec.missing == Missing::Hard || spec.on_delete == OnDelete::Hard
+}
+
+/// Runs the kernel over what has arrived, and what there is.
 pub(super) async fn kernel(
     loading: &Loading<'_>,
     spec: &DimensionLoad,
     dimension: &Dimension,
     arrived: &Arc<Arrived>,
-    (current, log): (Option<RecordBatch>, Option<RecordBatch>),
+    before: Stored,
 ) -> Result<scd::Loaded> {
-    let keep_log = log.is_some() || arrived.effective_us.is_some();
+    let keep_log = before.log.is_some() || arrived.effective_us.is_some();
     let (owned, arrived) = (without_outriggers(dimension), Arc::clone(arrived));
-    let forgets = spec.missing == Missing::Hard || spec.on_delete == OnDelete::Hard;
-    let (missing, last_key) = (spec.missing, last_key(loading, dimension));
+    let (missing, forgets) = (spec.missing, forgets(spec));
     let as_of_us = loading.as_of.timestamp_micros();
     // Away from the threads that wait for disks and drive other jobs.
     let kernel = tokio::task::spawn_blocking(move || {
         scd::load(&Members {
             dimension: &owned,
-            current: current.as_ref(),
-            log: log.as_ref(),
+            current: before.table.as_ref(),
+            log: before.log.as_ref(),
             incoming: &arrived.rows,
             effective_us: arrived.effective_us.as_deref(),
             deleted: arrived.deleted.as_deref(),
             inferred: false,
             forgets,
-            last_key,
+            last_key: before.last_key,
             as_of_us,
             missing,
             refused: &arrived.refused,
@@ -121,13 +181,10 @@ pub(super) fn without_outriggers(dimension: &Dimension) -> Dimension {
 }
 
 /// The dimension's table and its change log as they stand.
-pub(super) async fn tables(
-    loading: &Loading<'_>,
-    dimension: &Dimension,
-) -> Result<(Option<RecordBatch>, Option<RecordBatch>)> {
+pub(super) async fn tables(loading: &Loading<'_>, dimension: &Dimension) -> Result<Stored> {
     let preview = loading.load.preview();
     let columns = scd::stored_columns(&without_outriggers(dimension));
-    let current = match preview.tables.get(&dimension.table()) {
+    let table = match preview.tables.get(&dimension.table()) {
         Some(table) => Some(stored(loading, table, &columns, "current").await?),
         None => None,
     };
@@ -135,7 +192,7 @@ pub(super) async fn tables(
         Some(table) => Some(stored(loading, table, &scd::log_columns(dimension), "log").await?),
         None => None,
     };
-    Ok((current, log))
+    Ok(Stored { table, log, last_key: last_key(loading, dimension), rest: None })
 }
 
 /// The cursor that remembers the largest key ever given, where members have left with theirs.
@@ -238,8 +295,12 @@ fn check_closed(spec: &DimensionLoad, dimension: &Dimension, loaded: &scd::Loade
 pub(super) async fn save(
     loading: &mut Loading<'_>,
     dimension: &Dimension,
+    before: &Stored,
     loaded: &scd::Loaded,
 ) -> Result<()> {
+    if let Some(rest) = &before.rest {
+        return touched::save(loading, dimension, (before, rest), loaded).await;
+    }
     let table = mini::with_present(loading, dimension, &loaded.table).await?;
     save_as(loading, dimension, self::spec(dimension), &table, loaded).await
 }
@@ -268,14 +329,7 @@ pub(super) async fn save_as(
         loading.load.set_cursor(&key_cursor(dimension), loaded.last_key.to_string());
     }
     if let Some(log) = &loaded.log {
-        let spec = TableSpec {
-            name: log_table(dimension),
-            description: format!("what sources said of {}, and since when", dimension.name),
-            columns: scd::log_columns(dimension),
-            partition_by: None,
-            sort_by: dimension.natural_key.iter().map(|column| column.name.clone()).collect(),
-        };
-        put(loading, spec, log).await?;
+        put(loading, log_spec(dimension), log).await?;
     }
     Ok(())
 }
@@ -286,6 +340,10 @@ pub(super) async fn put(
     batch: &RecordBatch,
 ) -> Result<()> {
     let rows = rows::in_batches(batch, &spec.columns)?;
+    put_rows(loading, spec, rows).await
+}
+
+pub(super) async fn put_rows(loading: &mut Loading<'_>, spec: TableSpec, rows: Rows) -> Result<()> {
     let files = loading.load.write(&spec, rows).await?;
     stage::replace(loading.load, spec, files)?;
     Ok(())
@@ -298,15 +356,16 @@ fn notes(dimension: &Dimension, loaded: &scd::Loaded, refused: &Refused) -> Vec<
     }
     if loaded.contradictions > 0 {
         notes.push(format!(
-            "{} rows of `{}` contradict others of the same member and moment; `deduplicate` says \
-             which stays",
-            loaded.contradictions, dimension.name
+            "{} others of `{}` of the same member and moment; `deduplicate` says which stays",
+            counted(loaded.contradictions, "row contradicts", "rows contradict"),
+            dimension.name
         ));
     }
     if loaded.moved > 0 {
         notes.push(format!(
-            "late changes moved the interval of {} versions of `{}`",
-            loaded.moved, dimension.name
+            "late changes moved the interval of {} of `{}`",
+            counted(loaded.moved, "version", "versions"),
+            dimension.name
         ));
     }
     notes

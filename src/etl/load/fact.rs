@@ -7,7 +7,7 @@ use super::clustered::{self, Clustered};
 use super::fact_sql::{self, KEYED};
 use super::fact_table::{check_rows, count, spec, stored_columns, unknown_members};
 use super::{Loaded, Loading, grain, infer, junk, keyed, new_roles, stage, upsert};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, counted};
 use crate::etl::job::{FactLoad, FactMode};
 use crate::model::Fact;
 use crate::store::{Change, DataFile, TableState};
@@ -71,7 +71,7 @@ async fn whole(
     let before = loading.load.preview().tables.get(&spec.name).cloned();
     let rows_before = before.as_ref().map_or(0, TableState::rows);
     if mode == FactMode::Replace && keyed.rows() == 0 && rows_before > 0 && !job.may_be_empty {
-        let message = format!("{rows_before} rows would be replaced by none");
+        let message = format!("{} would be replaced by none", counted(rows_before, "row", "rows"));
         return Err(Error::data(message).with("fact", &fact.name).hint(
             "look whether the sources are complete; `may_be_empty: true` in the job allows it",
         ));

@@ -104,7 +104,8 @@ pub(super) fn staged_columns(fact: &Fact, load: &FactLoad, model: &Model) -> Res
                 DimensionKind::TimeOfDay(_)
                 | DimensionKind::Loaded
                 | DimensionKind::Junk
-                | DimensionKind::MiniOf(_) => None,
+                | DimensionKind::MiniOf(_)
+                | DimensionKind::LevelOf(_) => None,
             };
             wanted.push(Wanted { day_in, ..Wanted::of(from.clone(), column) });
         }
@@ -141,6 +142,10 @@ pub(super) fn look_up(fact: &Fact, model: &Model, more: &[String]) -> Result<Str
             DimensionKind::TimeOfDay(times) => time_key(role, times),
             DimensionKind::Loaded => {
                 joins.push(join(role, dimension));
+                member_key(role, dimension)
+            }
+            DimensionKind::LevelOf(_) => {
+                joins.push(join_level(role, dimension));
                 member_key(role, dimension)
             }
             DimensionKind::Junk => {
@@ -211,20 +216,25 @@ fn alias(role: &FactRole) -> String {
 /// dimensions.
 fn join(role: &FactRole, dimension: &Dimension) -> String {
     let alias = alias(role);
-    let keys = dimension.natural_key.iter().enumerate().map(|(position, column)| {
-        format!("r.{} = {alias}.{}", quoted(&key_name(role, position)), quoted(&column.name))
-    });
-    let keys: Vec<String> = keys.collect();
     let then = format!("r.{EVENT} >= {alias}.valid_from AND r.{EVENT} < {alias}.valid_to");
     // Without history a member is the same at any moment, known or not.
     let then = match dimension.keeps_history() {
         true => then,
         false => format!("(r.{EVENT} IS NULL AND {alias}.is_current OR {then})"),
     };
+    format!("{} AND {then}", join_level(role, dimension))
+}
+
+/// The member of a level, which has no versions.
+fn join_level(role: &FactRole, dimension: &Dimension) -> String {
+    let alias = alias(role);
+    let keys = dimension.natural_key.iter().enumerate().map(|(position, column)| {
+        format!("r.{} = {alias}.{}", quoted(&key_name(role, position)), quoted(&column.name))
+    });
     format!(
-        "LEFT JOIN warehouse.{} AS {alias} ON {} AND {then}",
+        "LEFT JOIN warehouse.{} AS {alias} ON {}",
         quoted(&dimension.table()),
-        keys.join(" AND "),
+        keys.collect::<Vec<_>>().join(" AND "),
     )
 }
 

@@ -2,7 +2,7 @@
 
 use super::fact_sql::WRITTEN;
 use super::{Loading, fact_sql};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, counted};
 use crate::etl::rows;
 use crate::ids::SurrogateKey;
 use crate::model::{Column, Fact, FactRole, Model};
@@ -63,7 +63,10 @@ pub(super) async fn unknown_members(
     let sql = format!("SELECT {} FROM {WRITTEN}", counts.join(", "));
     let counts = rows::counts(&session, &sql).await?;
     let pairs = roles.iter().zip(counts).filter(|(_, count)| *count > 0);
-    Ok(pairs.map(|(role, count)| format!("{count} rows have an unknown {}", role.role)).collect())
+    let told = |(role, count): (&&FactRole, u64)| {
+        format!("{} an unknown {}", counted(count, "row has", "rows have"), role.role)
+    };
+    Ok(pairs.map(told).collect())
 }
 
 /// Whether the files' statistics say that all members of a role are known.

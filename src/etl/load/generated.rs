@@ -30,7 +30,10 @@ pub(crate) async fn load(load: &mut Load, model: &Model, project: &Path) -> Resu
                 calendar::batch(calendar, &holidays, &columns)?
             }
             DimensionKind::TimeOfDay(times) => times_of_day(times, &columns)?,
-            DimensionKind::Loaded | DimensionKind::Junk | DimensionKind::MiniOf(_) => continue,
+            DimensionKind::Loaded
+            | DimensionKind::Junk
+            | DimensionKind::MiniOf(_)
+            | DimensionKind::LevelOf(_) => continue,
         };
         let spec = TableSpec {
             name: dimension.table(),

@@ -8,8 +8,8 @@
 use super::fact_sql::{DELETE, EVENT, KEYED, equal, key_name, quoted};
 use super::keyed::{self, Keyed};
 use super::scd::{self, Members, Refused};
-use super::{Loading, dimension, fact_table};
-use crate::error::{Error, Result};
+use super::{Loading, dimension, fact_table, touched};
+use crate::error::{Error, Result, counted};
 use crate::etl::job::Missing;
 use crate::etl::rows;
 use crate::ids::SurrogateKey;
@@ -44,9 +44,8 @@ pub(super) async fn infer(
         }
         add(loading, dimension, &keys).await?;
         let count = keys.num_rows();
-        keyed
-            .notes
-            .push(format!("{count} members of `{name}` are inferred: only facts know of them"));
+        let members = counted(count as u64, "member", "members");
+        keyed.notes.push(format!("{members} of `{name}` inferred: only facts know of them"));
         inferred.extend(roles.into_iter().map(|role| (role, dimension)));
     }
     if !inferred.is_empty() {
@@ -101,7 +100,10 @@ fn is_unknown(role: &FactRole) -> String {
 
 /// Adds members that have nothing but their natural keys.
 async fn add(loading: &mut Loading<'_>, dimension: &Dimension, keys: &RecordBatch) -> Result<()> {
-    let (current, log) = dimension::tables(loading, dimension).await?;
+    let before = match touched::read(loading, dimension, keys.columns()).await? {
+        Some(before) => before,
+        None => dimension::tables(loading, dimension).await?,
+    };
     let columns: Vec<Column> =
         dimension.source_columns().map(|c| Column { nullable: true, ..c.clone() }).collect();
     let of_members = columns[dimension.natural_key.len()..].iter();
@@ -111,21 +113,21 @@ async fn add(loading: &mut Loading<'_>, dimension: &Dimension, keys: &RecordBatc
         .map_err(|error| Error::internal("inferred members are no rows").caused_by(error))?;
     let loaded = scd::load(&Members {
         dimension: &dimension::without_outriggers(dimension),
-        current: current.as_ref(),
-        log: log.as_ref(),
+        current: before.table.as_ref(),
+        log: before.log.as_ref(),
         incoming: &incoming,
         effective_us: None,
         deleted: None,
         inferred: true,
         forgets: false,
-        last_key: dimension::last_key(loading, dimension),
+        last_key: before.last_key,
         as_of_us: loading.as_of.timestamp_micros(),
         missing: Missing::Keep,
         refused: &Refused::Nobody,
-        keep_log: log.is_some(),
+        keep_log: before.log.is_some(),
     })
     .map_err(|error| error.with("dimension", &dimension.name))?;
-    dimension::save(loading, dimension, &loaded).await
+    dimension::save(loading, dimension, &before, &loaded).await
 }
 
 /// The rows again, with the keys of members that are inferred now.

@@ -8,7 +8,7 @@ use super::dimension::put;
 use super::fact_sql::{DELETE, KEYED, key_name, quoted};
 use super::keyed::{self, Keyed};
 use super::{Loading, fact_sql};
-use crate::error::Result;
+use crate::error::{Result, counted};
 use crate::etl::rows;
 use crate::ids::SurrogateKey;
 use crate::model::{Column, Dimension, DimensionKind, Fact, FactRole, Model};
@@ -70,7 +70,11 @@ pub(super) async fn combine(
         let stored = combined::stored(loading, dimension).await?;
         let combined = combined::combine(dimension, stored.as_ref(), met.columns())?;
         put(loading, combined::spec(dimension), &combined.table).await?;
-        keyed.notes.push(format!("{} combinations are new in `{}`", combined.new, dimension.name));
+        keyed.notes.push(format!(
+            "{} new in `{}`",
+            counted(combined.new as u64, "combination is", "combinations are"),
+            dimension.name
+        ));
         added.extend(roles.into_iter().map(|role| (role, dimension)));
     }
     if !added.is_empty() {

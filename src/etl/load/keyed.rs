@@ -5,7 +5,7 @@ use super::fact_table::{check_rows, stored_columns};
 use super::grain::Grain;
 use super::{Loading, fact_table, junk};
 use crate::engine::Streamed;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, counted};
 use crate::etl::fit::Fitting;
 use crate::etl::job::{FactLoad, FactMode};
 use crate::etl::{rows, transform};
@@ -150,7 +150,8 @@ fn missing_events(fact: &Fact, model: &Model, count: u64) -> Vec<String> {
     if count == 0 || !fact.roles.iter().any(with_history) {
         return Vec::new();
     }
-    vec![format!("{count} rows have no event time, so their members are unknown")]
+    let rows = counted(count, "row has", "rows have");
+    vec![format!("{rows} no event time, and so unknown members")]
 }
 
 /// The keyed rows (`k`) again, with keys that were not there when they were looked up: for a key's

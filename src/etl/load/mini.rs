@@ -47,8 +47,8 @@ pub(super) async fn load(
     let model = Arc::clone(loading.engine.model());
     let unknown = || Error::internal("a mini-dimension is of no dimension of the model");
     let history = model.band_history(mini).ok_or_else(unknown)?;
-    let (before, log) = tables(loading, &history).await?;
-    let loaded = kernel(loading, spec, &history, arrived, (before.clone(), log)).await?;
+    let before = tables(loading, &history).await?;
+    let loaded = kernel(loading, spec, &history, arrived, before.clone()).await?;
     let bands: Vec<ArrayRef> = mini
         .described_columns()
         .map(|band| Ok(named(&loaded.table, &band.name)?.slice(2, loaded.table.num_rows() - 2)))
@@ -61,7 +61,7 @@ pub(super) async fn load(
     let spec = history_spec(&history, mini);
     let table = with_column(&loaded.table, &spec.columns, Arc::new(keys))?;
     save_as(loading, &history, spec, &table, &loaded).await?;
-    lost(&history, before.as_ref(), &loaded.table, &loaded.lost, members)
+    lost(&history, before.table.as_ref(), &loaded.table, &loaded.lost, members)
 }
 
 /// The table that says when members had which row of a mini-dimension.

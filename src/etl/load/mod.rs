@@ -21,6 +21,7 @@ mod holidays;
 mod infer;
 mod junk;
 mod keyed;
+mod level;
 mod matching;
 mod mini;
 mod new_roles;
@@ -28,6 +29,7 @@ pub(crate) mod repoint;
 mod scd;
 mod since;
 pub(crate) mod stage;
+mod touched;
 mod upsert;
 
 pub(crate) use combined::spec as combined_spec;
@@ -41,7 +43,7 @@ use super::progress::Progress;
 use super::replay::Then;
 use super::transform;
 use crate::engine::{Engine, Session, Streamed};
-use crate::error::Result;
+use crate::error::{Result, counted};
 use crate::policy::Principal;
 use crate::store::{Load, TableState};
 use chrono::{DateTime, Utc};
@@ -140,8 +142,8 @@ pub(crate) async fn load(mut loading: Loading<'_>) -> Result<Loaded> {
     })?;
     loaded.rows_doubled = dropped;
     if dropped > 0 {
-        let told = format!("{dropped} rows have the key of another, which stays (`deduplicate`)");
-        loaded.notes.push(told);
+        let rows = counted(dropped, "row has", "rows have");
+        loaded.notes.push(format!("{rows} the key of another, which stays (`deduplicate`)"));
     }
     Ok(loaded)
 }

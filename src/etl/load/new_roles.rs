@@ -5,7 +5,7 @@ use super::clustered::Clustered;
 use super::fact_sql::{self, in_partition, quoted};
 use super::fact_table::{check_rows, count, spec};
 use super::{Loading, stage};
-use crate::error::Result;
+use crate::error::{Result, counted};
 use crate::ids::SurrogateKey;
 use crate::model::{Fact, FactRole};
 use crate::store::{Change, DataFile, TableState};
@@ -52,8 +52,8 @@ pub(super) async fn fill(loading: &mut Loading<'_>, fact: &Fact) -> Result<Optio
     loading.load.stage(spec, Change::Exchange { remove, add: files })?;
     let names: Vec<&str> = roles.iter().map(|role| role.role.as_str()).collect();
     Ok(Some(format!(
-        "{} rows that were there before have an unknown {}: the role is new",
-        before.rows(),
+        "{} before, now with an unknown {}: the role is new",
+        counted(before.rows(), "row that was there", "rows that were there"),
         names.join(" and "),
     )))
 }

@@ -4,7 +4,7 @@ use super::clustered::{self, Clustered};
 use super::fact_sql::{DELETE, KEYED, equal, in_partition, list, quoted};
 use super::fact_table::{check_rows, count, spec, stored_columns, unknown_members};
 use super::{Loaded, Loading, since, stage};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, counted};
 use crate::etl::rows;
 use crate::ids::SurrogateKey;
 use crate::model::{Column, ColumnType, Fact};
@@ -89,7 +89,8 @@ async fn check_days(loading: &Loading<'_>, fact: &Fact, keyed: &TableState) -> R
         let Some(count) = rows::counts(&session, &sql).await?.first().copied() else { continue };
         if count > 0 {
             let message = format!(
-                "{count} rows have a day outside the calendar, and the day is part of the key"
+                "{} a day outside the calendar, and the day is part of the key",
+                counted(count, "row has", "rows have")
             );
             return Err(Error::data(message)
                 .with("fact", &fact.name)

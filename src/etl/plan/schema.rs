@@ -68,6 +68,7 @@ pub(super) fn changes(job: &Job, model: &Model, release: &Release) -> Vec<Schema
                 specs.push(combined_spec(mini));
                 specs.extend(model.band_history(mini).map(|history| band_spec(&history, mini)));
             }
+            specs.extend(model.levels_of(&load.dimension).map(combined_spec));
         }
         LoadSpec::Fact(load) => {
             let fact = model.fact(&load.fact);

@@ -5,7 +5,7 @@
 
 use super::Request;
 use super::record::since;
-use crate::error::{ErrorKind, Result};
+use crate::error::{ErrorKind, Result, counted};
 use crate::etl::job::Job;
 use crate::etl::jobs::tables_used;
 use crate::etl::load::Lost;
@@ -46,8 +46,10 @@ pub struct RepointSummary {
 impl RepointSummary {
     /// What happened, in a phrase.
     pub(crate) fn in_words(&self) -> String {
-        let roles = self.rows.iter().map(|(role, rows)| format!("{rows} rows by {role}"));
-        format!("{}: {} follow late changes", self.table, roles.collect::<Vec<_>>().join(", "))
+        let of_role =
+            |(role, rows): (&String, &u64)| format!("{} by {role}", counted(*rows, "row", "rows"));
+        let roles: Vec<String> = self.rows.iter().map(of_role).collect();
+        format!("{}: {} moved by late changes", self.table, roles.join(", "))
     }
 }
 

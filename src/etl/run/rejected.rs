@@ -1,7 +1,7 @@
 //! How many rows a job may reject: checked before anything is published.
 
 use super::SourceSummary;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, counted};
 use crate::etl::job::Allowance;
 use crate::etl::quarantine::RejectSummary;
 
@@ -36,7 +36,11 @@ fn cause_in_words(cause: &RejectSummary) -> String {
     let column = cause.column.as_ref().map(|column| format!(" of `{column}`")).unwrap_or_default();
     let example = &cause.example;
     format!(
-        "{} rows by `{}`{column}, such as {}:{}: {}",
-        cause.rows, cause.rule, example.file, example.line, example.reason
+        "{} by `{}`{column}, such as {}:{}: {}",
+        counted(cause.rows, "row", "rows"),
+        cause.rule,
+        example.file,
+        example.line,
+        example.reason
     )
 }

@@ -2,6 +2,7 @@
 
 use super::RepointSummary;
 use crate::aggregate::{Extent, told_left_out};
+use crate::error::counted;
 use crate::etl::extract::Counts;
 use crate::etl::quarantine::RejectSummary;
 use crate::ids::{ReleaseId, RunId};
@@ -96,19 +97,21 @@ pub(super) fn in_words(
     aggregates: &[AggregateSummary],
 ) -> String {
     let loaded = jobs.iter().filter(|job| job.rows_written + job.rows_deleted > 0);
+    let rows = |job: &JobSummary| counted(job.rows_written, "row", "rows");
     let mut words: Vec<String> = loaded
         .map(|job| match job.rows_deleted {
-            0 => format!("{}: {} rows", job.table, job.rows_written),
-            deleted => format!("{}: {} rows, {deleted} deleted", job.table, job.rows_written),
+            0 => format!("{}: {}", job.table, rows(job)),
+            deleted => format!("{}: {}, {deleted} deleted", job.table, rows(job)),
         })
         .collect();
     words.extend(repointed.iter().map(RepointSummary::in_words));
     let built = aggregates.iter().filter(|aggregate| aggregate.left_out.is_none()).count();
     if built > 0 {
-        words.push(format!("{built} aggregates"));
+        words.push(counted(built as u64, "aggregate", "aggregates"));
     }
     if built < aggregates.len() {
-        words.push(format!("{} aggregates left out", aggregates.len() - built));
+        let left_out = (aggregates.len() - built) as u64;
+        words.push(format!("{} left out", counted(left_out, "aggregate", "aggregates")));
     }
     if words.is_empty() {
         return "no rows changed".to_owned();

@@ -6,7 +6,7 @@ use super::assign::{Assign, Update, columns_of};
 use super::question::{Place, existing, plan, target, there_already};
 use super::staging::{append, replace};
 use crate::engine::{Engine, IfExists, Query, Verb, error_of, sandbox_table};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, counted};
 use crate::etl::run::{Record, publish, since};
 use crate::model::Column;
 use crate::store::{Change as TableChange, Load, Rows, StepRecord, TableSpec};
@@ -67,7 +67,9 @@ async fn attempt(engine: &Engine, name: &str, work: Work<'_>) -> Result<u64> {
     let mut notes = Vec::new();
     let published = match &worked {
         Ok(rows) if load.has_changes() => {
-            publish(load, format!("sandbox.{name}: {rows} rows"), &mut notes).await.map(Some)
+            publish(load, format!("sandbox.{name}: {}", counted(*rows, "row", "rows")), &mut notes)
+                .await
+                .map(Some)
         }
         _ => load.abandon().await.map(|()| None),
     };

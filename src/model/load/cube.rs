@@ -75,7 +75,7 @@ fn dimensions(
 ) -> Vec<CubeDimension> {
     let roles = facts.iter().flat_map(|fact| &fact.roles).map(|role| CubeDimension {
         role: role.role.clone(),
-        dimension: Some(role.dimension.clone()),
+        dimension: Some(role.conformed().to_owned()),
         view: None,
         link: None,
     });

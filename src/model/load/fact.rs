@@ -1,12 +1,13 @@
 //! Facts: roles, degenerate dimensions, columns and the key.
 
 use super::super::document::{ColumnFields, FactDocument, FactKindWord, RoleFields, Text};
+use super::super::level::level_dimension;
 use super::super::{
-    Coarse, Column, ColumnType, Dimension, DimensionKind, Fact, FactKind, FactRole, Lag, fact,
+    Column, ColumnType, Dimension, DimensionKind, Fact, FactKind, FactRole, Lag, fact,
 };
 use super::Known;
-use super::columns;
 use super::sheet::Sheet;
+use super::{columns, level};
 use crate::yaml::{Located, NameOr};
 
 /// The resolved fact of a document.
@@ -72,11 +73,17 @@ fn role(written: &Located<NameOr<RoleFields>>, known: &Known, sheet: &mut Sheet<
     let found = known.dimension(&dimension, sheet);
     let described = description.filter(|text| !text.trim().is_empty());
     let inherited = found.map(|dimension| dimension.description.clone()).unwrap_or_default();
+    if let Some(made) = found {
+        level::not_by_itself(made, &dimension, sheet);
+    }
+    let coarse = level.zip(found).and_then(|(level, of)| level::coarse(level, of, known, sheet));
+    let of_level = coarse.as_ref().filter(|coarse| coarse.base.is_some());
+    let of_level = of_level.zip(found).map(|(coarse, of)| level_dimension(of, &coarse.level));
     FactRole {
         role: role.value,
-        dimension: dimension.value,
+        dimension: of_level.unwrap_or(dimension.value),
         description: described.map_or(inherited, |text| text.value),
-        coarse: level.zip(found).and_then(|(level, of)| coarse(level, of, sheet)),
+        coarse,
         of: None,
     }
 }
@@ -126,24 +133,6 @@ fn members_of_bands(
         sheet.sound &= found.is_some();
         fact.roles[position].of = found;
     }
-}
-
-/// A level of a calendar that the fact knows, and no day.
-fn coarse(level: &Text, of: &Dimension, sheet: &mut Sheet<'_>) -> Option<Coarse> {
-    let DimensionKind::Calendar(calendar) = &of.kind else {
-        let message = format!("`level` goes with a calendar, and `{}` is none", of.name);
-        sheet.fault_with_hint(level.place, message, "leave `level` out");
-        return None;
-    };
-    let levels = of.hierarchies.iter().flat_map(|hierarchy| &hierarchy.levels);
-    let mut names: Vec<&str> = levels.map(|own| own.name.as_str()).collect();
-    names.sort_unstable();
-    names.dedup();
-    if !names.contains(&level.as_str()) {
-        sheet.unknown("level", level, &names);
-        return None;
-    }
-    Some(Coarse { level: level.value.clone(), columns: calendar.decided_by(level) })
 }
 
 /// A column may be NULL unless it is part of the key or says otherwise.

@@ -19,6 +19,7 @@ mod expression;
 mod fact;
 mod followed;
 mod generated;
+mod level;
 mod link;
 mod measure;
 mod members;
@@ -71,6 +72,11 @@ pub fn load<F: AsRef<str>, T: AsRef<str>>(files: &[(F, T)]) -> Result<Model, Fau
             let mut sheet = Sheet::new(file, &mut faults);
             combined::attach(document, &mut known, &mut sheet);
             known.note_soundness(&document.dimension, sheet.sound);
+        }
+    }
+    for (file, document) in &documents {
+        if let SchemaDocument::Fact(document) = document {
+            level::declare(document, &mut known, &mut Sheet::new(file, &mut faults));
         }
     }
     for (file, document) in &documents {

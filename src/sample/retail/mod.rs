@@ -102,6 +102,7 @@ fn first_day(seed: u64) -> World {
     balances::history(&mut world, &mut dice("balances"));
     world.employees = staff::employees(&world.stores);
     world.targets = staff::targets(&world.stores, &mut dice("targets"));
+    world.category_targets = products::targets(&world.products, &mut dice("category targets"));
     visits::history(&mut world, &mut dice("visits"));
     stock::history(&mut world, &mut dice("stock"));
     opportunities::history(&mut world, &mut dice("opportunities"));

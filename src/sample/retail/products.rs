@@ -1,7 +1,9 @@
 //! Products.
 
-use super::world::Product;
+use super::world::{CategoryTarget, Product};
 use super::{Dice, at, date};
+use chrono::Months;
+use std::collections::BTreeSet;
 
 /// Category, subcategory, what is sold in it, and its usual price in euro.
 type Shelf = (&'static str, &'static str, [&'static str; 5], i64);
@@ -62,4 +64,24 @@ pub(crate) fn products(dice: &mut Dice) -> Vec<Product> {
         }
     }
     products
+}
+
+/// Months with targets, from January 2023.
+const MONTHS: u32 = 36;
+
+/// What is to be sold of each category each month, in whole hundreds of euro.
+pub(crate) fn targets(products: &[Product], dice: &mut Dice) -> Vec<CategoryTarget> {
+    let categories: BTreeSet<&str> = products.iter().map(|product| product.category).collect();
+    let mut targets = Vec::new();
+    for category in categories {
+        let usual = dice.between(120, 400);
+        for month in 0..MONTHS {
+            targets.push(CategoryTarget {
+                category: category.to_owned(),
+                month: date(2023, 1, 1) + Months::new(month),
+                amount: (usual + dice.between(-30, 50)) * 10_000,
+            });
+        }
+    }
+    targets
 }

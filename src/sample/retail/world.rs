@@ -39,6 +39,8 @@ pub struct World {
     pub employees: Vec<Employee>,
     /// What the stores are to sell.
     pub targets: Vec<StoreTarget>,
+    /// What is to be sold of each category.
+    pub category_targets: Vec<CategoryTarget>,
     /// Visits to the web shop.
     pub visits: Vec<Visit>,
     /// What lies in the stores at the ends of months.
@@ -67,6 +69,17 @@ pub struct Employee {
 pub struct StoreTarget {
     /// The store's number.
     pub store: String,
+    /// The month's first day.
+    pub month: NaiveDate,
+    /// Euro cents.
+    pub amount: i64,
+}
+
+/// What is to be sold of a category in a month.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CategoryTarget {
+    /// The category.
+    pub category: String,
     /// The month's first day.
     pub month: NaiveDate,
     /// Euro cents.

@@ -9,6 +9,7 @@ use proptest::option;
 use proptest::sample::{select, subsequence};
 use proptest::strategy::Strategy;
 use serde_json::json;
+use starhouse::error::ErrorKind;
 use starhouse::policy::Principal;
 use starhouse::query::{CubeQuery, MemberRange, Slice, Totals};
 use std::cell::Cell;
@@ -125,5 +126,20 @@ fn a_calendar_with_more_columns_than_the_release_answers() {
         assert!(expected.len() > 1, "{expected:?}");
         assert_eq!(lines(&newer, true).await, expected);
         assert_eq!(lines(&newer, false).await, expected);
+        // Who asks for one is told what is missing, since when, and what to do.
+        let session = at.engine(&newer, 1).session(Principal::local(), Arc::clone(&release));
+        let asked = [
+            "SELECT date_retail_year, MEASURE(revenue) FROM cubes.trade GROUP BY date_retail_year",
+            "SELECT MEASURE(revenue) FROM cubes.trade WHERE date_retail_year = 2024",
+            "SELECT date_year, MEASURE(revenue) FROM cubes.trade WHERE date_retail_year = 2024 \
+             GROUP BY date_year ORDER BY date_year",
+        ];
+        for sql in asked {
+            let error = session.plan_sql(sql).await.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::User, "{sql}: {error}");
+            let told = error.to_string();
+            assert!(told.contains("`retail_year`") && told.contains("loaded before"), "{told}");
+            assert!(told.contains("starhouse etl run"), "{told}");
+        }
     });
 }

@@ -3,6 +3,7 @@
 
 mod at;
 mod axes;
+mod budgets;
 mod calculated;
 mod calendars;
 mod chance;

@@ -311,6 +311,53 @@ pub(crate) fn model_with_weeks() -> Arc<Model> {
     of_texts(&[&DIMENSIONS[0].replacen(was, is, 1)], &DIMENSIONS[1..], CUBE)
 }
 
+/// Budgets by month and city, which know neither days nor stores, beside sales, which do.
+const BUDGET: &str = "
+fact: budget
+description: What cities are to sell.
+grain: one row a city and month
+kind: periodic_snapshot
+dimensions:
+  - {role: date, dimension: date, level: month}
+  - {role: store, dimension: store, level: city}
+columns:
+  - {name: amount, type: 'decimal(12,2)', unit: EUR, description: What the city is to sell.}
+key: [date_key, store_city_key]
+";
+
+const PLAN: &str = "
+cube: plan
+description: Sales beside budgets.
+facts: [sales, budget]
+measures:
+  - {name: revenue, fact: sales, sum: net_amount, unit: EUR, description: Sold.}
+  - {name: lines, fact: sales, count: true, description: Lines.}
+  - {name: budget, fact: budget, sum: amount, unit: EUR, description: To be sold.}
+  - {name: budgets, fact: budget, count: true, description: Budgets.}
+  - {name: cities, fact: budget, count_distinct: store, description: Cities with a budget.}
+  - {name: budget_anyway, fact: budget, sum: amount, unrelated: repeat, unit: EUR, description: To be sold whatever else is asked.}
+  - {name: attainment, ratio: {of: revenue, to: budget}, description: What was sold of what was to be.}
+  - {name: budget_share, share_of_total: budget, description: Part of all shown.}
+aggregates:
+  - {name: budgets_by_year, fact: budget, columns: [date_year, country], measures: [budget, budgets], description: Countries.}
+  - {name: budgets_by_city, fact: budget, dimensions: [store], columns: [date_year, date_quarter, date_month], measures: [budget, budgets, cities], description: Cities.}
+";
+
+/// The model of budgets.
+pub(crate) fn model_with_budgets() -> Arc<Model> {
+    of_texts(&[BUDGET], &DIMENSIONS, PLAN)
+}
+
+/// What is wrong with the model of budgets, if something in it is otherwise.
+pub(crate) fn faults_with_budgets(was: &str, is: &str) -> String {
+    assert!(BUDGET.contains(was) || PLAN.contains(was));
+    let (fact, cube) = (BUDGET.replacen(was, is, 1), PLAN.replacen(was, is, 1));
+    let texts = DIMENSIONS.iter().chain(&FACTS).copied().chain([fact.as_str(), cube.as_str()]);
+    let files: Vec<(String, &str)> =
+        texts.enumerate().map(|(index, text)| (format!("{index}.yaml"), text)).collect();
+    load(&files).unwrap_err().to_string()
+}
+
 fn model_of(cube: &str) -> Arc<Model> {
     of_texts(&[], &DIMENSIONS, cube)
 }

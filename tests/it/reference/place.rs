@@ -173,7 +173,7 @@ impl Reference<'_> {
         let mut members = BTreeMap::new();
         let mut linked = BTreeMap::new();
         for role in &self.model.fact(fact).unwrap().roles {
-            let key_column = &format!("{}_key", role.role);
+            let key_column = &role.key_column();
             let key = &row[key_column];
             let by = format!("{}_key", role.dimension);
             let mut member = self.member(&role.dimension, &by, key).unwrap();

@@ -5,7 +5,7 @@ mod records;
 mod tables;
 
 use super::{Loaded, Loading, stage};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, counted};
 use crate::etl::job::Missing;
 use crate::etl::job::matching::{Estimate, MatchLoad};
 use crate::etl::matching::{Before, Columns, Kept, Resolved, What, least_odds, resolve};
@@ -195,8 +195,8 @@ fn told(
     )];
     if spec.missing == Missing::Close && loading.rows_rejected > 0 {
         notes.push(format!(
-            "no record was taken for gone: {} rows were rejected, and they may be the missing ones",
-            loading.rows_rejected
+            "no record was taken for gone: {} rejected, and the missing ones may be there",
+            counted(loading.rows_rejected, "row was", "rows were")
         ));
     }
     notes.extend(resolved.notes.iter().cloned());

@@ -62,6 +62,7 @@ impl Retail {
         reports.extend(staff::write_employees(&day)?);
         reports.extend(staff::write_payroll(&day)?);
         reports.extend(staff::write_targets(&day)?);
+        reports.extend(staff::write_category_targets(&day)?);
         reports.extend(themes::write(&day)?);
         reports.extend(visits::write(&day)?);
         reports.extend(stock::write(&day)?);

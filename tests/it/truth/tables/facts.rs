@@ -16,6 +16,7 @@ pub(super) fn all(world: &World, known: &Knowledge) -> Vec<Table> {
         tickets(world, known),
         balances(world, known),
         targets(world),
+        category_targets(world),
         exchange_rates(world),
     ]
 }
@@ -261,6 +262,20 @@ fn targets(world: &World) -> Table {
               JOIN warehouse.dim_store s ON s.store_key = f.store_key"
             .to_owned(),
         expected: world.targets.iter().map(line).collect(),
+    }
+}
+
+fn category_targets(world: &World) -> Table {
+    let line = |target: &starhouse::sample::retail::world::CategoryTarget| {
+        let day = day_or_none(Some(target.month));
+        row([target.category.clone(), day, money(target.amount.into())])
+    };
+    Table {
+        name: "fact_category_target",
+        sql: "SELECT c.category, f.date_key, f.target_amount FROM warehouse.fact_category_target f \
+              JOIN warehouse.dim_product_category c ON c.product_category_key = f.product_category_key"
+            .to_owned(),
+        expected: world.category_targets.iter().map(line).collect(),
     }
 }
 
