@@ -5,6 +5,7 @@
 //! the composition root's part; here everything comes in as data.
 
 mod size;
+mod values;
 
 pub use size::Room;
 pub(crate) use size::bytes;
@@ -12,6 +13,7 @@ pub(crate) use size::bytes;
 use crate::yaml::{Document, Fault, Faults, Located, Place};
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use values::{address, at_least, endpoint, level, number, on_off, one_in, path};
 
 /// The name of a project's settings file.
 pub const FILE: &str = "starhouse.yaml";
@@ -47,6 +49,8 @@ pub struct Config {
     pub flight_address: SocketAddr,
     /// Where the server tells what there is to watch; nowhere where nothing is said.
     pub metrics_address: Option<SocketAddr>,
+    /// Where traces of questions and runs are sent; nowhere where nothing is said.
+    pub traces_endpoint: Option<String>,
     /// Queries that the server runs at once; four a thread where nothing is said.
     pub max_queries: Option<usize>,
     /// Queries that wait for their turn at the server before more are refused.
@@ -84,7 +88,7 @@ pub struct Setting {
 }
 
 /// All settings.
-pub const SETTINGS: [Setting; 19] = [
+pub const SETTINGS: [Setting; 20] = [
     Setting {
         key: "memory_limit",
         default: "half of the machine's memory, or 4 GiB where that is unknown",
@@ -201,6 +205,13 @@ pub const SETTINGS: [Setting; 19] = [
         read: |config, text| address(text).map(|at| config.metrics_address = Some(at)),
     },
     Setting {
+        key: "traces_endpoint",
+        default: "OTEL_EXPORTER_OTLP_ENDPOINT, else none: nothing is told",
+        example: "http://127.0.0.1:4317",
+        doc: "where an OpenTelemetry collector takes traces of questions and runs, over OTLP with gRPC",
+        read: |config, text| endpoint(text).map(|url| config.traces_endpoint = Some(url)),
+    },
+    Setting {
         key: "max_queries",
         default: "four times `threads`",
         example: "16",
@@ -272,6 +283,7 @@ impl Config {
             warehouse_dir: PathBuf::from("warehouse"),
             flight_address: SocketAddr::from(([127, 0, 0, 1], 31337)),
             metrics_address: None,
+            traces_endpoint: None,
             max_queries: None,
             max_waiting_queries: 1000,
             tls_certificate: None,
@@ -302,7 +314,29 @@ impl Config {
                 faults.push(Fault::new(variable, Place::default(), reason));
             }
         }
+        if config.traces_endpoint.is_none() {
+            faults.take(config.read_standard_endpoint(environment));
+        }
         faults.or(config)
+    }
+
+    /// Where OpenTelemetry's own variables say that traces go.
+    fn read_standard_endpoint(
+        &mut self,
+        environment: impl Fn(&str) -> Option<String>,
+    ) -> Result<(), Faults> {
+        let mut faults = Faults::default();
+        for variable in ["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"] {
+            let Some(value) = environment(variable).filter(|value| !value.trim().is_empty()) else {
+                continue;
+            };
+            match endpoint(value.trim()) {
+                Ok(url) => self.traces_endpoint = Some(url),
+                Err(reason) => faults.push(Fault::new(variable, Place::default(), reason)),
+            }
+            break;
+        }
+        faults.or(())
     }
 
     fn read_file(&mut self, text: &str) -> Result<(), Faults> {
@@ -336,53 +370,6 @@ impl Config {
 /// Whether a text is nothing but comments, as `init` writes it.
 fn holds_nothing(text: &str) -> bool {
     text.lines().map(str::trim).all(|line| line.is_empty() || line.starts_with('#'))
-}
-
-fn number(text: &str) -> Result<usize, String> {
-    text.replace('_', "").parse().map_err(|_| format!("expected a whole number, found `{text}`"))
-}
-
-fn at_least(value: usize, least: usize, shown: &str) -> Result<(), String> {
-    if value < least { Err(format!("expected at least {shown}")) } else { Ok(()) }
-}
-
-fn on_off(text: &str) -> Result<bool, String> {
-    match text {
-        "on" | "true" => Ok(true),
-        "off" | "false" => Ok(false),
-        _ => Err(format!("expected `on` or `off`, found `{text}`")),
-    }
-}
-
-fn one_in(text: &str) -> Result<u64, String> {
-    match text {
-        "off" | "false" => Ok(0),
-        _ => text.parse().ok().filter(|count| *count > 0).ok_or_else(|| {
-            format!("expected a whole number of at least 1, or `off`, found `{text}`")
-        }),
-    }
-}
-
-fn path(text: &str) -> Result<PathBuf, String> {
-    if text.is_empty() { Err("expected a path".to_owned()) } else { Ok(PathBuf::from(text)) }
-}
-
-fn address(text: &str) -> Result<SocketAddr, String> {
-    let text = text.replace("localhost", "127.0.0.1");
-    text.parse()
-        .map_err(|_| format!("expected address:port such as 127.0.0.1:31337, found `{text}`"))
-}
-
-fn level(text: &str) -> Result<String, String> {
-    const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
-    let known = |filter: &str| {
-        let level = filter.rsplit('=').next().unwrap_or_default().trim().to_lowercase();
-        LEVELS.contains(&level.as_str())
-    };
-    if text.split(',').all(known) {
-        return Ok(text.to_owned());
-    }
-    Err(format!("expected one of {}, found `{text}`", LEVELS.join(", ")))
 }
 
 #[cfg(test)]

@@ -32,7 +32,7 @@
 //! `tests/architecture.rs` checks it.
 //!
 //! ```text
-//!  main ─> cli ─> [server | sample] ─> etl ─> aggregate ─> engine ─> [store | query]
+//!  main ─> cli ─> [server | sample | traces] ─> etl ─> aggregate ─> engine ─> [store | query]
 //!       ─> policy ─> model ─> [config ─> yaml] ─> [error | ids | clock | text]
 //! ```
 //!
@@ -52,6 +52,7 @@
 //! | [`etl`] | jobs: sources, cleaning rules, matching, keys, history, runs |
 //! | [`sample`] | the sample warehouse's generator, its truth and its questions |
 //! | [`server`] | Arrow Flight SQL. Adapters only |
+//! | [`traces`] | what the operational log records, as OpenTelemetry traces |
 //! | [`cli`] | a file a command, and the composition root |
 //!
 //! # What always holds
@@ -157,4 +158,5 @@ pub mod sample;
 pub mod server;
 pub mod store;
 pub mod text;
+pub mod traces;
 pub mod yaml;

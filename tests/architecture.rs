@@ -9,7 +9,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The modules of `src/`, lowest first, and for each those it may use.
-const MAY_USE: [(&str, &[&str]); 18] = [
+const MAY_USE: [(&str, &[&str]); 19] = [
     ("error", &[]),
     ("ids", &[]),
     ("clock", &[]),
@@ -43,6 +43,7 @@ const MAY_USE: [(&str, &[&str]); 18] = [
         ],
     ),
     ("sample", TO_ETL),
+    ("traces", TO_ENGINE),
     ("server", TO_ETL),
     (
         "cli",
@@ -61,6 +62,7 @@ const MAY_USE: [(&str, &[&str]); 18] = [
             "etl",
             "sample",
             "server",
+            "traces",
         ],
     ),
     ("main", &["cli"]),

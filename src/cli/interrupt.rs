@@ -4,6 +4,7 @@
 //! every worker of the runtime busy, nobody there would notice one.
 
 use super::failure::Failure;
+use super::telemetry;
 use crate::error::{Error, ErrorKind};
 use std::future::Future;
 use std::sync::LazyLock;
@@ -46,6 +47,7 @@ pub(super) fn run(
             }
         }
     });
+    telemetry::shut_down();
     runtime.shutdown_timeout(GRACE);
     outcome
 }

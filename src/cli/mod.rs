@@ -33,6 +33,7 @@ mod serve;
 mod sql;
 mod statements;
 mod table;
+mod telemetry;
 mod template;
 mod test;
 mod vacuum;

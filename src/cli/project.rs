@@ -2,6 +2,7 @@
 
 use super::files::{self, Files};
 use super::machine::{self, SystemClock};
+use super::telemetry;
 use crate::clock::Clock;
 use crate::config::{self, Config};
 use crate::engine::{Engine, EngineSettings, Session};
@@ -13,7 +14,6 @@ use crate::model::{self, Model};
 use crate::policy::Principal;
 use crate::store::{Release, Warehouse};
 use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, Utc};
-use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -97,10 +97,11 @@ impl Project {
     /// As [`Declared::read`]; unavailable where the warehouse cannot be opened.
     pub(crate) async fn open(root: &Path) -> Result<Self> {
         let declared = Declared::read(root)?;
-        log_to_stderr(&declared.config);
+        telemetry::log_to_stderr(&declared.config);
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let folder = declared.root.join(&declared.config.warehouse_dir);
         let warehouse = Warehouse::open(&folder, Arc::clone(&clock)).await?;
+        telemetry::trace(&declared.config, &warehouse, &clock)?;
         let engine = Engine::new(
             warehouse.clone(),
             Arc::clone(&declared.model),
@@ -140,17 +141,6 @@ pub(super) fn jobs(declared: &Declared) -> Result<Jobs> {
 /// User errors list every fault.
 pub(super) fn schedules(declared: &Declared, jobs: &Jobs) -> Result<Vec<Schedule>> {
     Ok(schedule::load(&declared.schedules, jobs)?)
-}
-
-fn log_to_stderr(config: &Config) {
-    let filter = tracing_subscriber::EnvFilter::new(&config.log_level);
-    // A second project in the same process logs as the first: tests open several.
-    let _ = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
-        .with_target(false)
-        .try_init();
 }
 
 /// Which release a question is asked of; the latest where nothing is said.

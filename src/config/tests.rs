@@ -31,6 +31,24 @@ fn the_environment_wins_over_the_file() {
 }
 
 #[test]
+fn traces_go_where_opentelemetry_is_told() {
+    let standard = ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector:4317");
+    let endpoint =
+        |text: &str, environment: &[(&str, &str)]| read(text, environment).unwrap().traces_endpoint;
+    assert_eq!(endpoint("", &[standard]), Some("http://collector:4317".to_owned()));
+    let own = "traces_endpoint: https://here:4317";
+    assert_eq!(endpoint(own, &[standard]), Some("https://here:4317".to_owned()));
+    assert_eq!(endpoint("", &[("OTEL_EXPORTER_OTLP_ENDPOINT", "")]), None);
+    for wrong in ["collector:4317", "grpc://collector:4317", "4317", "http://me:secret@collector"] {
+        let faults = read(&format!("traces_endpoint: '{wrong}'"), &[]).unwrap_err().to_string();
+        assert!(!faults.contains("secret"), "{faults}");
+        let variable = [("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", wrong)];
+        let faults = read("", &variable).unwrap_err().to_string();
+        assert!(faults.starts_with("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: "), "{faults}");
+    }
+}
+
+#[test]
 fn bytes_have_units() {
     let cases = [
         ("67108864", 67_108_864),
@@ -56,7 +74,7 @@ fn every_fault_is_told_with_its_place() {
 STARHOUSE_FLIGHT_ADDRESS: expected address:port such as 127.0.0.1:31337, found `here`
 starhouse.yaml:1:15: memory_limit: expected bytes such as `512 MiB` or `8 GB`, found `plenty`
 starhouse.yaml:2:1: unknown setting `thread`, expected one of memory_limit, threads, batch_size, \
-hot_columns, result_cache, star_scan, shadow, automatic_aggregates, parallel_jobs, spill_dir, warehouse_dir, flight_address, metrics_address, max_queries, \
+hot_columns, result_cache, star_scan, shadow, automatic_aggregates, parallel_jobs, spill_dir, warehouse_dir, flight_address, metrics_address, traces_endpoint, max_queries, \
 max_waiting_queries, tls_certificate, tls_key, password_file, log_level; did you mean `threads`?
 starhouse.yaml:3:13: batch_size: expected at least 1
 starhouse.yaml:4:1: `log_level` is one value, not a list or mapping";

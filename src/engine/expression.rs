@@ -4,7 +4,7 @@
 //! one evaluation to the next.
 
 use super::errors::from_datafusion;
-use super::{arithmetic, state};
+use super::{arithmetic, mended, state};
 use crate::error::{Error, Result};
 use arrow::array::ArrayRef;
 use arrow::datatypes::{DataType, Schema};
@@ -48,7 +48,9 @@ impl RowExpression {
         let simplifier = ExprSimplifier::new(context);
         let logical = simplifier.coerce(logical, &columns).map_err(wrong)?;
         let logical = arithmetic::checked(logical, &columns).map_err(wrong)?;
+        let logical = mended::apart(logical).map_err(wrong)?.data;
         let logical = simplifier.simplify(logical).map_err(wrong)?;
+        let logical = mended::as_before(logical).map_err(wrong)?.data;
         let physical = state.create_physical_expr(logical, &columns).map_err(wrong)?;
         let ty = physical.data_type(schema).map_err(wrong)?;
         Ok(Self { physical, ty })

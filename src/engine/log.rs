@@ -2,8 +2,9 @@
 //! or dropped half-way.
 
 use crate::policy::Principal;
-use crate::store::{QueryRecord, Release, Warehouse};
+use crate::store::{QueryRecord, QueryTiming, Release, Warehouse};
 use chrono::{DateTime, Utc};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// A question being answered.
@@ -12,7 +13,7 @@ pub(crate) struct LogEntry {
     warehouse: Warehouse,
     record: Option<QueryRecord>,
     started: Instant,
-    planning: Duration,
+    timing: QueryTiming,
     rows: u64,
 }
 
@@ -38,7 +39,8 @@ impl LogEntry {
             error: None,
         };
         let (warehouse, started) = (warehouse.clone(), Instant::now());
-        Self { warehouse, record: Some(record), started, planning, rows: 0 }
+        let timing = QueryTiming { planning, ..QueryTiming::default() };
+        Self { warehouse, record: Some(record), started, timing, rows: 0 }
     }
 
     /// With what the session tags its questions.
@@ -47,6 +49,13 @@ impl LogEntry {
         if let Some(record) = &mut self.record {
             record.tag = tag.map(str::to_owned);
         }
+        self
+    }
+
+    /// As part of its client's trace.
+    #[must_use]
+    pub(crate) fn traced(mut self, parent: Option<Arc<str>>) -> Self {
+        self.timing.parent = parent;
         self
     }
 
@@ -65,13 +74,14 @@ impl LogEntry {
     /// Hands the entry to the log, which never waits for the disk and fails no query.
     pub(crate) fn end(&mut self, error: Option<String>) {
         if let Some(record) = self.complete(error) {
-            self.warehouse.record_query(record);
+            self.warehouse.record_query(record, &self.timing);
         }
     }
 
     fn complete(&mut self, error: Option<String>) -> Option<QueryRecord> {
         let mut record = self.record.take()?;
-        let elapsed = self.planning + self.started.elapsed();
+        self.timing.answering = self.started.elapsed();
+        let elapsed = self.timing.planning + self.timing.answering;
         record.elapsed_ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
         record.rows = self.rows;
         record.error = error;

@@ -96,7 +96,7 @@ pub use progress::Progress;
 pub use repeatable::Repeatable;
 pub use session::Session;
 pub use shared::Engine;
-pub(crate) use sql::{Change, IfExists, Verb, quoted};
+pub(crate) use sql::{Change, IfExists, Verb, quoted, without_literals};
 pub use sql::{Setting, UpdateKind, update_of};
 pub use streamed::Streamed;
 pub use substrait::substrait_version;

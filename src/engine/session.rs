@@ -31,6 +31,7 @@ pub struct Session {
     time_zone: Option<Tz>,
     currency: Option<Arc<str>>,
     query_tag: Option<Arc<str>>,
+    trace_parent: Option<Arc<str>>,
     temporary: Temporary,
     logged: bool,
 }
@@ -49,6 +50,7 @@ impl Session {
             time_zone,
             currency,
             query_tag,
+            trace_parent: None,
             temporary,
             logged,
         }
@@ -113,6 +115,13 @@ impl Session {
             Some(schema) => session.in_schema(schema),
             None => Ok(session),
         }
+    }
+
+    /// The same session, whose questions are part of its client's trace: a `traceparent` after W3C Trace
+    /// Context, as it was sent.
+    #[must_use]
+    pub fn traced(&self, parent: Option<Arc<str>>) -> Self {
+        Self { trace_parent: parent, ..self.clone() }
     }
 
     /// The same session, whose questions are not logged.
@@ -335,7 +344,7 @@ impl Session {
         self.logged.then(|| {
             let entry =
                 LogEntry::begin(warehouse, &self.principal, release, text, self.now(), planning);
-            entry.tagged(self.query_tag.as_deref())
+            entry.tagged(self.query_tag.as_deref()).traced(self.trace_parent.clone())
         })
     }
 }

@@ -128,6 +128,7 @@ async fn work(
             rows_read: compacted.rows,
             rows_written: compacted.rows,
             rows_rejected: 0,
+            started_at: Some(started),
             elapsed_ms: since(&request.clock, started),
         });
         tables.push(compacted);

@@ -165,6 +165,7 @@ async fn attempt(request: &Request<'_>) -> Result<Erased> {
         rows_read: 0,
         rows_written: erased.files as u64,
         rows_rejected: erased.left.iter().map(|left| left.count).sum(),
+        started_at: Some(started),
         elapsed_ms: erased.elapsed_ms,
     });
     record.end(&published, steps.collect()).await?;

@@ -17,6 +17,7 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 use std::fmt;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tonic::metadata::MetadataMap;
 use tonic::{Extensions, Request};
@@ -25,6 +26,9 @@ use uuid::Uuid;
 const HEADER: &str = "authorization";
 /// The cookie that holds a session's key.
 const COOKIE: &str = "starhouse_session";
+
+/// Bytes of a `traceparent`: 55 today, and later versions may add to it.
+const MAX_TRACE_PARENT: usize = 256;
 
 /// Tokens given by handshakes: how many, and how long after their last use.
 const MAX_TOKENS: usize = 65_536;
@@ -79,6 +83,8 @@ pub(super) struct Client {
     pub(super) session_keys: Vec<Bytes>,
     /// Whether it brought a session's cookie.
     pub(super) has_cookie: bool,
+    /// The trace that its request is part of, as it says: W3C's `traceparent`.
+    pub(super) trace_parent: Option<Arc<str>>,
 }
 
 impl Client {
@@ -125,7 +131,8 @@ impl SignIn {
         let cookie = cookie(metadata);
         let has_cookie = cookie.is_some();
         let session_keys = [cookie, token, connection(extensions)].into_iter().flatten().collect();
-        Ok(Client { principal: Principal::local(), session_keys, has_cookie })
+        let trace_parent = trace_parent(metadata);
+        Ok(Client { principal: Principal::local(), session_keys, has_cookie, trace_parent })
     }
 
     /// The token that a handshake gives: without a password the client's own if it brought one;
@@ -170,6 +177,12 @@ pub(super) fn set_cookie(key: &str) -> String {
 /// The key of a session whose cookie has a value.
 pub(super) fn cookie_key(value: &str) -> Bytes {
     Bytes::from(format!("cookie:{value}"))
+}
+
+/// The `traceparent` header; what cannot be one is none.
+fn trace_parent(metadata: &MetadataMap) -> Option<Arc<str>> {
+    let parent = metadata.get("traceparent")?.to_str().ok()?;
+    (parent.len() <= MAX_TRACE_PARENT).then(|| parent.into())
 }
 
 fn cookie(metadata: &MetadataMap) -> Option<Bytes> {

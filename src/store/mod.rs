@@ -26,6 +26,7 @@ mod load;
 mod local;
 mod locks;
 mod next;
+mod observer;
 mod oplog;
 mod parquet_file;
 mod paths;
@@ -51,6 +52,7 @@ pub use backup::{Copied, CopyOptions};
 pub use erase::{Masked, Replaced};
 pub use load::Load;
 pub(crate) use locks::LiveFolder;
+pub use observer::{Observer, QueryTiming};
 pub use oplog::{
     LineageEdge, QualityOutcome, QualityRecord, QueryRecord, Reject, RunRecord, RunStatus,
     ScheduleOutcome, ScheduleState, StepRecord,

@@ -23,6 +23,19 @@ pub enum RunStatus {
     Interrupted,
 }
 
+impl RunStatus {
+    /// Its name, as tables and metrics show it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Published => "published",
+            Self::NothingNew => "nothing_new",
+            Self::Failed => "failed",
+            Self::Interrupted => "interrupted",
+        }
+    }
+}
+
 /// One run of jobs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RunRecord {
@@ -90,6 +103,9 @@ pub struct StepRecord {
     pub rows_written: u64,
     /// Rows sent to quarantine.
     pub rows_rejected: u64,
+    /// When it began; not known of runs that were recorded by older programs.
+    #[serde(default)]
+    pub started_at: Option<DateTime<Utc>>,
     /// How long it took.
     pub elapsed_ms: u64,
 }

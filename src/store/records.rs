@@ -2,8 +2,9 @@
 
 use super::durable::blocking;
 use super::{
-    LineageEdge, Masked, QueryCounts, QueryRecord, Reject, Replaced, RunRecord, ScheduleLock,
-    ScheduleState, Warehouse, erase, paths, reject_log, run_log, schedule_log,
+    LineageEdge, Masked, QueryCounts, QueryRecord, QueryTiming, Reject, Replaced, RunRecord,
+    RunStatus, ScheduleLock, ScheduleState, Warehouse, erase, paths, reject_log, run_log,
+    schedule_log,
 };
 use crate::error::{Error, Result};
 use crate::ids::{ReleaseId, RunId};
@@ -15,6 +16,11 @@ impl Warehouse {
     /// # Errors
     /// Unavailable where the disk refuses.
     pub async fn record_run(&self, run: &RunRecord) -> Result<()> {
+        if let Some(observer) = self.shared.observer.get()
+            && run.status != RunStatus::Running
+        {
+            observer.run(run);
+        }
         let (disk, run) = (Arc::clone(self.disk()), run.clone());
         blocking(move || run_log::record(&disk, &run)).await
     }
@@ -142,8 +148,11 @@ impl Warehouse {
 
     /// Adds a query to the log. Never waits for the disk and never fails: a record that the log
     /// cannot take is dropped, with a warning in the program's own log.
-    pub fn record_query(&self, query: QueryRecord) {
+    pub fn record_query(&self, query: QueryRecord, timing: &QueryTiming) {
         self.shared.query_counters.count(&query);
+        if let Some(observer) = self.shared.observer.get() {
+            observer.query(&query, timing);
+        }
         self.shared.queries.record(query);
     }
 

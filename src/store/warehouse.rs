@@ -11,7 +11,7 @@ use super::release::Release;
 use super::releases::Releases;
 use super::retention::{self, Vacuumed};
 use super::savepoint::{self, Savepoint};
-use super::{Copied, CopyOptions, Load, RunRecord, RunStatus, backup, checkpoint, locks};
+use super::{Copied, CopyOptions, Load, Observer, RunRecord, RunStatus, backup, checkpoint, locks};
 use crate::clock::Clock;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ids::{ReleaseId, RunId};
@@ -19,8 +19,8 @@ use chrono::{DateTime, Utc};
 use object_store::ObjectStore;
 use std::collections::BTreeSet;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, OnceLock};
 
 /// An open warehouse; clones share it.
 #[derive(Debug, Clone)]
@@ -34,6 +34,7 @@ pub(super) struct Shared {
     store: Arc<LocalStore>,
     pub(super) queries: QueryLog,
     pub(super) query_counters: QueryCounters,
+    pub(super) observer: OnceLock<Arc<dyn Observer>>,
 }
 
 impl Warehouse {
@@ -65,7 +66,8 @@ impl Warehouse {
         let store = Arc::new(LocalStore::new(Arc::clone(&publisher.disk))?);
         let queries = QueryLog::new(Arc::clone(&publisher.disk));
         let query_counters = QueryCounters::default();
-        let shared = Shared { publisher, store, queries, query_counters };
+        let observer = OnceLock::new();
+        let shared = Shared { publisher, store, queries, query_counters, observer };
         Ok(Self { shared: Arc::new(shared) })
     }
 

@@ -84,4 +84,5 @@ mod substrait;
 mod support;
 mod survivors;
 mod touched;
+mod traces;
 mod truth;

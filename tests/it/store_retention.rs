@@ -3,7 +3,7 @@
 use crate::store_support::*;
 use starhouse::error::ErrorKind;
 use starhouse::ids::ReleaseId;
-use starhouse::store::{Change, QueryRecord, Reject};
+use starhouse::store::{Change, QueryRecord, QueryTiming, Reject};
 use std::fs;
 use std::io::Write;
 
@@ -159,7 +159,7 @@ async fn queries_are_logged_by_day_and_survive_the_process() {
     let warehouse = open(dir.path()).await;
     // From noon on: over three days.
     for number in 0..48 {
-        warehouse.record_query(query(number));
+        warehouse.record_query(query(number), &QueryTiming::default());
     }
     let expected: Vec<QueryRecord> = (0..48).map(query).collect();
     assert_eq!(warehouse.queries().await.unwrap(), expected);
@@ -169,10 +169,10 @@ async fn queries_are_logged_by_day_and_survive_the_process() {
     let path = dir.path().join("log/queries/2025-01-01.jsonl");
     fs::OpenOptions::new().append(true).open(path).unwrap().write_all(b"{\"at\":\"20").unwrap();
     let warehouse = open(dir.path()).await;
-    warehouse.record_query(query(0));
+    warehouse.record_query(query(0), &QueryTiming::default());
     assert_eq!(warehouse.queries().await.unwrap().len(), 49);
     let long = QueryRecord { text: "é".repeat(100_000), ..query(1) };
-    warehouse.record_query(long);
+    warehouse.record_query(long, &QueryTiming::default());
     let logged = warehouse.queries().await.unwrap();
     assert!(logged.iter().all(|query| query.text.len() < 70_000));
 }

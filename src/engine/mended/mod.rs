@@ -2,9 +2,11 @@
 //! later DataFusion does right itself goes from here; the tests stay (`tests/olap/tables.slt`).
 
 mod constants;
+mod in_lists;
 mod not_in;
 mod twins;
 
+pub(super) use in_lists::{apart, as_before};
 pub(super) use not_in::NotIn;
 
 use datafusion::optimizer::{Optimizer, OptimizerRule};
@@ -15,7 +17,9 @@ use std::sync::Arc;
 /// DataFusion's rules for logical plans.
 pub(super) fn logical() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
     let rules = Optimizer::new().rules.into_iter();
-    rules.map(|rule| constants::mended(&rule).unwrap_or(rule)).collect()
+    let mended =
+        |rule| constants::mended(&rule).or_else(|| in_lists::mended(&rule)).unwrap_or(rule);
+    rules.map(mended).collect()
 }
 
 /// DataFusion's rules for physical plans.

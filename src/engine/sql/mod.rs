@@ -7,6 +7,7 @@ mod changes;
 mod dialect;
 mod distinct;
 mod limits;
+mod literals;
 mod numbers;
 mod ordinals;
 mod own;
@@ -19,6 +20,7 @@ mod versions;
 
 pub(crate) use changes::{Change, IfExists, Verb, change, quoted};
 pub(crate) use dialect::StarhouseDialect;
+pub(crate) use literals::without_literals;
 pub(crate) use own::qualify;
 pub(crate) use roles::tell as tell_roles;
 pub use settings::Setting;

@@ -6,7 +6,6 @@ use super::arrays::{
 use super::{SystemSource, SystemTable};
 use crate::error::Result;
 use crate::model::{Column, ColumnType};
-use crate::store::RunStatus;
 use arrow::array::ArrayRef;
 use async_trait::async_trait;
 
@@ -42,20 +41,10 @@ impl SystemTable for Runs {
             text(runs.iter().map(|r| &r.run.0)),
             moment(runs.iter().map(|r| r.started_at)),
             optional_moment(runs.iter().map(|r| r.finished_at)),
-            text(runs.iter().map(|r| status(r.status))),
+            text(runs.iter().map(|r| r.status.as_str())),
             optional_count(runs.iter().map(|r| r.release.map(|release| release.0))),
             optional_text(runs.iter().map(|r| r.error.as_deref())),
             optional_moment(runs.iter().map(|r| r.as_of)),
         ])
-    }
-}
-
-fn status(status: RunStatus) -> &'static str {
-    match status {
-        RunStatus::Running => "running",
-        RunStatus::Published => "published",
-        RunStatus::NothingNew => "nothing_new",
-        RunStatus::Failed => "failed",
-        RunStatus::Interrupted => "interrupted",
     }
 }

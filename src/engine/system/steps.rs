@@ -1,6 +1,6 @@
 //! `system.steps`: what each run did, step by step.
 
-use super::arrays::{column, count, text};
+use super::arrays::{column, count, optional, optional_moment, text};
 use super::{SystemSource, SystemTable};
 use crate::error::Result;
 use crate::model::{Column, ColumnType};
@@ -31,6 +31,7 @@ impl SystemTable for Steps {
             column("rows_read", ColumnType::Int64, "rows read"),
             column("rows_written", ColumnType::Int64, "rows written, new and changed"),
             column("rows_rejected", ColumnType::Int64, "rows sent to quarantine"),
+            optional("started_at", ColumnType::Timestamp, "when it began"),
             column("elapsed_ms", ColumnType::Int64, "milliseconds it took"),
         ]
     }
@@ -48,6 +49,7 @@ impl SystemTable for Steps {
             count(each().map(|step| step.rows_read)),
             count(each().map(|step| step.rows_written)),
             count(each().map(|step| step.rows_rejected)),
+            optional_moment(each().map(|step| step.started_at)),
             count(each().map(|step| step.elapsed_ms)),
         ])
     }

@@ -14,6 +14,7 @@ use crate::etl::replay::Replay;
 use crate::etl::room::Rooms;
 use crate::etl::upstream;
 use crate::store::{Load, Release};
+use chrono::{DateTime, Utc};
 use futures::{FutureExt, StreamExt, TryStreamExt, stream};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -41,6 +42,7 @@ pub(super) async fn run(
         rows_deleted: 0,
         rows_doubled: 0,
         notes: Vec::new(),
+        started_at: started,
         elapsed_ms: 0,
     };
     if reasons.is_empty() && window.is_none() {
@@ -103,12 +105,12 @@ async fn staged(
         extracting.push(extracted(request, shared, job, plan).boxed());
     }
     let all = stream::iter(extracting).buffered(request.at_once.max(1));
-    let all: Vec<(Extracted, u64)> = all.try_collect().await?;
+    let all: Vec<(Extracted, Span)> = all.try_collect().await?;
     let (mut sources, mut refused, mut lines_rejected) = (Vec::new(), Vec::new(), 0);
-    for (plan, (extracted, elapsed_ms)) in plans.iter().zip(all) {
+    for (plan, (extracted, span)) in plans.iter().zip(all) {
         let name = plan.spec().name.clone();
         lines_rejected += extracted.extent.rejected_lines;
-        read(load, job, plan, extracted.extent, elapsed_ms, summary);
+        read(load, job, plan, extracted.extent, span, summary);
         refused.extend(extracted.refused.map(|table| (name.clone(), table)));
         sources.push((name, extracted.staged));
     }
@@ -124,17 +126,23 @@ async fn staged(
     load::load(loading).await
 }
 
+/// When something began, and how long it took.
+struct Span {
+    started: DateTime<Utc>,
+    elapsed_ms: u64,
+}
+
 /// A source, extracted, and how long that took.
 async fn extracted(
     request: &Request<'_>,
     load: &Load,
     job: &Job,
     plan: &Plan,
-) -> Result<(Extracted, u64)> {
+) -> Result<(Extracted, Span)> {
     let started = request.clock.now();
     let (warehouse, hears) = (request.engine.warehouse(), on_progress(request, job, plan));
     let extracted = extract::extract(plan, &job.job, load, warehouse, hears).await?;
-    Ok((extracted, since(&request.clock, started)))
+    Ok((extracted, Span { started, elapsed_ms: since(&request.clock, started) }))
 }
 
 /// Loads the rows of the one source while it is read.
@@ -147,6 +155,7 @@ async fn flowing(
     summary: &mut JobSummary,
 ) -> Result<Loaded> {
     let (warehouse, hears) = (request.engine.warehouse(), on_progress(request, job, plan));
+    let started = request.clock.now();
     let Extracting { columns, rows, outcome } =
         extract::begin(plan, &job.job, load, warehouse, hears)?;
     let bytes: u64 = plan.to_read().map(|input| input.size_bytes).sum();
@@ -156,7 +165,7 @@ async fn flowing(
     let loaded = load::load(loading).await?;
     let Outcome { extent, elapsed, .. } = outcome.end(plan)?;
     let elapsed_ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
-    read(load, job, plan, extent, elapsed_ms, summary);
+    read(load, job, plan, extent, Span { started, elapsed_ms }, summary);
     check_rejects(job, summary)?;
     Ok(loaded)
 }
@@ -195,7 +204,7 @@ fn read(
     job: &Job,
     plan: &Plan,
     extent: Extent,
-    elapsed_ms: u64,
+    span: Span,
     summary: &mut JobSummary,
 ) {
     let source = plan.spec().name.clone();
@@ -210,7 +219,8 @@ fn read(
              anything is published"
         ));
     }
-    summary.sources.push(SourceSummary { source, counts, rejects, elapsed_ms });
+    let Span { started: started_at, elapsed_ms } = span;
+    summary.sources.push(SourceSummary { source, counts, rejects, started_at, elapsed_ms });
 }
 
 /// What a release calls the cursor of a source.

@@ -12,6 +12,7 @@ use crate::etl::load::Lost;
 use crate::etl::load::repoint::{Moment, repoint};
 use crate::model::{Fact, Model};
 use crate::store::Load;
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -39,6 +40,8 @@ pub struct RepointSummary {
     pub rows_written: u64,
     /// Partitions written anew; 1 of a fact without.
     pub partitions: usize,
+    /// When that began.
+    pub started_at: DateTime<Utc>,
     /// How long it took.
     pub elapsed_ms: u64,
 }
@@ -138,6 +141,7 @@ async fn follow(
             rows: repointed.rows,
             rows_written: repointed.rows_written,
             partitions: repointed.partitions,
+            started_at: started,
             elapsed_ms: since(&request.clock, started),
         });
     }

@@ -136,6 +136,7 @@ impl Memory {
                 rows_deleted: done.rows_deleted,
                 rows_doubled: done.rows_doubled,
                 notes: Vec::new(),
+                started_at: request.clock.now(),
                 elapsed_ms: 0,
             });
         }

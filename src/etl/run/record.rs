@@ -5,7 +5,7 @@ use crate::clock::Clock;
 use crate::error::Result;
 use crate::ids::{ReleaseId, RunId};
 use crate::store::{QualityRecord, RunRecord, RunStatus, StepRecord, Warehouse};
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use std::sync::Arc;
 
 /// A run being recorded.
@@ -106,8 +106,11 @@ fn steps_of(job: &JobSummary) -> Vec<StepRecord> {
         rows_read: source.counts.read,
         rows_written: source.counts.staged,
         rows_rejected: source.counts.rejected,
+        started_at: Some(source.started_at),
         elapsed_ms: source.elapsed_ms,
     });
+    let elapsed_ms = job.elapsed_ms.saturating_sub(read);
+    let before = i64::try_from(job.elapsed_ms - elapsed_ms).unwrap_or(i64::MAX);
     let load = StepRecord {
         job: job.job.clone(),
         step: "load".to_owned(),
@@ -115,7 +118,8 @@ fn steps_of(job: &JobSummary) -> Vec<StepRecord> {
         rows_read: job.rows_in,
         rows_written: job.rows_written,
         rows_rejected: 0,
-        elapsed_ms: job.elapsed_ms.saturating_sub(read),
+        started_at: TimeDelta::try_milliseconds(before).map(|before| job.started_at + before),
+        elapsed_ms,
     };
     extracts.chain([load]).collect()
 }
@@ -128,6 +132,7 @@ fn followed(fact: &RepointSummary) -> StepRecord {
         rows_read: fact.rows_written,
         rows_written: fact.rows_written,
         rows_rejected: 0,
+        started_at: Some(fact.started_at),
         elapsed_ms: fact.elapsed_ms,
     }
 }
@@ -140,6 +145,7 @@ fn summarised(aggregate: &AggregateSummary) -> StepRecord {
         rows_read: 0,
         rows_written: aggregate.rows,
         rows_rejected: 0,
+        started_at: Some(aggregate.started_at),
         elapsed_ms: aggregate.elapsed_ms,
     }
 }

@@ -157,6 +157,7 @@ impl Summarising<'_> {
                 parent: refreshed.parent.clone(),
                 rows: refreshed.rows,
                 left_out: refreshed.left_out.clone(),
+                started_at: *started,
                 elapsed_ms: record::since(self.clock, *started),
             }),
         }

@@ -6,6 +6,7 @@ use crate::error::counted;
 use crate::etl::extract::Counts;
 use crate::etl::quarantine::RejectSummary;
 use crate::ids::{ReleaseId, RunId};
+use chrono::{DateTime, Utc};
 
 /// What a run did.
 #[derive(Debug, Clone, PartialEq)]
@@ -47,6 +48,8 @@ pub struct JobSummary {
     pub rows_doubled: u64,
     /// What a person should know, though it is no error.
     pub notes: Vec<String>,
+    /// When it began.
+    pub started_at: DateTime<Utc>,
     /// How long it took.
     pub elapsed_ms: u64,
 }
@@ -60,6 +63,8 @@ pub struct SourceSummary {
     pub counts: Counts,
     /// Rejected rows by cause.
     pub rejects: Vec<RejectSummary>,
+    /// When it began to be read.
+    pub started_at: DateTime<Utc>,
     /// How long it took to read.
     pub elapsed_ms: u64,
 }
@@ -79,6 +84,8 @@ pub struct AggregateSummary {
     pub rows: u64,
     /// Why it could not be computed of its rows, if so: the release does without it then.
     pub left_out: Option<String>,
+    /// When it began to be computed.
+    pub started_at: DateTime<Utc>,
     /// How long it took.
     pub elapsed_ms: u64,
 }

@@ -82,6 +82,7 @@ async fn attempt(engine: &Engine, name: &str, work: Work<'_>) -> Result<u64> {
         rows_read: rows,
         rows_written: rows,
         rows_rejected: 0,
+        started_at: Some(started),
         elapsed_ms: since(clock, started),
     };
     if let Err(error) = record.end(&outcome, vec![step]).await {

@@ -96,7 +96,8 @@ impl FlightSql {
     }
 
     async fn session_with(&self, client: &Client, options: &SessionOptions) -> Result<Session> {
-        self.engine.session_with(client.principal.clone(), options).await
+        let session = self.engine.session_with(client.principal.clone(), options).await?;
+        Ok(session.traced(client.trace_parent.clone()))
     }
 
     /// What is wanted after a statement sets an option, if that can be had.

@@ -1,0 +1,158 @@
+//! Several `IN` lists over the same value stay what they are, each for itself.
+//!
+//! DataFusion makes one list of `a IN (...) AND a IN (...)` by comparing what is written in them. But
+//! other columns in them may be equal without looking so, `NULL` is equal to nothing, and a list in
+//! which nothing is left is not false of a value that is NULL:
+//!
+//! ```text
+//! a IN (b, 5) AND a IN (c, 6)            was false, also where a, b and c are all 1
+//! a IN (1, NULL) AND a NOT IN (3, NULL)  was true of 1, and is not known
+//! NOT (a IN (1, 2) AND a IN (3))         was true of NULL, and is not known
+//! ```
+//!
+//! It also makes lists of equalities (`a = 1 OR a = 2`), and does the same to them. While expressions are simplified, the value of each such list is told apart from the others' by names
+//! that change nothing.
+
+use datafusion::common::Result;
+use datafusion::common::metadata::FieldMetadata;
+use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
+use datafusion::logical_expr::expr::{Alias, InList};
+use datafusion::logical_expr::{BinaryExpr, Expr, LogicalPlan, Operator};
+use datafusion::optimizer::simplify_expressions::SimplifyExpressions;
+use datafusion::optimizer::{ApplyOrder, OptimizerConfig, OptimizerRule};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
+
+/// What the names that tell lists apart are known by.
+const MARK: &str = "starhouse.in_list";
+
+/// The rule with lists left apart, if it is the one that simplifies.
+pub(super) fn mended(
+    rule: &Arc<dyn OptimizerRule + Send + Sync>,
+) -> Option<Arc<dyn OptimizerRule + Send + Sync>> {
+    let careful = SimplifyApart(SimplifyExpressions::new());
+    (rule.name() == careful.name()).then(|| Arc::new(careful) as _)
+}
+
+#[derive(Debug)]
+struct SimplifyApart(SimplifyExpressions);
+
+impl OptimizerRule for SimplifyApart {
+    fn name(&self) -> &str {
+        self.0.name()
+    }
+
+    fn apply_order(&self) -> Option<ApplyOrder> {
+        self.0.apply_order()
+    }
+
+    fn rewrite(
+        &self,
+        plan: LogicalPlan,
+        config: &dyn OptimizerConfig,
+    ) -> Result<Transformed<LogicalPlan>> {
+        let marked = plan.map_expressions(apart)?;
+        let simplified = self.0.rewrite(marked.data, config)?;
+        if !marked.transformed {
+            return Ok(simplified);
+        }
+        let is_other = simplified.transformed;
+        let plan = simplified.data.map_expressions(as_before)?.data;
+        Ok(Transformed::new(plan, is_other, TreeNodeRecursion::Continue))
+    }
+}
+
+/// An expression whose lists over the same value are told apart, to be simplified.
+pub(in crate::engine) fn apart(expr: Expr) -> Result<Transformed<Expr>> {
+    let mut lists = HashMap::new();
+    count(&expr, false, &mut lists)?;
+    lists.retain(|_, lists| *lists > 1);
+    if lists.is_empty() {
+        return Ok(Transformed::no(expr));
+    }
+    let mut met: HashMap<Expr, usize> = HashMap::new();
+    expr.transform_up(|part| match part {
+        Expr::InList(list) if lists.contains_key(list.expr.as_ref()) => {
+            let others = met.entry(list.expr.as_ref().clone()).or_default();
+            *others += 1;
+            let named = (0..*others).fold(*list.expr, |value, _| named(value));
+            let list = InList { expr: Box::new(named), ..list };
+            Ok(Transformed::yes(Expr::InList(list)))
+        }
+        // several of them would be made a list
+        Expr::BinaryExpr(equal) if compared(&equal).is_some_and(|c| lists.contains_key(c)) => {
+            let BinaryExpr { left, op, right } = equal;
+            let side = |side: Box<Expr>| match *side {
+                literal @ Expr::Literal(..) => Box::new(literal),
+                column => Box::new(named(column)),
+            };
+            let named = BinaryExpr { left: side(left), op, right: side(right) };
+            Ok(Transformed::yes(Expr::BinaryExpr(named)))
+        }
+        other => Ok(Transformed::no(other)),
+    })
+}
+
+/// Counts lists by their value, and what would be made a list: equalities in a chain of OR.
+fn count(expr: &Expr, within_or: bool, lists: &mut HashMap<Expr, usize>) -> Result<()> {
+    let is_or = matches!(expr, Expr::BinaryExpr(BinaryExpr { op: Operator::Or, .. }));
+    match expr {
+        Expr::InList(list) => *lists.entry(list.expr.as_ref().clone()).or_default() += 1,
+        _ if is_or && !within_or => {
+            let mut columns = HashSet::new();
+            equalities(expr, &mut columns);
+            for column in columns {
+                *lists.entry(column.clone()).or_default() += 1;
+            }
+        }
+        _ => {}
+    }
+    expr.apply_children(|child| {
+        count(child, is_or, lists)?;
+        Ok(TreeNodeRecursion::Continue)
+    })?;
+    Ok(())
+}
+
+fn equalities<'a>(expr: &'a Expr, columns: &mut HashSet<&'a Expr>) {
+    match expr {
+        Expr::BinaryExpr(BinaryExpr { left, op: Operator::Or, right }) => {
+            equalities(left, columns);
+            equalities(right, columns);
+        }
+        Expr::BinaryExpr(equal) => columns.extend(compared(equal)),
+        _ => {}
+    }
+}
+
+/// The column that is to be equal to a literal.
+fn compared(BinaryExpr { left, op, right }: &BinaryExpr) -> Option<&Expr> {
+    match (left.as_ref(), op, right.as_ref()) {
+        (column @ Expr::Column(_), Operator::Eq, Expr::Literal(..))
+        | (Expr::Literal(..), Operator::Eq, column @ Expr::Column(_)) => Some(column),
+        _ => None,
+    }
+}
+
+/// A value by the name that it has.
+fn named(value: Expr) -> Expr {
+    let name = value.schema_name().to_string();
+    let mark = BTreeMap::from([(MARK.to_owned(), String::new())]);
+    Expr::Alias(Alias {
+        expr: Box::new(value),
+        relation: None,
+        name,
+        metadata: Some(FieldMetadata::new(mark)),
+    })
+}
+
+/// An expression without the names that told its lists apart.
+pub(in crate::engine) fn as_before(expr: Expr) -> Result<Transformed<Expr>> {
+    let is_mark = |alias: &Alias| {
+        alias.metadata.as_ref().is_some_and(|metadata| metadata.inner().contains_key(MARK))
+    };
+    expr.transform_up(|part| match part {
+        Expr::Alias(alias) if is_mark(&alias) => Ok(Transformed::yes(*alias.expr)),
+        other => Ok(Transformed::no(other)),
+    })
+}
