@@ -12,7 +12,7 @@ use super::catalog::{CATALOG, Catalogs, WAREHOUSE};
 use super::compact_text::CompactText;
 use super::concatenation::BoundConcatenations;
 use super::holding::Holding;
-use super::mended::{self, NotIn};
+use super::mended::{self, AsValues, NotIn};
 use super::partitions::OnePartition;
 use super::planner::QueryPlanner;
 use super::ready::Ready;
@@ -61,6 +61,7 @@ pub(crate) fn template(
         .with_runtime_env(runtime)
         .with_query_planner(Arc::new(QueryPlanner))
         .with_analyzer_rule(Arc::new(CheckIntegers))
+        .with_analyzer_rule(Arc::new(AsValues))
         .with_analyzer_rule(Arc::new(NotIn))
         .with_analyzer_rule(Arc::new(BoundConcatenations))
         .with_physical_optimizer_rule(Arc::new(FuseStars))
@@ -109,6 +110,9 @@ fn config(settings: &EngineSettings, hot: Arc<HotColumns>) -> SessionConfig {
     config.options_mut().execution.sort_spill_reservation_bytes =
         (settings.memory_limit_bytes / threads / MERGE_SHARE)
             .clamp(*MERGE_BYTES.start(), *MERGE_BYTES.end());
+    // It compares what is known of NULLs as well, which operators tell less exactly than plans do
+    // (`x IS TRUE`), and types are settled long before.
+    config.options_mut().execution.skip_physical_aggregate_schema_check = true;
     let optimizer = &mut config.options_mut().optimizer;
     optimizer.hash_join_single_partition_threshold = collected;
     optimizer.hash_join_single_partition_threshold_rows = COLLECTED_ROWS;

@@ -131,7 +131,8 @@ impl<'a> Ask<'a> {
             }
             Change::Total => {
                 place.kept.iter_mut().for_each(Vec::clear);
-                place.set.clear();
+                // What is the same for all rows is a condition, and stays.
+                place.set.retain(|(_, value)| value.column_refs().is_empty());
             }
             Change::Only(role) => {
                 let of_role = |name: &str| self.is_of(role, name);

@@ -17,6 +17,10 @@ pub(super) fn resolve<'a>(
         return Ok(vec![column]);
     }
     if let Some((role, attribute)) = name.split_once('.') {
+        // A level may bear the name of its attribute, of which several members have the same.
+        if let Some(keyed) = level(cube, model, role, attribute).filter(|of| of.len() > 1) {
+            return Ok(keyed);
+        }
         if let Some(column) = cube.role_column(role, attribute) {
             return Ok(vec![column]);
         }

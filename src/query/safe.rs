@@ -12,6 +12,7 @@ use super::sql::cube_of;
 use crate::error::{Error, Result};
 use arrow::datatypes::FieldRef;
 use datafusion::common::{DFSchema, Dependency, JoinType, TableReference};
+use datafusion::logical_expr::expr::AggregateFunction;
 use datafusion::logical_expr::utils::split_conjunction;
 use datafusion::logical_expr::{
     Aggregate, BinaryExpr, Expr, FetchType, Join, LogicalPlan, Operator, Window,
@@ -25,6 +26,8 @@ struct Carried {
     additive: bool,
     /// Whether a join may have repeated its rows.
     joined: bool,
+    /// Whether rows that look alike have become one.
+    merged: bool,
     /// Whether it is no measure but a column of a link.
     linked: bool,
 }
@@ -96,16 +99,25 @@ fn only_listed(carried: &Carried) -> Result<()> {
 }
 
 fn check_calls(expr: &Expr, input: &Columns, schema: &DFSchema) -> Result<()> {
-    let (name, arguments) = match expr.clone().unalias() {
-        Expr::AggregateFunction(call) => (call.func.name().to_owned(), call.params.args),
-        Expr::WindowFunction(call) => (call.fun.name().to_owned(), call.params.args),
+    let (name, arguments, distinct) = match expr.clone().unalias() {
+        Expr::AggregateFunction(AggregateFunction { func, params }) => {
+            (func.name().to_owned(), params.args, params.distinct)
+        }
+        Expr::WindowFunction(call) => {
+            (call.fun.name().to_owned(), call.params.args, call.params.distinct)
+        }
         _ => return Ok(()),
     };
+    // How many different values there are is a question about rows.
+    let merged = distinct && name != "count";
     let picks = picks_a_row(&name);
     arguments.iter().filter_map(|argument| carried(argument, input, schema)).try_for_each(
         |carried| match picks {
             true => only_listed(&carried),
-            false => refusal(&name, &carried),
+            false => {
+                let merged = merged || carried.merged;
+                refusal(&name, &Carried { merged, ..carried })
+            }
         },
     )
 }
@@ -128,7 +140,7 @@ fn picks_a_row(name: &str) -> bool {
 
 fn refusal(function: &str, carried: &Carried) -> Result<()> {
     only_listed(carried)?;
-    let Carried { name: measure, additive, joined, .. } = carried;
+    let Carried { name: measure, additive, joined, merged, .. } = carried;
     let call = match function {
         marker::NAME => "MEASURE".to_owned(),
         other => other.to_uppercase(),
@@ -136,6 +148,13 @@ fn refusal(function: &str, carried: &Carried) -> Result<()> {
     if !additive {
         return Err(Error::user(format!(
             "{call} over `{measure}` would be wrong: it does not add up over rows"
+        ))
+        .hint(format!("write MEASURE({measure})")));
+    }
+    if *merged {
+        return Err(Error::user(format!(
+            "{call} over `{measure}` would be wrong: DISTINCT makes one of the cube's rows that look \
+             alike, and each counts"
         ))
         .hint(format!("write MEASURE({measure})")));
     }
@@ -160,7 +179,7 @@ fn carried(expr: &Expr, input: &Columns, schema: &DFSchema) -> Option<Carried> {
 
 /// The most dangerous of several.
 fn worst(carried: impl Iterator<Item = Carried>) -> Option<Carried> {
-    carried.max_by_key(|carried| (carried.linked, !carried.additive, carried.joined))
+    carried.max_by_key(|c| (c.linked, !c.additive, c.merged, c.joined))
 }
 
 /// What each column of a plan carries.
@@ -178,8 +197,8 @@ fn columns(plan: &LogicalPlan, context: &PlanContext<'_>) -> Columns {
                     let measure = cube.measure(name);
                     let additive = measure.is_none_or(|measure| measure.kind.adds_up_over_rows());
                     let carries = linked || measure.is_some();
-                    let (name, joined) = (name.clone(), false);
-                    carries.then_some(Carried { name, additive, joined, linked })
+                    let (name, joined, merged) = (name.clone(), false, false);
+                    carries.then_some(Carried { name, additive, joined, merged, linked })
                 })
                 .collect()
         }
@@ -210,6 +229,11 @@ fn columns(plan: &LogicalPlan, context: &PlanContext<'_>) -> Columns {
             inputs.fold(first, |known, next| {
                 known.into_iter().zip(next).map(|(a, b)| worst(a.into_iter().chain(b))).collect()
             })
+        }
+        LogicalPlan::Distinct(distinct) => {
+            let input = columns(distinct.input(), context).into_iter();
+            let merged = |carried| Carried { merged: true, ..carried };
+            input.map(|column| column.map(merged)).take(plan.schema().fields().len()).collect()
         }
         LogicalPlan::Window(window) => {
             let mut known = columns(&window.input, context);

@@ -50,6 +50,7 @@ mod hostile;
 mod job_tests;
 mod kinds;
 mod late_changes;
+mod level_names;
 mod levels;
 mod lineage;
 mod lookups;

@@ -1,11 +1,13 @@
 //! Rules of DataFusion's optimiser that would change answers, each mended in a file of its own. What a
 //! later DataFusion does right itself goes from here; the tests stay (`tests/olap/tables.slt`).
 
+mod as_values;
 mod constants;
 mod in_lists;
 mod not_in;
 mod twins;
 
+pub(super) use as_values::AsValues;
 pub(super) use in_lists::{apart, as_before};
 pub(super) use not_in::NotIn;
 

@@ -5,13 +5,13 @@
 //! else neither side is NULL.
 
 use datafusion::common::config::ConfigOptions;
-use datafusion::common::tree_node::Transformed;
-use datafusion::common::{Column, DFSchema, Result};
+use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
+use datafusion::common::{Column, DFSchema, Result, ScalarValue};
 use datafusion::logical_expr::expr::InSubquery;
 use datafusion::logical_expr::utils::{conjunction, split_conjunction};
 use datafusion::logical_expr::{
     BinaryExpr, Expr, ExprSchemable, Filter, LogicalPlan, LogicalPlanBuilder, Operator, Subquery,
-    not_exists,
+    lit, not_exists, when,
 };
 use datafusion::optimizer::AnalyzerRule;
 use std::sync::Arc;
@@ -83,8 +83,23 @@ fn spelled_out(expr: Expr, negated: bool, schema: &DFSchema) -> Result<Transform
             let told = not_in.and(known);
             Transformed::yes(if negated { Expr::Not(Box::new(told)) } else { told })
         }
-        other => Transformed::no(other),
+        own @ Expr::InSubquery(_) => Transformed::no(own),
+        // Whatever asks whether it is true, false or unknown is told so.
+        other => other.transform_down(|part| exact(part, schema))?,
     })
+}
+
+/// Whether a value is among those of a subquery, or not, or is not known to be.
+pub(super) fn exact(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
+    let Expr::InSubquery(own) = expr else { return Ok(Transformed::no(expr)) };
+    let Some(known) = known(&own.expr, &own.subquery, schema)? else {
+        return Ok(Transformed::no(Expr::InSubquery(own)));
+    };
+    let negated = own.negated;
+    let found = Expr::InSubquery(InSubquery { negated: false, ..own });
+    let mut told = when(found, lit(!negated)).when(known, lit(negated));
+    let told = told.otherwise(lit(ScalarValue::Boolean(None)))?;
+    Ok(Transformed::new(told, true, TreeNodeRecursion::Jump))
 }
 
 /// Where it is known whether a value is among those of a subquery; `None` where it always is.

@@ -56,3 +56,18 @@ async fn a_share_of_a_level_that_is_not_shown_is_refused() {
     ];
     asks(query, &expected).await;
 }
+
+#[tokio::test]
+async fn a_share_of_what_is_compared_with_is_a_share_of_that() {
+    let query = json!({
+        "rows": ["country"],
+        "measures": ["revenue_share"],
+        "slice": {"date.year": 2025},
+        "compare": {"date.year": 2024},
+    });
+    let expected = [
+        "country | revenue_share | revenue_share_compared | revenue_share_change | revenue_share_growth",
+        "IT | 1 | 0.25 | 0.75 | 3",
+    ];
+    asks(query, &expected).await;
+}
