@@ -100,7 +100,8 @@ impl Arriving {
     /// Waits for the client's first word and agrees on TLS, where that is spoken.
     async fn ready(self) -> io::Result<Connection> {
         let Self { id, stream, tls, handshakes, closed } = self;
-        timeout(HANDSHAKE_TIMEOUT, stream.readable()).await??;
+        // A socket counts as readable until something is tried to be read.
+        timeout(HANDSHAKE_TIMEOUT, stream.peek(&mut [0])).await??;
         let transport = match tls {
             None => Transport::Plain(stream),
             Some(tls) => {

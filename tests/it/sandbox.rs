@@ -168,6 +168,24 @@ async fn what_does_not_fit_changes_nothing() {
 }
 
 #[tokio::test]
+async fn moments_are_kept_to_the_microsecond() {
+    let desk = Desk::new().await;
+    desk.change("CREATE TABLE sandbox.m (n INT, at TIMESTAMP, there TIMESTAMPTZ)").await.unwrap();
+    for values in
+        ["1, '2024-01-02 03:04:05.123456789', '2024-01-02T03:04:05Z'", "2, to_timestamp(0), NULL"]
+    {
+        let insert = format!("INSERT INTO sandbox.m VALUES ({values})");
+        assert_eq!(desk.change(&insert).await.unwrap(), 1);
+    }
+    let told = "SELECT n, CAST(at AS VARCHAR), CAST(there AS VARCHAR) FROM sandbox.m ORDER BY n";
+    let expected =
+        "1|2024-01-02T03:04:05.123456Z|2024-01-02T03:04:05Z\n2|1970-01-01T00:00:00Z|NULL";
+    assert_eq!(desk.ask(told).await, expected);
+    desk.change("CREATE TABLE sandbox.k AS SELECT now() AS at").await.unwrap();
+    assert_eq!(desk.ask("SELECT count(*) FROM sandbox.k WHERE at > '2020-01-01'").await, "1");
+}
+
+#[tokio::test]
 async fn rows_of_values_are_one_change() {
     let desk = Desk::new().await;
     desk.change("CREATE TABLE sandbox.t (a BIGINT, b VARCHAR)").await.unwrap();

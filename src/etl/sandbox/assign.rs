@@ -11,7 +11,7 @@ use crate::etl::source::Cells;
 use crate::model::{Column, ColumnType, arrow_schema};
 use arrow::array::{ArrayRef, AsArray, new_null_array};
 use arrow::compute::kernels::zip::zip;
-use arrow::datatypes::{DataType, Field, Schema};
+use arrow::datatypes::{DataType, Field, Schema, TimeUnit};
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -43,10 +43,11 @@ pub(super) fn columns_of(schema: &Schema, not_null: &[String]) -> Result<Vec<Col
     schema.fields().iter().map(column).collect()
 }
 
-/// NULL alone is kept as text.
+/// NULL alone is kept as text; moments to the microsecond, as what SQL calls `timestamp` has them.
 fn kept_type(ty: &DataType) -> Option<ColumnType> {
     match ty {
         DataType::Null => Some(ColumnType::Text),
+        DataType::Timestamp(TimeUnit::Nanosecond, _) => Some(ColumnType::Timestamp),
         ty => declared_type(ty),
     }
 }

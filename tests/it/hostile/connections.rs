@@ -5,6 +5,7 @@ use crate::clients::{ask, connect};
 use crate::support::TinyProject;
 use futures::StreamExt;
 use std::time::Duration;
+use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 
 /// A process may have so many files open; the long tier wants `ulimit -n 25000`.
@@ -34,6 +35,9 @@ async fn idle_connections_cost_little_and_keep_nobody_out() {
     for client in greeted.iter_mut().take(3) {
         assert_eq!(ask(client, "SELECT 1").await.unwrap().num_rows(), 1);
     }
+    // Who does not begin to speak is hung up on.
+    let closed = tokio::time::timeout(Duration::from_secs(60), silent[0].read(&mut [0])).await;
+    assert!(closed.expect("the connection is still open").is_ok_and(|read| read == 0));
 }
 
 /// More than anyone reads.
