@@ -34,6 +34,7 @@ mod cube_support;
 mod cubes;
 mod demo;
 mod demo_project;
+mod differential;
 mod disk_full;
 mod drill_through;
 mod engine;
