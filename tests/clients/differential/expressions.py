@@ -183,7 +183,8 @@ class Expressions:
         """A condition on a value of the kind."""
         literal, other = self.literal(kind), self.value(columns, kind, min(depth, 1))
         # NULL among the elements is what makes NOT IN unknown, and simplifiers stumble.
-        elements = [self.pick((self.literal(kind), self.literal(kind), "NULL")) for _ in range(self.random.randint(1, 4))]
+        literals = (self.literal(kind), self.literal(kind), "NULL")
+        elements = [self.pick(literals) for _ in range(self.random.randint(1, 4))]
         forms = [
             f"{value} {self.pick(COMPARISONS)} {literal}",
             f"{value} {self.pick(COMPARISONS)} {other}",
@@ -197,7 +198,8 @@ class Expressions:
             like = self.pick(("LIKE", "ILIKE"))
             forms += [f"{value} {self.maybe_not()}{like} '{self.pick(PATTERNS)}'"] * 2
         if kind == "flag":
-            forms += [value, f"NOT {value}", f"{value} IS {self.maybe_not()}{self.pick(('TRUE', 'FALSE', 'UNKNOWN'))}"]
+            forms += [value, f"NOT {value}"]
+            forms.append(f"{value} IS {self.maybe_not()}{self.pick(('TRUE', 'FALSE', 'UNKNOWN'))}")
         return self.pick(forms)
 
     def subquery(self, columns, depth):

@@ -10,6 +10,8 @@ from random import Random
 
 from expressions import KINDS, Column, Expressions
 
+JOINS = ("JOIN", "LEFT JOIN", "RIGHT JOIN", "FULL JOIN")
+
 Relation = namedtuple("Relation", "sql columns")
 
 
@@ -102,17 +104,17 @@ class Statements:
 
     def joined(self, depth):
         a, b = self.relation(depth), self.relation(0)
-        if a.sql.count("dim_date") and "dim_date" in b.sql:
+        if "dim_date" in a.sql and "dim_date" in b.sql:
             # Its 1,463 rows by themselves would be all that such a statement is about.
             return a
         columns = a.columns + b.columns
-        pairs = [(x, y) for x in a.columns for y in b.columns if x.kind == y.kind and x.kind in ("int", "text")]
+        pairs = keys_of(a, b)
         # Keys of one name meet more often than any two columns of a kind.
         pairs += 5 * [(x, y) for x, y in pairs if x.sql.split(".")[-1] == y.sql.split(".")[-1]]
         if not pairs:
             return a
         x, y = self.make.pick(pairs)
-        join, condition = self.make.pick(("JOIN", "LEFT JOIN", "RIGHT JOIN", "FULL JOIN")), f"{x.sql} = {y.sql}"
+        join, condition = self.make.pick(JOINS), f"{x.sql} = {y.sql}"
         if join != "FULL JOIN" and self.make.chance(0.4):
             # DuckDB joins FULL by equality only.
             condition += f" AND {self.make.condition(columns, 1, subqueries=False)}"
@@ -125,7 +127,7 @@ class Statements:
         keys = [name for name in left if name in right]
         if not keys:
             return self.table()
-        join, key = self.make.pick(("JOIN", "LEFT JOIN", "RIGHT JOIN", "FULL JOIN")), self.make.pick(keys)
+        join, key = self.make.pick(JOINS), self.make.pick(keys)
         sides = {**left, **right}
         others = [name for name in sides if (name in left) != (name in right)]
         names = [key, *self.random.sample(others, min(len(others), 3))]
@@ -133,7 +135,8 @@ class Statements:
         kinds = tuple(sides[name] for name in names)
         where = ""
         if self.make.chance(0.4):
-            where = f" WHERE {self.make.condition([Column(name, sides[name]) for name in names], 1, subqueries=False)}"
+            columns = [Column(name, sides[name]) for name in names]
+            where = f" WHERE {self.make.condition(columns, 1, subqueries=False)}"
         sql = f"SELECT {chosen} FROM {a} {join} {b} USING ({key}){where}"
         return Relation(f"({sql}) AS {alias}", columns_of(alias, kinds))
 
@@ -165,7 +168,7 @@ class Statements:
 
     def scalar_subquery(self, outer):
         inner = self.table()
-        pairs = [(x, y) for x in outer.columns for y in inner.columns if x.kind == y.kind and x.kind in ("int", "text")]
+        pairs = keys_of(outer, inner)
         correlated = f" WHERE {' = '.join(side.sql for side in self.make.pick(pairs))}" if pairs else ""
         ints = [column.sql for column in inner.columns if column.kind == "int"] or ["1"]
         aggregate = self.make.pick(("count(*)", f"max({self.make.pick(ints)})", f"sum({self.make.pick(ints)})"))
@@ -309,6 +312,11 @@ class Statements:
         limit = f" LIMIT {self.random.randint(0, 9)}" if self.make.chance(0.7) else ""
         offset = f" OFFSET {self.random.randint(0, 3)}" if limit and self.make.chance(0.3) else ""
         return Query(f"{query.sql} {self.order(columns)}{limit}{offset}", query.kinds, ordered=True)
+
+
+def keys_of(a, b):
+    """Pairs of columns that relations may be joined by."""
+    return [(x, y) for x in a.columns for y in b.columns if x.kind == y.kind and x.kind in ("int", "text")]
 
 
 def columns_of(alias, kinds):
