@@ -36,8 +36,8 @@ impl Told {
     }
 }
 
-/// A question that was answered by now. Its error's text is in `system.queries`, which not everybody
-/// reads who reads traces: it may show what is in rows.
+/// A question that was answered by now. Its error's text, and how it was routed, are in `system.queries`,
+/// which not everybody reads who reads traces: both may show what is in rows, or was asked of them.
 pub(super) fn question(query: &QueryRecord, timing: &QueryTiming, now: DateTime<Utc>) -> Told {
     let planned = before(now, timing.answering);
     let asked = before(planned, timing.planning);
@@ -51,9 +51,6 @@ pub(super) fn question(query: &QueryRecord, timing: &QueryTiming, now: DateTime<
     let text = is_sql.then(|| without_literals(&query.text)).flatten();
     attributes.extend(text.map(|text| KeyValue::new("db.query.text", text)));
     attributes.extend(query.tag.clone().map(|tag| KeyValue::new("starhouse.query_tag", tag)));
-    if !query.routing.is_empty() {
-        attributes.push(KeyValue::new("starhouse.routing", query.routing.join("; ")));
-    }
     let error = query.error.as_deref().map(|error| match error {
         "cancelled" => "cancelled",
         _ => "failed",

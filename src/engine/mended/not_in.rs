@@ -1,4 +1,4 @@
-//! `x NOT IN (SELECT y ...)` beside an OR is not true where `x` or a `y` is NULL.
+//! `x NOT IN (SELECT y ...)` beside an OR, or within something larger, is not true where `x` or a `y` is NULL.
 //!
 //! Alone, DataFusion has a join that knows NULL. Among other conditions it asks only whether an equal `y`
 //! was found, and none equals NULL. So what is missing is said beside it: that there is no row at all, or
