@@ -2,9 +2,11 @@
 //!
 //! Each is named for its rule and calls the function of [`crate::text`] that the rule calls
 //! (`rules.rs`; `range`, which compares values of any type, is apart). Where a rule would refuse a
-//! value, a function is NULL: SQL has no quarantine. `docs/cleaning.md` lists them all.
+//! value, a function is NULL: SQL has no quarantine. `docs/cleaning.md` lists them all. `round` is
+//! DataFusion's, mended.
 
 mod range;
+mod round;
 mod rules;
 
 use arrow::array::{Array, ArrayRef, AsArray, StringArray, StringBuilder};
@@ -16,6 +18,7 @@ use datafusion::logical_expr::{
     Volatility,
 };
 use range::Range;
+use round::Round;
 use rules::{Apply, RULES, Rule};
 use std::sync::Arc;
 
@@ -23,7 +26,8 @@ use std::sync::Arc;
 pub(crate) fn all() -> impl Iterator<Item = Arc<ScalarUDF>> {
     let rules = 0..RULES.len();
     let rules = rules.map(|rule| ScalarUDF::new_from_impl(Function::new(rule)));
-    rules.chain([ScalarUDF::new_from_impl(Range::new())]).map(Arc::new)
+    let others = [ScalarUDF::new_from_impl(Range::new()), ScalarUDF::new_from_impl(Round::new())];
+    rules.chain(others).map(Arc::new)
 }
 
 /// A function, by its place among them.

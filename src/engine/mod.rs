@@ -75,6 +75,7 @@ mod substrait;
 mod system;
 mod table;
 mod temporary;
+mod whole_numbers;
 mod wire;
 mod yielding;
 mod zoned;

@@ -12,18 +12,20 @@ use super::catalog::{CATALOG, Catalogs, WAREHOUSE};
 use super::compact_text::CompactText;
 use super::concatenation::BoundConcatenations;
 use super::holding::Holding;
-use super::mended::{self, AsValues, NotIn};
+use super::mended::{self, AsValues, CountedSets, NotIn, Relations};
 use super::partitions::OnePartition;
 use super::planner::QueryPlanner;
 use super::ready::Ready;
 use super::scope::QueryScope;
 use super::star::{FuseStars, HotColumns, StarScan};
+use super::whole_numbers::WholeNumbers;
 use super::yielding::Yielding;
 use crate::query::{measure_function, modifier_functions, sum_function};
 use chrono::{DateTime, Utc};
 use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::execution::{SessionState, SessionStateBuilder, SessionStateDefaults};
 use datafusion::logical_expr::ScalarUDF;
+use datafusion::logical_expr::planner::ExprPlanner;
 use datafusion::logical_expr::registry::FunctionRegistry;
 use datafusion::prelude::SessionConfig;
 use std::sync::Arc;
@@ -56,10 +58,13 @@ pub(crate) fn template(
     let mut scalars = bounded(SessionStateDefaults::default_scalar_functions());
     scalars.extend(super::functions::all());
     scalars.extend(modifier_functions());
+    let mut planners: Vec<Arc<dyn ExprPlanner>> = vec![Arc::new(WholeNumbers)];
+    planners.extend(SessionStateDefaults::default_expr_planners());
     builder()
         .with_config(config(settings, hot))
         .with_runtime_env(runtime)
         .with_query_planner(Arc::new(QueryPlanner))
+        .with_analyzer_rule(Arc::new(CountedSets))
         .with_analyzer_rule(Arc::new(CheckIntegers))
         .with_analyzer_rule(Arc::new(AsValues))
         .with_analyzer_rule(Arc::new(NotIn))
@@ -68,7 +73,8 @@ pub(crate) fn template(
         .with_physical_optimizer_rule(Arc::new(CompactText))
         .with_physical_optimizer_rule(Arc::new(Yielding))
         .with_physical_optimizer_rule(Arc::new(Holding))
-        .with_expr_planners(SessionStateDefaults::default_expr_planners())
+        .with_expr_planners(planners)
+        .with_relation_planners(vec![Arc::new(Relations)])
         .with_scalar_functions(scalars)
         .with_higher_order_functions(SessionStateDefaults::default_higher_order_functions())
         .with_aggregate_functions(aggregates)

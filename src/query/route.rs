@@ -29,6 +29,8 @@ pub struct Routing {
     pub(super) on_base: usize,
     /// How many parts aggregates answer, or answer a part of.
     pub(super) on_aggregates: usize,
+    /// How many rows the aggregates that answer have.
+    pub(super) rows: u64,
 }
 
 impl Routing {
@@ -38,6 +40,8 @@ impl Routing {
             Some(cuboid) => {
                 self.sentences.push(route.reason);
                 self.on_aggregates += 1;
+                let rows = planning.tables.rows(part.catalog, &cuboid.table).unwrap_or(u64::MAX);
+                self.rows = self.rows.saturating_add(rows);
                 self.uses(std::slice::from_ref(&cuboid.aggregate.name));
             }
             None => self.note_base(route.reason),
@@ -69,6 +73,7 @@ impl Routing {
         self.demands.extend(other.demands);
         self.on_base += other.on_base;
         self.on_aggregates += other.on_aggregates;
+        self.rows = self.rows.saturating_add(other.rows);
     }
 
     /// Whether an aggregate has a part in the answer.

@@ -10,7 +10,7 @@ use super::atom::FACT;
 use super::calculated::StandsFor;
 use super::measure::Asked;
 use super::padded::Padding;
-use super::{PlanContext, Routing, defect, scalar_sql};
+use super::{PlanContext, Planned, Routing, defect, scalar_sql};
 use crate::error::Result;
 use crate::model::{Cube, Dimension, Fact, FactRole, MeasureKind, plan_schema};
 use datafusion::catalog::default_table_source::DefaultTableSource;
@@ -24,8 +24,9 @@ use datafusion::logical_expr::{
 };
 use std::sync::Arc;
 
-/// The plan that answers an aggregation of a star from an aggregate; `None` where the aggregation is
-/// of something else, or none answers. What it would need of one is noted.
+/// The plan that answers an aggregation of a star from an aggregate: of several, from the one with the
+/// fewest rows. `None` where the aggregation is of something else, or none answers: why is noted, and
+/// what it would need of one.
 pub(super) fn resolve_star(
     aggregate: &Aggregate,
     context: &PlanContext<'_>,
@@ -36,20 +37,55 @@ pub(super) fn resolve_star(
     }
     let mut tables = Tables::default();
     let Some(star) = tables.read(&aggregate.input).and_then(|()| tables.star(context)) else {
+        if let Some(fact) = fact_below(&aggregate.input, context) {
+            let why =
+                "a fact joined to its dimensions by their keys, without outer joins and subqueries";
+            routing.note_base(format!("{fact}: base rows; aggregates answer {why}"));
+        }
         return Ok(None);
     };
-    let mut wished = None;
+    let (mut best, mut refused): (Option<Planned>, Option<Routing>) = (None, None);
+    let mut not_asked = None;
     for cube in context.model.cubes.iter().filter(|cube| cube.facts.contains(&star.fact.name)) {
-        let Some(ask) = star.ask(cube, aggregate) else { continue };
+        let ask = match star.ask(cube, aggregate) {
+            Ok(ask) => ask,
+            Err(part) => {
+                not_asked.get_or_insert(part);
+                continue;
+            }
+        };
         let Ok(planned) = ask.plan(context) else { continue };
-        if planned.routing.on_base == 0 {
-            routing.extend(planned.routing);
-            return as_asked(planned.plan, aggregate).map(Some);
+        if planned.routing.on_base > 0 {
+            refused.get_or_insert(planned.routing);
+        } else if best.as_ref().is_none_or(|best| planned.routing.rows < best.routing.rows) {
+            best = Some(planned);
         }
-        wished.get_or_insert(planned.routing.demands);
     }
-    routing.demands.extend(wished.into_iter().flatten());
+    match (best, refused, not_asked) {
+        (Some(best), ..) => {
+            routing.extend(best.routing);
+            return as_asked(best.plan, aggregate).map(Some);
+        }
+        (None, Some(refused), _) => routing.extend(refused),
+        (None, None, part) => {
+            let why = part.map(|part| format!("no aggregate keeps what {part} needs"));
+            let why = why.unwrap_or_else(|| "no cube is asked so".to_owned());
+            routing.note_base(format!("{}: base rows; {why}", star.fact.table()));
+        }
+    }
     Ok(None)
+}
+
+/// The fact that an aggregation reads, with none between.
+fn fact_below(plan: &LogicalPlan, context: &PlanContext<'_>) -> Option<String> {
+    match plan {
+        LogicalPlan::Aggregate(_) => None,
+        LogicalPlan::TableScan(scan) => {
+            let table = scan.table_name.table();
+            context.model.facts.iter().map(Fact::table).find(|fact| fact == table)
+        }
+        other => other.inputs().into_iter().find_map(|input| fact_below(input, context)),
+    }
 }
 
 /// The answer under the names and types of the aggregation.
@@ -201,18 +237,19 @@ impl<'a> Star<'a> {
         roles.find(|role| role.dimension == dimension.name && role.key_column() == own.name)
     }
 
-    /// The question to a cube that an aggregation is; `None` where it is none to this cube.
-    fn ask<'c>(&self, cube: &'c Cube, aggregate: &Aggregate) -> Option<Ask<'c>> {
-        let over = |expr: &Expr| self.over_cube(expr, cube);
-        let groups: Option<Vec<Expr>> = aggregate.group_expr.iter().map(over).collect();
-        let predicates: Option<Vec<Expr>> = self.conditions.iter().map(over).collect();
-        let measures = aggregate.aggr_expr.iter().map(|expr| self.measure(expr, cube));
-        let measures: Option<Vec<Asked>> = measures.collect();
-        let (groups, predicates, measures) = (groups?, predicates?, measures?);
-        let catalog = self.catalog.clone();
-        (!measures.is_empty()).then_some(Ask {
+    /// The question to a cube that an aggregation is; else the part of it that is none to this cube.
+    fn ask<'c>(&self, cube: &'c Cube, aggregate: &Aggregate) -> Result<Ask<'c>, String> {
+        let over = |expr: &Expr| self.over_cube(expr, cube).ok_or_else(|| format!("`{expr}`"));
+        let groups = aggregate.group_expr.iter().map(over).collect::<Result<Vec<_>, _>>()?;
+        let predicates = self.conditions.iter().map(over).collect::<Result<Vec<_>, _>>()?;
+        let measure = |expr| self.measure(expr, cube).ok_or_else(|| format!("`{expr}`"));
+        let measures = aggregate.aggr_expr.iter().map(measure).collect::<Result<Vec<_>, _>>()?;
+        if measures.is_empty() {
+            return Err("DISTINCT".to_owned());
+        }
+        Ok(Ask {
             cube,
-            catalog,
+            catalog: self.catalog.clone(),
             groups,
             grouping_sets: None,
             predicates,

@@ -57,6 +57,8 @@ fn advice_answers_what_was_asked_with_the_same_answers() {
         .unwrap();
     starhouse(&["sql", "--project", project, "-f", again.to_str().unwrap()]);
 
+    // What could be asked, of facts too that know a level only.
+    assert_eq!(advice(project, &["--workload", "model"])["workload"]["source"], "model");
     let budget = ["--budget", "200%"];
     let advised = advice(project, &budget);
     assert_eq!(advised["workload"]["source"], "log", "{advised:#}");

@@ -360,7 +360,8 @@ async fn the_largest_key_is_told_by_statistics() {
             let expected = ask(&session, &sorted(more, order)).await.unwrap();
             assert_eq!(ask(&session, &sql).await.unwrap(), expected, "{sql}");
             let plan = ask(&session, &format!("EXPLAIN {sql}")).await.unwrap();
-            assert_eq!(plan.contains("subquery"), !is_told, "{plan}");
+            let (_, planned) = plan.split_once("logical_plan").unwrap();
+            assert_eq!(planned.contains("subquery"), !is_told, "{plan}");
             assert_eq!(plan.contains(", 2 times"), !is_told, "{plan}");
         }
     }

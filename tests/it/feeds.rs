@@ -149,6 +149,21 @@ async fn versions(project: &Project) -> (Versions, BTreeMap<String, String>) {
     (versions, names)
 }
 
+/// Versions with equal neighbours taken together: a version that a correction made equal to the one
+/// before it stays where an earlier run had published it, since facts may refer to its key.
+fn merged(versions: Versions) -> Versions {
+    let mut merged = Versions::new();
+    for version in versions {
+        match merged.last_mut() {
+            Some(last) if (&last.0, &last.1, last.3) == (&version.0, &version.1, version.2) => {
+                last.3 = version.3;
+            }
+            _ => merged.push(version),
+        }
+    }
+    merged
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(12))]
     #[test]
@@ -169,6 +184,7 @@ proptest! {
             }
             versions(&project).await
         });
+        let found = (merged(found.0), found.1);
         let mut wanted = plainly(&feed, on_delete);
         wanted.1.retain(|id, _| wanted.0.iter().any(|version| version.0 == *id));
         prop_assert_eq!(found, wanted);

@@ -204,14 +204,23 @@ async fn planned(session: &Session, text: &str) -> Result<Query> {
 fn places(cube: &Cube, fact: &Fact, model: &Model) -> BTreeSet<BTreeSet<String>> {
     let mut levels: BTreeSet<(&str, BTreeSet<String>)> = BTreeSet::new();
     for offered in &cube.dimensions {
-        let name = offered.dimension.as_deref().filter(|_| fact.role(&offered.role).is_some());
-        let Some(dimension) = name.and_then(|name| model.dimension(name)) else { continue };
+        let Some(role) = fact.role(&offered.role) else { continue };
+        let dimension = offered.dimension.as_deref().and_then(|name| model.dimension(name));
+        let Some(dimension) = dimension else { continue };
+        // A fact may know the members of a coarser level only.
+        let known = |column: &String| {
+            let column = cube.column(column);
+            column.is_some_and(|column| role.knows(&column.column.name))
+        };
         for level in dimension.hierarchies.iter().flat_map(|hierarchy| &hierarchy.levels) {
             let Some(column) = cube.role_column(&offered.role, level.key_column()) else {
                 continue;
             };
             let columns = cube.with_columns_above(column, Some(dimension));
-            levels.insert((&offered.role, columns.into_iter().collect()));
+            let columns: BTreeSet<String> = columns.into_iter().collect();
+            if columns.iter().all(known) {
+                levels.insert((&offered.role, columns));
+            }
         }
     }
     let mut places = BTreeSet::from([BTreeSet::new()]);

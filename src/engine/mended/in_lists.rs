@@ -10,14 +10,17 @@
 //! NOT (a IN (1, 2) AND a IN (3))         was true of NULL, and is not known
 //! ```
 //!
-//! It also makes lists of equalities (`a = 1 OR a = 2`), and does the same to them. While expressions are simplified, the value of each such list is told apart from the others' by names
-//! that change nothing.
+//! It also makes lists of equalities (`a = 1 OR a = 2`), and does the same to them. While expressions are
+//! simplified, the value of each such list is told apart from the others' by names that change nothing.
+//! And what compares with nothing but NULL is unknown, and is said to be before: `a = 2 AND a <> NULL` was
+//! simplified to `a = 2`, as if NULL were a value other than 2.
 
-use datafusion::common::Result;
 use datafusion::common::metadata::FieldMetadata;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
+use datafusion::common::{Result, ScalarValue};
 use datafusion::logical_expr::expr::{Alias, InList};
-use datafusion::logical_expr::{BinaryExpr, Expr, LogicalPlan, Operator};
+use datafusion::logical_expr::expr_rewriter::NamePreserver;
+use datafusion::logical_expr::{BinaryExpr, Expr, LogicalPlan, Operator, lit};
 use datafusion::optimizer::simplify_expressions::SimplifyExpressions;
 use datafusion::optimizer::{ApplyOrder, OptimizerConfig, OptimizerRule};
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -51,15 +54,47 @@ impl OptimizerRule for SimplifyApart {
         plan: LogicalPlan,
         config: &dyn OptimizerConfig,
     ) -> Result<Transformed<LogicalPlan>> {
-        let marked = plan.map_expressions(apart)?;
+        let names = NamePreserver::new(&plan);
+        let plan = plan.map_expressions(|expr| {
+            let name = names.save(&expr);
+            let told = expr.transform_up(unknown)?;
+            Ok(told.update_data(|expr| name.restore(expr)))
+        })?;
+        let was_unknown = plan.transformed;
+        let marked = plan.data.map_expressions(apart)?;
         let simplified = self.0.rewrite(marked.data, config)?;
+        let is_other = simplified.transformed || was_unknown;
         if !marked.transformed {
-            return Ok(simplified);
+            return Ok(Transformed::new(simplified.data, is_other, TreeNodeRecursion::Continue));
         }
-        let is_other = simplified.transformed;
         let plan = simplified.data.map_expressions(as_before)?.data;
         Ok(Transformed::new(plan, is_other, TreeNodeRecursion::Continue))
     }
+}
+
+/// What compares with nothing but NULL, as the unknown that it is.
+fn unknown(expr: Expr) -> Result<Transformed<Expr>> {
+    let is_null = |expr: &Expr| matches!(expr, Expr::Literal(value, _) if value.is_null());
+    let compares_with_null = match &expr {
+        Expr::BinaryExpr(BinaryExpr { left, op, right }) => {
+            let compares = matches!(
+                op,
+                Operator::Eq
+                    | Operator::NotEq
+                    | Operator::Lt
+                    | Operator::LtEq
+                    | Operator::Gt
+                    | Operator::GtEq
+            );
+            compares && (is_null(left) || is_null(right))
+        }
+        Expr::InList(InList { list, .. }) => !list.is_empty() && list.iter().all(is_null),
+        _ => false,
+    };
+    Ok(match compares_with_null {
+        true => Transformed::yes(lit(ScalarValue::Boolean(None))),
+        false => Transformed::no(expr),
+    })
 }
 
 /// An expression whose lists over the same value are told apart, to be simplified.

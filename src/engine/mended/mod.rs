@@ -3,13 +3,19 @@
 
 mod as_values;
 mod constants;
+mod dependencies;
 mod in_lists;
+mod merged;
 mod not_in;
+mod set_operations;
+mod single_distinct;
 mod twins;
 
 pub(super) use as_values::AsValues;
+pub(super) use dependencies::Relations;
 pub(super) use in_lists::{apart, as_before};
 pub(super) use not_in::NotIn;
+pub(super) use set_operations::CountedSets;
 
 use datafusion::optimizer::{Optimizer, OptimizerRule};
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
@@ -19,13 +25,15 @@ use std::sync::Arc;
 /// DataFusion's rules for logical plans.
 pub(super) fn logical() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
     let rules = Optimizer::new().rules.into_iter();
-    let mended =
-        |rule| constants::mended(&rule).or_else(|| in_lists::mended(&rule)).unwrap_or(rule);
-    rules.map(mended).collect()
+    let mended = |rule| {
+        let mended = constants::mended(&rule).or_else(|| in_lists::mended(&rule));
+        mended.or_else(|| single_distinct::mended(&rule)).unwrap_or(rule)
+    };
+    dependencies::mended(rules.map(mended).collect())
 }
 
 /// DataFusion's rules for physical plans.
 pub(super) fn physical() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
     let rules = PhysicalOptimizer::new().rules.into_iter();
-    rules.map(twins::mended).collect()
+    rules.map(|rule| merged::mended(twins::mended(rule))).collect()
 }

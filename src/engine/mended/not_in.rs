@@ -30,9 +30,10 @@ impl AnalyzerRule for NotIn {
             LogicalPlan::Filter(filter) => {
                 let schema = filter.input.schema();
                 let parts = split_conjunction(&filter.predicate).into_iter().cloned();
-                let parts = parts.map(|part| match is_alone(&part) {
-                    true => Ok(Transformed::no(part)),
-                    false => spelled_out(part, false, schema),
+                let parts = parts.map(|part| match alone(&part) {
+                    Some((not_in, false)) if !is_joined(not_in) => none_equal(not_in, schema),
+                    Some(_) => Ok(Transformed::no(part)),
+                    None => spelled_out(part, false, schema),
                 });
                 let parts = parts.collect::<Result<Vec<_>>>()?;
                 if !parts.iter().any(|part| part.transformed) {
@@ -49,11 +50,41 @@ impl AnalyzerRule for NotIn {
     }
 }
 
-fn is_alone(part: &Expr) -> bool {
+/// A condition that is nothing else, and whether it asks for what is among the rows.
+fn alone(part: &Expr) -> Option<(&InSubquery, bool)> {
     match part {
-        Expr::Not(inner) => matches!(inner.as_ref(), Expr::InSubquery(_)),
-        other => matches!(other, Expr::InSubquery(_)),
+        Expr::Not(inner) => alone(inner).map(|(own, is_in)| (own, !is_in)),
+        Expr::InSubquery(own) => Some((own, !own.negated)),
+        _ => None,
     }
+}
+
+/// Whether DataFusion has a join that knows NULL for it: by one column, of rows that are the same for
+/// all.
+fn is_joined(not_in: &InSubquery) -> bool {
+    not_in.subquery.outer_ref_columns.is_empty() && !not_in.expr.column_refs().is_empty()
+}
+
+/// That no row is equal, nor may be.
+fn none_equal(not_in: &InSubquery, schema: &DFSchema) -> Result<Transformed<Expr>> {
+    let subquery = &not_in.subquery;
+    let outer = not_in.expr.as_ref().clone().transform_up(|part| match part {
+        Expr::Column(column) => {
+            let (_, field) = schema.qualified_field_from_column(&column)?;
+            Ok(Transformed::yes(Expr::OuterReferenceColumn(Arc::clone(field), column)))
+        }
+        other => Ok(Transformed::no(other)),
+    })?;
+    let (qualifier, field) = subquery.subquery.schema().qualified_field(0);
+    let value = Expr::Column(Column::new(qualifier.cloned(), field.name()));
+    let equal = LogicalPlanBuilder::from(subquery.subquery.as_ref().clone())
+        .filter(value.eq(outer.data))?
+        .build()?;
+    let none = not_exists(Arc::new(equal));
+    Ok(Transformed::yes(match known(&not_in.expr, subquery, schema)? {
+        Some(known) => none.and(known),
+        None => none,
+    }))
 }
 
 /// A condition whose `NOT IN` are true only where they are; `negated` is whether it stands below a NOT.
@@ -73,6 +104,10 @@ fn spelled_out(expr: Expr, negated: bool, schema: &DFSchema) -> Result<Transform
                 true => Transformed::yes(Expr::BinaryExpr(both)),
                 false => Transformed::no(Expr::BinaryExpr(both)),
             }
+        }
+        Expr::InSubquery(own) if own.negated != negated && !is_joined(&own) => {
+            let told = none_equal(&own, schema)?;
+            told.update_data(|told| if negated { Expr::Not(Box::new(told)) } else { told })
         }
         Expr::InSubquery(own) if own.negated != negated => {
             let (expr, subquery) = (own.expr.as_ref().clone(), own.subquery.clone());

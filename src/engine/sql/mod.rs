@@ -1,11 +1,13 @@
 //! From text to a statement that DataFusion may plan: refuse what is too much, parse in our dialect,
-//! refuse clauses nobody plans, number `?` parameters, keep large whole numbers exact, send `VERSION AS OF` to the catalog of its
-//! release, and `MEASURE(m) AT (...)` to planning as a call.
+//! refuse clauses nobody plans, number `?` parameters, keep large whole numbers exact, write what the
+//! keys of `USING` stand for, send `VERSION AS OF` to the catalog of its release, and
+//! `MEASURE(m) AT (...)` to planning as a call.
 
 mod at;
 mod changes;
 mod dialect;
 mod distinct;
+mod fetch;
 mod limits;
 mod literals;
 mod numbers;
@@ -16,6 +18,7 @@ mod relations;
 mod roles;
 mod settings;
 mod unplanned;
+mod using;
 mod versions;
 
 pub(crate) use changes::{Change, IfExists, Verb, change, quoted};
@@ -52,10 +55,12 @@ pub(crate) fn parse(sql: &str) -> Result<Statement> {
     }
     if let Some(statement) = inner_mut(&mut statement) {
         relations::check(statement)?;
+        fetch::as_limit(statement);
         unplanned::check(statement)?;
         parameters::number(statement)?;
         numbers::exact(statement)?;
         ordinals::resolve(statement);
+        using::resolve(statement)?;
     }
     Ok(statement)
 }

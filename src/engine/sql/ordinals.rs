@@ -22,6 +22,10 @@ impl VisitorMut for Resolve {
         else {
             return ControlFlow::Continue(());
         };
+        // There it finds the column, and not the expression.
+        if select.distinct.is_some() {
+            return ControlFlow::Continue(());
+        }
         // A star is several columns, and nobody knows yet how many.
         let counted = select.projection.iter().take_while(|item| {
             matches!(item, SelectItem::UnnamedExpr(_) | SelectItem::ExprWithAlias { .. })

@@ -122,7 +122,7 @@ fn select_clause(select: &Select) -> Option<&'static str> {
 
 fn query_clause(query: &Query) -> Option<&'static str> {
     first(&[
-        ("FETCH (use LIMIT)", query.fetch.is_some()),
+        ("FETCH ... PERCENT, WITH TIES or beside LIMIT", query.fetch.is_some()),
         ("FOR UPDATE or FOR SHARE", !query.locks.is_empty()),
         ("FOR XML, JSON or BROWSE", query.for_clause.is_some()),
         ("SETTINGS", query.settings.is_some()),

@@ -138,6 +138,8 @@ impl Hashed {
     /// The codes by dimension, and the fact's own columns.
     fn emit(&mut self, dimensions: usize) -> Result<(Vec<ArrayRef>, Vec<ArrayRef>)> {
         let mut codes = self.groups.emit(EmitTo::All)?;
+        // It has handed out its columns, and would look the next rows up among them still.
+        self.groups.clear_shrink(0);
         let mut own = codes.split_off(dimensions.min(codes.len()));
         for (column, texts) in own.iter_mut().zip(&mut self.texts) {
             if let Some(texts) = texts {

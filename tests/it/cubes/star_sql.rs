@@ -95,5 +95,7 @@ async fn what_is_no_such_star_is_answered_from_its_rows() {
         "SELECT count(*) FROM dim_store".to_owned(),
     ] {
         check(&session, &sql, None).await;
+        let reasons = routing(&session, &sql).await;
+        assert_eq!(reasons.contains("base rows"), sql.contains("fact_sales"), "{sql}: {reasons}");
     }
 }
