@@ -103,7 +103,7 @@ fn clauses_that_nobody_plans_are_refused_by_name() {
         ("SELECT a FROM t FOR UPDATE", "FOR UPDATE"),
         ("SELECT a FROM t CLUSTER BY a", "CLUSTER BY"),
         ("SELECT a FROM t LATERAL VIEW explode(a) x", "LATERAL VIEW"),
-        ("SELECT a FROM t FETCH FIRST 3 ROWS ONLY", "FETCH"),
+        ("SELECT a FROM t FETCH FIRST 3 ROWS WITH TIES", "FETCH"),
         ("SELECT (SELECT a FROM t TABLESAMPLE (1 ROWS))", "TABLESAMPLE"),
     ] {
         let error = parse(sql).err().unwrap_or_else(|| panic!("{sql} was accepted"));
