@@ -62,7 +62,7 @@ impl StoredTable {
     /// joins of which nothing is used, and turns such inner joins into semi joins.
     pub(crate) fn at(self, place: Place) -> Self {
         let key = match &place {
-            Place::Dimension { unique } => unique.first().filter(|key| key.len() == 1),
+            Place::Dimension { unique, .. } => unique.first().filter(|key| key.len() == 1),
             Place::Fact | Place::Aggregate | Place::Other => None,
         };
         let key = key.and_then(|key| self.schema.index_of(&key[0]).ok());
@@ -88,9 +88,22 @@ impl StoredTable {
     /// Sets of its columns of which no two rows have the same values.
     pub(crate) fn unique(&self) -> &[Vec<String>] {
         match &self.place {
-            Place::Dimension { unique } => unique,
+            Place::Dimension { unique, .. } => unique,
             Place::Fact | Place::Aggregate | Place::Other => &[],
         }
+    }
+
+    /// A column of which no two rows have the same value where the other, a boolean one, is true.
+    pub(crate) fn unique_where(&self) -> Option<(&String, &String)> {
+        match &self.place {
+            Place::Dimension { current, .. } => current.as_ref().map(|(of, is)| (of, is)),
+            Place::Fact | Place::Aggregate | Place::Other => None,
+        }
+    }
+
+    /// Whether a column holds the surrogate keys of a dimension.
+    pub(crate) fn is_surrogate_key(&self, column: &str) -> bool {
+        self.keys.contains_key(column)
     }
 
     /// Its release.
@@ -149,6 +162,8 @@ pub(crate) enum Place {
     Dimension {
         /// Each by itself.
         unique: Vec<Vec<String>>,
+        /// Where it has versions, the durable key and what is true of the current ones.
+        current: Option<(String, String)>,
     },
     /// A staged one, one that the model no longer knows.
     #[default]
@@ -171,7 +186,9 @@ impl Place {
                 let natural = dimension.natural_key.iter().map(|column| column.name.clone());
                 unique.push(natural.collect());
             }
-            Self::Dimension { unique }
+            let current = || (dimension.durable_key_column(), "is_current".to_owned());
+            let current = dimension.is_versioned().then(current);
+            Self::Dimension { unique, current }
         })
     }
 }

@@ -1,11 +1,12 @@
 //! The star join as an operator: rows of a fact with their dimensions' columns.
 
-use super::joined::{Joined, Reads, Source};
+use super::joined::{Joined, Keeps, Reads, Source};
 use super::once::{Once, Turns};
 use super::prepare::Prepared;
 use super::scan::{Partition, Wanted};
 use arrow::array::{RecordBatch, RecordBatchOptions};
 use arrow::datatypes::SchemaRef;
+use datafusion::common::stats::Precision;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{Result, Statistics, internal_err};
 use datafusion::error::DataFusionError;
@@ -83,8 +84,11 @@ impl Joined {
         let table = &self.facts.table;
         let name = |column: &usize| self.facts.schema.field(*column).name().as_str();
         let columns: Vec<&str> = self.columns.iter().map(name).collect();
-        let keys = (0..self.lookups.len()).map(|lookup| self.key_column(lookup));
-        let keys: Vec<&str> = keys.map(|column| name(&column)).collect();
+        let keys = self.lookups.iter().enumerate().map(|(index, lookup)| {
+            let key = name(&self.key_column(index));
+            if lookup.keeps == Keeps::Unmatched { format!("not {key}") } else { key.to_owned() }
+        });
+        let keys: Vec<String> = keys.collect();
         let files = self.facts.files.len();
         write!(f, "table={table}, files={files}, columns=[{}]", columns.join(", "))?;
         write!(f, ", keys=[{}]", keys.join(", "))?;
@@ -173,7 +177,8 @@ impl ExecutionPlan for StarJoinExec {
         Some(self.metrics.clone_inner())
     }
 
-    /// Those of the table, where all of its rows come out: counts and extremes need no reading.
+    /// Those of the table, where all of its rows come out: counts and extremes need no reading. Of
+    /// a star, that it has no more rows than its fact: joins to it ask which side is larger.
     fn statistics_from_inputs(
         &self,
         _: &[Arc<Statistics>],
@@ -186,7 +191,11 @@ impl ExecutionPlan for StarJoinExec {
                 let columns = self.output.iter().map(|wide| columns[*wide]).collect::<Vec<_>>();
                 facts.statistics.clone().project(Some(&columns))
             }
-            false => Statistics::new_unknown(&self.schema()),
+            false => {
+                let rows = facts.statistics.num_rows.to_inexact();
+                let rows = if args.partition().is_none() { rows } else { Precision::Absent };
+                Statistics { num_rows: rows, ..Statistics::new_unknown(&self.schema()) }
+            }
         }))
     }
 }

@@ -101,17 +101,15 @@ impl Facts {
 /// A smallest and a largest value.
 pub(super) type Bounds = (i32, i32);
 
-/// Exact bounds of an integer column without NULLs.
-fn bounds(statistics: &Statistics, column: usize) -> Option<Bounds> {
+/// Exact bounds of a column of integers, or of days by their number, without NULLs.
+pub(super) fn bounds(statistics: &Statistics, column: usize) -> Option<Bounds> {
     let known = statistics.column_statistics.get(column)?;
-    match (&known.min_value, &known.max_value, &known.null_count) {
-        (
-            Precision::Exact(ScalarValue::Int32(Some(low))),
-            Precision::Exact(ScalarValue::Int32(Some(high))),
-            Precision::Exact(0),
-        ) => Some((*low, *high)),
+    let value = |bound: &Precision<ScalarValue>| match bound {
+        Precision::Exact(ScalarValue::Int32(value) | ScalarValue::Date32(value)) => *value,
         _ => None,
-    }
+    };
+    let bounds = (value(&known.min_value)?, value(&known.max_value)?);
+    (known.null_count == Precision::Exact(0)).then_some(bounds)
 }
 
 /// A file whose footer is known.

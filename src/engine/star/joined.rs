@@ -1,7 +1,7 @@
 //! What a star scan is asked: a fact, the dimensions its keys are looked up in, predicates.
 
 use super::expr::Over;
-use super::facts::Facts;
+use super::facts::{Bounds, Facts, bounds};
 use arrow::datatypes::SchemaRef;
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_plan::ExecutionPlan;
@@ -16,8 +16,18 @@ pub(super) struct Lookup {
     pub(super) key: usize,
     /// The fact's wide column that holds its keys.
     pub(super) fact_key: usize,
-    /// Whether rows without a member stay, with NULLs for its columns.
-    pub(super) optional: bool,
+    pub(super) keeps: Keeps,
+}
+
+/// Which facts stay when their keys are looked up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Keeps {
+    /// Those with a member.
+    Matched,
+    /// All; where there is no member, its columns are NULL.
+    All,
+    /// Those without a member. Its columns do not come out.
+    Unmatched,
 }
 
 /// What a star join reads as its fact.
@@ -79,6 +89,11 @@ impl Joined {
     /// The table's column that holds a lookup's keys.
     pub(super) fn key_column(&self, lookup: usize) -> usize {
         self.columns[self.lookups[lookup].fact_key]
+    }
+
+    /// The smallest and the largest key that facts have, as far as it is known.
+    pub(super) fn key_bounds(&self, lookup: usize) -> Option<Bounds> {
+        bounds(&self.facts.statistics, self.key_column(lookup))
     }
 
     /// The table's columns of an expression over the fact's own.

@@ -1,9 +1,11 @@
 //! A dimension's rows by key: an array, not a hash table, for surrogate keys are dense.
 
+use super::facts::Bounds;
+use super::joined::Keeps;
 use super::rows::{Column, Rows};
 use arrow::array::{Array, ArrayRef, AsArray, Int32Array, RecordBatch, new_null_array};
 use arrow::compute::concat_batches;
-use arrow::datatypes::{Field, Int32Type, Schema, SchemaRef};
+use arrow::datatypes::{DataType, Date32Type, Field, Int32Type, Schema, SchemaRef};
 use datafusion::common::{Result, internal_datafusion_err, internal_err};
 use datafusion::execution::memory_pool::MemoryReservation;
 use std::ops::RangeInclusive;
@@ -20,8 +22,11 @@ const SPECIAL: i32 = 16;
 pub(super) struct Members {
     /// The columns of all rows.
     rows: RecordBatch,
+    keeps: Keeps,
     /// The row of keys that no member has: one of NULLs, or [`NONE`].
     missing: u32,
+    /// The smallest key that may be a member's number.
+    floor: i32,
     /// The row of each key from `base` on.
     numbers: Vec<u32>,
     base: i32,
@@ -34,7 +39,7 @@ pub(super) struct Members {
     /// What all this takes; given back with it.
     #[allow(dead_code, reason = "what it does is to be dropped with the rows")]
     memory: MemoryReservation,
-    /// The smallest and largest key above 0, if there is one, and whether all between have rows.
+    /// The smallest and largest number, if there is one, and whether all between have rows.
     span: Option<(RangeInclusive<i32>, bool)>,
 }
 
@@ -47,43 +52,64 @@ pub(super) enum Cover {
     Some(f64),
 }
 
+/// By what members are looked up.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Keyed {
+    /// The column of their keys.
+    pub(super) key: usize,
+    pub(super) keeps: Keeps,
+    /// The keys that are asked for, as far as that is known: others matter to nobody.
+    pub(super) bounds: Option<Bounds>,
+}
+
 impl Members {
-    /// The rows of a dimension by the key in this column, on memory that they keep. Rows without a
-    /// key match nothing and are left out. Where members are `optional`, a key that no member has
-    /// has a row of NULLs.
+    /// The rows of a dimension by their key, on memory that they keep. Rows without a key match
+    /// nothing and are left out. Keys are surrogate keys, or days, whose numbers may be of any sign.
+    /// Where all facts stay, a key that no member has has a row of NULLs.
     ///
     /// # Errors
     /// Internal where a key is out of bounds or comes twice; resources exhausted.
     pub(super) fn new(
         schema: &SchemaRef,
         mut batches: Vec<RecordBatch>,
-        key: usize,
-        optional: bool,
+        keyed: Keyed,
         memory: MemoryReservation,
     ) -> Result<Self> {
-        let rows = match optional {
-            true => {
+        let Keyed { key, keeps, bounds } = keyed;
+        let rows = match keeps {
+            Keeps::All => {
                 let schema = nullable(schema);
                 let nulls =
                     schema.fields().iter().map(|field| new_null_array(field.data_type(), 1));
                 batches.push(RecordBatch::try_new(Arc::clone(&schema), nulls.collect())?);
                 concat_batches(&schema, &batches)?
             }
-            false => concat_batches(schema, &batches)?,
+            Keeps::Matched | Keeps::Unmatched => concat_batches(schema, &batches)?,
         };
         let last_row = || rows.num_rows().checked_sub(1).and_then(|row| u32::try_from(row).ok());
-        let missing = if optional { last_row().unwrap_or(NONE) } else { NONE };
+        let missing = if keeps == Keeps::All { last_row().unwrap_or(NONE) } else { NONE };
+        let floor = match schema.field(key).data_type() {
+            DataType::Date32 => i32::MIN,
+            _ => 1,
+        };
+        let is_asked = |key: &i32| bounds.is_none_or(|(low, high)| (low..=high).contains(key));
         let keys = key_values(rows.column(key))?;
-        let positive = keys.iter().flatten().filter(|key| *key > 0);
-        let (base, last) = positive
-            .fold((i32::MAX, 0), |(low, high): (i32, i32), key| (low.min(key), high.max(key)));
-        let (base, width) = if last == 0 { (1, 0) } else { (base, (last - base) as usize + 1) };
+        let numbers = keys.iter().flatten().filter(|key| *key >= floor && is_asked(key));
+        let span = numbers.fold(None, |span: Option<Bounds>, key| {
+            Some(span.map_or((key, key), |(low, high)| (low.min(key), high.max(key))))
+        });
+        let (base, width) = match span {
+            Some((low, high)) => (low, high.abs_diff(low) as usize + 1),
+            None => (1, 0),
+        };
         let words = size_of::<u64>() + size_of::<u32>();
         let places = width * size_of::<u32>() + width.div_ceil(64) * words;
         memory.try_resize(rows.get_array_memory_size() + places)?;
         let mut members = Self {
             memory,
+            keeps,
             missing,
+            floor,
             numbers: vec![missing; width],
             base,
             special: [missing; SPECIAL as usize],
@@ -94,15 +120,15 @@ impl Members {
         };
         let mut seen = 0;
         for (row, key) in keys.iter().enumerate() {
-            let Some(key) = key else { continue };
+            let Some(key) = key.filter(is_asked) else { continue };
             let slot = members.slot(key)?;
             if *slot != missing {
                 return internal_err!("key {key} of a dimension comes twice");
             }
             *slot = u32::try_from(row).map_err(|_| internal_datafusion_err!("too many rows"))?;
-            if key > 0 {
+            if key >= floor {
                 seen += 1;
-                let place = (key - base) as usize;
+                let place = key.abs_diff(base) as usize;
                 members.present[place / 64] |= 1 << (place % 64);
             }
         }
@@ -111,22 +137,22 @@ impl Members {
             members.before.push(count);
             count += word.count_ones();
         }
-        members.span = (width > 0).then_some((base..=last, seen == width));
+        members.span = span.map(|(low, high)| (low..=high, seen == width));
         Ok(members)
     }
 
     fn slot(&mut self, key: i32) -> Result<&mut u32> {
-        let place = if key > 0 {
-            self.numbers.get_mut((key - self.base) as usize)
+        let place = if key >= self.floor {
+            self.numbers.get_mut(key.abs_diff(self.base) as usize)
         } else {
             special(key).and_then(|place| self.special.get_mut(place))
         };
         place.ok_or_else(|| internal_datafusion_err!("{key} is no surrogate key"))
     }
 
-    /// Whether every key has a row, be it one of NULLs.
-    pub(super) fn is_optional(&self) -> bool {
-        self.missing != NONE
+    /// Which facts stay.
+    pub(super) fn keeps(&self) -> Keeps {
+        self.keeps
     }
 
     /// The columns of all rows.
@@ -139,7 +165,7 @@ impl Members {
     pub(super) fn row(&self, key: i32) -> u32 {
         let place = key.wrapping_sub(self.base) as u32 as usize;
         match self.numbers.get(place) {
-            Some(row) if key > 0 => *row,
+            Some(row) if key >= self.floor => *row,
             _ => special(key).map_or(self.missing, |place| self.special[place]),
         }
     }
@@ -164,57 +190,65 @@ impl Members {
     fn has(&self, key: i32) -> bool {
         let place = key.wrapping_sub(self.base) as u32 as usize;
         match self.present.get(place / 64) {
-            Some(word) if key > 0 => word >> (place % 64) & 1 == 1,
+            Some(word) if key >= self.floor => word >> (place % 64) & 1 == 1,
             _ => special(key).is_some_and(|place| self.special[place] != self.missing),
         }
     }
 
-    /// The rows whose keys, in this column, have rows here. `low` is the smallest of the keys.
+    /// The rows that stay by their keys, in this column. `low` is the smallest of the keys.
     pub(super) fn keep(&self, keys: &Column, rows: &Rows, low: i32) -> Result<Rows> {
         let values = key_values(&keys.values)?;
         let (numbers, nulls) = (values.values(), values.nulls());
-        if let Some(nulls) = nulls {
-            return Ok(keys.keep(rows, |place| nulls.is_valid(place) && self.has(numbers[place])));
-        }
-        Ok(match &self.span {
+        let stays = |place: usize| match nulls {
+            Some(nulls) if nulls.is_null(place) => false,
+            _ => self.has(numbers[place]),
+        };
+        Ok(match (&self.span, self.keeps) {
+            (_, Keeps::Unmatched) => keys.keep(rows, |place| !stays(place)),
             // One range of keys, as a member of a level is.
-            Some((span, true)) if low > 0 => {
-                let (first, width) = (*span.start(), (span.end() - span.start()) as u32);
+            (Some((span, true)), _) if low >= self.floor && nulls.is_none() => {
+                let (first, width) = (*span.start(), span.end().abs_diff(*span.start()));
                 keys.keep(rows, |place| numbers[place].wrapping_sub(first) as u32 <= width)
             }
-            _ => keys.keep(rows, |place| self.has(numbers[place])),
+            _ if nulls.is_none() => keys.keep(rows, |place| self.has(numbers[place])),
+            _ => keys.keep(rows, stays),
         })
     }
 
-    /// How many of the keys from `low` to `high` have rows.
+    /// How many of the keys from `low` to `high` leave facts as they are.
     pub(super) fn cover(&self, low: i32, high: i32) -> Cover {
-        if self.is_optional() {
+        if self.keeps == Keeps::All {
             return Cover::All;
         }
-        let special = (low.max(1 - SPECIAL)..=high.min(0)).filter(|key| self.has(*key)).count();
-        let positive = self.count(low.max(1), high);
-        let found = special + positive;
-        let wanted = (i64::from(high) - i64::from(low) + 1).max(1);
-        match found {
-            0 => Cover::None,
-            _ if found as i64 == wanted => Cover::All,
-            _ => Cover::Some(found as f64 / wanted as f64),
+        let last = high.min(self.floor.saturating_sub(1));
+        let special = (low.max(1 - SPECIAL)..=last).filter(|key| self.has(*key)).count();
+        let found = special + self.count(low.max(self.floor), high);
+        let all = low <= high && found as u64 == u64::from(high.abs_diff(low)) + 1;
+        let part = found as f64 / (f64::from(high) - f64::from(low) + 1.0).max(1.0);
+        match (found, self.keeps) {
+            (0, Keeps::Unmatched) => Cover::All,
+            (0, _) => Cover::None,
+            (_, Keeps::Unmatched) if all => Cover::None,
+            (_, Keeps::Unmatched) => Cover::Some(1.0 - part),
+            _ if all => Cover::All,
+            _ => Cover::Some(part),
         }
     }
 
-    /// Rows with keys from `low` to `high`, both above 0.
+    /// Rows with numbers from `low` to `high`.
     fn count(&self, low: i32, high: i32) -> usize {
         let Some((span, _)) = &self.span else { return 0 };
         let (low, high) = (low.max(*span.start()), high.min(*span.end()));
         if low > high {
             return 0;
         }
-        self.up_to(high) - self.up_to(low - 1)
+        let before = if low > *span.start() { self.up_to(low - 1) } else { 0 };
+        self.up_to(high) - before
     }
 
-    /// Rows with keys from the smallest above 0 up to one no larger than the largest.
+    /// Rows with numbers from the smallest up to one no larger than the largest.
     fn up_to(&self, key: i32) -> usize {
-        let Ok(place) = usize::try_from(key - self.base) else { return 0 };
+        let place = key.abs_diff(self.base) as usize;
         let word = self.present[place / 64] & u64::MAX >> (63 - place % 64);
         (self.before[place / 64] + word.count_ones()) as usize
     }
@@ -245,15 +279,17 @@ fn special(key: i32) -> Option<usize> {
     usize::try_from(key.checked_add(SPECIAL - 1)?).ok().filter(|place| *place < SPECIAL as usize)
 }
 
-/// A column of keys.
-pub(super) fn key_values(column: &ArrayRef) -> Result<&Int32Array> {
-    let keys = column.as_primitive_opt::<Int32Type>();
-    keys.ok_or_else(|| internal_datafusion_err!("a surrogate key is no int32"))
+/// A column of keys; of days, their numbers.
+pub(super) fn key_values(column: &ArrayRef) -> Result<Int32Array> {
+    let keys = column.as_primitive_opt::<Int32Type>().cloned();
+    let days = || Some(column.as_primitive_opt::<Date32Type>()?.reinterpret_cast());
+    keys.or_else(days).ok_or_else(|| internal_datafusion_err!("a key is neither int32 nor date"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use arrow::array::Date32Array;
     use datafusion::execution::memory_pool::{MemoryConsumer, MemoryPool, UnboundedMemoryPool};
 
     fn memory() -> MemoryReservation {
@@ -264,7 +300,11 @@ mod tests {
     fn members(keys: &[i32]) -> Members {
         let keys: ArrayRef = Arc::new(Int32Array::from(keys.to_vec()));
         let batch = RecordBatch::try_from_iter([("k", keys)]).unwrap();
-        Members::new(&batch.schema(), vec![batch], 0, false, memory()).unwrap()
+        Members::new(&batch.schema(), vec![batch], keyed(Keeps::Matched), memory()).unwrap()
+    }
+
+    fn keyed(keeps: Keeps) -> Keyed {
+        Keyed { key: 0, keeps, bounds: None }
     }
 
     #[test]
@@ -304,17 +344,49 @@ mod tests {
         let keys: ArrayRef = Arc::new(Int32Array::from(vec![1, 1]));
         let batch = RecordBatch::try_from_iter([("k", keys)]).unwrap();
         let schema = batch.schema();
-        assert!(Members::new(&schema, vec![batch], 0, false, memory()).is_err());
+        assert!(Members::new(&schema, vec![batch], keyed(Keeps::Matched), memory()).is_err());
     }
 
     #[test]
     fn gives_keys_without_a_member_a_row_of_nulls() {
         let keys: ArrayRef = Arc::new(Int32Array::from(vec![-1, 5, 7]));
         let batch = RecordBatch::try_from_iter([("k", keys)]).unwrap();
-        let members = Members::new(&batch.schema(), vec![batch], 0, true, memory()).unwrap();
+        let members =
+            Members::new(&batch.schema(), vec![batch], keyed(Keeps::All), memory()).unwrap();
         let asked = Int32Array::from(vec![Some(-1), Some(5), Some(6), Some(8), Some(-2), None]);
         assert_eq!(members.rows_of(&asked).collect::<Vec<_>>(), [0, 1, 3, 3, 3, 3]);
         assert!(members.rows().column(0).is_null(3));
         assert_eq!(members.cover(100, 200), Cover::All);
+    }
+
+    #[test]
+    fn keeps_what_has_no_member() {
+        let keys: ArrayRef = Arc::new(Int32Array::from(vec![-1, 5, 6, 9]));
+        let batch = RecordBatch::try_from_iter([("k", keys)]).unwrap();
+        let keyed = keyed(Keeps::Unmatched);
+        let members = Members::new(&batch.schema(), vec![batch], keyed, memory()).unwrap();
+        assert_eq!(members.cover(5, 6), Cover::None);
+        assert_eq!(members.cover(10, 20), Cover::All);
+        assert_eq!(members.cover(5, 8), Cover::Some(0.5));
+        let facts = Int32Array::from(vec![Some(5), Some(7), None, Some(-1), Some(-2), Some(9)]);
+        let facts = Column { values: Arc::new(facts), ranges: std::iter::once(0..6).collect() };
+        let all = Rows::Ranges(std::iter::once(0..6).collect());
+        assert_eq!(members.keep(&facts, &all, -2).unwrap(), Rows::List(vec![1, 2, 4]));
+    }
+
+    #[test]
+    fn looks_days_up() {
+        let days: ArrayRef =
+            Arc::new(Date32Array::from(vec![Some(-700), None, Some(-5), Some(20)]));
+        let batch = RecordBatch::try_from_iter([("d", days)]).unwrap();
+        let keyed = Keyed { bounds: Some((-600, 900)), ..keyed(Keeps::Matched) };
+        let members = Members::new(&batch.schema(), vec![batch], keyed, memory()).unwrap();
+        // What no fact asks for takes no place.
+        assert_eq!((members.row(-700), members.row(-5), members.row(20)), (NONE, 2, 3));
+        assert_eq!(
+            (members.cover(-5, 20), members.cover(-4, 19)),
+            (Cover::Some(2.0 / 26.0), Cover::None)
+        );
+        assert_eq!(members.cover(i32::MIN, i32::MAX), Cover::Some(2.0 / 2_f64.powi(32)));
     }
 }

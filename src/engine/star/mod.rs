@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! logical plan:   Aggregate(Join(Join(fact, dimension), dimension))
-//!                 -> Aggregate(StarJoin(StarJoin, StarJoin))         shape, node
+//!                 -> Aggregate(StarJoin(StarJoin, StarJoin))         shape, found, sides, unique, node
 //! physical plan:  AggregateExec(Partial) over StarJoinExec
 //!                 -> StarAggregateExec                               fuse, exec, aggregate
 //! asked:          the fact, its dimensions, predicates                joined, asked, expr
@@ -30,6 +30,7 @@ mod asked;
 mod exec;
 mod expr;
 mod facts;
+mod found;
 mod fuse;
 mod grouping;
 mod groups;
@@ -46,12 +47,14 @@ mod rows;
 mod running;
 mod scan;
 mod shape;
+mod sides;
 mod texts;
+mod unique;
 
 pub(super) use fuse::FuseStars;
 pub(super) use hot::{HotColumns, HotColumnsYield};
 pub(super) use node::plan_extension;
-pub(super) use shape::stored_table;
+pub(super) use unique::stored_table;
 
 use datafusion::catalog::Session;
 use datafusion::common::Result;

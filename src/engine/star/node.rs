@@ -2,7 +2,7 @@
 
 use super::exec::StarJoinExec;
 use super::facts::Facts;
-use super::joined::{Joined, Lookup, Reads};
+use super::joined::{Joined, Keeps, Lookup, Reads};
 use crate::engine::errors::to_datafusion;
 use crate::engine::scope::QueryScope;
 use crate::engine::table::StoredTable;
@@ -50,8 +50,7 @@ pub(super) struct Dimension {
     pub(super) key: usize,
     /// The fact's column that holds its keys, among the fact's columns that are read.
     pub(super) fact_key: usize,
-    /// Whether rows without a member stay, with NULLs for its columns.
-    pub(super) optional: bool,
+    pub(super) keeps: Keeps,
 }
 
 /// The name of a column among all columns of a star: the fact's, then those of each dimension.
@@ -67,10 +66,9 @@ impl StarJoin {
     /// The schema of all wide columns.
     fn wide_schema(&self) -> Schema {
         let fact = self.fact.projected_schema.fields().iter().map(|field| (field, false));
-        let dimensions = self
-            .dimensions
-            .iter()
-            .flat_map(|one| one.plan.schema().fields().iter().map(|field| (field, one.optional)));
+        let dimensions = self.dimensions.iter().flat_map(|one| {
+            one.plan.schema().fields().iter().map(|field| (field, one.keeps == Keeps::All))
+        });
         let fields = fact.chain(dimensions).enumerate();
         let named = fields.map(|(index, (field, optional))| {
             let nullable = optional || field.is_nullable();
@@ -103,7 +101,7 @@ impl StarJoin {
             plan: Arc::clone(plan),
             key: dimension.key,
             fact_key: dimension.fact_key,
-            optional: dimension.optional,
+            keeps: dimension.keeps,
         });
         let all = || (0..table.state().columns.len()).collect();
         let scan = table.prepared().map_err(to_datafusion)?;
@@ -180,20 +178,21 @@ impl UserDefinedLogicalNodeCore for StarJoin {
         &self.schema
     }
 
-    /// None that others may rewrite: predicates are over wide columns.
+    /// The predicates, over wide columns: whoever plans looks here for values that are asked for
+    /// once, before the facts.
     fn expressions(&self) -> Vec<Expr> {
-        Vec::new()
+        self.predicates.clone()
     }
 
     fn fmt_for_explain(&self, f: &mut Formatter) -> fmt::Result {
         write!(f, "{NAME}: {}", self.fact.table_name)
     }
 
-    fn with_exprs_and_inputs(&self, _: Vec<Expr>, inputs: Vec<LogicalPlan>) -> Result<Self> {
-        if inputs.len() != self.dimensions.len() {
+    fn with_exprs_and_inputs(&self, exprs: Vec<Expr>, inputs: Vec<LogicalPlan>) -> Result<Self> {
+        if inputs.len() != self.dimensions.len() || exprs.len() != self.predicates.len() {
             return internal_err!("{NAME} has {} inputs", self.dimensions.len());
         }
-        let mut star = self.clone();
+        let mut star = Self { predicates: exprs, ..self.clone() };
         for (dimension, plan) in star.dimensions.iter_mut().zip(inputs) {
             dimension.plan = plan;
         }

@@ -2,8 +2,8 @@
 
 use super::expr::Over;
 use super::facts::OpenFile;
-use super::joined::Joined;
-use super::members::{Cover, Members};
+use super::joined::{Joined, Keeps};
+use super::members::{Cover, Keyed, Members};
 use super::metrics::Counters;
 use super::prune::Pruner;
 use datafusion::common::Result;
@@ -68,11 +68,12 @@ impl Joined {
     ) -> Result<Prepared> {
         let pool = context.memory_pool();
         let memory = MemoryConsumer::new("StarMembers").register(pool);
-        let members = self.lookups.iter().map(|lookup| {
+        let members = self.lookups.iter().enumerate().map(|(index, lookup)| {
             let (plan, context, memory) =
                 (Arc::clone(&lookup.plan), Arc::clone(context), memory.new_empty());
-            let (key, optional) = (lookup.key, lookup.optional);
-            async move { members(plan, key, optional, context, memory).await }.boxed()
+            let (key, keeps, bounds) = (lookup.key, lookup.keeps, self.key_bounds(index));
+            async move { members(plan, Keyed { key, keeps, bounds }, context, memory).await }
+                .boxed()
         });
         let members: Vec<Members> = future::try_join_all(members).await?;
         let counters = Counters::new(metrics);
@@ -173,7 +174,7 @@ impl Joined {
             .bounds(row_group, self.key_column(lookup))
         {
             Some((low, high)) => members.cover(low, high),
-            None if members.is_optional() => Cover::All,
+            None if members.keeps() == Keeps::All => Cover::All,
             None => Cover::Some(1.0),
         };
         members.iter().enumerate().map(cover).collect()
@@ -183,8 +184,7 @@ impl Joined {
 /// A dimension's rows by key, within the memory there is.
 async fn members(
     plan: Arc<dyn ExecutionPlan>,
-    key: usize,
-    optional: bool,
+    keyed: Keyed,
     context: Arc<TaskContext>,
     memory: MemoryReservation,
 ) -> Result<Members> {
@@ -196,5 +196,5 @@ async fn members(
         memory.try_grow(2 * batch.get_array_memory_size())?;
         batches.push(batch);
     }
-    Members::new(&schema, batches, key, optional, memory)
+    Members::new(&schema, batches, keyed, memory)
 }

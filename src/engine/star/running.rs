@@ -168,7 +168,7 @@ impl Reading<'_> {
             let column = joined.key_column(lookup);
             codes.push(match shared.one_code(joined, index, rows) {
                 Some(code) => Codes::One(code),
-                None => Codes::of(key_values(&rows.values(column).await?)?, members, labels)?,
+                None => Codes::of(&key_values(&rows.values(column).await?)?, members, labels)?,
             });
         }
         let mut own = Vec::with_capacity(shared.own.len());

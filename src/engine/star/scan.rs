@@ -178,7 +178,7 @@ impl Joined {
                 let members = &prepared.members[lookup];
                 let keys = group.values(self.key_column(lookup)).await?;
                 let keys = key_values(&keys)?;
-                let rows = members.rows_of(keys).map(|row| (row != NONE).then_some(row));
+                let rows = members.rows_of(&keys).map(|row| (row != NONE).then_some(row));
                 let rows: UInt32Array = rows.collect();
                 Ok(take(members.rows().column(column), &rows, None)?)
             }

@@ -2,6 +2,7 @@
 
 mod answer;
 mod questions;
+mod shapes;
 mod world;
 
 use crate::cube_support::{TempWarehouse, clock};

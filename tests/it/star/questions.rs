@@ -5,16 +5,26 @@ use rand::Rng;
 use rand::seq::IndexedRandom;
 use rand_chacha::ChaCha8Rng;
 
-/// A dimension as it is joined: its alias, its table, its key and the fact's.
-const JOINS: [(&str, &str, &str, &str); 4] = [
-    ("d", "dim_date", "date_key", "date_key"),
-    ("s", "dim_store", "store_key", "store_key"),
-    ("p", "dim_product", "product_key", "product_key"),
-    ("o", "dim_store", "store_key", "first_store_key"),
+/// A dimension as it is joined: its alias, its table, and on what. Those that are joined to others
+/// come after them.
+const JOINS: [(&str, &str, &str); 7] = [
+    ("d", "dim_date", "d.date_key = f.date_key"),
+    ("s", "dim_store", "s.store_key = f.store_key"),
+    ("p", "dim_product", "p.product_key = f.product_key"),
+    ("o", "dim_store", "o.store_key = f.first_store_key"),
+    ("b", "dim_date", "b.date = f.paid_on"),
+    ("n", "dim_store", "n.store_durable_key = s.store_durable_key AND n.is_current"),
+    ("q", "dim_product", "q.product_key = s.area"),
 ];
 
+/// What those need that are joined to others.
+const OF: [(&str, &str); 2] = [("n", "s"), ("q", "s")];
+
 /// What rows are grouped by, and the alias it needs.
-const GROUPS: [(&str, &str); 16] = [
+const GROUPS: [(&str, &str); 19] = [
+    ("b", "b.month"),
+    ("n", "n.city"),
+    ("q", "q.category"),
     ("d", "d.month"),
     ("d", "d.quarter"),
     ("d", "d.year"),
@@ -33,7 +43,9 @@ const GROUPS: [(&str, &str); 16] = [
     ("", "f.date_key"),
 ];
 
-const MEASURES: [(&str, &str); 20] = [
+const MEASURES: [(&str, &str); 22] = [
+    ("n", "max(n.area)"),
+    ("b", "count(b.quarter)"),
     ("", "count(*)"),
     ("", "count(f.amount)"),
     ("", "sum(f.quantity)"),
@@ -56,7 +68,27 @@ const MEASURES: [(&str, &str); 20] = [
     ("s", "max(s.city)"),
 ];
 
-const CONDITIONS: [(&str, &str); 26] = [
+const CONDITIONS: [(&str, &str); 38] = [
+    ("b", "b.quarter = '2024-Q2'"),
+    ("n", "n.region = 'Region 1'"),
+    ("q", "q.vegan OR s.area < 200"),
+    ("d", "d.month IN (SELECT month FROM warehouse.dim_date WHERE quarter = '2024-Q2')"),
+    ("s", "s.city NOT IN (SELECT city FROM warehouse.dim_store WHERE area > 300)"),
+    ("", "f.store_key NOT IN (SELECT store_key FROM warehouse.dim_store WHERE area < 100)"),
+    (
+        "",
+        "NOT EXISTS (SELECT 1 FROM warehouse.dim_product x \
+         WHERE x.product_key = f.product_key AND x.vegan)",
+    ),
+    (
+        "",
+        "f.product_key IN (SELECT product_key FROM warehouse.fact_sale \
+         GROUP BY product_key HAVING count(*) > 7)",
+    ),
+    ("", "f.product_key NOT IN (SELECT product_key FROM warehouse.fact_sale WHERE quantity > 50)"),
+    ("", "f.product_key IN (SELECT area FROM warehouse.dim_store)"),
+    ("", "f.quantity > (SELECT avg(quantity) FROM warehouse.fact_sale)"),
+    ("", "f.date_key > (SELECT max(date_key) - 700 FROM warehouse.dim_date)"),
     ("d", "d.month = '2024-02'"),
     ("d", "d.month BETWEEN '2024-03' AND '2024-07'"),
     ("d", "d.quarter IN ('2024-Q1', '2024-Q4')"),
@@ -108,13 +140,14 @@ impl Questions {
         if needed.iter().all(|alias| alias.is_empty()) && dice.random_bool(0.5) {
             needed.push("s");
         }
-        let mut joins: Vec<_> = JOINS
-            .iter()
-            .filter(|(alias, ..)| needed.contains(alias) || dice.random_bool(0.1))
-            .collect();
+        needed.extend(JOINS.iter().map(|(alias, ..)| *alias).filter(|_| dice.random_bool(0.1)));
+        let others = OF.iter().filter(|(alias, _)| needed.contains(alias)).map(|(_, of)| *of);
+        needed.extend(others.collect::<Vec<_>>());
+        let mut joins: Vec<_> = JOINS.iter().filter(|(alias, ..)| needed.contains(alias)).collect();
         if !joins.is_empty() {
             let turn = dice.random_range(0..joins.len());
             joins.rotate_left(turn);
+            joins.sort_by_key(|(alias, ..)| OF.iter().any(|(of, _)| of == alias));
         }
         let fact_last = dice.random_bool(0.3);
         let outer = if dice.random_bool(0.3) { joins.len() } else { 0 };
@@ -146,29 +179,25 @@ impl Questions {
 }
 
 /// The joins, the first so many of which keep facts without a member.
-fn from(joins: &[&(&str, &str, &str, &str)], fact_last: bool, outer: usize) -> String {
-    let on = |(alias, _, key, fact_key): &(&str, &str, &str, &str)| {
-        format!("{alias}.{key} = f.{fact_key}")
-    };
-    let table =
-        |(alias, table, ..): &(&str, &str, &str, &str)| format!("warehouse.{table} {alias}");
+fn from(joins: &[&(&str, &str, &str)], fact_last: bool, outer: usize) -> String {
+    let table = |(alias, table, _): &(&str, &str, &str)| format!("warehouse.{table} {alias}");
     if joins.is_empty() {
         return "warehouse.fact_sale f".to_owned();
     }
     let mut from = match fact_last {
         true => {
             let side = if outer > 0 { "RIGHT" } else { "INNER" };
-            let (table, on) = (table(joins[0]), on(joins[0]));
+            let (table, on) = (table(joins[0]), joins[0].2);
             format!("{table} {side} JOIN warehouse.fact_sale f ON {on}")
         }
         false => {
             let side = if outer > 0 { "LEFT" } else { "INNER" };
-            format!("warehouse.fact_sale f {side} JOIN {} ON {}", table(joins[0]), on(joins[0]))
+            format!("warehouse.fact_sale f {side} JOIN {} ON {}", table(joins[0]), joins[0].2)
         }
     };
     for (index, join) in joins.iter().enumerate().skip(1) {
         let side = if index < outer { "LEFT" } else { "INNER" };
-        from += &format!(" {side} JOIN {} ON {}", table(join), on(join));
+        from += &format!(" {side} JOIN {} ON {}", table(join), join.2);
     }
     from
 }

@@ -1,0 +1,129 @@
+//! What is known of the rows of a plan without reading them: columns that tell them apart.
+
+use crate::engine::table::StoredTable;
+use crate::query::told_apart;
+use datafusion::catalog::TableProvider;
+use datafusion::common::tree_node::TreeNode;
+use datafusion::common::{Column, DFSchema, JoinType};
+use datafusion::datasource::source_as_provider;
+use datafusion::logical_expr::logical_plan::{Aggregate, Join, TableScan};
+use datafusion::logical_expr::utils::split_conjunction;
+use datafusion::logical_expr::{Expr, LogicalPlan};
+use std::sync::Arc;
+
+/// The index of the column that an expression is, other names set aside.
+pub(super) fn plain_column(expr: &Expr, schema: &DFSchema) -> Option<usize> {
+    match expr {
+        Expr::Column(column) => schema.maybe_index_of_column(column),
+        Expr::Alias(alias) => plain_column(&alias.expr, schema),
+        _ => None,
+    }
+}
+
+/// The stored table that is scanned, if it is one.
+pub(super) fn stored(scan: &TableScan) -> Option<Arc<StoredTable>> {
+    stored_table(&source_as_provider(&scan.source).ok()?)
+}
+
+/// The stored table that a provider is, if it is one.
+pub(in crate::engine) fn stored_table(
+    provider: &Arc<dyn TableProvider>,
+) -> Option<Arc<StoredTable>> {
+    let any: Arc<dyn std::any::Any + Send + Sync> = Arc::clone(provider) as _;
+    any.downcast().ok()
+}
+
+pub(super) fn holds_fact(plan: &LogicalPlan) -> bool {
+    let is_fact = |node: &LogicalPlan| match node {
+        LogicalPlan::TableScan(scan) => stored(scan).is_some_and(|table| table.has_measures()),
+        _ => false,
+    };
+    plan.exists(|node| Ok(is_fact(node))).unwrap_or(true)
+}
+
+/// Sets of columns of which no two rows have the same values, but for NULL.
+pub(super) fn unique(plan: &LogicalPlan) -> Vec<Vec<usize>> {
+    match plan {
+        LogicalPlan::TableScan(scan) => of_table(scan, &scan.filters),
+        LogicalPlan::SubqueryAlias(alias) => unique(&alias.input),
+        LogicalPlan::Filter(filter) => match filter.input.as_ref() {
+            LogicalPlan::TableScan(scan) => of_table(scan, std::slice::from_ref(&filter.predicate)),
+            input => unique(input),
+        },
+        LogicalPlan::Aggregate(aggregate) => by_groups(aggregate).into_iter().collect(),
+        LogicalPlan::Projection(projection) => {
+            let schema = projection.input.schema();
+            let kept: Vec<Option<usize>> =
+                projection.expr.iter().map(|expr| plain_column(expr, schema)).collect();
+            let place = |column: &usize| kept.iter().position(|own| *own == Some(*column));
+            let sets = unique(&projection.input);
+            let plain = sets.iter().filter_map(|set| set.iter().map(place).collect());
+            let computed = projection.expr.iter().enumerate().filter(|(_, expr)| {
+                let of = told_apart(expr).and_then(|of| plain_column(of, schema));
+                of.is_some_and(|of| sets.contains(&vec![of]))
+            });
+            plain.chain(computed.map(|(place, _)| vec![place])).collect()
+        }
+        LogicalPlan::Join(join) => of_join(join),
+        _ => Vec::new(),
+    }
+}
+
+/// Those of a stored table of which only rows for which these are true are read.
+fn of_table(scan: &TableScan, filters: &[Expr]) -> Vec<Vec<usize>> {
+    let Some(table) = stored(scan) else { return Vec::new() };
+    let schema = &scan.projected_schema;
+    let index = |name: &String| schema.index_of_column_by_name(None, name);
+    let known = table.unique().iter();
+    let mut sets: Vec<Vec<usize>> =
+        known.filter_map(|set| set.iter().map(index).collect()).collect();
+    if let Some((durable, is_current)) = table.unique_where() {
+        let is_current =
+            |expr: &&Expr| matches!(expr, Expr::Column(column) if column.name == *is_current);
+        let mut parts = filters.iter().flat_map(split_conjunction);
+        if parts.any(|part| is_current(&part)) {
+            sets.extend(index(durable).map(|durable| vec![durable]));
+        }
+    }
+    sets
+}
+
+/// The columns by which an aggregation groups.
+fn by_groups(aggregate: &Aggregate) -> Option<Vec<usize>> {
+    let is_set = |expr: &Expr| matches!(expr, Expr::GroupingSet(_));
+    let groups = aggregate.group_expr.len();
+    (groups > 0 && !aggregate.group_expr.iter().any(is_set)).then(|| (0..groups).collect())
+}
+
+/// Those of either side stay where each of its rows has at most one partner.
+fn of_join(join: &Join) -> Vec<Vec<usize>> {
+    let side = |side: &LogicalPlan, pick: fn(&(Expr, Expr)) -> &Expr| {
+        let keys = join.on.iter().map(|pair| plain_column(pick(pair), side.schema()));
+        let keys: Vec<usize> = keys.flatten().collect();
+        unique(side).iter().any(|set| set.iter().all(|column| keys.contains(column)))
+    };
+    let width = join.left.schema().fields().len();
+    let mut sets = Vec::new();
+    let (left, right) = match join.join_type {
+        JoinType::Inner => (true, true),
+        JoinType::Left => (true, false),
+        JoinType::LeftSemi | JoinType::LeftAnti => return unique(&join.left),
+        JoinType::RightSemi | JoinType::RightAnti => return unique(&join.right),
+        _ => return sets,
+    };
+    if left && side(&join.right, |pair| &pair.1) {
+        sets.extend(unique(&join.left));
+    }
+    if right && side(&join.left, |pair| &pair.0) {
+        let right = unique(&join.right).into_iter();
+        sets.extend(right.map(|set| set.iter().map(|column| column + width).collect()));
+    }
+    sets
+}
+
+/// Each value of a column of a plan once.
+pub(super) fn distinct(plan: &Arc<LogicalPlan>, column: usize) -> Option<LogicalPlan> {
+    let column = Column::from(plan.schema().qualified_field(column));
+    let grouped = Aggregate::try_new(Arc::clone(plan), vec![Expr::Column(column)], Vec::new());
+    grouped.ok().map(LogicalPlan::Aggregate)
+}
