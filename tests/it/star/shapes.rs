@@ -101,7 +101,7 @@ async fn sets_of_members() {
         // Numbers that are no product's.
         (format!("{sum} IN (SELECT area FROM warehouse.dim_store)"), "keys=[product_key]"),
         (
-            format!("{sum} IN (SELECT -area * 1000000 FROM warehouse.dim_store)"),
+            format!("{sum} IN (SELECT CAST(area * -1000000 AS INT) FROM warehouse.dim_store)"),
             "keys=[product_key]",
         ),
         // Where one of them may be NULL, nothing is for certain not among them.
@@ -130,7 +130,7 @@ async fn values_that_are_asked_for_once() {
     .await;
     let world = World::make(12, 20_000).await;
     let plan = text(&world.session(|_| {}), &format!("EXPLAIN ANALYZE {sql}")).await;
-    assert!(plan.contains("files_skipped=11"), "{plan}");
+    assert!(plan.contains("files=2, files_skipped=10"), "{plan}");
 }
 
 /// Below a join that is no look-up, and in each part of a union, the rest is a star.
