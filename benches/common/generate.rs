@@ -48,7 +48,7 @@ pub(crate) fn side_by_side<T: Sync, R: Send>(
     let lanes = std::thread::available_parallelism().map_or(1, usize::from).min(pieces.len());
     let mut results = Vec::new();
     std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..lanes).map(|_| scope.spawn(&lane)).collect();
+        let threads: Vec<_> = (0..lanes).map(|_| scope.spawn(lane)).collect();
         for thread in threads {
             results.extend(thread.join().map_err(|_| "a thread panicked".to_owned())??);
         }

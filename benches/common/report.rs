@@ -106,7 +106,7 @@ process, and in Python importing the engine, is outside; the files are in the sy
 
 const SAME_FILES: &str = "\
 * Same files: the Parquet files that Starhouse has loaded and a release names, one by one. DuckDB keeps their \
-footers between queries (`parquet_metadata_cache`), as Starhouse does.
+footers between queries (`parquet_metadata_cache`), as Starhouse does, which keeps plans as well.
 ";
 
 const NATIVE: &str = "\
@@ -118,5 +118,6 @@ const LOADING: &str = "\
 * Loading from text, DuckDB is told the types that Starhouse stores, looks up the same keys and writes Parquet by \
 month, in the order of `duckdb_load.sql`. It does not do what `starhouse etl run` does besides: look at every value \
 and set wrong rows aside, make sure that the grain is one row's, keep history, hash what it reads and writes, \
-read files back, and publish all of it durably at once.
+read files back, and publish all of it durably at once. Of Starhouse the whole process counts, of DuckDB what comes \
+after its import.
 ";
