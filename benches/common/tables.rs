@@ -55,7 +55,7 @@ pub(crate) fn engines(figures: &Figures) -> Outcome<String> {
             text,
             "| {title} | {sum:.0}{without} | {:.1} | {asking} | {} | {} |",
             column.geometric_mean_ms(),
-            megabytes(bytes),
+            or_dash(Some(bytes), megabytes),
             loading(load)
         )?;
     }
