@@ -26,10 +26,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
+/// Changes one thing of how a file of these columns is written.
+type Change = dyn Fn(WriterPropertiesBuilder, &Schema) -> WriterPropertiesBuilder + Sync;
+
 /// A layout: what is changed, and how.
 struct Layout {
     name: String,
-    change: Box<dyn Fn(WriterPropertiesBuilder, &Schema) -> WriterPropertiesBuilder + Sync>,
+    change: Box<Change>,
 }
 
 /// What a layout came to.
