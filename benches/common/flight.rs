@@ -29,12 +29,11 @@ pub(crate) struct Served {
 impl Server {
     /// Serves a project on a free port, with room for answers that are asked again; 0 keeps none.
     pub(crate) fn start(dir: &Path, args: &Args, result_cache: &str) -> Outcome<Self> {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_starhouse"))
+        let mut child = args
+            .limits(&mut Command::new(env!("CARGO_BIN_EXE_starhouse")))
             .args(["serve", "--no-schedules", "--address", "127.0.0.1:0", "--project"])
             .arg(dir)
             .env("STARHOUSE_RESULT_CACHE", result_cache)
-            .env("STARHOUSE_THREADS", args.threads.to_string())
-            .env("STARHOUSE_MEMORY_LIMIT", format!("{} GiB", args.memory_gib))
             .stdout(Stdio::piped())
             .spawn()?;
         let output = child.stdout.take().ok_or("the server has no output")?;

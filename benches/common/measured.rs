@@ -19,10 +19,7 @@ pub(crate) struct Measured {
 pub(crate) struct Column {
     pub(crate) title: String,
     pub(crate) measured: Vec<Measured>,
-    /// Seconds of loading its own storage, where it has one.
-    #[serde(default)]
-    pub(crate) load_seconds: Option<f64>,
-    /// The most memory its process held.
+    /// The most memory its process held while it was asked.
     pub(crate) peak_bytes: Option<u64>,
 }
 
@@ -58,6 +55,11 @@ impl Column {
     /// The queries that were answered.
     pub(crate) fn answered(&self) -> impl Iterator<Item = &Measured> {
         self.measured.iter().filter(|one| one.failed.is_none())
+    }
+
+    /// The middle of a query's times, if it was answered.
+    pub(crate) fn median_ms(&self, query: &str) -> Option<f64> {
+        self.answered().find(|one| one.query == query).map(Measured::median_ms)
     }
 
     /// The names of those that were not.

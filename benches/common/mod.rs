@@ -13,18 +13,23 @@ pub(crate) mod document;
 pub(crate) mod flight;
 pub(crate) mod generate;
 pub(crate) mod load;
+pub(crate) mod machine;
 pub(crate) mod measured;
 pub(crate) mod ours;
 mod peers;
 mod plot;
 pub(crate) mod process;
+mod python;
 pub(crate) mod report;
 pub(crate) mod results;
+pub(crate) mod tables;
 
 use clap::Parser;
+use machine::Run;
 use starhouse::query::CubeQuery;
 use std::error::Error;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 /// Whatever stops a benchmark.
 pub(crate) type Outcome<T> = Result<T, Box<dyn Error>>;
@@ -143,19 +148,27 @@ pub(crate) fn run(args: Args, benchmark: impl FnOnce(f64) -> Benchmark) -> Outco
         return ours::child(benchmark, way, &dir, &args);
     }
     (benchmark.project)(&dir, args.scale)?;
-    let load = load::warehouse(benchmark, &dir, args.reload)?;
+    let mut load = load::warehouse(benchmark, &dir, &args, args.reload)?;
+    let mut run = Run::now();
     let mut columns = ours::all(benchmark, &dir, &args)?;
-    let mut peers_load = None;
     if !args.no_peers {
-        columns.extend(peers::all(benchmark, &dir, &args, root)?);
-        peers_load = load.cost.map(|_| peers::load(benchmark, &dir, &args, root)).transpose()?;
+        let peers = peers::Peers::new(benchmark, &dir, &args, root)?;
+        run.versions.extend(peers.versions()?);
+        peers.load(&mut load)?;
+        columns.extend(peers.ask()?);
     }
     report::compare(&columns)?;
     if let Some(first) = columns.first() {
         (benchmark.check)(args.scale, &first.measured)?;
     }
-    let report = report::Report { benchmark, args, load, peers_load, columns };
-    report.write(root)
+    report::Report { benchmark, args, run, load, columns }.write(root)
+}
+
+impl Benchmark {
+    /// What its queries are called, in their order.
+    pub(crate) fn query_names(&self) -> Vec<&'static str> {
+        self.queries.iter().map(|(name, _)| *name).collect()
+    }
 }
 
 impl Args {
@@ -163,6 +176,13 @@ impl Args {
     pub(crate) fn folder(&self, benchmark: &str) -> PathBuf {
         let name = format!("{benchmark}-{}", self.scale);
         self.dir.clone().unwrap_or_else(|| cache().join(name))
+    }
+
+    /// Gives the real binary the threads and the memory that every engine has.
+    pub(crate) fn limits<'a>(&self, command: &'a mut Command) -> &'a mut Command {
+        command
+            .env("STARHOUSE_THREADS", self.threads.to_string())
+            .env("STARHOUSE_MEMORY_LIMIT", format!("{} GiB", self.memory_gib))
     }
 }
 

@@ -34,7 +34,7 @@ pub(crate) fn all(benchmark: &Benchmark, dir: &Path, args: &Args) -> Outcome<Vec
 /// Each query by itself in a fresh process: from opening the warehouse to the last row.
 fn cold(benchmark: &Benchmark, way: usize, dir: &Path, args: &Args) -> Outcome<Column> {
     let title = benchmark.ways[way].title.to_owned();
-    let mut all = Column { title, measured: Vec::new(), load_seconds: None, peak_bytes: None };
+    let mut all = Column { title, measured: Vec::new(), peak_bytes: None };
     for (name, _) in &benchmark.queries {
         let mut times_ms = Vec::new();
         for run in 0..args.runs {
@@ -76,7 +76,7 @@ pub(crate) fn child(benchmark: &Benchmark, way: usize, dir: &Path, args: &Args) 
         .build()?;
     let (measured, peak_bytes) = runtime.block_on(measure(benchmark, way, dir, args))?;
     let peak_bytes = Some(peak_bytes);
-    let column = Column { title: way.title.to_owned(), measured, load_seconds: None, peak_bytes };
+    let column = Column { title: way.title.to_owned(), measured, peak_bytes };
     println!("{}", serde_json::to_string(&column)?);
     Ok(())
 }

@@ -1,9 +1,12 @@
 """Runs one peer of a benchmark and prints its times and answers as JSON.
 
-Usage: peers.py duckdb_files|duckdb_native|duckdb_cold|duckdb_load|chdb_files REQUEST.json
+Usage: peers.py duckdb_files|duckdb_native|duckdb_cold|chdb_files REQUEST.json   asks
+       peers.py duckdb_load|duckdb_native_load REQUEST.json                      loads
+       peers.py versions REQUEST.json
 """
 
 import json
+import os
 import resource
 import shutil
 import statistics
@@ -40,21 +43,23 @@ def measure(queries: list, warm_ups: int, runs: int, ask) -> list:
     return measured
 
 
-def column(title: str, measured: list, load_seconds: float | None = None) -> dict:
-    return {"title": title, "measured": measured, "load_seconds": load_seconds, "peak_bytes": peak_bytes()}
+def column(title: str, measured: list) -> dict:
+    return {"title": title, "measured": measured, "peak_bytes": peak_bytes()}
 
 
 def peak_bytes() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
-def connect(request: dict, file: str = ":memory:"):
+def connect(request: dict, file: str = ":memory:", read_only: bool = False):
     import duckdb
 
-    connection = duckdb.connect(file)
+    connection = duckdb.connect(file, read_only=read_only)
     connection.execute(f"SET threads = {request['threads']}")
     connection.execute(f"SET memory_limit = '{request['memory_gib']}GiB'")
     connection.execute(f"SET temp_directory = '{request['folder']}/duckdb-temp'")
+    # Off by default. Starhouse keeps the footers of files between queries too.
+    connection.execute("SET parquet_metadata_cache = true")
     return connection
 
 
@@ -70,21 +75,21 @@ def duckdb_tables(request: dict, file: str = ":memory:", what: str = "VIEW"):
     return connection
 
 
+def native_file(request: dict) -> Path:
+    return Path(request["folder"]) / "duckdb.db"
+
+
 def duckdb(request: dict, native: bool) -> dict:
     import duckdb
 
-    file = Path(request["folder"]) / "duckdb.db"
     if native:
-        file.unlink(missing_ok=True)
-    started = time.perf_counter()
-    connection = duckdb_tables(request, str(file), "TABLE") if native else duckdb_tables(request)
-    loaded = time.perf_counter() - started if native else None
-    if native:
-        connection.execute("CHECKPOINT")
+        connection = connect(request, str(native_file(request)), read_only=True)
+    else:
+        connection = duckdb_tables(request)
     ask = lambda sql: connection.execute(sql).fetchall()  # noqa: E731
     measured = measure(request["queries"], request["warm_ups"], request["runs"], ask)
     kind = "native" if native else "same files"
-    return column(f"DuckDB {duckdb.__version__}, {kind}", measured, loaded)
+    return column(f"DuckDB {duckdb.__version__}, {kind}", measured)
 
 
 def duckdb_once(request: dict, name: str) -> dict:
@@ -116,9 +121,36 @@ def duckdb_cold(request: dict, path: str) -> dict:
     return {**column(title, measured), "peak_bytes": peak}
 
 
+def loaded(store: str, engine: str, seconds: float, rows: int, size: int) -> dict:
+    return {
+        "store": store,
+        "engine": engine,
+        "seconds": seconds,
+        "rows": rows,
+        "bytes": size,
+        "peak_bytes": peak_bytes(),
+    }
+
+
+def duckdb_native_load(request: dict) -> dict:
+    """From Starhouse's files to a database of DuckDB's own, in their order."""
+    import duckdb
+
+    file = native_file(request)
+    file.unlink(missing_ok=True)
+    started = time.perf_counter()
+    connection = duckdb_tables(request, str(file), "TABLE")
+    connection.execute("CHECKPOINT")
+    seconds = time.perf_counter() - started
+    rows = connection.execute(f"SELECT count(*) FROM warehouse.{request['fact']}").fetchone()[0]
+    connection.close()
+    engine = f"DuckDB {duckdb.__version__}, native"
+    return loaded("duckdb_native", engine, seconds, rows, file.stat().st_size)
+
+
 def duckdb_load(request: dict) -> dict:
     """From text to sorted, partitioned Parquet with surrogate keys: what `etl run` does, without its
-    checks of types, of rejected rows and of the grain, its history, checksums and durable writes."""
+    checks of values, of rejected rows and of the grain, its history, checksums and durable writes."""
     import duckdb
 
     folder = Path(request["folder"])
@@ -128,11 +160,12 @@ def duckdb_load(request: dict) -> dict:
     connection = connect(request)
     started = time.perf_counter()
     connection.execute(request["load"].replace("{sources}", f"{folder}/sources").replace("{out}", str(out)))
-    taken = time.perf_counter() - started
+    seconds = time.perf_counter() - started
+    fact = request["fact"].removeprefix("fact_")
+    rows = connection.execute(f"SELECT count(*) FROM read_parquet('{out}/{fact}/*/*.parquet')").fetchone()[0]
     size = sum(file.stat().st_size for file in out.rglob("*.parquet"))
     shutil.rmtree(out)
-    title = f"DuckDB {duckdb.__version__}"
-    return {"title": title, "seconds": taken, "bytes": size, "peak_bytes": peak_bytes()}
+    return loaded("duckdb_parquet", f"DuckDB {duckdb.__version__}, its own Parquet", seconds, rows, size)
 
 
 def chdb(request: dict) -> dict:
@@ -143,9 +176,10 @@ def chdb(request: dict) -> dict:
     settings = f"SETTINGS max_threads = {request['threads']}, max_memory_usage = {request['memory_gib'] << 30}"
     places = {}
     for table, files in request["tables"].items():
-        folder = str(Path(files[0]).parents[1 if "=" in Path(files[0]).parent.name else 0])
-        pattern = "/*/*.parquet" if "=" in Path(files[0]).parent.name else "/*.parquet"
-        places[f"warehouse.{table}"] = f"file('{folder}{pattern}', Parquet)"
+        # The live files, by name: others of earlier releases may lie beside them.
+        folder = Path(os.path.commonpath([Path(file).parent for file in files]))
+        names = ",".join(str(Path(file).relative_to(folder)) for file in files)
+        places[f"warehouse.{table}"] = f"file('{folder}/{{{names}}}', Parquet)"
 
     def ask(sql: str) -> list:
         for table, place in places.items():
@@ -157,6 +191,12 @@ def chdb(request: dict) -> dict:
     return column(f"ClickHouse (chdb {chdb.__version__}), same files", measured)
 
 
+def versions() -> dict:
+    from importlib.metadata import version
+
+    return {"DuckDB": version("duckdb"), "chdb": version("chdb")}
+
+
 def main() -> None:
     request = json.loads(Path(sys.argv[2]).read_text())
     peers = {
@@ -165,6 +205,8 @@ def main() -> None:
         "duckdb_cold": lambda: duckdb_cold(request, sys.argv[2]),
         "duckdb_once": lambda: duckdb_once(request, sys.argv[3]),
         "duckdb_load": lambda: duckdb_load(request),
+        "duckdb_native_load": lambda: duckdb_native_load(request),
+        "versions": versions,
         "chdb_files": lambda: chdb(request),
     }
     print(json.dumps(peers[sys.argv[1]]()))

@@ -1,10 +1,10 @@
 //! What was measured: compared, and written for people.
 
-use super::load::Load;
+use super::load::{Load, Loaded};
+use super::machine::Run;
 use super::measured::Column;
-use super::peers::Loaded;
 use super::results::{self, Figures};
-use super::{Args, Benchmark, Outcome, WARM_UPS, document};
+use super::{Args, Benchmark, Outcome, WARM_UPS, tables};
 use std::fmt::Write;
 use std::path::Path;
 
@@ -12,8 +12,8 @@ use std::path::Path;
 pub(crate) struct Report<'a> {
     pub(crate) benchmark: &'a Benchmark,
     pub(crate) args: Args,
+    pub(crate) run: Run,
     pub(crate) load: Load,
-    pub(crate) peers_load: Option<Loaded>,
     pub(crate) columns: Vec<Column>,
 }
 
@@ -49,108 +49,75 @@ pub(crate) fn compare(columns: &[Column]) -> Outcome<()> {
 impl Report<'_> {
     /// Writes `benches/results/` and the table in the document that shows it.
     pub(crate) fn write(&self, root: &Path) -> Outcome<()> {
-        let peers_load = self.peers_load.as_ref();
-        let figures =
-            Figures::new(self.benchmark, &self.args, &self.load, peers_load, &self.columns);
+        let Self { benchmark, args, run, load, columns } = self;
+        let figures = Figures::new(benchmark, args, run, load, columns);
         let path = figures.write(&root.join("benches/results"))?;
-        let text = self.text()?;
+        let text = self.text(&figures)?;
         std::fs::write(path.with_extension("md"), &text)?;
         println!("{text}");
-        results::redraw(self.benchmark, root)
+        results::redraw(benchmark, root)
     }
 
-    fn text(&self) -> Outcome<String> {
-        let mut text = String::new();
+    fn text(&self, figures: &Figures) -> Outcome<String> {
         let Args { scale, runs, threads, memory_gib, .. } = &self.args;
-        let (Benchmark { title, rows: what, .. }, rows) = (self.benchmark, self.load.rows);
-        writeln!(text, "# {title}, scale {scale}\n")?;
-        writeln!(
-            text,
-            "{rows} {what}; medians of {runs} runs after {WARM_UPS} that do not count (cold: each in a fresh process), in \
-             milliseconds; {threads} threads and {memory_gib} GiB an engine; {}. Every answer is the \
-             same in every column.\n",
-            document::machine()
-        )?;
-        self.times(&mut text)?;
-        self.loading(&mut text)?;
-        let peaks = self.columns.iter().filter_map(|column| {
-            let peak = gigabytes(column.peak_bytes?);
-            Some(format!("{} {peak:.1} GB", column.title))
-        });
-        let peaks: Vec<String> = peaks.collect();
-        if !peaks.is_empty() {
-            writeln!(text, "Memory at most while asking: {}.", peaks.join(", "))?;
+        let Benchmark { title, rows: what, .. } = self.benchmark;
+        let Load { rows, text_bytes, .. } = &self.load;
+        let mut text = format!(
+            "# {title}, scale {scale}\n\n{rows} {what}, loaded from {:.0} MB of text. Medians of {runs} runs \
+             after {WARM_UPS} that do not count; {threads} threads and {memory_gib} GiB an engine, loading too. \
+             Every answer is the same in every column.\n\n{}.\n\n{}\n{}\n",
+            *text_bytes as f64 / 1e6,
+            self.run,
+            tables::medians(&self.columns, &self.benchmark.query_names())?,
+            tables::engines(figures)?,
+        );
+        for Loaded { engine, moment, .. } in &figures.loads {
+            if let Some(moment) =
+                moment.as_ref().filter(|one| Some(*one) != self.run.moment.as_ref())
+            {
+                writeln!(text, "* The load of {engine} was measured before: {moment}.")?;
+            }
         }
         for column in &self.columns {
-            if let Some(seconds) = column.load_seconds {
-                writeln!(text, "{} took in that Parquet in {seconds:.1} s.", column.title)?;
-            }
             for one in &column.measured {
                 if let Some(why) = &one.failed {
                     let why = why.lines().next().unwrap_or_default();
-                    writeln!(text, "{} of {} failed: {why}", one.query, column.title)?;
+                    writeln!(text, "* {} of {} failed: {why}", one.query, column.title)?;
                 }
             }
         }
+        text += &self.notes();
         Ok(text)
     }
 
-    /// A row a query, a column an engine.
-    fn times(&self, text: &mut String) -> Outcome<()> {
-        write!(text, "| |")?;
-        self.columns.iter().try_for_each(|column| write!(text, " {} |", column.title))?;
-        writeln!(text, "\n|---|{}", "---:|".repeat(self.columns.len()))?;
-        for (index, (query, _)) in self.benchmark.queries.iter().enumerate() {
-            write!(text, "| {query} |")?;
-            for column in &self.columns {
-                match &column.measured[index] {
-                    one if one.failed.is_some() => write!(text, " failed |")?,
-                    one => write!(text, " {:.1} |", one.median_ms())?,
-                }
-            }
-            writeln!(text)?;
-        }
-        write!(text, "| sum |")?;
-        let mut columns = self.columns.iter();
-        columns.try_for_each(|one| write!(text, " {:.0}{} |", one.sum_ms(), one.without()))?;
-        write!(text, "\n| geometric mean |")?;
-        let mut columns = self.columns.iter();
-        columns.try_for_each(|column| write!(text, " {:.1} |", column.geometric_mean_ms()))?;
-        Ok(writeln!(text, "\n")?)
-    }
-
-    fn loading(&self, text: &mut String) -> Outcome<()> {
-        let Load { rows, bytes, text_bytes, cost } = self.load;
-        if let Some(cost) = cost {
-            writeln!(
-                text,
-                "`starhouse etl run` made {:.0} MB of Parquet from {:.0} MB of text in {:.1} s ({:.2} \
-                 million {} a second), with {:.1} GB of memory at most.",
-                megabytes(bytes),
-                megabytes(text_bytes),
-                cost.seconds,
-                rows as f64 / 1e6 / cost.seconds,
-                self.benchmark.rows,
-                gigabytes(cost.peak_bytes)
-            )?;
-        }
-        if let Some(Loaded { title, seconds, bytes, peak_bytes }) = &self.peers_load {
-            writeln!(
-                text,
-                "{title} read the same text, looked up keys, sorted, and wrote {:.0} MB of partitioned \
-                 Parquet in {seconds:.1} s, with {:.1} GB of memory at most.",
-                megabytes(*bytes),
-                gigabytes(*peak_bytes)
-            )?;
-        }
-        Ok(())
+    /// What the tables compare, and what they do not.
+    fn notes(&self) -> String {
+        let is_cold = |column: &Column| column.title.ends_with("cold");
+        let cold = self.columns.iter().any(is_cold).then_some(COLD);
+        let peers = (!self.args.no_peers).then_some([SAME_FILES, NATIVE, LOADING]);
+        cold.into_iter().chain(peers.into_iter().flatten()).collect()
     }
 }
 
-fn megabytes(bytes: u64) -> f64 {
-    bytes as f64 / 1e6
-}
+const COLD: &str = "\
+* Cold: every query in a fresh process, from opening the warehouse, or the files, to its last row. Starting the \
+process, and in Python importing the engine, is outside; the files are in the system's memory.
+";
 
-fn gigabytes(bytes: u64) -> f64 {
-    bytes as f64 / 1e9
-}
+const SAME_FILES: &str = "\
+* Same files: the Parquet files that Starhouse has loaded and a release names, one by one. DuckDB keeps their \
+footers between queries (`parquet_metadata_cache`), as Starhouse does, which keeps plans as well.
+";
+
+const NATIVE: &str = "\
+* Native: a database of DuckDB's own, loaded from those Parquet files in their order, by another process than \
+the one that is asked; its load stands for that step only.
+";
+
+const LOADING: &str = "\
+* Loading from text, DuckDB is told the types that Starhouse stores, looks up the same keys and writes Parquet by \
+month, in the order of `duckdb_load.sql`. It does not do what `starhouse etl run` does besides: look at every value \
+and set wrong rows aside, make sure that the grain is one row's, keep history, hash what it reads and writes, \
+read files back, and publish all of it durably at once. Of Starhouse the whole process counts, of DuckDB what comes \
+after its import.
+";

@@ -1,30 +1,29 @@
 //! `benches/results/`: figures as JSON for programs, and what is drawn from them: the plots and
 //! the table in the document that shows it.
 
-use super::load::Load;
+use super::load::{Load, Loaded, Store};
+use super::machine::Run;
 use super::measured::{Column, Measured};
-use super::peers::Loaded;
-use super::{Args, Benchmark, Outcome, document, plot};
+use super::{Args, Benchmark, Outcome, document, plot, tables};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Number, Value};
 use std::collections::BTreeMap;
-use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 /// The figures of a run.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Figures {
     benchmark: String,
-    scale: Number,
+    pub(crate) scale: Number,
     threads: usize,
     memory_gib: usize,
-    machine: String,
-    rows: u64,
-    bytes: u64,
+    pub(crate) run: Run,
+    /// Facts, the bytes of the warehouse, and those of the text it was loaded from.
+    pub(crate) rows: u64,
+    pub(crate) bytes: u64,
     text_bytes: u64,
-    load_seconds: Option<f64>,
-    load_peak_bytes: Option<u64>,
-    peers_load_seconds: Option<f64>,
+    /// Of now, or of when the warehouse was loaded.
+    pub(crate) loads: Vec<Loaded>,
     engines: Vec<EngineFigures>,
 }
 
@@ -36,7 +35,7 @@ struct EngineFigures {
     /// Why queries have no answer.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     failed: BTreeMap<String, String>,
-    load_seconds: Option<f64>,
+    /// The most memory its process held while it was asked.
     peak_bytes: Option<u64>,
 }
 
@@ -44,24 +43,24 @@ impl Figures {
     pub(crate) fn new(
         benchmark: &Benchmark,
         args: &Args,
+        run: &Run,
         load: &Load,
-        peers_load: Option<&Loaded>,
         columns: &[Column],
     ) -> Self {
         let whole = args.scale.fract() == 0.0;
         let scale = if whole { None } else { Number::from_f64(args.scale) };
+        let ours = |one: &&Loaded| one.store == Store::Starhouse;
+        let loads = load.loads.all.iter().filter(|one| !args.no_peers || ours(one));
         Self {
             benchmark: benchmark.name.to_owned(),
             scale: scale.unwrap_or_else(|| Number::from(args.scale as u64)),
             threads: args.threads,
             memory_gib: args.memory_gib,
-            machine: document::machine(),
+            run: run.clone(),
             rows: load.rows,
             bytes: load.bytes,
             text_bytes: load.text_bytes,
-            load_seconds: load.cost.map(|cost| cost.seconds),
-            load_peak_bytes: load.cost.map(|cost| cost.peak_bytes),
-            peers_load_seconds: peers_load.map(|load| load.seconds),
+            loads: loads.cloned().collect(),
             engines: columns.iter().map(EngineFigures::of).collect(),
         }
     }
@@ -91,22 +90,9 @@ impl Figures {
         self.engines.iter().map(EngineFigures::column).collect()
     }
 
-    /// Sums and means.
-    fn table(&self) -> Outcome<String> {
-        let columns = self.columns()?;
-        let queries = columns.iter().map(|column| column.measured.len()).max().unwrap_or_default();
-        let mut table = format!(
-            "\n| scale {}, {} facts | sum of {queries} queries, ms | geometric mean, ms |\n|---|---:|---:|\n",
-            self.scale,
-            millions(self.rows)
-        );
-        for column in &columns {
-            let (sum, mean) = (column.sum_ms(), column.geometric_mean_ms());
-            let without = column.without();
-            writeln!(table, "| {} | {sum:.0}{without} | {mean:.1} |", column.title)?;
-        }
-        table.push('\n');
-        Ok(table)
+    /// How the warehouse came about, if that was measured.
+    pub(crate) fn loaded_by_starhouse(&self) -> Option<&Loaded> {
+        self.loads.iter().find(|load| load.store == Store::Starhouse)
     }
 }
 
@@ -119,7 +105,6 @@ impl EngineFigures {
             engine: column.title.clone(),
             times_ms: times.collect(),
             failed: failed.collect(),
-            load_seconds: column.load_seconds,
             peak_bytes: column.peak_bytes,
         }
     }
@@ -135,7 +120,7 @@ impl EngineFigures {
             measured.push(Measured { query, times_ms: vec![], rows: vec![], failed });
         }
         let (title, peak_bytes) = (self.engine.clone(), self.peak_bytes);
-        Ok(Column { title, measured, load_seconds: self.load_seconds, peak_bytes })
+        Ok(Column { title, measured, peak_bytes })
     }
 }
 
@@ -149,23 +134,18 @@ pub(crate) fn redraw(benchmark: &Benchmark, root: &Path) -> Outcome<()> {
             continue;
         }
         let figures: Figures = serde_json::from_slice(&std::fs::read(&path)?)?;
-        let columns = figures.columns()?;
-        let plot = plot::draw(benchmark.title, &figures.scale.to_string(), &columns)?;
+        let queries = benchmark.query_names();
+        let plot = plot::draw(benchmark.title, &figures.scale, &queries, &figures.columns()?)?;
         std::fs::write(path.with_extension("svg"), plot)?;
         if largest.as_ref().is_none_or(|other| other.scale.as_f64() < figures.scale.as_f64()) {
             largest = Some(figures);
         }
     }
     let Some(figures) = largest else { return Ok(()) };
-    document::put(root, benchmark.name, &figures.table()?)
-}
-
-/// How many, in millions.
-fn millions(rows: u64) -> String {
-    let millions = rows as f64 / 1e6;
-    if millions < 10.0 {
-        format!("{millions:.1} million")
-    } else {
-        format!("{millions:.0} million")
-    }
+    let table = tables::engines(&figures)?;
+    let file = figures.file();
+    document::put(root, benchmark.name, |to_root| {
+        let link = |kind| format!("[{file}.{kind}]({to_root}benches/results/{file}.{kind})");
+        format!("\n{table}\n{}: every query, and {} as a plot.\n\n", link("md"), link("svg"))
+    })
 }

@@ -160,7 +160,7 @@ fn text(args: &Args, release: &Release, rows: &[Row], peak: u64, compared: usize
         retail::questions::EXPONENT,
         args.common.threads,
         args.common.memory_gib,
-        common::document::machine(),
+        common::machine::Machine::this(),
         peak as f64 / 1e9,
     )
 }

@@ -17,7 +17,7 @@ mod advice;
 mod common;
 mod crowd;
 mod dashboards;
-#[path = "../ssb/data.rs"]
+#[path = "../ssb/data/mod.rs"]
 mod data;
 #[path = "../ssb/generate.rs"]
 mod generate;

@@ -2,7 +2,7 @@
 //! owed to there being so many. Pure: no file is read.
 
 use super::Args;
-use super::common::{Outcome, document};
+use super::common::{Outcome, machine::Machine};
 use super::proof::{Claim, Proof};
 use super::retail::dimensions::DIMENSIONS;
 use super::retail::questions::questions;
@@ -113,7 +113,7 @@ pub(crate) fn run(_: &Args, root: &Path) -> Outcome<()> {
          | the whole of planning | {median:.0} | {worst:.0} |\n\
          | what the other aggregates add to it | {more:.0} | {most_more:.0} |\n\
          | the same, of questions that one answers | | {most_answered:.0} |\n",
-        document::machine()
+        Machine::this()
     );
     proof.write(root, &text)
 }

@@ -87,6 +87,6 @@ pub(crate) fn prepared(args: &Args) -> Outcome<std::path::PathBuf> {
     let benchmark = benchmark();
     let dir = args.folder(benchmark.name);
     (benchmark.project)(&dir, args.scale)?;
-    common::load::warehouse(&benchmark, &dir, false)?;
+    common::load::warehouse(&benchmark, &dir, args, false)?;
     Ok(dir)
 }

@@ -11,11 +11,15 @@
 //! version's content. The other half of loading, text to a sorted, partitioned star beside DuckDB, is
 //! measured where the star is: `cargo bench --bench ssb -- --scale 5 --reload`.
 //!
-//! The peers are Python packages (`requirements.txt` beside this), in the Python that
-//! `STARHOUSE_BENCH_PYTHON` names.
+//! The peers are Python packages (`requirements.txt` beside this): in the Python that
+//! `STARHOUSE_BENCH_PYTHON` names, or in an environment that is made for them.
 
 #[path = "../common/document.rs"]
 mod document;
+#[path = "../common/machine.rs"]
+mod machine;
+#[path = "../common/python.rs"]
+mod packages;
 #[path = "../common/process.rs"]
 #[allow(dead_code, reason = "the other benchmarks use all of it")]
 mod process;
@@ -147,10 +151,13 @@ fn content(name: &str, dir: &Path, args: &Args, root: &Path) -> Outcome<Content>
 }
 
 fn python(name: &str, step: &str, dir: &Path, args: &Args, root: &Path) -> Outcome<Command> {
-    let python = std::env::var("STARHOUSE_BENCH_PYTHON").map_err(|_| {
-        "STARHOUSE_BENCH_PYTHON names no Python with benches/load/requirements.txt; --no-peers \
-         leaves the peers out"
-    })?;
+    let python = match std::env::var_os("STARHOUSE_BENCH_PYTHON") {
+        Some(python) => PathBuf::from(python),
+        None => packages::environment(
+            &dir.with_file_name("load-python"),
+            &root.join("benches/load/requirements.txt"),
+        )?,
+    };
     let mut command = Command::new(python);
     command.arg(root.join("benches/load/peers.py")).args([name, step]).arg(dir);
     command.args([args.threads.to_string(), args.memory_gib.to_string()]);

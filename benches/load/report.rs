@@ -1,5 +1,6 @@
 //! What was measured, for programs and for people.
 
+use super::machine::Run;
 use super::{Args, Cost, Line, Outcome, document};
 use serde::{Deserialize, Serialize};
 use std::fmt::Write;
@@ -13,7 +14,7 @@ struct Figures {
     share: f64,
     threads: usize,
     memory_gib: usize,
-    machine: String,
+    run: Run,
     ways: Vec<Line>,
 }
 
@@ -25,7 +26,7 @@ pub(crate) fn write(args: &Args, root: &Path, lines: &[Line]) -> Outcome<()> {
         share: args.share,
         threads: args.threads,
         memory_gib: args.memory_gib,
-        machine: document::machine(),
+        run: Run::now(),
         ways: lines.to_vec(),
     };
     std::fs::write(file(args, root, "json"), serde_json::to_string_pretty(&figures)? + "\n")?;
@@ -33,13 +34,14 @@ pub(crate) fn write(args: &Args, root: &Path, lines: &[Line]) -> Outcome<()> {
     let told = format!("# The daily change of a dimension\n\n{}{table}", about(&figures));
     std::fs::write(file(args, root, "md"), &told)?;
     println!("{told}");
-    document::put(root, "load", &table)
+    document::put(root, "load", |_| table.clone())
 }
 
 /// The table in the document again.
 pub(crate) fn redraw(args: &Args, root: &Path) -> Outcome<()> {
     let figures: Figures = serde_json::from_slice(&std::fs::read(file(args, root, "json"))?)?;
-    document::put(root, "load", &table(&figures)?)
+    let table = table(&figures)?;
+    document::put(root, "load", |_| table.clone())
 }
 
 fn file(args: &Args, root: &Path, kind: &str) -> PathBuf {
@@ -47,12 +49,12 @@ fn file(args: &Args, root: &Path, kind: &str) -> PathBuf {
 }
 
 fn about(figures: &Figures) -> String {
-    let Figures { rows, days, share, threads, memory_gib, machine, .. } = figures;
+    let Figures { rows, days, share, threads, memory_gib, run, .. } = figures;
     format!(
         "A type-2 dimension of {rows} members; {days} days, each of which tells of {:.1} % of them in \
          CSV: eight in ten differ, one in ten is new, one in ten is as it was. A day is a process of its own; \
          of Starhouse all of it counts, of the others what comes after their imports. {threads} threads and \
-         {memory_gib} GiB where a way can be told; {machine}. All ways end in the same versions.\n",
+         {memory_gib} GiB where a way can be told; {run}. All ways end in the same versions.\n",
         share * 100.0,
     )
 }

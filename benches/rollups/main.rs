@@ -6,7 +6,7 @@
 
 #[path = "../common/mod.rs"]
 mod common;
-#[path = "../ssb/data.rs"]
+#[path = "../ssb/data/mod.rs"]
 mod data;
 #[path = "../ssb/generate.rs"]
 mod generate;

@@ -39,7 +39,7 @@ pub(crate) fn project(dir: &Path, scale: f64) -> Outcome<()> {
         return Err("a scale of TPC-H is a number above 0".into());
     }
     generate::texts(dir, &FILES)?;
-    generate::sources(dir, scale, |sources| {
+    generate::sources(dir, scale, "", |sources| {
         std::thread::scope(|scope| {
             let lines = scope.spawn(|| lines(sources, scale));
             orders(sources, scale)?;

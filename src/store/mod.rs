@@ -57,6 +57,7 @@ pub use oplog::{
     LineageEdge, QualityOutcome, QualityRecord, QueryRecord, Reject, RunRecord, RunStatus,
     ScheduleOutcome, ScheduleState, StepRecord,
 };
+pub use parquet_file::fact_properties;
 pub use publish::PUBLISHED_RELEASE;
 pub use query_counts::{QUERY_BOUNDS_MS, QueryCounts};
 pub use release::{ColumnStatistics, DataFile, Input, Release, TableState};

@@ -1,4 +1,7 @@
 //! One Parquet file: written with a running checksum, read back for its footer.
+//!
+//! The layout below was chosen by measurement: `cargo bench --bench ssb -- --part layout` takes it again,
+//! one thing changed at a time, and docs/how-fast.md has the table.
 
 use super::durable::io_error;
 use super::release::ColumnStatistics;
@@ -11,7 +14,9 @@ use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, Encoding};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader, SortingColumn};
-use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterVersion};
+use parquet::file::properties::{
+    EnabledStatistics, WriterProperties, WriterPropertiesBuilder, WriterVersion,
+};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
@@ -82,32 +87,8 @@ impl ParquetFile {
         sort_by: &[String],
         purpose: Purpose,
     ) -> Result<Self> {
-        let properties = WriterProperties::builder()
-            .set_created_by(concat!("starhouse ", env!("CARGO_PKG_VERSION")).to_owned())
-            .set_compression(match purpose {
-                Purpose::Partitioned | Purpose::Whole => COMPRESSION,
-                Purpose::Staging => STAGED_COMPRESSION,
-            })
-            // Pages of the second version: each says for itself whether it is compressed. The encodings
-            // that come with it are smaller still, and slower to read.
-            .set_writer_version(WriterVersion::PARQUET_2_0)
-            .set_encoding(Encoding::PLAIN)
-            .set_data_page_v2_compression_ratio_threshold(WORTH_COMPRESSING)
-            .set_data_page_row_count_limit(match purpose {
-                Purpose::Partitioned => PAGE_ROWS,
-                Purpose::Whole | Purpose::Staging => LARGE_PAGE_ROWS,
-            })
-            .set_dictionary_page_size_limit(DICTIONARY_BYTES)
-            .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
-            // Page statistics make the page index. Neither it nor dictionaries pay for themselves
-            // in what is read whole.
-            .set_statistics_enabled(match purpose {
-                Purpose::Partitioned | Purpose::Whole => EnabledStatistics::Page,
-                Purpose::Staging => EnabledStatistics::Chunk,
-            })
-            .set_dictionary_enabled(purpose != Purpose::Staging)
-            .set_sorting_columns(sorting_columns(&schema, sort_by))
-            .build();
+        let order = sorting_columns(&schema, sort_by);
+        let properties = properties(purpose).set_sorting_columns(order).build();
         // What is read by the load that wrote it is not compared with anything.
         let sha256 = (purpose != Purpose::Staging).then(Sha256::new);
         let hashing = Hashing { file: BufWriter::new(file), sha256, size_bytes: 0 };
@@ -146,6 +127,40 @@ impl ParquetFile {
             statistics,
         })
     }
+}
+
+/// How the files of facts are written: what measures other layouts begins with it, and changes one
+/// thing.
+#[must_use]
+pub fn fact_properties() -> WriterPropertiesBuilder {
+    properties(Purpose::Partitioned)
+}
+
+fn properties(purpose: Purpose) -> WriterPropertiesBuilder {
+    WriterProperties::builder()
+        .set_created_by(concat!("starhouse ", env!("CARGO_PKG_VERSION")).to_owned())
+        .set_compression(match purpose {
+            Purpose::Partitioned | Purpose::Whole => COMPRESSION,
+            Purpose::Staging => STAGED_COMPRESSION,
+        })
+        // Pages of the second version: each says for itself whether it is compressed. The encodings
+        // that come with it are smaller still, and slower to read.
+        .set_writer_version(WriterVersion::PARQUET_2_0)
+        .set_encoding(Encoding::PLAIN)
+        .set_data_page_v2_compression_ratio_threshold(WORTH_COMPRESSING)
+        .set_data_page_row_count_limit(match purpose {
+            Purpose::Partitioned => PAGE_ROWS,
+            Purpose::Whole | Purpose::Staging => LARGE_PAGE_ROWS,
+        })
+        .set_dictionary_page_size_limit(DICTIONARY_BYTES)
+        .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
+        // Page statistics make the page index. Neither it nor dictionaries pay for themselves in what
+        // is read whole.
+        .set_statistics_enabled(match purpose {
+            Purpose::Partitioned | Purpose::Whole => EnabledStatistics::Page,
+            Purpose::Staging => EnabledStatistics::Chunk,
+        })
+        .set_dictionary_enabled(purpose != Purpose::Staging)
 }
 
 /// The footer of a Parquet file.

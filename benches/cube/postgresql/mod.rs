@@ -6,7 +6,7 @@ mod tables;
 
 use super::common::flight::Served;
 use super::common::measured::{Column, Measured};
-use super::common::{Outcome, WARM_UPS, cell::Cell, document, report};
+use super::common::{Outcome, WARM_UPS, cell::Cell, machine::Machine, report};
 use super::dashboards::session;
 use super::proof::{Claim, Proof};
 use super::queries::QUERIES;
@@ -81,7 +81,7 @@ fn told(args: &Args, columns: &[Column], filled: f64, bytes: i64) -> Outcome<Str
          they were filled and indexed in {filled:.0} s and take {:.0} MB with their indexes. It is asked over a local \
          socket, Starhouse over the loopback address.\n\n| |",
         args.common.runs,
-        document::machine(),
+        Machine::this(),
         bytes as f64 / 1e6
     );
     columns.iter().try_for_each(|column| write!(text, " {} |", column.title))?;
@@ -187,7 +187,7 @@ fn note(one: &mut Measured, run: usize, started: Instant) {
 }
 
 fn column(title: String, measured: Vec<Measured>) -> Column {
-    Column { title, measured, load_seconds: None, peak_bytes: None }
+    Column { title, measured, peak_bytes: None }
 }
 
 fn cells(row: &Row) -> Outcome<Vec<Cell>> {

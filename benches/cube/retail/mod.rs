@@ -42,7 +42,7 @@ pub(crate) fn project(dir: &Path, facts: u64) -> Outcome<()> {
     for (place, text) in schemas() {
         generate::texts(dir, &[(&place, &text)])?;
     }
-    generate::sources(dir, facts as f64 / 1e6, |sources| {
+    generate::sources(dir, facts as f64 / 1e6, "", |sources| {
         for dimension in &DIMENSIONS {
             let path = sources.join(format!("{}.csv", dimension.name));
             generate::table(&path, &dimension.heading(), |file| {
