@@ -8,6 +8,7 @@ mod in_lists;
 mod in_sequence;
 mod merged;
 mod not_in;
+mod of_filtered;
 mod set_operations;
 mod single_distinct;
 mod twins;
@@ -16,6 +17,7 @@ pub(super) use as_values::AsValues;
 pub(super) use dependencies::Relations;
 pub(super) use in_lists::{apart, as_before};
 pub(super) use not_in::NotIn;
+pub(super) use of_filtered::OfFiltered;
 pub(super) use set_operations::CountedSets;
 
 use datafusion::optimizer::{Optimizer, OptimizerRule};
