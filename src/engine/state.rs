@@ -19,6 +19,7 @@ use super::ready::Ready;
 use super::scope::QueryScope;
 use super::sequences::Sequences;
 use super::star::{FuseStars, HotColumns, StarScan};
+use super::unneeded::UnneededMembers;
 use super::whole_numbers::WholeNumbers;
 use super::yielding::Yielding;
 use crate::query::{measure_function, modifier_functions, sum_function};
@@ -72,6 +73,7 @@ pub(crate) fn template(
         .with_analyzer_rule(Arc::new(NotIn))
         .with_analyzer_rule(Arc::new(BoundConcatenations))
         .with_analyzer_rule(Arc::new(OfFiltered))
+        .with_optimizer_rule(Arc::new(UnneededMembers))
         .with_physical_optimizer_rule(Arc::new(FuseStars))
         .with_physical_optimizer_rule(Arc::new(CompactText))
         .with_physical_optimizer_rule(Arc::new(Yielding))
