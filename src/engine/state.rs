@@ -12,12 +12,14 @@ use super::catalog::{CATALOG, Catalogs, WAREHOUSE};
 use super::compact_text::CompactText;
 use super::concatenation::BoundConcatenations;
 use super::holding::Holding;
-use super::mended::{self, AsValues, CountedSets, NotIn, Relations};
+use super::mended::{self, AsValues, CountedSets, NotIn, OfFiltered, Relations};
 use super::partitions::OnePartition;
 use super::planner::QueryPlanner;
 use super::ready::Ready;
 use super::scope::QueryScope;
+use super::sequences::Sequences;
 use super::star::{FuseStars, HotColumns, StarScan};
+use super::unneeded::UnneededMembers;
 use super::whole_numbers::WholeNumbers;
 use super::yielding::Yielding;
 use crate::query::{measure_function, modifier_functions, sum_function};
@@ -27,6 +29,7 @@ use datafusion::execution::{SessionState, SessionStateBuilder, SessionStateDefau
 use datafusion::logical_expr::ScalarUDF;
 use datafusion::logical_expr::planner::ExprPlanner;
 use datafusion::logical_expr::registry::FunctionRegistry;
+use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::prelude::SessionConfig;
 use std::sync::Arc;
 
@@ -69,6 +72,8 @@ pub(crate) fn template(
         .with_analyzer_rule(Arc::new(AsValues))
         .with_analyzer_rule(Arc::new(NotIn))
         .with_analyzer_rule(Arc::new(BoundConcatenations))
+        .with_analyzer_rule(Arc::new(OfFiltered))
+        .with_optimizer_rule(Arc::new(UnneededMembers))
         .with_physical_optimizer_rule(Arc::new(FuseStars))
         .with_physical_optimizer_rule(Arc::new(CompactText))
         .with_physical_optimizer_rule(Arc::new(Yielding))
@@ -95,9 +100,11 @@ pub(super) fn for_rows() -> SessionState {
 
 #[allow(clippy::disallowed_methods, reason = "the one place: every session starts here")]
 fn builder() -> SessionStateBuilder {
+    let mut physical: Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> = vec![Arc::new(Sequences)];
+    physical.extend(mended::physical());
     SessionStateBuilder::new()
         .with_optimizer_rules(mended::logical())
-        .with_physical_optimizer_rules(mended::physical())
+        .with_physical_optimizer_rules(physical)
 }
 
 fn config(settings: &EngineSettings, hot: Arc<HotColumns>) -> SessionConfig {

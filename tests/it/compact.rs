@@ -148,6 +148,58 @@ async fn a_new_order_reaches_all_files() {
     check_order(&project).await;
 }
 
+/// What compaction would do, by table: why, and in how many partitions.
+async fn planned(project: &Project) -> Vec<(String, usize)> {
+    let engine = project.engine(moment("2024-06-01")).await;
+    let release = project.latest().await;
+    let planned = compact::plan(engine.model(), &release, &[], false).unwrap();
+    planned.into_iter().map(|table| (table.why, table.partitions)).collect()
+}
+
+/// A curve, or another, reaches all files that do not lie along it, and those alone.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_curve_reaches_all_files() {
+    const DRIFTED: &str = "not along the curve that the model says";
+    let drifted = [(DRIFTED.to_owned(), 3)];
+    let mut project = project("append");
+    project.write("sales_1.csv", &sales(0..300));
+    project.run("2024-06-01").await.unwrap();
+    let before = rows(&project).await;
+
+    let orders = [
+        "cluster_by: [customer_key, date_key]",
+        "cluster_by: [date_key, customer_key]",
+        "cluster_by: [date_key, customer_key, quantity]",
+    ];
+    let mut last = SORTED;
+    for order in orders {
+        project.edit_schemas(last, order);
+        last = order;
+        assert_eq!(planned(&project).await, drifted, "{order}");
+        let files = checksums(project.latest().await.as_ref());
+        assert_eq!(compacted(&project, &[], false).await.unwrap().tables[0].why, DRIFTED);
+        assert_eq!(rows(&project).await, before);
+        assert_ne!(checksums(project.latest().await.as_ref()), files, "{order}");
+        assert_eq!(planned(&project).await, [], "{order}");
+        assert_eq!(compacted(&project, &[], false).await.unwrap().release, None);
+    }
+
+    // A file that a load adds lies along the new curve, and hides none of the old.
+    project.edit_schemas(last, orders[0]);
+    project.write("sales_2.csv", &sales(300..301));
+    project.run("2024-06-02").await.unwrap();
+    assert_eq!(planned(&project).await, drifted);
+    compacted(&project, &[], false).await.unwrap();
+    assert_eq!(planned(&project).await, []);
+
+    // Back to an order.
+    project.edit_schemas(orders[0], SORTED);
+    assert_eq!(planned(&project).await, [("sorted otherwise than the model says".to_owned(), 3)]);
+    compacted(&project, &[], false).await.unwrap();
+    check_order(&project).await;
+    assert_eq!(planned(&project).await, []);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_table_that_is_none_is_named() {
     let project = project("append");
@@ -233,5 +285,32 @@ proptest! {
             assert!(files(&project).await.into_values().all(|files| files == 1));
             check_order(&project).await;
         });
+    }
+}
+
+/// Months of several files: rows are merged in the order of their files, whatever else is asked.
+#[tokio::test(flavor = "multi_thread")]
+async fn files_that_overlap_are_merged_in_their_order() {
+    let project = project("append");
+    for load in 0..4 {
+        project.write("sales_1.csv", &sales(load * 200..load * 200 + 200));
+        project.run("2024-06-01").await.unwrap();
+    }
+    // What is added to a key makes an order of which nothing is known.
+    let both = "date_key, customer_key";
+    let questions = [
+        ("date_key + 1", "", "date_key", "date_key + 0", ""),
+        ("date_key", "", "date_key", "date_key + 0", "LIMIT 3"),
+        (both, "", both, "date_key + 0, customer_key", "LIMIT 500"),
+        (both, "WHERE quantity > 5", both, "date_key + 0, customer_key", ""),
+    ];
+    for (columns, rows, order, sorted, limit) in questions {
+        let ask =
+            |order| format!("SELECT {columns} FROM fact_sales {rows} ORDER BY {order} {limit}");
+        let plan = async |order| project.sql(&format!("EXPLAIN {}", ask(order))).await.join("\n");
+        let (merges, sorts) = (plan(order).await, plan(sorted).await);
+        assert!(merges.contains("SortPreservingMergeExec"), "{merges}");
+        assert!(!merges.contains("SortExec:") && sorts.contains("SortExec:"), "{merges}\n{sorts}");
+        assert_eq!(project.sql(&ask(order)).await, project.sql(&ask(sorted)).await, "{order}");
     }
 }

@@ -5,8 +5,10 @@ mod as_values;
 mod constants;
 mod dependencies;
 mod in_lists;
+mod in_sequence;
 mod merged;
 mod not_in;
+mod of_filtered;
 mod set_operations;
 mod single_distinct;
 mod twins;
@@ -15,6 +17,7 @@ pub(super) use as_values::AsValues;
 pub(super) use dependencies::Relations;
 pub(super) use in_lists::{apart, as_before};
 pub(super) use not_in::NotIn;
+pub(super) use of_filtered::OfFiltered;
 pub(super) use set_operations::CountedSets;
 
 use datafusion::optimizer::{Optimizer, OptimizerRule};
@@ -35,5 +38,5 @@ pub(super) fn logical() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
 /// DataFusion's rules for physical plans.
 pub(super) fn physical() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
     let rules = PhysicalOptimizer::new().rules.into_iter();
-    rules.map(|rule| merged::mended(twins::mended(rule))).collect()
+    rules.map(|rule| in_sequence::mended(merged::mended(twins::mended(rule)))).collect()
 }

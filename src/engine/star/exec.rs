@@ -1,9 +1,11 @@
 //! The star join as an operator: rows of a fact with their dimensions' columns.
 
 use super::joined::{Joined, Keeps, Reads, Source};
+use super::metrics;
 use super::once::{Once, Turns};
 use super::prepare::Prepared;
 use super::scan::{Partition, Wanted};
+use crate::error::counted;
 use arrow::array::{RecordBatch, RecordBatchOptions};
 use arrow::datatypes::SchemaRef;
 use datafusion::common::stats::Precision;
@@ -85,12 +87,13 @@ impl Joined {
         let name = |column: &usize| self.facts.schema.field(*column).name().as_str();
         let columns: Vec<&str> = self.columns.iter().map(name).collect();
         let keys = self.lookups.iter().enumerate().map(|(index, lookup)| {
-            let key = name(&self.key_column(index));
+            let key = self.key_name(index);
             if lookup.keeps == Keeps::Unmatched { format!("not {key}") } else { key.to_owned() }
         });
         let keys: Vec<String> = keys.collect();
-        let files = self.facts.files.len();
-        write!(f, "table={table}, files={files}, columns=[{}]", columns.join(", "))?;
+        // Not `files=`: that is the counter of those that were read.
+        let files = counted(self.facts.files.len() as u64, "file", "files");
+        write!(f, "table={table} of {files}, columns=[{}]", columns.join(", "))?;
         write!(f, ", keys=[{}]", keys.join(", "))?;
         if !self.predicates.is_empty() {
             let shown: Vec<String> = self.predicates.iter().map(ToString::to_string).collect();
@@ -174,7 +177,7 @@ impl ExecutionPlan for StarJoinExec {
     }
 
     fn metrics(&self) -> Option<MetricsSet> {
-        Some(self.metrics.clone_inner())
+        Some(metrics::told(&self.metrics))
     }
 
     /// Those of the table, where all of its rows come out: counts and extremes need no reading. Of

@@ -96,6 +96,11 @@ impl Joined {
         bounds(&self.facts.statistics, self.key_column(lookup))
     }
 
+    /// Its name.
+    pub(super) fn key_name(&self, lookup: usize) -> &str {
+        self.facts.schema.field(self.key_column(lookup)).name()
+    }
+
     /// The table's columns of an expression over the fact's own.
     pub(super) fn table_columns(&self, over: &Over) -> Vec<usize> {
         over.columns.iter().map(|wide| self.columns[*wide]).collect()
