@@ -13,12 +13,12 @@ use std::sync::Arc;
 
 /// Put the files of facts in order again
 ///
-/// Rows that came late to a month lie in files of their own, and a fact whose `sort_by` has changed
-/// lies in the old order. What has drifted so is written anew and published as a release with the
-/// same rows; a month that has not drifted stays as it is.
+/// Rows that came late to a month lie in files of their own, and a fact whose `sort_by` or
+/// `cluster_by` has changed lies in the old order. What has drifted so is written anew and published
+/// as a release with the same rows; a month that has not drifted stays as it is.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  starhouse compact --dry-run\n  starhouse compact\n  \
-                        starhouse compact fact_sales --all      after a change of `cluster_by`")]
+                        starhouse compact fact_sales --all      drifted or not")]
 pub(super) struct Args {
     /// The facts' tables; all where none is named
     tables: Vec<String>,

@@ -92,6 +92,10 @@ pub struct DataFile {
     pub partition: Option<i32>,
     /// Exact statistics by column, from the Parquet footer.
     pub statistics: BTreeMap<String, ColumnStatistics>,
+    /// Columns along whose curve its rows lie; none where they lie along none, or along one that
+    /// nobody noted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cluster_by: Vec<String>,
 }
 
 /// Exact bounds of a column in a file. Values are written as text: integers, decimals and floats

@@ -135,6 +135,7 @@ impl Runs {
             sha256: written.sha256,
             partition: None,
             statistics: written.statistics,
+            cluster_by: Vec::new(),
         })
     }
 

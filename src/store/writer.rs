@@ -228,6 +228,7 @@ impl TableWriter {
             sha256: written.sha256,
             partition: self.partition,
             statistics: written.statistics,
+            cluster_by: Vec::new(),
         });
         Ok(())
     }

@@ -148,6 +148,58 @@ async fn a_new_order_reaches_all_files() {
     check_order(&project).await;
 }
 
+/// What compaction would do, by table: why, and in how many partitions.
+async fn planned(project: &Project) -> Vec<(String, usize)> {
+    let engine = project.engine(moment("2024-06-01")).await;
+    let release = project.latest().await;
+    let planned = compact::plan(engine.model(), &release, &[], false).unwrap();
+    planned.into_iter().map(|table| (table.why, table.partitions)).collect()
+}
+
+/// A curve, or another, reaches all files that do not lie along it, and those alone.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_curve_reaches_all_files() {
+    const DRIFTED: &str = "not along the curve that the model says";
+    let drifted = [(DRIFTED.to_owned(), 3)];
+    let mut project = project("append");
+    project.write("sales_1.csv", &sales(0..300));
+    project.run("2024-06-01").await.unwrap();
+    let before = rows(&project).await;
+
+    let orders = [
+        "cluster_by: [customer_key, date_key]",
+        "cluster_by: [date_key, customer_key]",
+        "cluster_by: [date_key, customer_key, quantity]",
+    ];
+    let mut last = SORTED;
+    for order in orders {
+        project.edit_schemas(last, order);
+        last = order;
+        assert_eq!(planned(&project).await, drifted, "{order}");
+        let files = checksums(project.latest().await.as_ref());
+        assert_eq!(compacted(&project, &[], false).await.unwrap().tables[0].why, DRIFTED);
+        assert_eq!(rows(&project).await, before);
+        assert_ne!(checksums(project.latest().await.as_ref()), files, "{order}");
+        assert_eq!(planned(&project).await, [], "{order}");
+        assert_eq!(compacted(&project, &[], false).await.unwrap().release, None);
+    }
+
+    // A file that a load adds lies along the new curve, and hides none of the old.
+    project.edit_schemas(last, orders[0]);
+    project.write("sales_2.csv", &sales(300..301));
+    project.run("2024-06-02").await.unwrap();
+    assert_eq!(planned(&project).await, drifted);
+    compacted(&project, &[], false).await.unwrap();
+    assert_eq!(planned(&project).await, []);
+
+    // Back to an order.
+    project.edit_schemas(orders[0], SORTED);
+    assert_eq!(planned(&project).await, [("sorted otherwise than the model says".to_owned(), 3)]);
+    compacted(&project, &[], false).await.unwrap();
+    check_order(&project).await;
+    assert_eq!(planned(&project).await, []);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_table_that_is_none_is_named() {
     let project = project("append");

@@ -63,7 +63,8 @@ impl<Sql: Fn(Option<i32>) -> String> Clustered<'_, Sql> {
             self.load.write(spec, rows).await
         });
         let files: Vec<Vec<DataFile>> = files.buffered(lanes()).try_collect().await?;
-        Ok(files.into_iter().flatten().collect())
+        let along = |file| DataFile { cluster_by: self.fact.cluster_by.clone(), ..file };
+        Ok(files.into_iter().flatten().map(along).collect())
     }
 
     fn session(&self, tables: &[(&str, &TableState)]) -> Session {

@@ -1,7 +1,8 @@
 //! What of a fact's files has drifted from how the model wants them, and writing that anew.
 //!
 //! Loads sort what they bring, not what is there: rows that come late to a month are in a file of
-//! their own, and a fact whose `sort_by` has changed is in the old order until it is written again.
+//! their own, and a fact whose `sort_by` or `cluster_by` has changed is in the old order until it is
+//! written again.
 
 use super::clustered::Clustered;
 use super::{fact_sql, fact_table, stage};
@@ -38,13 +39,22 @@ pub(crate) fn drift(fact: &Fact, table: &TableState, all: bool) -> Option<Drift>
     }
     let why = if all {
         "asked for"
-    } else if table.sort_by != fact.sort_by {
+    } else if fact.cluster_by.is_empty() && table.sort_by != fact.sort_by {
         "sorted otherwise than the model says"
     } else {
-        partitions.retain(|_, files| is_scattered(files));
-        "in more files than needed"
+        partitions.retain(|_, files| is_scattered(files) || !is_along_curve(fact, files));
+        match partitions.values().all(|files| is_along_curve(fact, files)) {
+            true => "in more files than needed",
+            false => "not along the curve that the model says",
+        }
     };
     (!partitions.is_empty()).then_some(Drift { partitions, why })
+}
+
+/// Whether files lie along the fact's curve, if it has one: those of which nobody noted a curve, as
+/// before it was noted at all, count as lying elsewhere until they are written anew.
+fn is_along_curve(fact: &Fact, files: &[DataFile]) -> bool {
+    fact.cluster_by.is_empty() || files.iter().all(|file| file.cluster_by == fact.cluster_by)
 }
 
 /// Whether rows of a partition are in more files than they would be if written at once.

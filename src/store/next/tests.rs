@@ -43,6 +43,7 @@ fn file(path: &str, rows: u64) -> DataFile {
             ("at".to_owned(), bounds("-1", "1735732800000001")),
         ]
         .into(),
+        cluster_by: Vec::new(),
     }
 }
 

@@ -152,6 +152,7 @@ fn large_files_are_written_anew_in_pieces() {
             ColumnStatistics { nulls: 0, min: Some(min.to_string()), max: Some(max.to_string()) },
         )]
         .into(),
+        cluster_by: Vec::new(),
     };
     let keys = |file| -> Vec<Option<RangeInclusive<i32>>> {
         pieces(&file, &dimension()).into_iter().map(|piece| piece.keys).collect()
