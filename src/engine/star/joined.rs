@@ -81,6 +81,11 @@ impl Joined {
         self.columns[self.lookups[lookup].fact_key]
     }
 
+    /// Its name.
+    pub(super) fn key_name(&self, lookup: usize) -> &str {
+        self.facts.schema.field(self.key_column(lookup)).name()
+    }
+
     /// The table's columns of an expression over the fact's own.
     pub(super) fn table_columns(&self, over: &Over) -> Vec<usize> {
         over.columns.iter().map(|wide| self.columns[*wide]).collect()

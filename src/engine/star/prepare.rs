@@ -6,8 +6,11 @@ use super::joined::Joined;
 use super::members::{Cover, Members};
 use super::metrics::Counters;
 use super::prune::Pruner;
+use crate::engine::errors::to_datafusion;
+use crate::error::{Error, ErrorKind};
 use datafusion::common::Result;
 use datafusion::datasource::listing::PartitionedFile;
+use datafusion::error::DataFusionError;
 use datafusion::execution::TaskContext;
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryLimit, MemoryReservation};
 use datafusion::physical_expr::{PhysicalExpr, conjunction};
@@ -68,11 +71,16 @@ impl Joined {
     ) -> Result<Prepared> {
         let pool = context.memory_pool();
         let memory = MemoryConsumer::new("StarMembers").register(pool);
-        let members = self.lookups.iter().map(|lookup| {
+        let members = self.lookups.iter().enumerate().map(|(index, lookup)| {
             let (plan, context, memory) =
                 (Arc::clone(&lookup.plan), Arc::clone(context), memory.new_empty());
             let (key, optional) = (lookup.key, lookup.optional);
-            async move { members(plan, key, optional, context, memory).await }.boxed()
+            let referring = format!("{}.{}", self.facts.table, self.key_name(index));
+            async move {
+                let members = members(plan, key, optional, context, memory).await;
+                members.map_err(|error| without_room(error, &referring))
+            }
+            .boxed()
         });
         let members: Vec<Members> = future::try_join_all(members).await?;
         let counters = Counters::new(metrics);
@@ -197,4 +205,15 @@ async fn members(
         batches.push(batch);
     }
     Members::new(&schema, batches, key, optional, memory)
+}
+
+/// The error of reading a dimension that the fact's key refers to; if it takes too much memory, in
+/// words that say which, and what to do.
+fn without_room(error: DataFusionError, referring: &str) -> DataFusionError {
+    let DataFusionError::ResourcesExhausted(why) = error.find_root() else { return error };
+    let message = format!("the members that `{referring}` refers to do not fit into memory");
+    to_datafusion(Error::new(ErrorKind::Limit, message).caused_by(why.clone()).hint(
+        "ask for fewer of them or of their columns, raise `memory_limit`, or set `star_scan: off` \
+         (STARHOUSE_STAR_SCAN=off): joins are slower then, and take less memory",
+    ))
 }

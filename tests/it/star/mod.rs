@@ -204,6 +204,17 @@ async fn explain_tells_what_was_skipped() {
     assert!(plan.contains("pages=2, pages_skipped=0"), "{plan}");
 }
 
+/// Members that do not fit are named by the fact's column, with a way out.
+#[tokio::test(flavor = "multi_thread")]
+async fn members_that_do_not_fit_are_named() {
+    let world = World::make(5, 1_000).await;
+    let sql = "SELECT s.city, sum(f.quantity) FROM warehouse.fact_sale f \
+               JOIN warehouse.dim_store s ON s.store_key = f.store_key GROUP BY s.city";
+    let error = ask(&world.session(|settings| settings.memory_limit_bytes = 1 << 10), sql).await;
+    let error = error.unwrap_err();
+    assert!(error.contains("`fact_sale.store_key`"), "{error}");
+}
+
 /// Predicates over the fact's own columns leave pages out, by the bounds of their own.
 #[tokio::test(flavor = "multi_thread")]
 async fn own_predicates_skip_pages() {
