@@ -12,7 +12,7 @@ use super::catalog::{CATALOG, Catalogs, WAREHOUSE};
 use super::compact_text::CompactText;
 use super::concatenation::BoundConcatenations;
 use super::holding::Holding;
-use super::mended::{self, AsValues, CountedSets, NotIn, Relations};
+use super::mended::{self, AsValues, CountedSets, NotIn, OfFiltered, Relations};
 use super::partitions::OnePartition;
 use super::planner::QueryPlanner;
 use super::ready::Ready;
@@ -69,6 +69,7 @@ pub(crate) fn template(
         .with_analyzer_rule(Arc::new(AsValues))
         .with_analyzer_rule(Arc::new(NotIn))
         .with_analyzer_rule(Arc::new(BoundConcatenations))
+        .with_analyzer_rule(Arc::new(OfFiltered))
         .with_physical_optimizer_rule(Arc::new(FuseStars))
         .with_physical_optimizer_rule(Arc::new(CompactText))
         .with_physical_optimizer_rule(Arc::new(Yielding))

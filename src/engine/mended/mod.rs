@@ -7,6 +7,7 @@ mod dependencies;
 mod in_lists;
 mod merged;
 mod not_in;
+mod of_filtered;
 mod set_operations;
 mod single_distinct;
 mod twins;
@@ -15,6 +16,7 @@ pub(super) use as_values::AsValues;
 pub(super) use dependencies::Relations;
 pub(super) use in_lists::{apart, as_before};
 pub(super) use not_in::NotIn;
+pub(super) use of_filtered::OfFiltered;
 pub(super) use set_operations::CountedSets;
 
 use datafusion::optimizer::{Optimizer, OptimizerRule};
