@@ -75,6 +75,7 @@ mod substrait;
 mod system;
 mod table;
 mod temporary;
+mod unneeded;
 mod whole_numbers;
 mod wire;
 mod yielding;

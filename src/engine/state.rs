@@ -18,6 +18,7 @@ use super::planner::QueryPlanner;
 use super::ready::Ready;
 use super::scope::QueryScope;
 use super::star::{FuseStars, HotColumns, StarScan};
+use super::unneeded::UnneededMembers;
 use super::whole_numbers::WholeNumbers;
 use super::yielding::Yielding;
 use crate::query::{measure_function, modifier_functions, sum_function};
@@ -70,6 +71,7 @@ pub(crate) fn template(
         .with_analyzer_rule(Arc::new(NotIn))
         .with_analyzer_rule(Arc::new(BoundConcatenations))
         .with_analyzer_rule(Arc::new(OfFiltered))
+        .with_optimizer_rule(Arc::new(UnneededMembers))
         .with_physical_optimizer_rule(Arc::new(FuseStars))
         .with_physical_optimizer_rule(Arc::new(CompactText))
         .with_physical_optimizer_rule(Arc::new(Yielding))

@@ -6,7 +6,7 @@ use super::scope::QueryScope;
 use super::statistics::Keys;
 use crate::error::Result;
 use crate::ids::ReleaseId;
-use crate::model::{Model, plan_schema};
+use crate::model::{FactRole, Model, plan_schema};
 use crate::store::TableState;
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
@@ -14,6 +14,7 @@ use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::{Constraint, Constraints, Statistics};
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
 use datafusion::physical_plan::ExecutionPlan;
+use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
 /// A table of one release: exactly the files the release lists.
@@ -63,7 +64,7 @@ impl StoredTable {
     pub(crate) fn at(self, place: Place) -> Self {
         let key = match &place {
             Place::Dimension { unique } => unique.first().filter(|key| key.len() == 1),
-            Place::Fact | Place::Aggregate | Place::Other => None,
+            Place::Fact { .. } | Place::Aggregate | Place::Other => None,
         };
         let key = key.and_then(|key| self.schema.index_of(&key[0]).ok());
         let constraints = key.map(|key| Constraint::PrimaryKey(vec![key])).into_iter().collect();
@@ -72,7 +73,7 @@ impl StoredTable {
 
     /// Whether it is a fact's table, or an aggregate's of one.
     pub(crate) fn has_measures(&self) -> bool {
-        matches!(self.place, Place::Fact | Place::Aggregate)
+        matches!(self.place, Place::Fact { .. } | Place::Aggregate)
     }
 
     /// Whether it is an aggregate's table.
@@ -89,7 +90,15 @@ impl StoredTable {
     pub(crate) fn unique(&self) -> &[Vec<String>] {
         match &self.place {
             Place::Dimension { unique } => unique,
-            Place::Fact | Place::Aggregate | Place::Other => &[],
+            Place::Fact { .. } | Place::Aggregate | Place::Other => &[],
+        }
+    }
+
+    /// The table of the dimension whose members a fact's column refers to, every row to one.
+    pub(crate) fn referred(&self, column: &str) -> Option<&str> {
+        match &self.place {
+            Place::Fact { roles } => roles.get(column).map(String::as_str),
+            Place::Aggregate | Place::Dimension { .. } | Place::Other => None,
         }
     }
 
@@ -141,8 +150,11 @@ impl StoredTable {
 /// What a table is in a star.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) enum Place {
-    /// A fact's table.
-    Fact,
+    /// A fact's table, and the tables of its dimensions by the columns that hold their keys.
+    Fact {
+        /// By column.
+        roles: BTreeMap<String, String>,
+    },
     /// The table of a cube's aggregate.
     Aggregate,
     /// A dimension's, and the sets of columns that say which of its rows is meant.
@@ -158,8 +170,11 @@ pub(crate) enum Place {
 impl Place {
     /// The place of a stored table of that name.
     pub(crate) fn of(model: &Model, table: &str) -> Self {
-        if model.facts.iter().any(|fact| fact.table() == table) {
-            return Self::Fact;
+        if let Some(fact) = model.facts.iter().find(|fact| fact.table() == table) {
+            let referred = |role: &FactRole| {
+                Some((role.key_column(), model.dimension(&role.dimension)?.table()))
+            };
+            return Self::Fact { roles: fact.roles.iter().filter_map(referred).collect() };
         }
         if model.cubes.iter().any(|cube| cube.aggregate_in(table).is_some()) {
             return Self::Aggregate;

@@ -215,6 +215,41 @@ async fn mistyped_names_get_a_suggestion() {
     }
 }
 
+/// A join to a dimension of which nothing is used goes, where every fact is known to have a member.
+#[tokio::test(flavor = "multi_thread")]
+async fn members_of_which_nothing_is_used_are_not_looked_up() {
+    let fixture = Fixture::new().await;
+    let session = fixture.session().await;
+    let by_key = "JOIN dim_store s ON s.store_key = f.store_key";
+    let of_south =
+        "JOIN (SELECT store_key FROM dim_store WHERE region = 'South') s USING (store_key)";
+    let earlier = "JOIN dim_store VERSION AS OF 1 AS s ON s.store_key = f.store_key";
+    for (from, is_read, rows) in [
+        (by_key, false, 90),
+        (
+            "JOIN dim_store USING (store_key) JOIN dim_store s ON s.store_key = f.store_key",
+            false,
+            90,
+        ),
+        ("WHERE store_key IN (SELECT store_key FROM dim_store)", false, 90),
+        ("LEFT JOIN dim_store s ON s.store_key = f.store_key", false, 90),
+        ("JOIN dim_store s ON s.store_key = f.store_key AND s.region = 'South'", true, 30),
+        (of_south, true, 30),
+        ("JOIN dim_store s ON s.store_key = f.store_key + 1", true, 60),
+        ("JOIN dim_store s ON s.store_key = f.quantity", true, 15),
+        ("RIGHT JOIN dim_store s ON s.store_key = f.store_key", true, 92),
+        (earlier, true, 90),
+    ] {
+        let sql =
+            format!("SELECT count(*), count(DISTINCT receipt_no) > 1 FROM fact_sales f {from}");
+        assert_eq!(ask(&session, &sql).await.unwrap(), format!("{rows}|true"), "{from}");
+        let plan = ask(&session, &format!("EXPLAIN {sql}")).await.unwrap();
+        let (_, physical) = plan.split_once("physical_plan").unwrap();
+        let tables = ["tables/dim_store", "table=dim_store"];
+        assert_eq!(tables.iter().any(|table| physical.contains(table)), is_read, "{from}: {plan}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn scans_use_statistics_order_and_dynamic_filters() {
     let fixture = Fixture::new().await;
