@@ -10,6 +10,7 @@ use super::exec::properties;
 use super::expr::Over;
 use super::grouping::Shared;
 use super::joined::Joined;
+use super::metrics;
 use super::once::{Once, Turns};
 use super::running::Running;
 use super::scan::Partition;
@@ -126,6 +127,6 @@ impl ExecutionPlan for StarAggregateExec {
     }
 
     fn metrics(&self) -> Option<MetricsSet> {
-        Some(self.metrics.clone_inner())
+        Some(metrics::told(&self.metrics))
     }
 }

@@ -1,9 +1,11 @@
 //! The star join as an operator: rows of a fact with their dimensions' columns.
 
 use super::joined::{Joined, Reads, Source};
+use super::metrics;
 use super::once::{Once, Turns};
 use super::prepare::Prepared;
 use super::scan::{Partition, Wanted};
+use crate::error::counted;
 use arrow::array::{RecordBatch, RecordBatchOptions};
 use arrow::datatypes::SchemaRef;
 use datafusion::common::tree_node::TreeNodeRecursion;
@@ -83,10 +85,10 @@ impl Joined {
         let table = &self.facts.table;
         let name = |column: &usize| self.facts.schema.field(*column).name().as_str();
         let columns: Vec<&str> = self.columns.iter().map(name).collect();
-        let keys = (0..self.lookups.len()).map(|lookup| self.key_column(lookup));
-        let keys: Vec<&str> = keys.map(|column| name(&column)).collect();
-        let files = self.facts.files.len();
-        write!(f, "table={table}, files={files}, columns=[{}]", columns.join(", "))?;
+        let keys: Vec<&str> = (0..self.lookups.len()).map(|lookup| self.key_name(lookup)).collect();
+        // Not `files=`: that is the counter of those that were read.
+        let files = counted(self.facts.files.len() as u64, "file", "files");
+        write!(f, "table={table} of {files}, columns=[{}]", columns.join(", "))?;
         write!(f, ", keys=[{}]", keys.join(", "))?;
         if !self.predicates.is_empty() {
             let shown: Vec<String> = self.predicates.iter().map(ToString::to_string).collect();
@@ -170,7 +172,7 @@ impl ExecutionPlan for StarJoinExec {
     }
 
     fn metrics(&self) -> Option<MetricsSet> {
-        Some(self.metrics.clone_inner())
+        Some(metrics::told(&self.metrics))
     }
 
     /// Those of the table, where all of its rows come out: counts and extremes need no reading.

@@ -1,7 +1,25 @@
 //! What a star scan read and what it skipped, for `EXPLAIN ANALYZE`.
 
 use datafusion::datasource::listing::PartitionedFile;
-use datafusion::physical_plan::metrics::{Count, ExecutionPlanMetricsSet, MetricBuilder};
+use datafusion::physical_plan::metrics::{
+    Count, ExecutionPlanMetricsSet, MetricBuilder, MetricsSet,
+};
+use std::sync::Arc;
+
+/// What an operator has counted. Of what DataFusion's readers count of each file that is only the bytes
+/// they read: the rest is counted by DataFusion's own scan, and would be 0 here.
+pub(super) fn told(metrics: &ExecutionPlanMetricsSet) -> MetricsSet {
+    let mut told = MetricsSet::new();
+    for metric in metrics.clone_inner().iter() {
+        let name = metric.value().name();
+        let is_readers = name == "files_ranges_pruned_statistics"
+            || metric.labels().iter().any(|label| label.name() == "filename");
+        if !is_readers || name == "bytes_scanned" {
+            told.push(Arc::clone(metric));
+        }
+    }
+    told
+}
 
 /// Counters of one scan, all partitions together.
 #[derive(Debug)]

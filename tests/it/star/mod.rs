@@ -202,6 +202,11 @@ async fn explain_tells_what_was_skipped() {
     // The month is a whole file: nothing of other months is read.
     assert!(plan.contains("files=1, files_skipped=11"), "{plan}");
     assert!(plan.contains("pages=2, pages_skipped=0"), "{plan}");
+    // Each once, and nothing of what DataFusion's own scan would count.
+    let star = plan.split("\\n").find(|line| line.contains("StarAggregateExec")).unwrap();
+    assert!(star.contains("table=fact_sale of 12 files"), "{star}");
+    assert_eq!(star.matches("files=").count(), 1, "{star}");
+    assert!(star.contains("bytes_scanned=") && !star.contains("pruned"), "{star}");
 }
 
 /// Members that do not fit are named by the fact's column, with a way out.
