@@ -9,7 +9,7 @@ use super::object_stores::WarehouseOnly;
 use super::reader::NamingReaders;
 use super::statistics::{self, Keys};
 use crate::error::{Error, Result};
-use crate::model::{Column, plan_schema};
+use crate::model::{Column, ColumnType, plan_schema};
 use crate::store::{DataFile, TableState};
 use arrow::compute::SortOptions;
 use arrow::datatypes::{Field, SchemaRef};
@@ -39,7 +39,7 @@ pub(crate) struct Scan {
     table_schema: TableSchema,
     files: Vec<PartitionedFile>,
     statistics: Statistics,
-    ordering: Option<LexOrdering>,
+    orderings: Vec<LexOrdering>,
 }
 
 /// What one scan asks for, as DataFusion hands it to a table.
@@ -74,7 +74,7 @@ impl Scan {
             table: table.to_owned(),
             schema: Arc::clone(table_schema.table_schema()),
             statistics: statistics::of_table(state, &each, keys),
-            ordering: declared_order(state),
+            orderings: declared_orders(state),
             table_schema,
             files,
         })
@@ -105,7 +105,7 @@ impl Scan {
         let config = FileScanConfigBuilder::new(url, Arc::new(source))
             .with_file_groups(self.groups(session.config().target_partitions()))
             .with_statistics(self.statistics.clone())
-            .with_output_ordering(self.ordering.iter().cloned().collect())
+            .with_output_ordering(self.orderings.clone())
             .with_projection_indices(request.projection.cloned())?
             .with_limit(request.limit)
             .build();
@@ -143,10 +143,11 @@ impl Scan {
 
     /// The files in at most so many groups, each read in order by one partition. Files of a group
     /// follow one another in the declared order where the statistics can tell; otherwise the
-    /// groups are merely of like size, and DataFusion forgets the order of those with two or more.
+    /// groups are merely of like size, and DataFusion forgets the order of those with two or more,
+    /// until somebody asks for it ([`Sequences`](super::sequences::Sequences)).
     fn groups(&self, partitions: usize) -> Vec<FileGroup> {
         let partitions = partitions.max(1);
-        if let Some(ordering) = &self.ordering {
+        if let Some(ordering) = self.orderings.last() {
             let all = [FileGroup::new(self.files.clone())];
             let ordered = FileScanConfig::split_groups_by_statistics_with_target_partitions(
                 &self.schema,
@@ -157,22 +158,22 @@ impl Scan {
             if let Ok(groups) = ordered
                 && groups.len() <= partitions
             {
-                return groups.into_iter().map(|group| self.described(group)).collect();
+                return groups.into_iter().map(|group| described(group, &self.schema)).collect();
             }
         }
         balanced(&self.files, partitions)
             .into_iter()
-            .map(|files| self.described(FileGroup::new(files)))
+            .map(|files| described(FileGroup::new(files), &self.schema))
             .collect()
     }
+}
 
-    /// A group with the statistics of its files together.
-    fn described(&self, group: FileGroup) -> FileGroup {
-        let each = group.iter().filter_map(|file| file.statistics.as_deref());
-        match Statistics::try_merge_iter(each, &self.schema) {
-            Ok(statistics) => group.with_statistics(Arc::new(statistics)),
-            Err(_) => group,
-        }
+/// A group with the statistics of its files together.
+pub(super) fn described(group: FileGroup, schema: &SchemaRef) -> FileGroup {
+    let each = group.iter().filter_map(|file| file.statistics.as_deref());
+    match Statistics::try_merge_iter(each, schema) {
+        Ok(statistics) => group.with_statistics(Arc::new(statistics)),
+        Err(_) => group,
     }
 }
 
@@ -210,18 +211,26 @@ fn partitioned_file(
 }
 
 /// The order in which every file's rows were written, as far as it means the same to DataFusion:
-/// up to the first column that holds NULLs (theirs is a place we did not declare).
-fn declared_order(state: &TableState) -> Option<LexOrdering> {
+/// up to the first column that holds NULLs (theirs is a place we did not declare) or may hold NaN
+/// (which bounds leave out). Where bounds are not known of all columns, by texts, a second time up to
+/// the first of those: the order in which files can follow one another is the last.
+fn declared_orders(state: &TableState) -> Vec<LexOrdering> {
     let options = SortOptions { descending: false, nulls_first: false };
     let keys = state.sort_by.iter().map_while(|name| {
         let index = state.columns.iter().position(|column| column.name == *name)?;
         let column = &state.columns[index];
         let never_null = !column.nullable
             || state.files.iter().all(|f| f.statistics.get(name).is_some_and(|s| s.nulls == 0));
+        let is_declared = never_null && column.ty != ColumnType::Float64;
         let expr = Arc::new(PhysicalColumn::new(name, index));
-        never_null.then(|| PhysicalSortExpr::new(expr, options))
+        is_declared.then(|| (PhysicalSortExpr::new(expr, options), column.ty))
     });
-    LexOrdering::new(keys.collect::<Vec<_>>())
+    let keys: Vec<(PhysicalSortExpr, ColumnType)> = keys.collect();
+    let is_bounded = |ty| !matches!(ty, ColumnType::Text | ColumnType::Binary);
+    let bounded = keys.iter().take_while(|(_, ty)| is_bounded(*ty)).count();
+    let lengths = if bounded == keys.len() { vec![bounded] } else { vec![keys.len(), bounded] };
+    let first = |length| keys.iter().take(length).map(|(key, _)| key.clone());
+    lengths.into_iter().filter_map(|length| LexOrdering::new(first(length))).collect()
 }
 
 /// The files in their order, cut into at most so many runs of like size.

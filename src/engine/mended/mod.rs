@@ -5,6 +5,7 @@ mod as_values;
 mod constants;
 mod dependencies;
 mod in_lists;
+mod in_sequence;
 mod merged;
 mod not_in;
 mod of_filtered;
@@ -37,5 +38,5 @@ pub(super) fn logical() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
 /// DataFusion's rules for physical plans.
 pub(super) fn physical() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
     let rules = PhysicalOptimizer::new().rules.into_iter();
-    rules.map(|rule| merged::mended(twins::mended(rule))).collect()
+    rules.map(|rule| in_sequence::mended(merged::mended(twins::mended(rule)))).collect()
 }
