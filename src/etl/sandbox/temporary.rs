@@ -17,11 +17,24 @@ use std::sync::atomic::Ordering;
 /// # Errors
 /// Whatever stopped it: nothing has changed then.
 pub(super) async fn run(engine: &Engine, change: &Change) -> Result<u64> {
-    let (name, tables) = (change.asked.table.as_str(), change.session.temporary());
+    let tables = change.session.temporary();
     let _turn = tables.turn().await;
     let session = change.session.on(&engine.warehouse().latest().await?);
+    let Some(turns) = change.in_turns()? else { return made(engine, change, &session).await };
+    let aside = tables.aside();
+    let (session, mut rows) = (session.with_temporary(&aside), 0);
+    for turn in turns {
+        rows += made(engine, &turn, &session).await?;
+    }
+    tables.take_over(&change.asked.table, &aside);
+    Ok(rows)
+}
+
+/// Makes a change of a session's own table, once.
+async fn made(engine: &Engine, change: &Change, session: &Session) -> Result<u64> {
+    let (name, tables) = (change.asked.table.as_str(), session.temporary());
     let place = Place::Temporary(name);
-    let queries = bound(plan(&session, &change.asked, place).await?, change)?;
+    let queries = bound(plan(session, &change.asked, place).await?, change)?;
     match &change.asked.verb {
         Verb::Create { not_null, .. } => {
             // One that is there may stay.
@@ -33,14 +46,14 @@ pub(super) async fn run(engine: &Engine, change: &Change) -> Result<u64> {
             Ok(count)
         }
         Verb::Insert { columns: named, .. } => {
-            let columns = place.columns(&session)?;
+            let columns = place.columns(session)?;
             let rows = collected(engine, assigned(&queries, &columns, named)?).await?;
             let count = rows.rows();
             tables.put(name, columns, rows, true)?;
             Ok(count)
         }
         Verb::Update { set, .. } => {
-            let columns = place.columns(&session)?;
+            let columns = place.columns(session)?;
             let set: Vec<String> = set.iter().map(|(column, _)| column.clone()).collect();
             let (rows, changed) = updated(&queries, &columns, &set)?;
             let rows = collected(engine, rows).await?;
@@ -48,7 +61,7 @@ pub(super) async fn run(engine: &Engine, change: &Change) -> Result<u64> {
             Ok(changed.load(Ordering::Relaxed))
         }
         Verb::Delete { .. } => {
-            let (columns, before) = (place.columns(&session)?, tables.rows(name));
+            let (columns, before) = (place.columns(session)?, tables.rows(name));
             let left = collected(engine, assigned(&queries, &columns, &[])?).await?;
             let count = before.unwrap_or_default().saturating_sub(left.rows());
             tables.put(name, columns, left, false)?;
