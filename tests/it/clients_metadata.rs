@@ -1,6 +1,6 @@
 //! Flight SQL's metadata commands, as BI tools call them.
 
-use crate::clients::{Client, connect, fetch};
+use crate::clients::{Client, ask, connect, fetch};
 use crate::support::{ServeProcess, TinyProject};
 use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::{DataType, Int32Type, Schema};
@@ -87,10 +87,42 @@ async fn columns_come_with_sql_types() {
     let schema = Schema::try_from(IpcMessage(Bytes::copy_from_slice(schema))).unwrap();
     let column = schema.field_with_name("net_amount").unwrap();
     assert_eq!(column.data_type(), &DataType::Decimal128(12, 2));
-    assert_eq!(column.metadata()["ARROW:FLIGHT:SQL:TYPE_NAME"], "DECIMAL(12,2)");
-    assert_eq!(column.metadata()["ARROW:FLIGHT:SQL:REMARKS"], "Price paid.");
+    assert_eq!(column.metadata()["ARROW:FLIGHT:SQL:TYPE_NAME"], "DECIMAL");
+    assert_eq!(column.metadata()["ARROW:FLIGHT:SQL:PRECISION"], "12");
+    assert_eq!(column.metadata()["ARROW:FLIGHT:SQL:SCALE"], "2");
+    assert_eq!(column.metadata()["ARROW:FLIGHT:SQL:REMARKS"], "Price paid. (EUR)");
+    assert_eq!(column.metadata()["starhouse.unit"], "EUR");
+    assert!(!schema.metadata()["starhouse.description"].is_empty());
     assert_eq!(schema.field_with_name("remark").unwrap().data_type(), &DataType::Utf8);
     assert!(!schema.field_with_name("store_key").unwrap().is_nullable());
+}
+
+/// What tables are said to be is what comes of them, in a session's time zone too.
+#[tokio::test]
+async fn columns_are_listed_as_they_are_sent() {
+    let project = TinyProject::new().await;
+    let server = ServeProcess::start(project.path());
+    let mut client = connect(&server).await;
+    for setting in ["SET query_tag = 'none'", "SET time_zone = 'Europe/Berlin'"] {
+        ask(&mut client, setting).await.unwrap();
+        let command = CommandGetTables { include_schema: true, ..CommandGetTables::default() };
+        let found = tables(&mut client, command).await;
+        let schemas = found.column_by_name("table_schema").unwrap().as_binary::<i32>().clone();
+        let names = texts(&found, "db_schema_name").into_iter().zip(texts(&found, "table_name"));
+        for (row, (schema, table)) in names.enumerate() {
+            let said = IpcMessage(Bytes::copy_from_slice(schemas.value(row)));
+            let said = Schema::try_from(said).unwrap();
+            let sql = format!("SELECT * FROM {schema}.{table} LIMIT 0");
+            let sent = ask(&mut client, &sql).await.unwrap().schema();
+            assert_eq!(said.fields().len(), sent.fields().len());
+            for (said, sent) in said.fields().iter().zip(sent.fields()) {
+                assert_eq!(said.data_type(), sent.data_type(), "{schema}.{table}");
+                assert_eq!(said.is_nullable(), sent.is_nullable(), "{schema}.{table}.{sent}");
+                let name = "ARROW:FLIGHT:SQL:TYPE_NAME";
+                assert_eq!(said.metadata()[name], sent.metadata()[name]);
+            }
+        }
+    }
 }
 
 #[tokio::test]

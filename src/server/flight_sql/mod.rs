@@ -12,6 +12,7 @@
 mod actions;
 mod arriving;
 mod cancel;
+mod columns;
 mod descriptor;
 mod endpoints;
 mod kept;
@@ -33,7 +34,7 @@ use self::prepared::Prepared;
 use self::statement::Planned;
 use self::written::Written;
 use super::ServerOptions;
-use super::admission::{Admission, Planning};
+use super::admission::{Planning, Queries};
 use super::handles::Handles;
 use super::sign_in::{Client, SignIn};
 use super::threads::QueryThreads;
@@ -70,7 +71,7 @@ pub(super) struct FlightSql {
     sandbox: Sandbox,
     sign_in: SignIn,
     sessions: Arc<Sessions>,
-    admission: Arc<Admission>,
+    queries: Queries,
     planning: Planning,
     threads: QueryThreads,
 }
@@ -87,7 +88,7 @@ impl FlightSql {
             running: Arc::default(),
             sign_in: SignIn::new(options.password.clone()),
             sessions: Arc::default(),
-            admission: Arc::new(Admission::new(options.max_queries, options.max_waiting_queries)),
+            queries: Queries::new(options.max_queries, options.max_waiting_queries),
             planning: Planning::default(),
             threads: QueryThreads::new(options.threads)?,
         })
