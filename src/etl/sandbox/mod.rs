@@ -14,6 +14,7 @@
 //! release.
 
 mod arrived;
+mod arrow_types;
 mod assign;
 mod ingest;
 mod question;

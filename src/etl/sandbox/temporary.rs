@@ -2,6 +2,7 @@
 
 use super::Change;
 use super::assign::{Assign, columns_of};
+use super::ingest::by_its_program;
 use super::question::{Place, plan};
 use super::target::{IfExists, IfMissing, Target, same_columns};
 use super::write::{assigned, bound, updated};
@@ -91,7 +92,7 @@ pub(super) async fn ingest(
     }
     let (name, tables) = (target.table.as_str(), session.temporary());
     let place = Place::Temporary(name);
-    let columns = columns_of(schema, &[])?;
+    let columns = columns_of(schema, &[]).map_err(by_its_program)?;
     // Looked at before the rows come, which may take long, and again once they are there.
     let becomes = || match (tables.columns(name), target.if_exists) {
         (None, _) if target.if_missing == IfMissing::Create => Ok((columns.clone(), false)),
@@ -106,7 +107,7 @@ pub(super) async fn ingest(
     let named: Vec<String> = columns.iter().map(|column| column.name.clone()).collect();
     let (expected, joins) = becomes()?;
     let assign = Assign::new(schema, &expected, &named)?;
-    let rows = rows.map(move |batch| assign.apply(&batch?)).boxed();
+    let rows = rows.map(move |batch| assign.apply(&batch?).map_err(by_its_program)).boxed();
     let rows = collected(engine, rows).await?;
     let _turn = tables.turn().await;
     if becomes()? != (expected.clone(), joins) {
