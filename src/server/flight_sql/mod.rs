@@ -19,6 +19,7 @@ mod kept;
 mod metadata;
 mod parameters;
 mod prepared;
+mod quiet;
 mod service;
 mod sessions;
 mod statement;
@@ -67,6 +68,8 @@ pub(super) struct FlightSql {
     prepared: Handles<Prepared>,
     /// Answers on disk, to be fetched in parts.
     kept: Arc<Handles<Arc<Kept>>>,
+    /// How long one that is polled is worked out without a poll.
+    poll_patience: Duration,
     running: Arc<Running>,
     sandbox: Sandbox,
     sign_in: SignIn,
@@ -84,7 +87,8 @@ impl FlightSql {
             facts: metadata::ServerFacts::new()?,
             waiting: Handles::new("query", MAX_WAITING, MAX_WAITING_AGE),
             prepared: Handles::new("prepared statement", MAX_PREPARED, MAX_PREPARED_AGE),
-            kept: endpoints::kept_answers(),
+            kept: endpoints::kept_answers(options.poll_patience),
+            poll_patience: options.poll_patience,
             running: Arc::default(),
             sign_in: SignIn::new(options.password.clone()),
             sessions: Arc::default(),
@@ -119,7 +123,10 @@ impl FlightSql {
             Some(Err(status)) => return Err(status.clone()),
             None => None,
         };
-        let missing = || Error::new(ErrorKind::Usage, "the data sent has no flight descriptor");
+        let missing = || {
+            Error::new(ErrorKind::Usage, "neither rows nor a schema came")
+                .hint("who has no rows sends a batch without any: it says which columns there are")
+        };
         match command(&descriptor.ok_or_else(missing)?.cmd)? {
             Command::CommandPreparedStatementQuery(query) => {
                 let handle = query.prepared_statement_handle;
