@@ -177,6 +177,7 @@ impl Query {
         }
         if let Some(log) = &mut log {
             log.routed(self.routing());
+            log.runs();
         }
         match self.start().await {
             Ok((plan, answer)) => {

@@ -126,10 +126,14 @@ async fn queries_wait_for_their_turn_and_questions_about_tables_do_not() {
         "DESCRIBE fact_sales",
         "EXPLAIN SELECT count(*) FROM fact_sales",
         "SELECT * FROM information_schema.columns",
+        "SELECT text, elapsed_ms FROM system.running",
         "SELECT q.text, r.run FROM system.queries q JOIN system.releases r ON q.release = r.release",
     ] {
         ask(&mut three, sql).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
     }
+    let sql = "SELECT count(*) FROM system.running WHERE text LIKE '%fact_sales q%'";
+    let blocks = ask(&mut three, &format!("{sql} AND text NOT LIKE '%system%'")).await.unwrap();
+    assert_eq!(blocks.column(0).as_primitive::<Int64Type>().value(0), 1);
     for sql in ["EXPLAIN ANALYZE SELECT 1", "SELECT * FROM system.queries, generate_series(1, 9)"] {
         let refused = status(ask(&mut three, sql).await.unwrap_err());
         assert_eq!(refused.code(), Code::ResourceExhausted, "{sql}: {refused}");
