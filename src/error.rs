@@ -31,8 +31,10 @@ pub enum ErrorKind {
     Denied,
     /// The caller has not signed in.
     Unauthenticated,
-    /// The work was cancelled or ran past its deadline.
+    /// The work was cancelled.
     Cancelled,
+    /// The work ran past the time it was given.
+    TimedOut,
     /// Valid, but Starhouse does not do it.
     Unsupported,
     /// A defect of Starhouse.
@@ -198,6 +200,7 @@ impl Error {
             ErrorKind::Denied => tonic::Code::PermissionDenied,
             ErrorKind::Unauthenticated => tonic::Code::Unauthenticated,
             ErrorKind::Cancelled => tonic::Code::Cancelled,
+            ErrorKind::TimedOut => tonic::Code::DeadlineExceeded,
             ErrorKind::Unsupported => tonic::Code::Unimplemented,
             ErrorKind::Internal => tonic::Code::Internal,
         }
@@ -215,7 +218,7 @@ impl Error {
             ErrorKind::Limit => "53000",
             ErrorKind::Denied => "42501",
             ErrorKind::Unauthenticated => "28000",
-            ErrorKind::Cancelled => "57014",
+            ErrorKind::Cancelled | ErrorKind::TimedOut => "57014",
             ErrorKind::Unsupported => "0A000",
             ErrorKind::Internal => "XX000",
         }

@@ -209,8 +209,9 @@ fn describe(tables: &[TableInfo], name: &str) -> Result<String> {
         });
     };
     let mut columns = headed(["column", "type", "what it means"]);
-    for (field, remark) in table.schema.fields().iter().zip(&table.remarks) {
-        columns.add_row([Cell::new(field.name()), Cell::new(field.data_type()), Cell::new(remark)]);
+    for (place, field) in table.schema.fields().iter().enumerate() {
+        let remark = Cell::new(table.remark(place));
+        columns.add_row([Cell::new(field.name()), Cell::new(field.data_type()), remark]);
     }
     Ok(format!("{}\n{columns}", table.description))
 }

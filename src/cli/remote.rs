@@ -29,6 +29,8 @@ use uuid::Uuid;
 const PORT: u16 = 31337;
 /// Field metadata that says what a column means.
 const REMARKS: &str = "ARROW:FLIGHT:SQL:REMARKS";
+/// ... and of a schema that is a table's.
+const DESCRIPTION: &str = "starhouse.description";
 
 /// Which server, and how it is known.
 #[derive(Debug, clap::Args)]
@@ -215,6 +217,7 @@ fn listed(batch: &RecordBatch) -> Result<Vec<TableInfo>> {
             let remark = |field: &Arc<arrow::datatypes::Field>| {
                 field.metadata().get(REMARKS).cloned().unwrap_or_default()
             };
+            let description = schema.metadata().get(DESCRIPTION).cloned().unwrap_or_default();
             Ok(TableInfo {
                 schema_name: schemas.value(row).to_owned(),
                 name: names.value(row).to_owned(),
@@ -225,8 +228,10 @@ fn listed(batch: &RecordBatch) -> Result<Vec<TableInfo>> {
                     _ => "TABLE",
                 },
                 remarks: schema.fields().iter().map(remark).collect(),
+                // They stand behind the remarks.
+                units: vec![None; schema.fields().len()],
                 schema: Arc::new(schema),
-                description: String::new(),
+                description,
             })
         })
         .collect()
@@ -255,6 +260,7 @@ fn refused(status: &Status) -> Error {
         Code::Unimplemented => ErrorKind::Unsupported,
         Code::ResourceExhausted => ErrorKind::Limit,
         Code::Cancelled => ErrorKind::Cancelled,
+        Code::DeadlineExceeded => ErrorKind::TimedOut,
         Code::Aborted => ErrorKind::Conflict,
         Code::Unavailable | Code::Unknown => ErrorKind::Unavailable,
         _ => ErrorKind::Internal,

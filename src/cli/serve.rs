@@ -5,14 +5,14 @@ use super::interrupt::asked_to_stop;
 use super::project::{Project, jobs, schedules};
 use super::table::seconds;
 use crate::config::Config;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::etl::run::RunSummary;
 use crate::etl::schedule::Schedule;
 use crate::etl::schedule::due::Due;
 use crate::etl::schedule::run::{Hears, Scheduler, run as run_schedules};
 use crate::server::{Metrics, Password, Server, ServerOptions, TlsFiles};
 use std::io::{self, Write};
-use std::net::SocketAddr;
+use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -24,9 +24,9 @@ use std::sync::Arc;
 #[command(after_help = EXAMPLES)]
 pub(super) struct Args {
     /// Listen here instead of where the settings say; port 0 takes a free one
-    #[arg(long, value_name = "HOST:PORT")]
+    #[arg(long, value_name = "HOST:PORT", value_parser = address)]
     address: Option<SocketAddr>,
-    /// Let other machines connect even without TLS or without a password
+    /// Let other machines connect even without TLS or without a password, and ask for metrics
     #[arg(long)]
     insecure: bool,
     /// Serve only, and leave schedules alone
@@ -40,7 +40,7 @@ const PASSWORD: &str = "STARHOUSE_PASSWORD";
 const EXAMPLES: &str = "\
 Examples:
   starhouse serve
-  starhouse serve --address 127.0.0.1:0
+  starhouse serve --address localhost:0
   starhouse serve --no-schedules
 
 To let other machines connect, set in starhouse.yaml (or as STARHOUSE_TLS_CERTIFICATE ...):
@@ -52,6 +52,12 @@ To let other machines connect, set in starhouse.yaml (or as STARHOUSE_TLS_CERTIF
 Clients: Python `adbc_driver_flightsql.dbapi.connect(\"grpc://127.0.0.1:31337\")`,
 JDBC `jdbc:arrow-flight-sql://127.0.0.1:31337/?useEncryption=false`.";
 
+/// An address as it is written, or the first of a host's.
+fn address(text: &str) -> std::result::Result<SocketAddr, String> {
+    let mut found = text.to_socket_addrs().map_err(|error| error.to_string())?;
+    found.next().ok_or_else(|| "the host has no address".to_owned())
+}
+
 /// Serves.
 pub(super) async fn run(folder: &Path, args: Args) -> std::result::Result<(), Failure> {
     let project = Project::open(folder).await?;
@@ -61,6 +67,9 @@ pub(super) async fn run(folder: &Path, args: Args) -> std::result::Result<(), Fa
         false => schedules(&project.declared, &jobs)?,
     };
     let config = &project.declared.config;
+    if !args.insecure {
+        guarded_metrics(config)?;
+    }
     let options = ServerOptions {
         address: args.address.unwrap_or(config.flight_address),
         tls: tls(config, folder)?,
@@ -108,6 +117,20 @@ pub(super) async fn run(folder: &Path, args: Args) -> std::result::Result<(), Fa
     // Schedules that cannot be run any more end the server: nobody would notice otherwise.
     tokio::try_join!(server.run(asked_to_stop()), scheduled, watched)?;
     Ok(())
+}
+
+/// Metrics go over plain HTTP without a password, so to this machine only.
+fn guarded_metrics(config: &Config) -> Result<()> {
+    match config.metrics_address.filter(|address| !address.ip().is_loopback()) {
+        None => Ok(()),
+        Some(address) => {
+            let text = format!("refusing to tell metrics on {address}: other machines could ask");
+            Err(Error::new(ErrorKind::Usage, text).hint(
+                "let metrics_address be of 127.0.0.1 or [::1], or say --insecure where the \
+                 network itself keeps others out",
+            ))
+        }
+    }
 }
 
 async fn metrics(project: &Project, schedules: &[Schedule]) -> Result<Option<Metrics>> {

@@ -183,15 +183,18 @@ impl ReleaseCatalog {
             table_type,
             schema: wire::schema(&table.schema()),
             remarks: Vec::new(),
+            units: vec![None; table.schema().fields().len()],
             description: String::new(),
         };
         let cubes = self.cubes.iter().map(|(name, (table, description))| TableInfo {
             remarks: table.remarks().to_vec(),
+            units: table.units().to_vec(),
             description: description.clone(),
             ..info(CUBES, name, "VIEW", table.as_ref())
         });
         let stored = self.staged.values().chain(self.stored.values()).map(|table| TableInfo {
             remarks: table.remarks(),
+            units: table.units(),
             description: table.description().to_owned(),
             ..info(table.schema_name(), table.name(), "TABLE", table.as_ref())
         });

@@ -133,6 +133,12 @@ impl Query {
         self.0.ready.explain
     }
 
+    /// Whether it asks about Starhouse itself (its system tables, the information schema, a plan), and
+    /// so is hardly any work.
+    pub fn is_inward(&self) -> bool {
+        self.0.ready.inward
+    }
+
     /// What it reads, in words: which aggregates answer its parts, or why none does; then the tables of
     /// a cube query, with their files and rows.
     ///
@@ -171,6 +177,7 @@ impl Query {
         }
         if let Some(log) = &mut log {
             log.routed(self.routing());
+            log.runs();
         }
         match self.start().await {
             Ok((plan, answer)) => {

@@ -12,6 +12,8 @@ use std::time::{Duration, Instant};
 pub(crate) struct LogEntry {
     warehouse: Warehouse,
     record: Option<QueryRecord>,
+    /// By what it is told to run no more, where it was told to run.
+    running: Option<u64>,
     started: Instant,
     timing: QueryTiming,
     rows: u64,
@@ -40,7 +42,7 @@ impl LogEntry {
         };
         let (warehouse, started) = (warehouse.clone(), Instant::now());
         let timing = QueryTiming { planning, ..QueryTiming::default() };
-        Self { warehouse, record: Some(record), started, timing, rows: 0 }
+        Self { warehouse, record: Some(record), running: None, started, timing, rows: 0 }
     }
 
     /// With what the session tags its questions.
@@ -59,6 +61,13 @@ impl LogEntry {
         self
     }
 
+    /// Tells that it runs from now on.
+    pub(crate) fn runs(&mut self) {
+        if let (Some(record), None) = (&self.record, self.running) {
+            self.running = Some(self.warehouse.begin_query(record.clone(), self.started));
+        }
+    }
+
     /// Says which aggregates answer.
     pub(crate) fn routed(&mut self, routing: &[String]) {
         if let Some(record) = &mut self.record {
@@ -73,6 +82,9 @@ impl LogEntry {
 
     /// Hands the entry to the log, which never waits for the disk and fails no query.
     pub(crate) fn end(&mut self, error: Option<String>) {
+        if let Some(number) = self.running.take() {
+            self.warehouse.end_query(number);
+        }
         if let Some(record) = self.complete(error) {
             self.warehouse.record_query(record, &self.timing);
         }

@@ -10,7 +10,7 @@
 //! * Substrait plans in place of text: `substrait`
 //! * what SQL can name: `catalog`, `system`, `table`
 //! * what DataFusion gets wrong: `grouping_sets`, `yielding`; what it takes long for: `finest`, `star`
-//! * where rows come from: `origin`
+//! * where rows come from: `origin`; what asks for nobody's rows: `inward`
 //! * what DataFusion does not bound: `bounded` (functions), `concatenation`, `holding`
 //!   (windows)
 //! * reading: `scan`, `streamed`, `statistics`, `reader`, `object_stores`; limits: `memory`, `shares`
@@ -39,6 +39,7 @@ mod functions;
 mod grouping_sets;
 mod guard;
 mod holding;
+mod inward;
 mod known;
 mod lineage;
 mod log;
@@ -172,6 +173,19 @@ pub struct TableInfo {
     pub schema: SchemaRef,
     /// What each of them means, in words.
     pub remarks: Vec<String>,
+    /// The unit of each of them, where it has one.
+    pub units: Vec<Option<String>>,
     /// What it holds, in words.
     pub description: String,
+}
+
+impl TableInfo {
+    /// What a column means, and its unit behind that: `Price paid. (EUR)`.
+    pub fn remark(&self, column: usize) -> String {
+        let remark = self.remarks.get(column).map_or("", String::as_str);
+        match self.units.get(column).and_then(Option::as_deref) {
+            Some(unit) => format!("{remark} ({unit})").trim_start().to_owned(),
+            None => remark.to_owned(),
+        }
+    }
 }

@@ -17,7 +17,7 @@ use super::ready::Ready;
 use super::scope::QueryScope;
 use super::sql::{self, AsOf, Versions};
 use super::{
-    Query, Session, TEMPORARY, explain, extremes, finest, guard, names, origin, partitions,
+    Query, Session, TEMPORARY, explain, extremes, finest, guard, inward, names, origin, partitions,
     set_by_set, size, star, state, wire, zoned,
 };
 use crate::error::{Error, Result};
@@ -89,6 +89,7 @@ pub(crate) async fn parse(session: &Session, text: &str) -> Result<Parsed> {
     let catalogs = session.catalogs(versions.values().copied().collect()).await?;
     Versions::rename(&mut statement, versions, session.default_schema())?;
     sql::qualify(&mut statement, TEMPORARY, &|name| catalogs.temporary().any(|own| own == name));
+    sql::tell_whose(&mut statement, session.whose());
     let named = names::check(&statement, &catalogs, session.default_schema())?;
     session.policy().authorize(session.principal(), &named)?;
     let cubes = named.iter().filter(|own| own.schema == CUBES);
@@ -154,8 +155,7 @@ fn context<'a>(
     catalogs: &'a Catalogs,
 ) -> Result<PlanContext<'a>> {
     let use_aggregates = QueryScope::of(state)?.aggregates;
-    let (model, lattice) = (session.model(), session.lattice());
-    let currency = session.currency();
+    let (model, lattice, currency) = (session.model(), session.lattice(), session.currency());
     Ok(PlanContext { model, tables: catalogs, lattice, use_aggregates, currency })
 }
 
@@ -172,6 +172,7 @@ fn optimised(
     let changes = calls(&plan, |volatility| volatility != Volatility::Immutable)?;
     let of_tables = reads_only_tables(&plan).map_err(from_datafusion)?;
     let repeats = of_tables && !(changes || explain || unbound);
+    let inward = inward::is_asked(&plan)?;
     let (plan, is_small) = if unbound {
         (plan, false)
     } else {
@@ -199,6 +200,7 @@ fn optimised(
         unbound,
         asks_the_time,
         repeats,
+        inward,
         is_small,
         operators: Arc::default(),
     })

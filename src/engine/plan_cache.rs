@@ -166,6 +166,7 @@ mod tests {
             unbound,
             asks_the_time,
             repeats,
+            inward: false,
             is_small: true,
             operators: Arc::default(),
             literal_bytes,

@@ -26,6 +26,8 @@ pub(crate) struct Ready {
     /// Whether the answer is the same whenever it is asked of the release: it comes from stored
     /// tables alone, by functions that always give the same.
     pub(crate) repeats: bool,
+    /// Whether it asks about Starhouse itself, and so is hardly any work.
+    pub(crate) inward: bool,
     /// About how many bytes the plan takes to keep.
     pub(crate) weight: usize,
     /// Whether one partition is enough for it.

@@ -1,12 +1,12 @@
 //! A principal's session on one release: plans questions, lists tables.
 
-use super::catalog::{Catalogs, ReleaseCatalog, STAGING, WAREHOUSE};
+use super::catalog::{CATALOG, CUBES, Catalogs, ReleaseCatalog, STAGING, WAREHOUSE};
 use super::log::LogEntry;
 use super::parsed::Parsed;
 use super::plan_cache::{Form, Question};
 use super::ready::Ready;
-use super::sql::Setting;
-use super::{Engine, Query, SessionOptions, TableInfo, Temporary, plan, sql, substrait};
+use super::sql::{Setting, Whose};
+use super::{Engine, Query, SessionOptions, TableInfo, Temporary, plan, sql, substrait, zoned};
 use crate::error::{Error, Result};
 use crate::ids::ReleaseId;
 use crate::model::{Aggregate, Cube, Model};
@@ -150,6 +150,16 @@ impl Session {
         Self { catalog: self.engine.catalog(release), ..self.clone() }
     }
 
+    /// The same principal's session on a release as it would be if a load ended now.
+    pub(crate) fn on_preview(&self, preview: &Arc<Release>) -> Self {
+        Self { catalog: self.engine.catalog_to_be(preview), ..self.clone() }
+    }
+
+    /// The same session with other temporary tables.
+    pub(crate) fn with_temporary(&self, temporary: &Temporary) -> Self {
+        Self { temporary: temporary.clone(), ..self.clone() }
+    }
+
     /// What a statement that changes a table asks for; none where it is a question.
     ///
     /// # Errors
@@ -273,6 +283,27 @@ impl Session {
         Ok(listed)
     }
 
+    /// The same, each with the schema that all of it comes with in this session: which measures of a
+    /// cube are never NULL is known once it is planned, and moments are the session's.
+    ///
+    /// # Errors
+    /// As [`tables`](Self::tables).
+    pub async fn tables_as_sent(&self) -> Result<Vec<TableInfo>> {
+        let mut tables = self.tables()?;
+        for table in &mut tables {
+            if table.schema_name == CUBES {
+                let all = format!("SELECT * FROM {CUBES}.{}", sql::quoted(&table.name));
+                // What cannot be asked, for its facts are not there yet, promises nothing.
+                if let Ok((_, ready)) = plan::sql(self, &all).await {
+                    table.schema = ready.schema;
+                }
+            } else if let Some(zone) = self.time_zone() {
+                table.schema = zoned::schema(&table.schema, &zone);
+            }
+        }
+        Ok(tables)
+    }
+
     /// All that the plan of a text depends on in this session's release.
     pub(crate) fn question(&self, form: Form, text: &str) -> Question {
         Question {
@@ -316,6 +347,11 @@ impl Session {
 
     pub(crate) fn default_schema(&self) -> &'static str {
         self.default_schema
+    }
+
+    /// What SQL may ask of the session itself.
+    pub(crate) fn whose(&self) -> Whose<'_> {
+        Whose { user: self.principal.name(), schema: self.default_schema, catalog: CATALOG }
     }
 
     pub(crate) fn uses_aggregates(&self) -> bool {

@@ -211,6 +211,11 @@ impl Engine {
         catalog
     }
 
+    /// The catalog of a release that is none yet: nobody else may find it.
+    pub(crate) fn catalog_to_be(&self, preview: &Arc<Release>) -> Arc<ReleaseCatalog> {
+        self.new_catalog(preview, &self.known_of(preview), Vec::new(), None)
+    }
+
     fn new_catalog(
         &self,
         release: &Arc<Release>,

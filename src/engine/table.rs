@@ -140,6 +140,11 @@ impl StoredTable {
         self.state.columns.iter().map(|column| column.description.clone()).collect()
     }
 
+    /// The units of its columns, where they have one.
+    pub(crate) fn units(&self) -> Vec<Option<String>> {
+        self.state.columns.iter().map(|column| column.unit.clone()).collect()
+    }
+
     /// What it holds, in words.
     pub(crate) fn description(&self) -> &str {
         &self.description

@@ -173,6 +173,19 @@ impl Temporary {
         Ok(())
     }
 
+    /// The same tables, so that what is done to them does not show before it is done.
+    pub(crate) fn aside(&self) -> Self {
+        let (tables, turn) = (Mutex::new(self.tables().clone()), Arc::default());
+        Self(Arc::new(Shared { tables, turn }))
+    }
+
+    /// Makes a table what others have by its name.
+    pub(crate) fn take_over(&self, name: &str, others: &Self) {
+        if let Some(table) = others.tables().get(name) {
+            self.tables().insert(name.to_owned(), Arc::clone(table));
+        }
+    }
+
     /// Lets a table go; false where there is none.
     pub(crate) fn drop_table(&self, name: &str) -> bool {
         self.tables().remove(name).is_some()
@@ -196,6 +209,7 @@ impl Temporary {
             table_type: "LOCAL TEMPORARY",
             schema: wire::schema(&table.provider.schema()),
             remarks: vec![String::new(); table.columns.len()],
+            units: vec![None; table.columns.len()],
             description: "a temporary table of the session".to_owned(),
         };
         tables.iter().map(info).collect()

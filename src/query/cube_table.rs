@@ -19,6 +19,7 @@ pub struct CubeTable {
     name: String,
     schema: SchemaRef,
     remarks: Vec<String>,
+    units: Vec<Option<String>>,
 }
 
 impl CubeTable {
@@ -50,12 +51,21 @@ impl CubeTable {
         let sets = cube.sets.iter().map(|set| set.description.clone());
         let measures = cube.measures.iter().map(|measure| measure.description.clone());
         let remarks = columns.chain(sets).chain(measures).collect();
-        Ok(Self { name: cube.name.clone(), schema: Arc::new(Schema::new(fields)), remarks })
+        let columns = cube.columns.iter().map(|column| column.column.unit.clone());
+        let measures = cube.measures.iter().map(|measure| measure.unit.clone());
+        let units = columns.chain(cube.sets.iter().map(|_| None)).chain(measures).collect();
+        let schema = Arc::new(Schema::new(fields));
+        Ok(Self { name: cube.name.clone(), schema, remarks, units })
     }
 
     /// What each of its columns means, in words.
     pub fn remarks(&self) -> &[String] {
         &self.remarks
+    }
+
+    /// The unit of each of its columns, where it has one.
+    pub fn units(&self) -> &[Option<String>] {
+        &self.units
     }
 
     /// The cube's name.

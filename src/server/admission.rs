@@ -2,7 +2,8 @@
 //!
 //! A query waits first for its session's turn, then for a place among all that run: so a session
 //! that asks a hundred things at once does not keep the others from asking one. What asks about
-//! tables and columns does not wait.
+//! tables and columns by Flight SQL's own commands does not wait, nor does what sets an option; what
+//! asks about them in SQL waits only for its like.
 //!
 //! Planning is let in in the same way before that: it takes memory that no budget counts, and once
 //! begun it goes on to its end, even where nobody waits for it any more.
@@ -47,6 +48,35 @@ impl Planning {
     pub(super) async fn admit(&self, session: Bytes, bytes: usize) -> Result<Place> {
         let places = if bytes < LARGE_BYTES { &self.small } else { &self.large };
         places.admit(session).await
+    }
+}
+
+/// Questions about Starhouse itself that run at once, and that wait.
+const MOST_INWARD: usize = 4;
+const MOST_INWARD_WAITING: usize = 100;
+
+/// Lets queries be run: those about Starhouse itself by a door of their own, so that who wants to know
+/// why others wait need not.
+pub(super) struct Queries {
+    any: Arc<Admission>,
+    inward: Arc<Admission>,
+}
+
+impl Queries {
+    /// So many queries run at once, at least one, and so many more wait.
+    pub(super) fn new(max_running: usize, max_waiting: usize) -> Self {
+        let any = Arc::new(Admission::new(max_running, max_waiting));
+        let inward = Arc::new(Admission::new(MOST_INWARD, MOST_INWARD_WAITING));
+        Self { any, inward }
+    }
+
+    /// Waits for a place for a query of a session, which may be about Starhouse itself.
+    ///
+    /// # Errors
+    /// As [`Admission::admit`].
+    pub(super) async fn admit(&self, session: Bytes, inward: bool) -> Result<Place> {
+        let door = if inward { &self.inward } else { &self.any };
+        door.admit(session).await
     }
 }
 
@@ -168,6 +198,19 @@ mod tests {
         let _other = is_let_in(&admission, "modest").await.unwrap();
         drop(one);
         assert!(is_let_in(&admission, "greedy").await.is_some());
+    }
+
+    #[tokio::test]
+    async fn questions_about_starhouse_itself_wait_for_each_other_only() {
+        let queries = Queries::new(1, 0);
+        let admit = async |inward| {
+            let admitted = queries.admit(Bytes::from_static(b"a"), inward);
+            tokio::time::timeout(Duration::from_millis(20), admitted).await.ok()
+        };
+        let _running = admit(false).await.unwrap().unwrap();
+        assert!(admit(false).await.unwrap().is_err(), "nobody may wait");
+        let _share = [admit(true).await.unwrap().unwrap(), admit(true).await.unwrap().unwrap()];
+        assert!(admit(true).await.is_none(), "half of all places are one session's");
     }
 
     #[tokio::test]

@@ -104,6 +104,11 @@ impl<T: Clone> Handles<T> {
         self.entries().retain(|_, entry| entry.deadline > now);
     }
 
+    /// Lets go what some hold for given up.
+    pub(super) fn forget_where(&self, given_up: impl Fn(&T) -> bool) {
+        self.entries().retain(|_, entry| !given_up(&entry.value));
+    }
+
     /// Lets go what is kept under a key, whoever's it is.
     pub(super) fn forget(&self, key: &Bytes) {
         self.entries().remove(key);

@@ -65,6 +65,8 @@ pub struct ServerOptions {
     pub max_waiting_queries: usize,
     /// How long running queries may go on once the server was told to stop.
     pub shutdown_grace: Duration,
+    /// How long a question that is polled is worked out without a poll.
+    pub poll_patience: Duration,
     /// How often the server looks for a newer release while nobody asks anything.
     pub look_interval: Duration,
 }
@@ -83,6 +85,7 @@ impl Default for ServerOptions {
             max_queries: 8,
             max_waiting_queries: 1000,
             shutdown_grace,
+            poll_patience: Duration::from_secs(60),
             look_interval,
         }
     }

@@ -40,6 +40,7 @@ mod release_file;
 mod releases;
 mod retention;
 mod run_log;
+mod running;
 mod runs;
 mod savepoint;
 mod schedule_log;

@@ -9,6 +9,7 @@ use super::{
 use crate::error::{Error, Result};
 use crate::ids::{ReleaseId, RunId};
 use std::sync::Arc;
+use std::time::Instant;
 
 impl Warehouse {
     /// Records a run's present state, durably, replacing what was recorded of it.
@@ -154,6 +155,21 @@ impl Warehouse {
             observer.query(&query, timing);
         }
         self.shared.queries.record(query);
+    }
+
+    /// Counts a query among those that this process is answering; gives what it is ended by.
+    pub(crate) fn begin_query(&self, query: QueryRecord, started: Instant) -> u64 {
+        self.shared.running.begin(query, started)
+    }
+
+    /// Counts a query among those no more.
+    pub(crate) fn end_query(&self, number: u64) {
+        self.shared.running.end(number);
+    }
+
+    /// The queries that this process is answering now, in the order in which they began.
+    pub(crate) fn running_queries(&self) -> Vec<QueryRecord> {
+        self.shared.running.now()
     }
 
     /// How many queries this process has answered, and how fast.

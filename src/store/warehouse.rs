@@ -10,6 +10,7 @@ use super::query_log::QueryLog;
 use super::release::Release;
 use super::releases::Releases;
 use super::retention::{self, Vacuumed};
+use super::running::RunningQueries;
 use super::savepoint::{self, Savepoint};
 use super::{Copied, CopyOptions, Load, Observer, RunRecord, RunStatus, backup, checkpoint, locks};
 use crate::clock::Clock;
@@ -34,6 +35,7 @@ pub(super) struct Shared {
     store: Arc<LocalStore>,
     pub(super) queries: QueryLog,
     pub(super) query_counters: QueryCounters,
+    pub(super) running: RunningQueries,
     pub(super) observer: OnceLock<Arc<dyn Observer>>,
 }
 
@@ -65,9 +67,9 @@ impl Warehouse {
         .await?;
         let store = Arc::new(LocalStore::new(Arc::clone(&publisher.disk))?);
         let queries = QueryLog::new(Arc::clone(&publisher.disk));
-        let query_counters = QueryCounters::default();
+        let (query_counters, running) = (QueryCounters::default(), RunningQueries::default());
         let observer = OnceLock::new();
-        let shared = Shared { publisher, store, queries, query_counters, observer };
+        let shared = Shared { publisher, store, queries, query_counters, running, observer };
         Ok(Self { shared: Arc::new(shared) })
     }
 

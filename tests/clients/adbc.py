@@ -213,6 +213,9 @@ def check_sandbox(connection):
         cursor.executemany("INSERT INTO sandbox.taken (id, name) VALUES (?, ?)",
                            [(7, "seven"), (8, None), (9, "nine")])
         assert read()["id"] == [1, 1, 7, 8, 9]
+        cursor.executemany("UPDATE sandbox.taken SET name = ? WHERE id = ?", [("VII", 7), ("VIII", 8)])
+        assert read()["name"][-3:] == ["VII", "VIII", "nine"]
+        cursor.executemany("UPDATE sandbox.taken SET name = ? WHERE id = ?", [("seven", 7), (None, 8)])
         cursor.execute("INSERT INTO sandbox.taken (id, day) VALUES (?, ?)", (10, dt.date(2026, 1, 1)))
         assert read()["day"][-1] == dt.date(2026, 1, 1)
         cursor.execute("DROP TABLE sandbox.taken")

@@ -32,6 +32,14 @@ async fn tables_and_cubes_are_flights() {
     let info = info.await.unwrap().into_inner();
     assert_eq!(info.schema, flights[0].schema, "what was listed is what comes");
     assert_eq!(fetch(&mut client, info).await.unwrap().num_rows(), 4);
+    // Of a cube as well: which of its measures are never NULL.
+    let criteria = Criteria { expression: "cubes.".into() };
+    let cubes = client.inner_mut().list_flights(criteria).await.unwrap().into_inner();
+    for listed in cubes.try_collect::<Vec<_>>().await.unwrap() {
+        let path = listed.flight_descriptor.clone().unwrap();
+        let info = client.inner_mut().get_flight_info(path).await.unwrap().into_inner();
+        assert_eq!(info.schema, listed.schema);
+    }
     let cube = FlightDescriptor::new_path(vec!["cubes".to_owned(), "sales".to_owned()]);
     let info = client.inner_mut().get_flight_info(cube).await.unwrap().into_inner();
     assert_eq!(fetch(&mut client, info).await.unwrap().num_rows(), 4);
@@ -110,6 +118,26 @@ async fn queries_wait_for_their_turn_and_questions_about_tables_do_not() {
     assert!(refused.message().contains("max_waiting_queries"), "{refused}");
     let info = three.get_table_types().await.unwrap();
     assert_eq!(fetch(&mut three, info).await.unwrap().num_rows(), 4);
+    // Who blocks, and what would be done, can be asked all the same.
+    for sql in [
+        "SET query_tag = 'who'",
+        "SHOW ALL",
+        "SHOW TABLES",
+        "DESCRIBE fact_sales",
+        "EXPLAIN SELECT count(*) FROM fact_sales",
+        "SELECT * FROM information_schema.columns",
+        "SELECT text, elapsed_ms FROM system.running",
+        "SELECT q.text, r.run FROM system.queries q JOIN system.releases r ON q.release = r.release",
+    ] {
+        ask(&mut three, sql).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
+    }
+    let sql = "SELECT count(*) FROM system.running WHERE text LIKE '%fact_sales q%'";
+    let blocks = ask(&mut three, &format!("{sql} AND text NOT LIKE '%system%'")).await.unwrap();
+    assert_eq!(blocks.column(0).as_primitive::<Int64Type>().value(0), 1);
+    for sql in ["EXPLAIN ANALYZE SELECT 1", "SELECT * FROM system.queries, generate_series(1, 9)"] {
+        let refused = status(ask(&mut three, sql).await.unwrap_err());
+        assert_eq!(refused.code(), Code::ResourceExhausted, "{sql}: {refused}");
+    }
     assert!(!waiting.is_finished());
 
     // Who goes makes room.

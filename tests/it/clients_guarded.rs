@@ -99,6 +99,13 @@ async fn other_machines_are_not_let_in_by_chance() {
     assert_eq!(refused.status.code(), Some(2), "{said}");
     assert!(said.contains("without TLS and a password") && said.contains("--insecure"), "{said}");
 
+    let metrics = project.path().join("starhouse.yaml");
+    std::fs::write(metrics, "metrics_address: 0.0.0.0:0\n").unwrap();
+    let refused = starhouse_output(&["serve", "--project", &folder, "--address", "localhost:0"]);
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert_eq!(refused.status.code(), Some(2), "{said}");
+    assert!(said.contains("metrics on 0.0.0.0") && said.contains("--insecure"), "{said}");
+
     std::fs::write(project.path().join("server.password"), "short").unwrap();
     std::fs::write(project.path().join("starhouse.yaml"), "password_file: server.password\n")
         .unwrap();

@@ -1,8 +1,8 @@
 //! Flight SQL's metadata commands, as BI tools call them.
 
-use crate::clients::{Client, connect, fetch};
+use crate::clients::{Client, ask, connect, fetch};
 use crate::support::{ServeProcess, TinyProject};
-use arrow::array::{AsArray, RecordBatch};
+use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::{DataType, Int32Type, Schema};
 use arrow_flight::IpcMessage;
 use arrow_flight::sql::{
@@ -87,10 +87,42 @@ async fn columns_come_with_sql_types() {
     let schema = Schema::try_from(IpcMessage(Bytes::copy_from_slice(schema))).unwrap();
     let column = schema.field_with_name("net_amount").unwrap();
     assert_eq!(column.data_type(), &DataType::Decimal128(12, 2));
-    assert_eq!(column.metadata()["ARROW:FLIGHT:SQL:TYPE_NAME"], "DECIMAL(12,2)");
-    assert_eq!(column.metadata()["ARROW:FLIGHT:SQL:REMARKS"], "Price paid.");
+    assert_eq!(column.metadata()["ARROW:FLIGHT:SQL:TYPE_NAME"], "DECIMAL");
+    assert_eq!(column.metadata()["ARROW:FLIGHT:SQL:PRECISION"], "12");
+    assert_eq!(column.metadata()["ARROW:FLIGHT:SQL:SCALE"], "2");
+    assert_eq!(column.metadata()["ARROW:FLIGHT:SQL:REMARKS"], "Price paid. (EUR)");
+    assert_eq!(column.metadata()["starhouse.unit"], "EUR");
+    assert!(!schema.metadata()["starhouse.description"].is_empty());
     assert_eq!(schema.field_with_name("remark").unwrap().data_type(), &DataType::Utf8);
     assert!(!schema.field_with_name("store_key").unwrap().is_nullable());
+}
+
+/// What tables are said to be is what comes of them, in a session's time zone too.
+#[tokio::test]
+async fn columns_are_listed_as_they_are_sent() {
+    let project = TinyProject::new().await;
+    let server = ServeProcess::start(project.path());
+    let mut client = connect(&server).await;
+    for setting in ["SET query_tag = 'none'", "SET time_zone = 'Europe/Berlin'"] {
+        ask(&mut client, setting).await.unwrap();
+        let command = CommandGetTables { include_schema: true, ..CommandGetTables::default() };
+        let found = tables(&mut client, command).await;
+        let schemas = found.column_by_name("table_schema").unwrap().as_binary::<i32>().clone();
+        let names = texts(&found, "db_schema_name").into_iter().zip(texts(&found, "table_name"));
+        for (row, (schema, table)) in names.enumerate() {
+            let said = IpcMessage(Bytes::copy_from_slice(schemas.value(row)));
+            let said = Schema::try_from(said).unwrap();
+            let sql = format!("SELECT * FROM {schema}.{table} LIMIT 0");
+            let sent = ask(&mut client, &sql).await.unwrap().schema();
+            assert_eq!(said.fields().len(), sent.fields().len());
+            for (said, sent) in said.fields().iter().zip(sent.fields()) {
+                assert_eq!(said.data_type(), sent.data_type(), "{schema}.{table}");
+                assert_eq!(said.is_nullable(), sent.is_nullable(), "{schema}.{table}.{sent}");
+                let name = "ARROW:FLIGHT:SQL:TYPE_NAME";
+                assert_eq!(said.metadata()[name], sent.metadata()[name]);
+            }
+        }
+    }
 }
 
 #[tokio::test]
@@ -131,6 +163,96 @@ async fn keys_are_those_of_the_model() {
     let imported = CommandGetImportedKeys { table: dim, ..Default::default() };
     let info = client.get_imported_keys(imported).await.unwrap();
     assert_eq!(fetch(&mut client, info).await.unwrap().num_rows(), 0);
+}
+
+/// A type's code in `SqlSupportsConvert`, and its name.
+const CONVERTED: [(i32, &str); 15] = [
+    (0, "BIGINT"),
+    (2, "BOOLEAN"),
+    (3, "CHAR"),
+    (4, "DATE"),
+    (5, "DECIMAL(20, 4)"),
+    (6, "FLOAT"),
+    (7, "INTEGER"),
+    (12, "NUMERIC(20, 4)"),
+    (13, "REAL"),
+    (14, "SMALLINT"),
+    (15, "TIME"),
+    (16, "TIMESTAMP"),
+    (17, "TINYINT"),
+    (18, "BYTEA"),
+    (19, "VARCHAR"),
+];
+
+#[tokio::test]
+async fn casts_are_those_that_it_says() {
+    let project = TinyProject::new().await;
+    let server = ServeProcess::start(project.path());
+    let mut client = connect(&server).await;
+    let info = client.get_sql_info(vec![SqlInfo::SqlSupportsConvert]).await.unwrap();
+    let told = fetch(&mut client, info).await.unwrap();
+    let told = told.column(1).as_union().value(0);
+    let told = told.as_map();
+    let codes = |array: &dyn Array| array.as_primitive::<Int32Type>().values().to_vec();
+    let from = codes(told.keys());
+    let to = told.values().as_list::<i32>();
+    for (code, name) in CONVERTED {
+        let row = from.iter().position(|from| *from == code).unwrap();
+        let told = codes(&to.value(row));
+        for (other, to) in CONVERTED {
+            let sql = format!("SELECT CAST(CAST(NULL AS {name}) AS {to}) AS a");
+            let works = client.execute(sql.clone(), None).await.is_ok();
+            assert_eq!(works, told.contains(&other), "{sql}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn functions_and_clauses_are_there_that_it_says() {
+    let project = TinyProject::new().await;
+    let server = ServeProcess::start(project.path());
+    let mut client = connect(&server).await;
+    let asked = [
+        SqlInfo::SqlNumericFunctions,
+        SqlInfo::SqlStringFunctions,
+        SqlInfo::SqlSystemFunctions,
+        SqlInfo::SqlDatetimeFunctions,
+    ];
+    let calls = "abs(-1) ceil(1.5) exp(1) floor(1.5) ln(2) log(10) log10(10) mod(5,3) power(2,3) random() \
+        round(1.5) sign(-2) sqrt(4) trunc(1.5) concat('a','b') left('ab',1) length('ab') lower('A') \
+        lpad('a',2) ltrim('a') replace('a','b','c') reverse('ab') right('ab',1) rpad('a',2) rtrim('a') \
+        strpos('ab','b') substr('ab',1) upper('a') coalesce(1,2) nullif(1,2) version() current_date() \
+        current_time() date_bin('1day'::interval,now()) date_part('year',now()) \
+        date_trunc('day',now()) now() to_char(now(),'%Y') to_timestamp('2024-01-01')";
+    for code in asked {
+        let info = client.get_sql_info(vec![code]).await.unwrap();
+        let told = fetch(&mut client, info).await.unwrap().column(1).as_union().value(0);
+        let told = told.as_list::<i32>().value(0);
+        for name in told.as_string::<i32>().iter().flatten() {
+            let call = calls.split_whitespace().find(|call| call.split('(').next() == Some(name));
+            let sql = format!("SELECT {}", call.unwrap_or(name));
+            ask(&mut client, &sql).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
+        }
+    }
+    for (sql, expected) in [
+        ("SELECT mod(-5, 3) = -2 AND sign(-2.5) = -1", true),
+        ("SELECT 'a%b' LIKE 'a!%b' ESCAPE '!'", true),
+        ("SELECT 'axb' LIKE 'a!%b' ESCAPE '!'", false),
+        ("SELECT 2 = ANY (SELECT a FROM (VALUES (1), (2)) t(a))", true),
+        ("SELECT current_user = session_user AND current_schema = 'warehouse'", true),
+        (
+            "SELECT count(*) = 4 FROM (SELECT 1, 1, receipt_no FROM fact_sales LIMIT -1 OFFSET 0)",
+            true,
+        ),
+        ("SELECT count(*) = 4 FROM (SELECT * FROM fact_sales LIMIT ALL)", true),
+    ] {
+        let answer = ask(&mut client, sql).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
+        assert_eq!(answer.column(0).as_boolean().value(0), expected, "{sql}");
+    }
+    let twice = ask(&mut client, "SELECT count(*), count(*) FROM fact_sales").await.unwrap();
+    assert_eq!(twice.column(0), twice.column(1));
+    ask(&mut client, "USE cubes").await.unwrap();
+    assert_eq!(ask(&mut client, "SELECT city FROM sales").await.unwrap().num_columns(), 1);
 }
 
 #[tokio::test]

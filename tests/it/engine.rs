@@ -364,7 +364,9 @@ async fn every_schema_is_listed() {
     assert_eq!(names.join("\n"), listed);
     assert!(ask(&session, "SHOW TABLES").await.unwrap().contains("fact_sales"));
     assert!(ask(&session, "DESCRIBE fact_sales").await.unwrap().contains("quantity"));
-    for table in ["aggregates", "catalog", "measures", "queries", "rejects", "runs", "steps"] {
+    for table in
+        ["aggregates", "catalog", "measures", "queries", "rejects", "running", "runs", "steps"]
+    {
         ask(&session, &format!("SELECT * FROM system.{table}")).await.unwrap();
     }
     let releases = ask(

@@ -3,8 +3,12 @@
 use super::engine_fixture::{Fixture, answer, ask, refusal, text};
 use arrow::array::{ArrayRef, Int64Array, StringArray};
 use arrow::record_batch::RecordBatch;
+use arrow_flight::FlightDescriptor;
+use arrow_flight::flight_service_client::FlightServiceClient;
+use arrow_flight::sql::{CommandStatementQuery, ProstMessageExt};
 use datafusion::scalar::ScalarValue;
 use futures::{StreamExt, stream};
+use prost::Message;
 use starhouse::error::ErrorKind;
 use starhouse::ids::{ReleaseId, RunId};
 use starhouse::model::{Column, ColumnType, arrow_schema};
@@ -14,6 +18,7 @@ use starhouse::server::{Server, ServerOptions};
 use starhouse::store::Warehouse;
 use std::sync::Arc;
 use std::time::Duration;
+use tonic::transport::Channel;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_damaged_file_is_named_with_its_table() {
@@ -152,6 +157,37 @@ async fn an_idle_server_follows_the_releases() {
     }
     assert_eq!(done.oldest_kept, ReleaseId(3), "{done:?}");
     drop(stop);
+    serving.await.unwrap().unwrap();
+}
+
+/// A question that is polled is given up once nobody asks for it any more, and not before.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_question_that_nobody_polls_any_more_is_given_up() {
+    let fixture = Fixture::new().await;
+    let options = ServerOptions {
+        address: "127.0.0.1:0".parse().unwrap(),
+        poll_patience: Duration::from_millis(300),
+        ..ServerOptions::default()
+    };
+    let server = Server::bind(fixture.engine.clone(), options).await.unwrap();
+    let uri = format!("http://{}", server.address());
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let serving = tokio::spawn(server.run(async { drop(stopped.await) }));
+    let channel = Channel::from_shared(uri).unwrap().connect().await.unwrap();
+    let mut client = FlightServiceClient::new(channel);
+    let series = "generate_series(1, 1000000)";
+    let query = format!("SELECT count(*) FROM {series} a(x) JOIN {series} b(y) ON x > y + 1");
+    let command = CommandStatementQuery { query, transaction_id: None };
+    let mut next = FlightDescriptor::new_cmd(command.as_any().encode_to_vec());
+    for _ in 0..3 {
+        let told = client.poll_flight_info(next).await.unwrap().into_inner();
+        next = told.flight_descriptor.expect("it is far from done");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    tokio::time::sleep(Duration::from_millis(1500)).await;
+    let gone = client.poll_flight_info(next).await.unwrap_err();
+    assert_eq!(gone.code(), tonic::Code::NotFound, "{gone}");
+    drop((stop, client));
     serving.await.unwrap().unwrap();
 }
 

@@ -1,4 +1,5 @@
-//! `FETCH FIRST 10 ROWS ONLY`, as the standard writes `LIMIT 10`: DataFusion plans only the latter.
+//! `FETCH FIRST 10 ROWS ONLY`, as the standard writes `LIMIT 10`: DataFusion plans only the latter. And
+//! `LIMIT -1`, as programs write no limit where there is an offset.
 
 use datafusion::sql::sqlparser::ast::{
     Expr, LimitClause, Query, Statement, Value, VisitMut, VisitorMut,
@@ -16,6 +17,9 @@ impl VisitorMut for AsLimit {
     type Break = ();
 
     fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
+        if let Some(LimitClause::LimitOffset { limit, .. }) = &mut query.limit_clause {
+            limit.take_if(|rows| rows.to_string() == "-1");
+        }
         let Some(fetch) = query.fetch.take_if(|fetch| !fetch.with_ties && !fetch.percent) else {
             return ControlFlow::Continue(());
         };

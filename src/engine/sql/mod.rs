@@ -1,6 +1,6 @@
 //! From text to a statement that DataFusion may plan: refuse what is too much, parse in our dialect,
 //! refuse clauses nobody plans, number `?` parameters, keep large whole numbers exact, write what the
-//! keys of `USING` stand for, send `VERSION AS OF` to the catalog of its release, and
+//! keys of `USING` stand for, and what DataFusion calls otherwise, send `VERSION AS OF` to the catalog of its release, and
 //! `MEASURE(m) AT (...)` to planning as a call.
 
 mod at;
@@ -15,11 +15,14 @@ mod ordinals;
 mod own;
 mod parameters;
 mod relations;
+mod repeated;
 mod roles;
 mod settings;
+mod synonyms;
 mod unplanned;
 mod using;
 mod versions;
+mod whose;
 
 pub(crate) use changes::{Change, IfExists, Verb, change, quoted};
 pub(crate) use dialect::StarhouseDialect;
@@ -29,6 +32,7 @@ pub(crate) use roles::tell as tell_roles;
 pub use settings::Setting;
 pub(crate) use settings::{may_set, setting};
 pub(crate) use versions::{AsOf, Versions, catalog_of, parse_moment};
+pub(crate) use whose::{Whose, tell_whose};
 
 use crate::error::{Error, Result};
 use datafusion::sql::parser::{DFParserBuilder, Statement};
@@ -61,6 +65,8 @@ pub(crate) fn parse(sql: &str) -> Result<Statement> {
         numbers::exact(statement)?;
         ordinals::resolve(statement);
         using::resolve(statement)?;
+        synonyms::resolve(statement)?;
+        repeated::name(statement);
     }
     Ok(statement)
 }
@@ -85,7 +91,7 @@ pub fn update_of(sql: &str) -> Option<UpdateKind> {
     if may_change(sql) {
         return Some(UpdateKind::Table);
     }
-    begins_with(sql, &["set", "reset"]).then_some(UpdateKind::Option)
+    begins_with(sql, &["set", "reset", "use"]).then_some(UpdateKind::Option)
 }
 
 /// Whether a text's first word is one of some, after any comments.

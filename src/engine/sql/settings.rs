@@ -1,6 +1,6 @@
-//! `SET name = value`, `RESET name` and `SHOW name` about the options of a session.
+//! `SET name = value`, `RESET name`, `SHOW name` and `USE schema` about the options of a session.
 
-use super::super::options::{SessionOptions, find};
+use super::super::options::{CATALOG, SessionOptions, find};
 use super::super::{Session, wire};
 use super::begins_with;
 use crate::error::{Error, Result};
@@ -33,7 +33,7 @@ pub enum Setting {
 
 /// Whether a text may be such a statement: most are not, and need not be parsed to be told.
 pub(crate) fn may_set(sql: &str) -> bool {
-    begins_with(sql, &["set", "reset", "show"])
+    begins_with(sql, &["set", "reset", "show", "use"])
 }
 
 /// What a statement about an option asks for; none where it is another.
@@ -46,12 +46,39 @@ pub(crate) fn setting(statement: &Statement) -> Result<Option<Setting>> {
         Statement::Reset(ResetStatement::Variable(name)) => reset(&dotted(name)).map(Some),
         Statement::Statement(statement) => match statement.as_ref() {
             ast::Statement::Set(set) => assigned(set).map(Some),
+            ast::Statement::Use(used) => moved(used).map(Some),
             ast::Statement::Reset(reset) => of_reset(reset).map(Some),
             ast::Statement::ShowVariable { variable } => shown(variable),
             _ => Ok(None),
         },
         _ => Ok(None),
     }
+}
+
+/// `USE cubes`, as MySQL and DuckDB write `SET schema = cubes`.
+fn moved(used: &ast::Use) -> Result<Setting> {
+    let name = match used {
+        ast::Use::Default => return Ok(Setting::Set { name: "schema".to_owned(), value: None }),
+        ast::Use::Object(name) | ast::Use::Schema(name) => name,
+        other => {
+            return Err(Error::unsupported(format!("`{other}` is not supported"))
+                .hint("write USE and the name of a schema"));
+        }
+    };
+    let parts: Vec<String> =
+        name.0.iter().filter_map(|part| Some(read(part.as_ident()?))).collect();
+    let (name, value) = match parts.as_slice() {
+        [catalog] if catalog == CATALOG => ("catalog", catalog),
+        [schema] => ("schema", schema),
+        [catalog, schema] if catalog == CATALOG => ("schema", schema),
+        _ => return Err(Error::not_found(format!("`{name}` is no schema"))),
+    };
+    Ok(Setting::Set { name: name.to_owned(), value: Some(value.clone()) })
+}
+
+/// A name as SQL reads it.
+fn read(ident: &Ident) -> String {
+    if ident.quote_style.is_some() { ident.value.clone() } else { ident.value.to_lowercase() }
 }
 
 fn of_reset(statement: &ast::ResetStatement) -> Result<Setting> {
@@ -227,6 +254,10 @@ mod tests {
             ("SET release = DEFAULT", set("release", None)),
             ("RESET release", set("release", None)),
             ("RESET ALL", Some(Setting::ResetAll)),
+            ("USE cubes", set("schema", Some("cubes"))),
+            ("use Starhouse.SANDBOX", set("schema", Some("sandbox"))),
+            ("USE starhouse", set("catalog", Some("starhouse"))),
+            ("USE DEFAULT", set("schema", None)),
             ("SHOW release", Some(Setting::Show("release".to_owned()))),
             ("SHOW TIME ZONE", Some(Setting::Show("time_zone".to_owned()))),
             ("-- all\nSHOW ALL", Some(Setting::ShowAll)),

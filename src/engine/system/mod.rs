@@ -11,6 +11,7 @@ mod quality;
 mod queries;
 mod rejects;
 mod releases;
+mod running;
 mod runs;
 mod steps;
 mod tables;
@@ -70,6 +71,7 @@ pub(crate) fn all() -> Vec<Arc<dyn SystemTable>> {
         Arc::new(queries::Queries),
         Arc::new(rejects::Rejects),
         Arc::new(releases::Releases),
+        Arc::new(running::Running),
         Arc::new(runs::Runs),
         Arc::new(steps::Steps),
         Arc::new(tables::Tables),

@@ -261,7 +261,11 @@ fn refuse(
     let typed = arrow::compute::nullif(&typed, &clear.into()).map_err(internal)?;
     let formatter = formatter(before)?;
     let faults = wrong.into_iter().map(|row| {
-        let reason = format!("`{}` is not exactly a value of {ty}", formatter.value(row));
+        let value = formatter.value(row).to_string();
+        let reason = match value.as_str() {
+            "NaN" | "inf" | "-inf" => format!("`{value}` is no number that a table keeps"),
+            _ => format!("`{value}` is not exactly a value of {ty}"),
+        };
         Fault { row, rule: "type", reason }
     });
     Ok((typed, faults.collect()))

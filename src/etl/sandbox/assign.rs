@@ -1,6 +1,7 @@
 //! Values on their way into a table's columns: by position, exactly or not at all, text read as what
 //! it should be; as the cells of a typed source are.
 
+use super::arrow_types::{taken, taken_as};
 use super::question::known;
 use crate::error::{Error, Result};
 use crate::etl::clean::ColumnCleaner;
@@ -45,10 +46,10 @@ pub(super) fn columns_of(schema: &Schema, not_null: &[String]) -> Result<Vec<Col
 
 /// NULL alone is kept as text; moments to the microsecond, as what SQL calls `timestamp` has them.
 fn kept_type(ty: &DataType) -> Option<ColumnType> {
-    match ty {
+    match taken_as(ty) {
         DataType::Null => Some(ColumnType::Text),
         DataType::Timestamp(TimeUnit::Nanosecond, _) => Some(ColumnType::Timestamp),
-        ty => declared_type(ty),
+        ty => declared_type(&ty),
     }
 }
 
@@ -97,7 +98,7 @@ impl Assign {
         let values = columns
             .map(|(pick, column)| match pick {
                 Some((value, cleaner)) if *batch.column(*value).data_type() != DataType::Null => {
-                    typed(batch.column(*value), cleaner)
+                    typed(&taken(batch.column(*value))?, cleaner)
                 }
                 _ => Ok(new_null_array(&column.ty.arrow(), rows)),
             })

@@ -6,7 +6,7 @@ use super::target::{Target, allowed, check};
 use super::write::{Work, recorded};
 use super::{Sandbox, temporary};
 use crate::engine::Session;
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::etl::run::run_id;
 use crate::ids::RunId;
 use crate::store::Rows;
@@ -32,14 +32,14 @@ impl Sandbox {
             return temporary::ingest(&self.engine, session, target, schema, rows).await;
         }
         allowed(session, target)?;
-        let columns = columns_of(schema, &[])?;
+        let columns = columns_of(schema, &[]).map_err(by_its_program)?;
         check(session, target, &columns)?;
         let warehouse = self.engine.warehouse();
         let run = run_id(warehouse, self.engine.clock().now()).await?;
         // Rows may come slowly: they wait for their turn only once all are there.
         let waiting = warehouse.begin(RunId(format!("{run}-rows")), Arc::clone(session.release()));
         let assign = Assign::new(schema, &columns, &[])?;
-        let fitted = rows.map(move |batch| assign.apply(&batch?)).boxed();
+        let fitted = rows.map(move |batch| assign.apply(&batch?).map_err(by_its_program)).boxed();
         let staged = waiting.write_staged(ROWS, columns, fitted).await?;
         let arrived = Arrived { session, target, staged };
         let _turn = self.turn.lock().await;
@@ -47,4 +47,15 @@ impl Sandbox {
         waiting.abandon().await?;
         written
     }
+}
+
+/// The same fault, but its remedy is none of SQL's: the rows come out of a program.
+pub(super) fn by_its_program(error: Error) -> Error {
+    let hint = match error.kind() {
+        ErrorKind::Unsupported => "send it as another type, text for example",
+        ErrorKind::User => "rename the column before it is sent",
+        ErrorKind::Data => "round, convert or clear the value before it is sent",
+        _ => return error,
+    };
+    error.hint(hint)
 }

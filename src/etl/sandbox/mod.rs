@@ -14,6 +14,7 @@
 //! release.
 
 mod arrived;
+mod arrow_types;
 mod assign;
 mod ingest;
 mod question;
@@ -25,7 +26,7 @@ mod write;
 pub use target::{IfExists, IfMissing, Target};
 
 use self::question::Place;
-use crate::engine::{self, Engine, Query, Session, Setting, Temporary};
+use crate::engine::{self, Engine, Query, Session, Setting, Temporary, Verb};
 use crate::error::{Error, Result};
 use arrow::datatypes::{DataType, Schema};
 use datafusion::common::ScalarValue;
@@ -148,6 +149,15 @@ impl Change {
     #[must_use]
     pub fn bind(&self, rows: Vec<Vec<ScalarValue>>) -> Self {
         Self { rows: Some(Arc::new(rows)), ..self.clone() }
+    }
+
+    /// Whether it is made once for each row of values, on what the row before it left: INSERT takes them
+    /// all at once, and what is neither that, UPDATE nor DELETE takes one.
+    fn in_turns(&self) -> Result<Option<Vec<Self>>> {
+        let repeats = matches!(self.asked.verb, Verb::Update { .. } | Verb::Delete { .. });
+        let rows = self.bound()?;
+        let turns = || rows.iter().map(|row| self.bind(vec![row.clone()])).collect();
+        Ok((repeats && rows.len() != 1).then(turns))
     }
 
     /// The rows of values to make it with; one without values where it has no parameters.

@@ -2,6 +2,7 @@
 
 use super::Change;
 use super::assign::{Assign, columns_of};
+use super::ingest::by_its_program;
 use super::question::{Place, plan};
 use super::target::{IfExists, IfMissing, Target, same_columns};
 use super::write::{assigned, bound, updated};
@@ -17,11 +18,24 @@ use std::sync::atomic::Ordering;
 /// # Errors
 /// Whatever stopped it: nothing has changed then.
 pub(super) async fn run(engine: &Engine, change: &Change) -> Result<u64> {
-    let (name, tables) = (change.asked.table.as_str(), change.session.temporary());
+    let tables = change.session.temporary();
     let _turn = tables.turn().await;
     let session = change.session.on(&engine.warehouse().latest().await?);
+    let Some(turns) = change.in_turns()? else { return made(engine, change, &session).await };
+    let aside = tables.aside();
+    let (session, mut rows) = (session.with_temporary(&aside), 0);
+    for turn in turns {
+        rows += made(engine, &turn, &session).await?;
+    }
+    tables.take_over(&change.asked.table, &aside);
+    Ok(rows)
+}
+
+/// Makes a change of a session's own table, once.
+async fn made(engine: &Engine, change: &Change, session: &Session) -> Result<u64> {
+    let (name, tables) = (change.asked.table.as_str(), session.temporary());
     let place = Place::Temporary(name);
-    let queries = bound(plan(&session, &change.asked, place).await?, change)?;
+    let queries = bound(plan(session, &change.asked, place).await?, change)?;
     match &change.asked.verb {
         Verb::Create { not_null, .. } => {
             // One that is there may stay.
@@ -33,14 +47,14 @@ pub(super) async fn run(engine: &Engine, change: &Change) -> Result<u64> {
             Ok(count)
         }
         Verb::Insert { columns: named, .. } => {
-            let columns = place.columns(&session)?;
+            let columns = place.columns(session)?;
             let rows = collected(engine, assigned(&queries, &columns, named)?).await?;
             let count = rows.rows();
             tables.put(name, columns, rows, true)?;
             Ok(count)
         }
         Verb::Update { set, .. } => {
-            let columns = place.columns(&session)?;
+            let columns = place.columns(session)?;
             let set: Vec<String> = set.iter().map(|(column, _)| column.clone()).collect();
             let (rows, changed) = updated(&queries, &columns, &set)?;
             let rows = collected(engine, rows).await?;
@@ -48,7 +62,7 @@ pub(super) async fn run(engine: &Engine, change: &Change) -> Result<u64> {
             Ok(changed.load(Ordering::Relaxed))
         }
         Verb::Delete { .. } => {
-            let (columns, before) = (place.columns(&session)?, tables.rows(name));
+            let (columns, before) = (place.columns(session)?, tables.rows(name));
             let left = collected(engine, assigned(&queries, &columns, &[])?).await?;
             let count = before.unwrap_or_default().saturating_sub(left.rows());
             tables.put(name, columns, left, false)?;
@@ -78,7 +92,7 @@ pub(super) async fn ingest(
     }
     let (name, tables) = (target.table.as_str(), session.temporary());
     let place = Place::Temporary(name);
-    let columns = columns_of(schema, &[])?;
+    let columns = columns_of(schema, &[]).map_err(by_its_program)?;
     // Looked at before the rows come, which may take long, and again once they are there.
     let becomes = || match (tables.columns(name), target.if_exists) {
         (None, _) if target.if_missing == IfMissing::Create => Ok((columns.clone(), false)),
@@ -93,7 +107,7 @@ pub(super) async fn ingest(
     let named: Vec<String> = columns.iter().map(|column| column.name.clone()).collect();
     let (expected, joins) = becomes()?;
     let assign = Assign::new(schema, &expected, &named)?;
-    let rows = rows.map(move |batch| assign.apply(&batch?)).boxed();
+    let rows = rows.map(move |batch| assign.apply(&batch?).map_err(by_its_program)).boxed();
     let rows = collected(engine, rows).await?;
     let _turn = tables.turn().await;
     if becomes()? != (expected.clone(), joins) {

@@ -5,7 +5,7 @@ use super::arrived::Arrived;
 use super::assign::{Assign, Update, columns_of};
 use super::question::{Place, existing, plan, target, there_already};
 use super::staging::{append, replace};
-use crate::engine::{Engine, IfExists, Query, Verb, error_of, sandbox_table};
+use crate::engine::{Engine, IfExists, Query, Session, Verb, error_of, sandbox_table};
 use crate::error::{Error, ErrorKind, Result, counted};
 use crate::etl::run::{Record, publish, since};
 use crate::model::Column;
@@ -94,12 +94,26 @@ async fn attempt(engine: &Engine, name: &str, work: Work<'_>) -> Result<u64> {
     outcome.map(|_| rows)
 }
 
-/// Stages what a change makes of its table, and counts its rows.
+/// Stages what a change makes of its table, once for each row of values where it goes in turns, and
+/// counts its rows.
 async fn changed(load: &mut Load, change: &Change, name: &str) -> Result<u64> {
     let session = change.session.on(load.base());
-    let question = plan(&session, &change.asked, Place::Sandbox(name)).await?;
+    let Some(turns) = change.in_turns()? else {
+        return made(load, change, &session, name).await;
+    };
+    let (mut session, mut rows) = (session, 0);
+    for turn in turns {
+        rows += made(load, &turn, &session, name).await?;
+        session = change.session.on_preview(&load.preview());
+    }
+    Ok(rows)
+}
+
+/// Stages what a change makes of its table as a session sees it, and counts its rows.
+async fn made(load: &mut Load, change: &Change, session: &Session, name: &str) -> Result<u64> {
+    let question = plan(session, &change.asked, Place::Sandbox(name)).await?;
     let queries = bound(question, change)?;
-    let base = Arc::clone(load.base());
+    let base = Arc::clone(session.release());
     let mut spec = TableSpec {
         name: sandbox_table(name),
         description: format!("Written by {}.", session.principal().name()),
@@ -150,8 +164,8 @@ pub(super) fn bound(question: Option<Query>, change: &Change) -> Result<Vec<Quer
     let rows = change.bound()?;
     let several = rows.len() > 1 && !matches!(change.asked.verb, Verb::Insert { .. });
     if several {
-        return Err(Error::unsupported("only INSERT takes several rows of values at once")
-            .hint("run the statement for each of them"));
+        let text = "only INSERT, UPDATE and DELETE take several rows of values at once";
+        return Err(Error::unsupported(text).hint("run the statement for each of them"));
     }
     let query = |row: &Vec<_>| match row.is_empty() {
         true => Ok(question.clone()),

@@ -120,7 +120,7 @@ impl FlightSql {
             if key == handle {
                 self.waiting.get(owner, &handle, Instant::now())?;
             } else {
-                self.kept.get(owner, &key, Instant::now())?;
+                self.kept.get(owner, &key, Instant::now())?.renew(Instant::now());
                 endpoint.expiration_time.get_or_insert_default().seconds = self.kept_until();
             }
         }

@@ -5,6 +5,7 @@
 //! as many ends the process. So both are checked here, and what the decoder still stumbles over is
 //! an error of this client alone.
 
+use super::quiet::caught;
 use crate::error::{Error, ErrorKind, Result};
 use crate::server::status;
 use arrow::array::RecordBatch;
@@ -13,9 +14,7 @@ use arrow::ipc;
 use arrow_flight::FlightData;
 use arrow_flight::decode::FlightRecordBatchStream;
 use arrow_flight::error::FlightError;
-use futures::FutureExt;
 use futures::stream::{BoxStream, Stream, StreamExt, TryStreamExt};
-use std::panic::AssertUnwindSafe;
 use tonic::Status;
 
 /// Bytes that one message may become.
@@ -63,8 +62,7 @@ impl Arriving {
         if self.broken {
             return None;
         }
-        let next = AssertUnwindSafe(self.batches.try_next()).catch_unwind().await;
-        let next = match next {
+        let next = match caught(self.batches.try_next()).await {
             Ok(next) => next.map_err(refused).transpose(),
             Err(_) => Some(Err(malformed("the decoder gave up"))),
         };

@@ -92,7 +92,7 @@ impl Watch {
         tokio::select! {
             biased;
             Ok(()) = &mut self.stopped => cancelled(),
-            limit = too_late => Error::new(ErrorKind::Limit, "the statement ran past its time limit")
+            limit = too_late => Error::new(ErrorKind::TimedOut, "the statement ran past its time limit")
                 .with("statement_timeout", format!("{} s", limit.as_secs_f64()))
                 .hint("set the session option statement_timeout to more, or to 0 for no limit"),
         }

@@ -3,12 +3,11 @@
 
 use super::statement::{self, Planned};
 use super::written::{Written, outside_transactions};
-use super::{FlightSql, command};
+use super::{FlightSql, columns, command};
 use crate::engine::quoted;
 use crate::error::{Error, ErrorKind, Result};
 use crate::query::CubeQuery;
 use crate::server::sign_in::Client;
-use crate::server::status;
 use crate::yaml;
 use arrow::array::RecordBatch;
 use arrow_flight::flight_descriptor::DescriptorType;
@@ -109,17 +108,16 @@ impl FlightSql {
         let criteria = std::str::from_utf8(criteria).map_err(|error| {
             Error::new(ErrorKind::Usage, "the criteria are no text").caused_by(error)
         })?;
-        let tables = self.session(client).await?.tables()?;
+        let session = self.session(client).await?;
+        let tables = self.tables_as_sent(client, session).await?;
         let paths = tables.iter().map(|table| ([&table.schema_name, &table.name], table));
         let wanted =
             paths.filter(|(path, _)| path.map(String::as_str).join(".").contains(criteria));
         wanted
             .map(|(path, table)| {
                 let path = path.map(String::clone).to_vec();
-                let info = FlightInfo::new().try_with_schema(&table.schema);
-                Ok(info
-                    .map_err(status::encoding)?
-                    .with_descriptor(FlightDescriptor::new_path(path)))
+                let schema = columns::of_answer(&table.schema);
+                statement::flight_info(&schema, FlightDescriptor::new_path(path))
             })
             .collect()
     }

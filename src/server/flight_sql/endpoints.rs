@@ -23,24 +23,28 @@ use uuid::Uuid;
 const MAX_KEPT: usize = 256;
 const MAX_KEPT_AGE: Duration = Duration::from_secs(10 * 60);
 /// How often those past their time are looked for.
-const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
+const SWEEP_INTERVAL: Duration = Duration::from_secs(5);
 /// How long a poll waits for something new to tell.
 const POLL_WAIT: Duration = Duration::from_secs(1);
 
-/// The answers that are kept.
-pub(super) fn kept_answers() -> Arc<Handles<Arc<Kept>>> {
+/// The answers that are kept. Of those that are polled, the work is given up where no poll comes for as
+/// long as `patience`.
+pub(super) fn kept_answers(patience: Duration) -> Arc<Handles<Arc<Kept>>> {
     let kept = Arc::new(Handles::new("answer", MAX_KEPT, MAX_KEPT_AGE));
-    tokio::spawn(sweep(Arc::downgrade(&kept)));
+    tokio::spawn(sweep(Arc::downgrade(&kept), patience));
     kept
 }
 
-/// Lets those go that nobody came back for: they take room on disk.
-async fn sweep(kept: Weak<Handles<Arc<Kept>>>) {
+/// Lets those go that nobody came back for: they take room on disk, and those that are not worked out
+/// yet the time of others.
+async fn sweep(kept: Weak<Handles<Arc<Kept>>>, patience: Duration) {
     loop {
-        tokio::time::sleep(SWEEP_INTERVAL).await;
-        match kept.upgrade() {
-            Some(kept) => kept.forget_old(Instant::now()),
-            None => return,
+        tokio::time::sleep(SWEEP_INTERVAL.min(patience)).await;
+        let Some(kept) = kept.upgrade() else { return };
+        let now = Instant::now();
+        kept.forget_old(now);
+        if let Some(since) = now.checked_sub(patience) {
+            kept.forget_where(|kept| kept.is_given_up(since));
         }
     }
 }
@@ -78,11 +82,13 @@ impl FlightSql {
     ) -> Result<PollInfo, Status> {
         if let Some((key, seen)) = polled(&descriptor) {
             let kept = self.kept.get(&client.principal, &key, Instant::now())?;
+            kept.poll(Instant::now());
             return self.told(&key, &kept, seen, descriptor).await;
         }
         let info = match self.asked(client, &descriptor).await? {
             Asked::Planned(planned) if planned.is_question() => {
                 let (key, kept) = self.begin_kept(client, planned).await?;
+                kept.poll(Instant::now());
                 self.kept.put(&client.principal, key.clone(), Arc::clone(&kept), Instant::now());
                 return self.told(&key, &kept, 0, descriptor).await;
             }
@@ -102,6 +108,7 @@ impl FlightSql {
         if let Ok(failed) = tokio::time::timeout(POLL_WAIT, kept.more_than(seen)).await {
             failed?;
         }
+        kept.poll(Instant::now());
         let now = kept.seen()?;
         let next = format!("{}/{}", String::from_utf8_lossy(key), now.parts.len());
         let next = TicketStatementQuery { statement_handle: next.into() };
@@ -112,7 +119,8 @@ impl FlightSql {
             progress: now.progress,
             ..PollInfo::default()
         };
-        poll.expiration_time.get_or_insert_default().seconds = self.kept_until();
+        let until = if now.is_whole { MAX_KEPT_AGE } else { self.poll_patience };
+        poll.expiration_time.get_or_insert_default().seconds = self.in_seconds(until);
         Ok(poll)
     }
 
@@ -156,7 +164,12 @@ impl FlightSql {
 
     /// Until when what is used now is kept, in seconds since 1970.
     pub(super) fn kept_until(&self) -> i64 {
-        (self.engine.clock().now() + MAX_KEPT_AGE).timestamp()
+        self.in_seconds(MAX_KEPT_AGE)
+    }
+
+    /// The end of a time that begins now, in seconds since 1970.
+    fn in_seconds(&self, time: Duration) -> i64 {
+        (self.engine.clock().now() + time).timestamp()
     }
 
     /// A part of a kept answer, where the handle means one.

@@ -12,7 +12,8 @@ use futures::stream::{self, StreamExt};
 use prost::Message as _;
 use std::io::SeekFrom;
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 use tokio::io::{AsyncReadExt, AsyncSeekExt};
 use tokio::sync::watch;
 use tonic::Status;
@@ -28,6 +29,8 @@ pub(super) struct Kept {
     ordered: bool,
     place: AnswerPlace,
     state: watch::Receiver<State>,
+    /// When its client last asked how far it is; none where nobody is to.
+    polled: Mutex<Option<Instant>>,
     /// Stopped when nobody keeps the answer any more.
     _work: Task<()>,
 }
@@ -88,7 +91,7 @@ impl Kept {
             let ended = fill(answers, file, &sender).await;
             sender.send_modify(|state| state.end(ended));
         }));
-        Self { schema, ordered, place, state, _work: work }
+        Self { schema, ordered, place, state, polled: Mutex::default(), _work: work }
     }
 
     pub(super) fn schema(&self) -> &SchemaRef {
@@ -135,6 +138,26 @@ impl Kept {
             return Err(status.clone());
         }
         Ok(state.seen(cut(&state.messages, most)))
+    }
+
+    /// Counts as asked for now by a client that polls it.
+    pub(super) fn poll(&self, now: Instant) {
+        *self.polled.lock().unwrap_or_else(PoisonError::into_inner) = Some(now);
+    }
+
+    /// The same by a client that may or may not poll it.
+    pub(super) fn renew(&self, now: Instant) {
+        let mut polled = self.polled.lock().unwrap_or_else(PoisonError::into_inner);
+        *polled = polled.map(|_| now);
+    }
+
+    /// Whether it is still being worked out, and its client has asked for it neither by a poll nor by
+    /// reading since a moment.
+    pub(super) fn is_given_up(self: &Arc<Self>, since: Instant) -> bool {
+        let polled = *self.polled.lock().unwrap_or_else(PoisonError::into_inner);
+        // Whoever waits for it or reads it holds it beside the one who keeps it.
+        let is_held = Arc::strong_count(self) > 1;
+        !is_held && !self.is_whole() && polled.is_some_and(|polled| polled < since)
     }
 
     /// Whether all of it is there.

@@ -12,12 +12,14 @@
 mod actions;
 mod arriving;
 mod cancel;
+mod columns;
 mod descriptor;
 mod endpoints;
 mod kept;
 mod metadata;
 mod parameters;
 mod prepared;
+mod quiet;
 mod service;
 mod sessions;
 mod statement;
@@ -33,7 +35,7 @@ use self::prepared::Prepared;
 use self::statement::Planned;
 use self::written::Written;
 use super::ServerOptions;
-use super::admission::{Admission, Planning};
+use super::admission::{Planning, Queries};
 use super::handles::Handles;
 use super::sign_in::{Client, SignIn};
 use super::threads::QueryThreads;
@@ -66,11 +68,13 @@ pub(super) struct FlightSql {
     prepared: Handles<Prepared>,
     /// Answers on disk, to be fetched in parts.
     kept: Arc<Handles<Arc<Kept>>>,
+    /// How long one that is polled is worked out without a poll.
+    poll_patience: Duration,
     running: Arc<Running>,
     sandbox: Sandbox,
     sign_in: SignIn,
     sessions: Arc<Sessions>,
-    admission: Arc<Admission>,
+    queries: Queries,
     planning: Planning,
     threads: QueryThreads,
 }
@@ -83,11 +87,12 @@ impl FlightSql {
             facts: metadata::ServerFacts::new()?,
             waiting: Handles::new("query", MAX_WAITING, MAX_WAITING_AGE),
             prepared: Handles::new("prepared statement", MAX_PREPARED, MAX_PREPARED_AGE),
-            kept: endpoints::kept_answers(),
+            kept: endpoints::kept_answers(options.poll_patience),
+            poll_patience: options.poll_patience,
             running: Arc::default(),
             sign_in: SignIn::new(options.password.clone()),
             sessions: Arc::default(),
-            admission: Arc::new(Admission::new(options.max_queries, options.max_waiting_queries)),
+            queries: Queries::new(options.max_queries, options.max_waiting_queries),
             planning: Planning::default(),
             threads: QueryThreads::new(options.threads)?,
         })
@@ -118,7 +123,10 @@ impl FlightSql {
             Some(Err(status)) => return Err(status.clone()),
             None => None,
         };
-        let missing = || Error::new(ErrorKind::Usage, "the data sent has no flight descriptor");
+        let missing = || {
+            Error::new(ErrorKind::Usage, "neither rows nor a schema came")
+                .hint("who has no rows sends a batch without any: it says which columns there are")
+        };
         match command(&descriptor.ok_or_else(missing)?.cmd)? {
             Command::CommandPreparedStatementQuery(query) => {
                 let handle = query.prepared_statement_handle;

@@ -2,7 +2,7 @@
 
 use super::statement::{Planned, schema_bytes};
 use super::written::Written;
-use super::{FlightSql, parameters};
+use super::{FlightSql, columns, parameters};
 use crate::engine::Query;
 use crate::error::{Error, Result};
 use crate::etl::sandbox::{Change, Statement};
@@ -55,7 +55,7 @@ impl FlightSql {
         let session = self.session(client).await?;
         let statement = self.plan_in(client, session.clone(), written.clone()).await?;
         let (answer, is_update) = match &statement {
-            Statement::Question(query) => (query.schema(), false),
+            Statement::Question(query) => (columns::of_answer(&query.schema()), false),
             Statement::Change(_) => (Arc::new(Schema::empty()), true),
             Statement::Setting(setting) => (setting.schema(), setting.is_change()),
         };

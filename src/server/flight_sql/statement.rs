@@ -3,7 +3,7 @@
 use super::cancel::Watch;
 use super::sessions::encoding;
 use super::written::Written;
-use super::{Answers, FlightSql};
+use super::{Answers, FlightSql, columns};
 use crate::engine::{Progress, Query, Session, Setting, error_of};
 use crate::error::{Error, ErrorKind, Result};
 use crate::etl::sandbox::{Change, Sandbox, Statement};
@@ -58,7 +58,7 @@ impl Planned {
             return Err(Error::user("rows of parameters give answers of different types")
                 .hint("give all values of a parameter the same type"));
         }
-        Ok(Self { schema, work: Work::Ask(queries) })
+        Ok(Self { schema: columns::of_answer(&schema), work: Work::Ask(queries) })
     }
 
     /// A change, made once its count is fetched. Programs that do not tell changes from questions
@@ -85,6 +85,16 @@ impl Planned {
     /// Whether queries give its rows.
     pub(super) fn is_question(&self) -> bool {
         matches!(self.work, Work::Ask(_))
+    }
+
+    /// Whether its answer is known, or is that an option was set: then nobody waits for it.
+    fn is_known(&self) -> bool {
+        matches!(self.work, Work::Set(_) | Work::Known(_))
+    }
+
+    /// Whether all of it is about Starhouse itself.
+    fn is_inward(&self) -> bool {
+        matches!(&self.work, Work::Ask(queries) if queries.iter().all(Query::is_inward))
     }
 
     /// Whether its rows come in an order that was asked for.
@@ -187,7 +197,7 @@ impl FlightSql {
         };
         match tokio::time::timeout(limit, planning).await {
             Ok(planned) => planned,
-            Err(_) => Err(Error::new(ErrorKind::Limit, "the statement takes too long to plan")
+            Err(_) => Err(Error::new(ErrorKind::TimedOut, "the statement takes too long to plan")
                 .with("limit", format!("{} s", limit.as_secs_f64()))
                 .hint("ask for less in one statement")),
         }
@@ -199,7 +209,7 @@ impl FlightSql {
         let limit = self.sessions.of(client).statement_timeout;
         let handle = Bytes::from(Uuid::new_v4().to_string());
         let mut watch = self.running.watch(&client.principal, handle)?.within(limit);
-        let _place = watch.unless_stopped(self.admission.admit(client.session_key())).await?;
+        let _place = watch.unless_stopped(self.queries.admit(client.session_key(), false)).await?;
         let (sandbox, change) = (self.sandbox.clone(), change.clone());
         let work = self.threads.run(async move { sandbox.run(&change).await });
         watch.unless_stopped(work).await
@@ -253,6 +263,10 @@ impl FlightSql {
         if let Work::Set(setting) = &planned.work {
             self.set(client, setting).await?;
         }
+        if planned.is_known() {
+            let options = encoding(&self.sessions.of(client))?;
+            return Ok(planned.execute(self.sandbox.clone(), options).await?.0);
+        }
         if planned.begins_at_once() {
             return self.begin_at_once(client, watch, planned).await;
         }
@@ -269,7 +283,8 @@ impl FlightSql {
     ) -> Result<Answers<FlightData>> {
         let options = self.sessions.of(client);
         let mut watch = watch.within(options.statement_timeout);
-        let place = watch.unless_stopped(self.admission.admit(client.session_key())).await?;
+        let turn = self.queries.admit(client.session_key(), planned.is_inward());
+        let place = watch.unless_stopped(turn).await?;
         let work = planned.execute(self.sandbox.clone(), encoding(&options)?);
         let answers = stream::once(work).map_ok(|(answers, _)| answers).map_err(Status::from);
         Ok(watch.over(self.threads.stream(answers.try_flatten(), place)))
@@ -284,7 +299,8 @@ impl FlightSql {
     ) -> Result<(Answers<FlightData>, Option<Progress>)> {
         let options = self.sessions.of(client);
         let mut watch = watch.within(options.statement_timeout);
-        let place = watch.unless_stopped(self.admission.admit(client.session_key())).await?;
+        let turn = self.queries.admit(client.session_key(), planned.is_inward());
+        let place = watch.unless_stopped(turn).await?;
         let work = planned.execute(self.sandbox.clone(), encoding(&options)?);
         // To begin an answer is to plan its operators: that too keeps a thread, and its place.
         let work = async move { Ok((work.await?, place)) };

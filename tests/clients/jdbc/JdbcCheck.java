@@ -57,6 +57,8 @@ public class JdbcCheck {
   static String total(Connection connection) throws SQLException {
     try (Statement statement = connection.createStatement();
         ResultSet rows = statement.executeQuery("SELECT SUM(net_amount) FROM fact_sales")) {
+      same(2, rows.getMetaData().getScale(1));
+      same(true, rows.getMetaData().getPrecision(1) >= 12);
       rows.next();
       return rows.getBigDecimal(1).toPlainString();
     }
@@ -75,11 +77,11 @@ public class JdbcCheck {
     try (ResultSet columns = metadata.getColumns(null, "warehouse", "fact_sales", "net_amount")) {
       same(true, columns.next());
       same(Types.DECIMAL, columns.getInt("DATA_TYPE"));
-      same("DECIMAL(12,2)", columns.getString("TYPE_NAME"));
+      same("DECIMAL", columns.getString("TYPE_NAME"));
       same(12, columns.getInt("COLUMN_SIZE"));
       same(2, columns.getInt("DECIMAL_DIGITS"));
       same("YES", columns.getString("IS_NULLABLE"));
-      same("Price paid.", columns.getString("REMARKS"));
+      same("Price paid. (EUR)", columns.getString("REMARKS"));
       same(false, columns.next());
     }
     List<String> names = column(metadata.getColumns(null, null, "dim_store", "%"), "COLUMN_NAME");

@@ -134,6 +134,7 @@ fn fault(ended: Result<Result<(), FlightError>, tokio::time::error::Elapsed>) ->
             | Code::Unimplemented
             | Code::PermissionDenied
             | Code::ResourceExhausted
+            | Code::DeadlineExceeded
             | Code::FailedPrecondition => None,
             // The server reads messages of 16 MiB at most, the client of this test of 4: the column of a
             // long literal is named after it.

@@ -6,6 +6,7 @@ mod sql_info;
 mod type_info;
 
 use super::{FlightSql, unsupported};
+use crate::engine::{Session, TableInfo};
 use crate::error::Result;
 use crate::server::sign_in::Client;
 use crate::server::status;
@@ -14,7 +15,7 @@ use arrow_flight::sql::Command;
 use arrow_flight::sql::metadata::{SqlInfoData, XdbcTypeInfoData};
 
 /// The one catalog.
-const CATALOG: &str = "starhouse";
+pub(super) const CATALOG: &str = "starhouse";
 /// The schema of stored tables.
 const WAREHOUSE: &str = "warehouse";
 
@@ -31,6 +32,17 @@ impl ServerFacts {
 }
 
 impl FlightSql {
+    /// The tables that a session may read, each with the schema that it comes with.
+    pub(super) async fn tables_as_sent(
+        &self,
+        client: &Client,
+        session: Session,
+    ) -> Result<Vec<TableInfo>> {
+        let named = async move { session.tables_as_sent().await };
+        // Names are no text to plan: their number is the model's.
+        self.apart(client, 0, named).await
+    }
+
     /// The answer to a metadata command, as the client may see it on the latest release.
     pub(super) async fn metadata(&self, client: &Client, command: Command) -> Result<RecordBatch> {
         let session = self.session(client).await?;
@@ -38,7 +50,13 @@ impl FlightSql {
         match command {
             Command::CommandGetCatalogs(command) => catalog::catalogs(command),
             Command::CommandGetDbSchemas(command) => catalog::schemas(command, &session),
-            Command::CommandGetTables(command) => catalog::tables(command, &session),
+            Command::CommandGetTables(command) => {
+                let tables = match command.include_schema {
+                    true => self.tables_as_sent(client, session).await?,
+                    false => session.tables()?,
+                };
+                catalog::tables(command, &tables)
+            }
             Command::CommandGetTableTypes(_) => catalog::table_types(),
             Command::CommandGetPrimaryKeys(command) => keys::primary(&command, model, &session),
             Command::CommandGetImportedKeys(command) => keys::imported(&command, model, &session),

@@ -8,6 +8,8 @@ use crate::engine::substrait_version;
 use crate::error::Result;
 use crate::server::flight_sql::MAX_PREPARED_AGE;
 use crate::server::status;
+use arrow::compute::can_cast_types;
+use arrow::datatypes::{DataType, TimeUnit};
 use arrow_flight::sql::metadata::{SqlInfoData, SqlInfoDataBuilder};
 use arrow_flight::sql::{
     SqlInfo, SqlNullOrdering, SqlOuterJoinsSupportLevel, SqlSupportedCaseSensitivity,
@@ -18,7 +20,8 @@ use arrow_flight::sql::{
 use std::collections::BTreeMap;
 
 /// Yes-or-no questions answered with yes.
-const SUPPORTED: [SqlInfo; 17] = [
+const SUPPORTED: [SqlInfo; 18] = [
+    SqlInfo::SqlBatchUpdatesSupported,
     SqlInfo::FlightSqlServerBulkIngestion,
     SqlInfo::SqlDdlTable,
     SqlInfo::FlightSqlServerSql,
@@ -39,7 +42,7 @@ const SUPPORTED: [SqlInfo; 17] = [
 ];
 
 /// Yes-or-no questions answered with no.
-const NOT_SUPPORTED: [SqlInfo; 14] = [
+const NOT_SUPPORTED: [SqlInfo; 13] = [
     SqlInfo::FlightSqlServerReadOnly,
     SqlInfo::FlightSqlServerIngestTransactionsSupported,
     SqlInfo::SqlDdlCatalog,
@@ -50,7 +53,6 @@ const NOT_SUPPORTED: [SqlInfo; 14] = [
     SqlInfo::SqlStoredProceduresSupported,
     SqlInfo::SqlTransactionsSupported,
     SqlInfo::SqlDataDefinitionCausesTransactionCommit,
-    SqlInfo::SqlBatchUpdatesSupported,
     SqlInfo::SqlSavepointsSupported,
     SqlInfo::SqlNamedParametersSupported,
     SqlInfo::SqlStoredFunctionsUsingCallSyntaxSupported,
@@ -80,7 +82,7 @@ const UNLIMITED: [SqlInfo; 20] = [
     SqlInfo::SqlMaxUsernameLength,
 ];
 
-/// Words that are no identifiers without quotes.
+/// Words beyond SQL-92's that are no identifiers without quotes, or no functions of one's own.
 const KEYWORDS: [&str; 8] =
     ["EXCEPT", "GROUPING", "INTERSECT", "LATERAL", "MEASURE", "OVER", "QUALIFY", "WINDOW"];
 const NUMERIC_FUNCTIONS: [&str; 14] = [
@@ -151,19 +153,27 @@ fn choices(builder: &mut SqlInfoDataBuilder) {
     builder.append(Info::FlightSqlServerTransactionTimeout, 0_i32);
     let lowercase = SqlSupportedCaseSensitivity::SqlCaseSensitivityLowercase;
     builder.append(Info::SqlIdentifierCase, lowercase as i32);
+    // JDBC asks for neither: it believes that names are kept in upper case.
     // The protocol has no word for "kept as written, and told apart by case".
     let unknown = SqlSupportedCaseSensitivity::SqlCaseSensitivityUnknown;
     builder.append(Info::SqlQuotedIdentifierCase, unknown as i32);
     builder.append(Info::SqlNullOrdering, SqlNullOrdering::SqlNullsSortedHigh as i32);
-    let outer_joins = SqlOuterJoinsSupportLevel::SqlFullOuterJoins;
-    builder.append(Info::SqlOuterJoinsSupportLevel, outer_joins as i32);
     builder.append(Info::SqlSupportsConvert, conversions());
 }
 
 /// Sets of choices, each the place of a bit.
 fn masks(builder: &mut SqlInfoDataBuilder) {
     use SqlInfo as Info;
-    let masks: [(Info, &[i32]); 14] = [
+    let masks: [(Info, &[i32]); 15] = [
+        // The protocol speaks of one level, and its Java driver reads a set of bits: with this, which is
+        // no level, DBeaver and Tableau know of full joins.
+        (
+            Info::SqlOuterJoinsSupportLevel,
+            &[
+                SqlOuterJoinsSupportLevel::SqlLimitedOuterJoins as i32,
+                SqlOuterJoinsSupportLevel::SqlFullOuterJoins as i32,
+            ],
+        ),
         (
             Info::SqlSupportedGroupBy,
             &[
@@ -189,6 +199,7 @@ fn masks(builder: &mut SqlInfoDataBuilder) {
                 SqlSupportedSubqueries::SqlSubqueriesInComparisons as i32,
                 SqlSupportedSubqueries::SqlSubqueriesInExists as i32,
                 SqlSupportedSubqueries::SqlSubqueriesInIns as i32,
+                SqlSupportedSubqueries::SqlSubqueriesInQuantifieds as i32,
             ],
         ),
         (
@@ -216,26 +227,32 @@ fn masks(builder: &mut SqlInfoDataBuilder) {
     }
 }
 
-/// Every type casts to text and back; numbers to one another; dates and timestamps likewise.
+/// Types by the protocol's codes, and what they are here.
+const CONVERTED: [(SqlSupportsConvert, DataType); 15] = [
+    (SqlSupportsConvert::SqlConvertBigint, DataType::Int64),
+    (SqlSupportsConvert::SqlConvertBit, DataType::Boolean),
+    (SqlSupportsConvert::SqlConvertChar, DataType::Utf8),
+    (SqlSupportsConvert::SqlConvertDate, DataType::Date32),
+    (SqlSupportsConvert::SqlConvertDecimal, DataType::Decimal128(20, 4)),
+    (SqlSupportsConvert::SqlConvertFloat, DataType::Float32),
+    (SqlSupportsConvert::SqlConvertInteger, DataType::Int32),
+    (SqlSupportsConvert::SqlConvertNumeric, DataType::Decimal128(20, 4)),
+    (SqlSupportsConvert::SqlConvertReal, DataType::Float32),
+    (SqlSupportsConvert::SqlConvertSmallint, DataType::Int16),
+    (SqlSupportsConvert::SqlConvertTime, DataType::Time64(TimeUnit::Nanosecond)),
+    (SqlSupportsConvert::SqlConvertTimestamp, DataType::Timestamp(TimeUnit::Microsecond, None)),
+    (SqlSupportsConvert::SqlConvertTinyint, DataType::Int8),
+    (SqlSupportsConvert::SqlConvertVarbinary, DataType::Binary),
+    (SqlSupportsConvert::SqlConvertVarchar, DataType::Utf8),
+];
+
+/// What CAST makes of what: what Arrow's does, which is the one that runs.
 fn conversions() -> BTreeMap<i32, Vec<i32>> {
-    use SqlSupportsConvert as To;
-    let text = To::SqlConvertVarchar;
-    let numbers = [
-        To::SqlConvertBigint,
-        To::SqlConvertDecimal,
-        To::SqlConvertFloat,
-        To::SqlConvertInteger,
-        To::SqlConvertSmallint,
-    ];
-    let moments = [To::SqlConvertDate, To::SqlConvertTimestamp];
-    let codes = |to: &[To]| to.iter().chain([&text]).map(|to| *to as i32).collect::<Vec<i32>>();
-    let mut conversions = BTreeMap::new();
-    for family in [numbers.as_slice(), &moments, &[To::SqlConvertBit]] {
-        conversions.extend(family.iter().map(|from| (*from as i32, codes(family))));
-    }
-    let all = conversions.keys().copied().chain([text as i32]).collect();
-    conversions.insert(text as i32, all);
-    conversions
+    let to = |from: &DataType| {
+        let known = CONVERTED.iter().filter(|(_, to)| can_cast_types(from, to));
+        known.map(|(code, _)| *code as i32).collect()
+    };
+    CONVERTED.iter().map(|(code, from)| (*code as i32, to(from))).collect()
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ pub(super) fn data() -> Result<XdbcTypeInfoData> {
         ..any_type("VARCHAR", XdbcDataType::XdbcVarchar, i32::MAX)
     });
     builder.append(any_type("BOOLEAN", XdbcDataType::XdbcBit, 1));
+    builder.append(whole_number("TINYINT", XdbcDataType::XdbcTinyint, 3));
     builder.append(whole_number("SMALLINT", XdbcDataType::XdbcSmallint, 5));
     builder.append(whole_number("INTEGER", XdbcDataType::XdbcInteger, 10));
     builder.append(whole_number("BIGINT", XdbcDataType::XdbcBigint, 19));
@@ -23,15 +24,30 @@ pub(super) fn data() -> Result<XdbcTypeInfoData> {
         maximum_scale: Some(38),
         ..whole_number("DECIMAL", XdbcDataType::XdbcDecimal, 38)
     });
+    for (name, data_type, bits) in
+        [("REAL", XdbcDataType::XdbcReal, 24), ("DOUBLE", XdbcDataType::XdbcDouble, 53)]
+    {
+        builder.append(XdbcTypeInfo {
+            minimum_scale: None,
+            maximum_scale: None,
+            num_prec_radix: Some(2),
+            ..whole_number(name, data_type, bits)
+        });
+    }
     builder.append(XdbcTypeInfo {
-        minimum_scale: None,
-        maximum_scale: None,
-        num_prec_radix: Some(2),
-        ..whole_number("DOUBLE", XdbcDataType::XdbcDouble, 53)
+        literal_prefix: Some("X'".to_owned()),
+        literal_suffix: Some("'".to_owned()),
+        ..any_type("BYTEA", XdbcDataType::XdbcVarbinary, i32::MAX)
     });
     // Subcode 1 is the date, which arrow-flight calls by its other meaning, the year.
     let day = XdbcDatetimeSubcode::XdbcSubcodeYear;
     builder.append(moment("DATE", XdbcDataType::XdbcDate, 10, day));
+    let time = XdbcDatetimeSubcode::XdbcSubcodeTime;
+    builder.append(XdbcTypeInfo {
+        minimum_scale: Some(0),
+        maximum_scale: Some(9),
+        ..moment("TIME", XdbcDataType::XdbcTime, 18, time)
+    });
     let instant = XdbcDatetimeSubcode::XdbcSubcodeTimestamp;
     builder.append(XdbcTypeInfo {
         minimum_scale: Some(0),
@@ -84,12 +100,40 @@ fn moment(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::server::flight_sql::columns::SqlType;
+    use arrow::array::AsArray;
+    use arrow::datatypes::{DataType, TimeUnit};
 
     #[test]
     fn one_type_may_be_asked_for() {
         let types = data().unwrap();
-        assert_eq!(types.record_batch(None).unwrap().num_rows(), 9);
+        assert_eq!(types.record_batch(None).unwrap().num_rows(), 13);
         let dates = types.record_batch(XdbcDataType::XdbcDate as i32).unwrap();
         assert_eq!(dates.num_rows(), 1);
+    }
+
+    /// ODBC looks a column's type up among these.
+    #[test]
+    fn columns_have_types_of_these_names() {
+        let types = data().unwrap().record_batch(None).unwrap();
+        let names: Vec<_> = types.column(0).as_string::<i32>().iter().flatten().collect();
+        for data_type in [
+            DataType::Utf8,
+            DataType::Binary,
+            DataType::Boolean,
+            DataType::Int8,
+            DataType::Int16,
+            DataType::Int32,
+            DataType::Int64,
+            DataType::Decimal128(12, 2),
+            DataType::Float32,
+            DataType::Float64,
+            DataType::Date32,
+            DataType::Time64(TimeUnit::Nanosecond),
+            DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
+        ] {
+            let name = SqlType::of(&data_type).name;
+            assert!(names.contains(&name.as_str()), "{name}: {names:?}");
+        }
     }
 }
