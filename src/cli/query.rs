@@ -67,7 +67,7 @@ Beside all that:
   properties: [store.city]             # said beside single members
 
 And with `date.month` among the rows:
-  dense: date.month                    # every month, whether anything was sold or not
+  dense: date.month                    # every month from the first sale to the last, also those without any
   compare: {date.year: 2024}           # the same measures there, and the change
 
 The fact rows behind a value, with the run and the sources they come from, a page at a time:

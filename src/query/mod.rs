@@ -84,6 +84,7 @@ mod route;
 mod running;
 mod safe;
 mod scalar_sql;
+mod shifted;
 mod sketch;
 mod slice;
 mod split;
