@@ -161,12 +161,18 @@ fn resolve_aggregate(
         .into_iter()
         .cloned()
         .collect();
-    // Whatever is aggregated: of rows as of members there is no value yet.
+    // Whatever aggregates the measure: before that there is no value to go by.
     let mut groups = Vec::new();
     for group in &grouped {
         groups.push(input.translate(group, schema)?);
     }
-    if let Some(measure) = input.measured(groups.iter().chain(&input.predicates)) {
+    let mut aggregated = Vec::new();
+    for expr in &aggregate.aggr_expr {
+        aggregated.push(input.translate(expr, schema)?);
+    }
+    if input.measured(aggregated.iter()).is_some()
+        && let Some(measure) = input.measured(groups.iter().chain(&input.predicates))
+    {
         return Err(too_early(measure));
     }
     let mut measures = Vec::new();
