@@ -95,7 +95,11 @@ pub(super) async fn run(project: &Path, args: Args) -> std::result::Result<(), F
             names => format!("aggregates: {}", names.join(", ")),
         })?;
     }
-    output::answer(&planned, &OutputArgs { about, ..args.output }).await
+    output::answer(&planned, &OutputArgs { about, ..args.output }).await?;
+    for told in project.engine.shadow_told().await {
+        tell(&format!("warning: {told}"))?;
+    }
+    Ok(())
 }
 
 /// JSON is YAML as well.

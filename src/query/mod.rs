@@ -146,6 +146,11 @@ pub trait StarTables {
         None
     }
 
+    /// Whether the aggregate's table gave another answer than base rows, and is to answer no more.
+    fn is_distrusted(&self, _catalog: Option<&str>, _name: &str) -> bool {
+        false
+    }
+
     /// The largest whole number that a column of a table holds, where that is known exactly.
     fn largest(&self, _catalog: Option<&str>, _table: &str, _column: &str) -> Option<i64> {
         None
