@@ -60,7 +60,7 @@ async fn stars_are_answered_from_aggregates() {
             "by_day_customer",
         ),
         (
-            format!("SELECT s.store_id, avg(f.weight), avg(weight) FROM {STORES} GROUP BY 1 ORDER BY 1"),
+            format!("SELECT s.store_id, avg(f.weight) FROM {STORES} GROUP BY 1 ORDER BY 1"),
             "by_store",
         ),
         (format!("SELECT country, count(f.line_no) FROM {STORES} GROUP BY 1 ORDER BY 1"), "by_month_store"),
