@@ -13,10 +13,13 @@ pub(crate) use size::bytes;
 use crate::yaml::{Document, Fault, Faults, Located, Place};
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use values::{address, at_least, endpoint, level, number, on_off, one_in, path};
+use values::{address, at_least, endpoint, level, number, on_off, one_in, path, some_room};
 
 /// The name of a project's settings file.
 pub const FILE: &str = "starhouse.yaml";
+
+/// Memory for answers where nothing is said.
+const RESULT_CACHE_BYTES: usize = 64 << 20;
 
 /// The settings of a project.
 #[derive(Debug, Clone, PartialEq)]
@@ -160,7 +163,7 @@ pub const SETTINGS: [Setting; 20] = [
         read: |config, text| {
             config.automatic_aggregates = match text {
                 "off" | "false" => None,
-                _ => Some(text.parse()?),
+                _ => Some(some_room(text)?),
             };
             Ok(())
         },
@@ -274,7 +277,7 @@ impl Config {
             threads: machine.processors.max(1),
             batch_size: 8192,
             hot_columns_bytes: None,
-            result_cache_bytes: 64 << 20,
+            result_cache_bytes: RESULT_CACHE_BYTES,
             star_scan: true,
             shadow_one_in: 0,
             automatic_aggregates: None,
@@ -317,7 +320,21 @@ impl Config {
         if config.traces_endpoint.is_none() {
             faults.take(config.read_standard_endpoint(environment));
         }
+        faults.take(config.fits_together());
         faults.or(config)
+    }
+
+    /// What is taken out of something is no more than that.
+    fn fits_together(&self) -> Result<(), Faults> {
+        let mut faults = Faults::default();
+        let (cache, memory) = (self.result_cache_bytes, self.memory_limit_bytes);
+        if cache > memory && cache != RESULT_CACHE_BYTES {
+            let reason = format!(
+                "result_cache: {cache} bytes are taken out of `memory_limit`, which has {memory}"
+            );
+            faults.push(Fault::new(FILE, Place::default(), reason));
+        }
+        faults.or(())
     }
 
     /// Where OpenTelemetry's own variables say that traces go.

@@ -60,6 +60,17 @@ impl Asked {
         }
     }
 
+    /// Says on stderr where answers so far were others than base rows give, where the project wants all of
+    /// them looked at again: who asks one question alone does not wait for the log.
+    pub(super) async fn warn(&self) -> std::io::Result<()> {
+        if let Self::Here(here) = self {
+            for told in here.engine.shadow_told().await {
+                writeln!(std::io::stderr(), "warning: {told}")?;
+            }
+        }
+        Ok(())
+    }
+
     /// The tables there are.
     pub(super) async fn tables(&mut self) -> Result<Vec<TableInfo>> {
         match self {

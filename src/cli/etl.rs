@@ -12,7 +12,7 @@ use super::failure::Failure;
 use super::project::{Declared, Project, jobs};
 use crate::error::{Error, Result};
 use crate::etl::jobs::Jobs;
-use crate::etl::plan::{aggregates, plan};
+use crate::etl::plan::{aggregates, generated, plan};
 use crate::etl::progress::{Progress, Quiet};
 use crate::etl::quarantine::summarise;
 use crate::etl::run::{Request, Window, backfill, resume as resume_jobs, run as run_jobs, trial};
@@ -161,16 +161,17 @@ pub(super) async fn run(folder: &Path, args: Args) -> std::result::Result<(), Fa
         }
         Command::Plan { jobs: only, rows, samples, as_of, json } => {
             let planned = plan(&project.declared.root, &project.engine, &all, &only).await?;
-            let summed = aggregates(&project.engine, &planned).await?;
+            let anew = generated(&project.declared.root, &project.engine).await?;
+            let summed = aggregates(&project.engine, &planned, &anew).await?;
             let trial = match rows {
                 true => Some(trial(&request(&project, &all, &only, as_of), samples).await?),
                 false => None,
             };
             let told = match json {
-                true => format!("{:#}\n", json::plan(&planned, &summed, trial.as_ref())),
+                true => format!("{:#}\n", json::plan(&planned, &anew, &summed, trial.as_ref())),
                 false => {
                     let tried = trial.as_ref().map(words::tried_in_words).unwrap_or_default();
-                    words::planned_in_words(&planned, &summed) + &tried
+                    words::planned_in_words(&planned, &anew, &summed) + &tried
                 }
             };
             write!(io::stdout(), "{told}")?;

@@ -67,7 +67,7 @@ Beside all that:
   properties: [store.city]             # said beside single members
 
 And with `date.month` among the rows:
-  dense: date.month                    # every month, whether anything was sold or not
+  dense: date.month                    # every month from the first sale to the last, also those without any
   compare: {date.year: 2024}           # the same measures there, and the change
 
 The fact rows behind a value, with the run and the sources they come from, a page at a time:
@@ -95,7 +95,11 @@ pub(super) async fn run(project: &Path, args: Args) -> std::result::Result<(), F
             names => format!("aggregates: {}", names.join(", ")),
         })?;
     }
-    output::answer(&planned, &OutputArgs { about, ..args.output }).await
+    output::answer(&planned, &OutputArgs { about, ..args.output }).await?;
+    for told in project.engine.shadow_told().await {
+        tell(&format!("warning: {told}"))?;
+    }
+    Ok(())
 }
 
 /// JSON is YAML as well.

@@ -76,6 +76,7 @@ pub(super) async fn run(project: &Path, args: Args) -> std::result::Result<(), F
     let Some(statements) = statements else { return prompt::run(asked, args.output).await };
     for statement in statements {
         asked.run(statement, &args.output).await?;
+        asked.warn().await?;
     }
     Ok(())
 }

@@ -67,6 +67,20 @@ fn bytes_have_units() {
 }
 
 #[test]
+fn what_has_no_room_is_told() {
+    let told = |text: &str| read(text, &[]).unwrap_err().to_string();
+    let none = told("automatic_aggregates: 0");
+    assert!(none.contains("automatic_aggregates: 0 bytes have room for none; `off`"), "{none}");
+    let beyond = told("memory_limit: 1 GB\nresult_cache: 100 TB");
+    let expected =
+        "result_cache: 100000000000000 bytes are taken out of `memory_limit`, which has 1000000000";
+    assert!(beyond.contains(expected), "{beyond}");
+    // What nobody said is no fault of anybody's.
+    assert!(read("memory_limit: 32 MiB", &[]).is_ok());
+    assert!(read("memory_limit: 1 GB\nresult_cache: 1 GB\nautomatic_aggregates: off", &[]).is_ok());
+}
+
+#[test]
 fn every_fault_is_told_with_its_place() {
     let text = "memory_limit: plenty\nthread: 4\nbatch_size: 0\nlog_level: [info]\n";
     let faults = read(text, &[("STARHOUSE_FLIGHT_ADDRESS", "here")]).unwrap_err().to_string();

@@ -1,5 +1,6 @@
 //! Values of settings, as people write them.
 
+use super::Room;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use url::Url;
@@ -26,6 +27,14 @@ pub(super) fn one_in(text: &str) -> Result<u64, String> {
         _ => text.parse().ok().filter(|count| *count > 0).ok_or_else(|| {
             format!("expected a whole number of at least 1, or `off`, found `{text}`")
         }),
+    }
+}
+
+/// Room for something.
+pub(super) fn some_room(text: &str) -> Result<Room, String> {
+    match text.parse()? {
+        Room::Bytes(0) => Err("0 bytes have room for none; `off` keeps none".to_owned()),
+        room => Ok(room),
     }
 }
 

@@ -10,6 +10,7 @@ use crate::policy::Principal;
 use arrow::record_batch::RecordBatch;
 use datafusion::logical_expr::LogicalPlan;
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// An answer takes at most this part of what all may take.
@@ -27,11 +28,42 @@ pub(crate) struct Asked {
 /// An answer: its batches as they go over the wire.
 pub(crate) type Answer = Arc<Vec<RecordBatch>>;
 
+/// How often answers were given again, of all releases.
+#[derive(Debug, Default)]
+pub(crate) struct Counts {
+    given: AtomicU64,
+    missed: AtomicU64,
+    forgotten: AtomicU64,
+}
+
+/// What became of questions whose answers may be kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AnswerCounts {
+    /// Answered out of memory.
+    pub given: u64,
+    /// Computed, for nobody had asked.
+    pub missed: u64,
+    /// Answers that made room for others.
+    pub forgotten: u64,
+    /// The bytes of those that are kept.
+    pub bytes: usize,
+}
+
+impl Counts {
+    /// The counts so far, beside so many bytes.
+    pub(crate) fn so_far(&self, bytes: usize) -> AnswerCounts {
+        let count = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        let (given, missed) = (count(&self.given), count(&self.missed));
+        AnswerCounts { given, missed, forgotten: count(&self.forgotten), bytes }
+    }
+}
+
 /// The answers of one release.
 #[derive(Debug)]
 pub(crate) struct Answers {
     most_bytes: usize,
     kept: Mutex<Kept>,
+    counts: Arc<Counts>,
 }
 
 #[derive(Debug)]
@@ -52,9 +84,14 @@ struct One {
 
 impl Answers {
     /// None yet, of so many bytes together.
-    pub(crate) fn new(most_bytes: usize, memory: Reserved) -> Self {
+    pub(crate) fn new(most_bytes: usize, memory: Reserved, counts: Arc<Counts>) -> Self {
         let kept = Kept { answers: HashMap::new(), bytes: 0, uses: 0, memory };
-        Self { most_bytes, kept: Mutex::new(kept) }
+        Self { most_bytes, kept: Mutex::new(kept), counts }
+    }
+
+    /// What they take together.
+    pub(crate) fn bytes(&self) -> usize {
+        self.kept().bytes
     }
 
     /// The most bytes that an answer may have to be kept; 0 where none is.
@@ -71,7 +108,10 @@ impl Answers {
         let mut kept = self.kept();
         kept.uses += 1;
         let now = kept.uses;
-        let one = kept.answers.get_mut(asked)?;
+        let one = kept.answers.get_mut(asked);
+        let count = if one.is_some() { &self.counts.given } else { &self.counts.missed };
+        count.fetch_add(1, Ordering::Relaxed);
+        let one = one?;
         one.used = now;
         Some(Arc::clone(&one.answer))
     }
@@ -83,7 +123,9 @@ impl Answers {
         if bytes > self.largest() || kept.answers.contains_key(&asked) {
             return;
         }
-        while kept.bytes + bytes > self.most_bytes && kept.forget_oldest() {}
+        while kept.bytes + bytes > self.most_bytes && kept.forget_oldest() {
+            self.counts.forgotten.fetch_add(1, Ordering::Relaxed);
+        }
         if kept.memory.grow(bytes) {
             let used = kept.uses;
             kept.bytes += bytes;

@@ -363,6 +363,12 @@ impl StarTables for Catalogs {
         Some(&inputs.get(AGGREGATE_LEFT_OUT)?.first()?.name)
     }
 
+    fn is_distrusted(&self, catalog: Option<&str>, name: &str) -> bool {
+        let Some(catalog) = self.get(catalog) else { return false };
+        let state = catalog.stored.get(name).map(|table| table.state());
+        state.is_some_and(|state| catalog.source.distrusted.has(name, state))
+    }
+
     fn largest(&self, catalog: Option<&str>, table: &str, column: &str) -> Option<i64> {
         let table = self.get(catalog)?.stored.get(table)?;
         let place = table.schema().index_of(column).ok()?;

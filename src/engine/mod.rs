@@ -15,7 +15,7 @@
 //!   (windows)
 //! * reading: `scan`, `streamed`, `statistics`, `reader`, `object_stores`; limits: `memory`, `shares`
 //! * cleaning rules as SQL functions: `functions`; expressions over rows that are cleaned: `expression`
-//! * answers: `execute`, `progress`, `answers` (those asked again), `shadow` (those looked at again),
+//! * answers: `execute`, `progress`, `answers` (those asked again), `shadow` (those looked at again; `distrusted`: what was wrong),
 //!   `answer_file` (those kept for their clients), `about` (from what they come), `wire`, `explain`, `log`, `errors`, `damage`
 
 mod about;
@@ -25,9 +25,11 @@ mod arithmetic;
 mod bounded;
 mod catalog;
 mod compact_text;
+mod compared;
 mod concatenation;
 mod damage;
 mod describe;
+mod distrusted;
 mod erased;
 mod errors;
 mod execute;
@@ -89,6 +91,7 @@ mod tests;
 use self::erased::Erased;
 pub use about::About;
 pub use answer_file::{AnswerFile, AnswerPlace};
+pub use answers::AnswerCounts;
 pub(crate) use catalog::{SANDBOX, sandbox_table};
 pub use errors::from_datafusion as error_of;
 pub use expression::RowExpression;

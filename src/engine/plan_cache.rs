@@ -40,6 +40,8 @@ pub(crate) struct Question {
     pub(crate) aggregates: bool,
     pub(crate) time_zone: Option<Tz>,
     pub(crate) currency: Option<Arc<str>>,
+    /// How many aggregates had been seen to be wrong.
+    pub(crate) distrusted: u64,
 }
 
 /// What a question's text is.
@@ -145,7 +147,17 @@ mod tests {
         let default_schema = "warehouse";
         let (aggregates, time_zone, currency) = (true, None, None);
         let form = Form::Sql;
-        Question { form, text, principal, default_schema, aggregates, time_zone, currency }
+        let distrusted = 0;
+        Question {
+            form,
+            text,
+            principal,
+            default_schema,
+            aggregates,
+            time_zone,
+            currency,
+            distrusted,
+        }
     }
 
     fn plan(asks_the_time: bool) -> Plan {
@@ -213,6 +225,7 @@ mod tests {
             Question { form: Form::CubeQuery, ..question("q") },
             Question { time_zone: Some(Tz::Asia__Tokyo), ..question("q") },
             Question { currency: Some("USD".into()), ..question("q") },
+            Question { distrusted: 1, ..question("q") },
         ] {
             assert!(plans.get(&other).is_none(), "{other:?}");
         }

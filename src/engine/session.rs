@@ -314,6 +314,7 @@ impl Session {
             aggregates: self.aggregates,
             time_zone: self.time_zone,
             currency: self.currency.clone(),
+            distrusted: self.engine.distrusted().found(),
         }
     }
 

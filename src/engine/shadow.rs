@@ -1,28 +1,22 @@
 //! A shadow of answers from aggregates: of some questions the answer is computed again, from base
-//! rows, in the background, and any difference is told.
+//! rows, in the background, and any difference is told. What was wrong answers nothing more until it is
+//! refreshed.
 //!
 //! One question at a time is looked at again, after its own answer is under way; those that come
 //! meanwhile pass. Floating point sums may differ in their last digits, for they depend on order.
 
 use super::Query;
+use super::compared::{MOST_ROWS, Rows};
 use super::errors::from_datafusion;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::query::CubeQuery;
-use arrow::array::{Array, AsArray, RecordBatch};
-use arrow::datatypes::{DataType, Float64Type};
-use arrow::row::{RowConverter, SortField};
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::logical_expr::LogicalPlan;
 use futures::TryStreamExt;
-use std::sync::Arc;
+use sha2::{Digest, Sha256};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::Semaphore;
-
-/// Answers of more rows are not compared: both would have to be held.
-const MOST_ROWS: usize = 100_000;
-
-/// How far floating point numbers may be apart, as a part of the larger one.
-const TOLERANCE: f64 = 1e-9;
 
 /// Which questions are looked at again, and what came of it.
 #[derive(Debug)]
@@ -32,6 +26,10 @@ pub(crate) struct Shadow {
     answered: AtomicU64,
     compared: AtomicU64,
     different: AtomicU64,
+    /// Those that passed by while another was looked at.
+    passed: AtomicU64,
+    /// What was said of those that differ.
+    told: Mutex<Vec<String>>,
     one: Arc<Semaphore>,
 }
 
@@ -40,12 +38,28 @@ impl Shadow {
     pub(crate) fn new(every: u64) -> Self {
         let none = || AtomicU64::new(0);
         let one = Arc::new(Semaphore::new(1));
-        Self { every, answered: none(), compared: none(), different: none(), one }
+        let (answered, compared, different, passed) = (none(), none(), none(), none());
+        Self { every, answered, compared, different, passed, told: Mutex::default(), one }
     }
 
     /// How many answers were compared, and how many of them were others than base rows give.
     pub(crate) fn counts(&self) -> (u64, u64) {
-        (self.compared.load(Ordering::Relaxed), self.different.load(Ordering::Relaxed))
+        (self.compared.load(Ordering::Acquire), self.different.load(Ordering::Relaxed))
+    }
+
+    /// How many were to be compared, and were not while another was.
+    pub(crate) fn passed(&self) -> u64 {
+        self.passed.load(Ordering::Relaxed)
+    }
+
+    /// Where every answer is compared: what was said of those that differ, after the comparison that is
+    /// under way.
+    pub(crate) async fn told(&self) -> Vec<String> {
+        if self.every != 1 {
+            return Vec::new();
+        }
+        let _idle = self.one.acquire().await;
+        std::mem::take(&mut self.told.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Whether it is this question's turn.
@@ -55,30 +69,77 @@ impl Shadow {
     }
 }
 
+impl Shadow {
+    /// Says how an answer differs, and asks its aggregates no more.
+    fn tell(&self, query: &Query, difference: String) {
+        let (session, tables) = (query.session(), &query.ready().routing.tables);
+        for table in tables {
+            if let Some(state) = session.release().tables.get(table) {
+                session.engine().distrusted().add(table, state);
+            }
+        }
+        let question = hash(query.text());
+        let difference = format!(
+            "an answer from aggregates is not what base rows give: {difference}; of question {question}, \
+             answered from {}, which answer nothing more until they are refreshed",
+            tables.join(", ")
+        );
+        tracing::error!(aggregates = tables.join(", "), %question, %difference, "an aggregate is wrong");
+        let mut log = session.log(query.text(), std::time::Duration::ZERO);
+        if let Some(log) = &mut log {
+            log.routed(query.routing());
+            log.end(Some(difference.clone()));
+        }
+        self.told.lock().unwrap_or_else(PoisonError::into_inner).push(difference);
+    }
+}
+
+/// A question by a name that says nothing of it.
+fn hash(text: &str) -> String {
+    Sha256::digest(text.as_bytes()).iter().take(6).map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Whether one of the aggregates that a question was planned over was seen to be wrong since.
+pub(super) fn is_distrusted(query: &Query) -> bool {
+    let (session, tables) = (query.session(), &query.ready().routing.tables);
+    let distrusted = session.engine().distrusted();
+    let is_wrong = |table: &String| {
+        let state = session.release().tables.get(table);
+        state.is_some_and(|state| distrusted.has(table, state))
+    };
+    distrusted.found() > 0 && tables.iter().any(is_wrong)
+}
+
+/// The same question, which no aggregate answers.
+pub(super) async fn from_base(query: &Query) -> Result<Query> {
+    match serde_json::from_str::<CubeQuery>(query.text()) {
+        Ok(asked) => query.session().with_aggregates(false).plan_cube_query(&asked).await,
+        Err(_) => query.without_aggregates(),
+    }
+}
+
 /// Looks at an answer again if it is its turn.
 pub(super) fn look_again(query: &Query) {
     let shadow = Arc::clone(query.session().engine().shadow());
     let ready = query.ready();
-    if shadow.every == 0 || !ready.repeats || !ready.routing.uses_aggregates() {
+    let is_asked = shadow.every > 0 && ready.repeats && ready.routing.uses_aggregates();
+    if !is_asked || !shadow.is_next() {
         return;
     }
-    let place = Arc::clone(&shadow.one).try_acquire_owned();
-    let (true, Ok(place)) = (shadow.is_next(), place) else { return };
+    let Ok(place) = Arc::clone(&shadow.one).try_acquire_owned() else {
+        shadow.passed.fetch_add(1, Ordering::Relaxed);
+        return;
+    };
     let query = query.clone();
     tokio::spawn(async move {
         match compare(&query).await {
             Ok(None) => {}
             Ok(Some(outcome)) => {
-                shadow.compared.fetch_add(1, Ordering::Relaxed);
                 if let Err(difference) = outcome {
                     shadow.different.fetch_add(1, Ordering::Relaxed);
-                    tracing::error!(question = query.text(), %difference, "an aggregate is wrong");
-                    let mut log = query.session().log(query.text(), std::time::Duration::ZERO);
-                    if let Some(log) = &mut log {
-                        log.routed(query.routing());
-                        log.end(Some(difference));
-                    }
+                    shadow.tell(&query, difference);
                 }
+                shadow.compared.fetch_add(1, Ordering::Release);
             }
             Err(error) => tracing::debug!(%error, "an answer was not looked at again"),
         }
@@ -90,21 +151,16 @@ pub(super) fn look_again(query: &Query) {
 /// they cannot be compared.
 async fn compare(query: &Query) -> Result<Option<std::result::Result<(), String>>> {
     let is_cube_query = serde_json::from_str::<CubeQuery>(query.text());
-    let again = match &is_cube_query {
-        Ok(cube_query) => {
-            query.session().with_aggregates(false).plan_cube_query(cube_query).await?
-        }
-        Err(_) => query.without_aggregates()?,
-    };
+    let again = from_base(query).await?;
     // Which of equal rows SQL's LIMIT takes is anybody's guess; a cube query's order is total.
     if again.ready().unbound || (is_cube_query.is_err() && is_cut(&again.ready().plan)?) {
         return Ok(None);
     }
     let answers = (rows(query).await?, rows(&again).await?);
     let (Some(answer), Some(expected)) = answers else { return Ok(None) };
-    Ok(Some(match difference(&answer, &expected) {
+    Ok(Some(match answer.differs(&expected) {
         None => Ok(()),
-        Some(how) => Err(format!("an answer from aggregates is not what base rows give: {how}")),
+        Some(how) => Err(how),
     }))
 }
 
@@ -122,11 +178,8 @@ fn is_cut(plan: &LogicalPlan) -> Result<bool> {
     Ok(is_cut)
 }
 
-/// A row: what must be the same to the bit, and floating point numbers.
-type Row = (Vec<u8>, Vec<Option<f64>>);
-
-/// The rows of an answer, sorted; nothing if there are too many.
-async fn rows(query: &Query) -> Result<Option<Vec<Row>>> {
+/// The rows of an answer; nothing if there are too many.
+async fn rows(query: &Query) -> Result<Option<Rows>> {
     let mut batches = Vec::new();
     let mut count = 0;
     let mut stream = query.unwatched().await?;
@@ -137,53 +190,7 @@ async fn rows(query: &Query) -> Result<Option<Vec<Row>>> {
         }
         batches.push(batch);
     }
-    let mut rows = Vec::with_capacity(count);
-    for batch in &batches {
-        rows.extend(of_batch(batch)?);
-    }
-    rows.sort_by(|a, b| {
-        let floats = || a.1.partial_cmp(&b.1).unwrap_or(std::cmp::Ordering::Equal);
-        a.0.cmp(&b.0).then_with(floats)
-    });
-    Ok(Some(rows))
-}
-
-fn of_batch(batch: &RecordBatch) -> Result<Vec<Row>> {
-    let is_float = |array: &&Arc<dyn Array>| *array.data_type() == DataType::Float64;
-    let (floats, exact): (Vec<_>, Vec<_>) = batch.columns().iter().partition(is_float);
-    let exact: Vec<_> = exact.into_iter().cloned().collect();
-    let fields = exact.iter().map(|array| SortField::new(array.data_type().clone())).collect();
-    let failed = |error| Error::internal("answers cannot be compared").caused_by(error);
-    let converter = RowConverter::new(fields).map_err(failed)?;
-    let exact = match exact.is_empty() {
-        true => None,
-        false => Some(converter.convert_columns(&exact).map_err(failed)?),
-    };
-    let row = |place: usize| {
-        let bytes = exact.as_ref().map(|rows| rows.row(place).as_ref().to_vec());
-        let value = |array: &&Arc<dyn Array>| {
-            let array = array.as_primitive::<Float64Type>();
-            array.is_valid(place).then(|| array.value(place))
-        };
-        (bytes.unwrap_or_default(), floats.iter().map(value).collect())
-    };
-    Ok((0..batch.num_rows()).map(row).collect())
-}
-
-/// How answers differ, if they do.
-fn difference(answer: &[Row], expected: &[Row]) -> Option<String> {
-    if answer.len() != expected.len() {
-        return Some(format!("{} rows beside {}", answer.len(), expected.len()));
-    }
-    let near = |a: &Option<f64>, b: &Option<f64>| match (a, b) {
-        (Some(a), Some(b)) => {
-            a.to_bits() == b.to_bits() || (a - b).abs() <= TOLERANCE * a.abs().max(b.abs())
-        }
-        (a, b) => a.is_none() && b.is_none(),
-    };
-    let same = |(a, b): &(&Row, &Row)| a.0 == b.0 && a.1.iter().zip(&b.1).all(|(a, b)| near(a, b));
-    let others = answer.iter().zip(expected).filter(|pair| !same(pair)).count();
-    (others > 0).then(|| format!("{others} of {} rows are others", answer.len()))
+    Rows::new(batches).map(Some)
 }
 
 #[cfg(test)]
@@ -197,16 +204,5 @@ mod tests {
             (0..1000).filter(|_| shadow.is_next()).count()
         };
         assert_eq!([taken(0), taken(100), taken(4), taken(1)], [0, 10, 250, 1000]);
-    }
-
-    #[test]
-    fn last_digits_of_floats_may_differ() {
-        let row = |bytes: &[u8], float: f64| (bytes.to_vec(), vec![Some(float), None]);
-        let answer = [row(b"a", 1.0), row(b"b", 1e9)];
-        assert_eq!(difference(&answer, &[row(b"a", 1.0 + 1e-12), row(b"b", 1e9 - 0.1)]), None);
-        for expected in [[row(b"a", 1.001), row(b"b", 1e9)], [row(b"a", 1.0), row(b"c", 1e9)]] {
-            assert_eq!(difference(&answer, &expected).as_deref(), Some("1 of 2 rows are others"));
-        }
-        assert_eq!(difference(&answer, &answer[..1]).as_deref(), Some("2 rows beside 1"));
     }
 }

@@ -1,7 +1,8 @@
 //! The engine: what all sessions share.
 
-use super::answers::Answers;
+use super::answers::{AnswerCounts, Answers, Counts};
 use super::catalog::ReleaseCatalog;
+use super::distrusted::Distrusted;
 use super::erased::{Erased, erased};
 use super::known::{Known, automatic_aggregates};
 use super::shadow::Shadow;
@@ -41,6 +42,10 @@ struct Shared {
     clock: Arc<dyn Clock>,
     template: Arc<dyn Erased<SessionState>>,
     shadow: Arc<Shadow>,
+    /// Aggregates that were seen to be wrong.
+    distrusted: Arc<Distrusted>,
+    /// How often answers are given again.
+    answer_counts: Arc<Counts>,
     /// Bytes of all temporary tables, and how many they may have.
     temporary: (Arc<AtomicUsize>, usize),
     /// How many bytes of answers a release keeps.
@@ -92,6 +97,8 @@ impl Engine {
             clock,
             template,
             shadow: Arc::new(Shadow::new(settings.shadow_one_in)),
+            distrusted: Arc::default(),
+            answer_counts: Arc::default(),
             temporary: (Arc::default(), settings.memory_limit_bytes / TEMPORARY_SHARE),
             answers_bytes: settings.result_cache_bytes,
             recent,
@@ -109,6 +116,29 @@ impl Engine {
     /// were others.
     pub fn shadow_counts(&self) -> (u64, u64) {
         self.0.shadow.counts()
+    }
+
+    /// How many answers from aggregates passed by while another was computed again.
+    pub fn shadow_passed(&self) -> u64 {
+        self.0.shadow.passed()
+    }
+
+    /// Where every answer is looked at again: waits for the one under way, and says how answers so far
+    /// were others than base rows give.
+    pub async fn shadow_told(&self) -> Vec<String> {
+        self.0.shadow.told().await
+    }
+
+    /// How often answers were given again, and what those of the newest release take that was asked.
+    pub fn answer_counts(&self) -> AnswerCounts {
+        let recent = self.0.recent.lock().unwrap_or_else(PoisonError::into_inner);
+        let bytes = recent.as_ref().map_or(0, |catalog| catalog.answers().bytes());
+        self.0.answer_counts.so_far(bytes)
+    }
+
+    /// Aggregates that were seen to be wrong.
+    pub(crate) fn distrusted(&self) -> &Distrusted {
+        &self.0.distrusted
     }
 
     /// The model.
@@ -147,6 +177,8 @@ impl Engine {
             clock: Arc::clone(&shared.clock),
             template: Arc::clone(&shared.template),
             shadow: Arc::clone(&shared.shadow),
+            distrusted: Arc::clone(&shared.distrusted),
+            answer_counts: Arc::clone(&shared.answer_counts),
             temporary: shared.temporary.clone(),
             answers_bytes: shared.answers_bytes,
             recent: Mutex::new(None),
@@ -225,12 +257,14 @@ impl Engine {
     ) -> Arc<ReleaseCatalog> {
         let Known { model, lattice, cubes } = known;
         let source = SystemSource {
+            distrusted: Arc::clone(&self.0.distrusted),
             warehouse: self.0.warehouse.clone(),
             model: Arc::clone(model),
             lattice: Arc::clone(lattice),
             release: Arc::clone(release),
         };
-        let answers = Answers::new(self.0.answers_bytes, self.reserve("answers"));
+        let counts = Arc::clone(&self.0.answer_counts);
+        let answers = Answers::new(self.0.answers_bytes, self.reserve("answers"), counts);
         Arc::new(ReleaseCatalog::new(source, cubes, answers, staged, streamed))
     }
 

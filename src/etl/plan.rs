@@ -18,6 +18,7 @@ use super::run::{Effects, plans, reasons};
 use crate::engine::Engine;
 use crate::error::Result;
 use crate::model::{Fact, Model};
+use crate::policy::Principal;
 use crate::store::Input;
 use serde::Serialize;
 use std::collections::BTreeSet;
@@ -97,6 +98,16 @@ pub async fn plan(
         });
     }
     Ok(planned)
+}
+
+/// The tables of calendars and times of day that a run would write anew, for they are declared otherwise.
+///
+/// # Errors
+/// What stops the reading of the latest release; data errors where a file of holidays is not one.
+pub async fn generated(project: &Path, engine: &Engine) -> Result<Vec<String>> {
+    let release = engine.warehouse().latest().await?;
+    let session = engine.session(Principal::pipeline(), release).unlogged();
+    super::load::generated::changed(&session, engine.model(), project).await
 }
 
 /// The jobs that one waits for; those that they wait for in turn left out.

@@ -1,30 +1,44 @@
-//! How the values of measures add up: what each kind of measure may be used for.
+//! How the values of measures add up: what each measure may be used for.
 
-use super::{Counted, MeasureKind, OverTime};
+use super::{Measure, MeasureKind};
 
 /// How values add up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Additivity<'a> {
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Additivity {
     /// Over every dimension.
-    Additive,
+    Additive {
+        /// Whether each row of a cube that is read as a table shows its part of it, so that adding
+        /// them up gives its value. What a row is followed by, allocated to or converted at is not
+        /// looked up for that.
+        by_row: bool,
+    },
+    /// Over every dimension, among members where all that it is computed from has a value: it is
+    /// NULL for others, and what they have of a part is missing in the sum.
+    WhereKnown,
     /// Over every dimension but the calendar in this role.
-    SemiAdditive(&'a str),
+    SemiAdditive(String),
     /// Over none: computed anew at every total.
     NotAdditive,
 }
 
-impl MeasureKind {
+impl Measure {
     /// Whether summing its values over any dimension gives its value for the whole.
     pub fn is_additive(&self) -> bool {
-        self.additivity() == Additivity::Additive
+        matches!(self.additivity, Additivity::Additive { .. })
     }
 
-    /// Whether each row of a cube that is read as a table shows its part of it, so that adding them up
-    /// gives its value. What a row is followed by is not looked up for that.
+    /// Whether SQL that sums it, straight over the cube, can mean nothing but the measure.
+    pub fn is_summed(&self) -> bool {
+        self.is_additive() || self.additivity == Additivity::WhereKnown
+    }
+
+    /// Whether summing it over the rows of a cube that is read as a table gives its value.
     pub fn adds_up_over_rows(&self) -> bool {
-        self.is_additive() && !matches!(self, Self::Conversion { .. })
+        self.additivity == Additivity::Additive { by_row: true }
     }
+}
 
+impl MeasureKind {
     /// Whether it counts: nothing to count is 0, not NULL.
     pub fn counts(&self) -> bool {
         matches!(
@@ -35,19 +49,5 @@ impl MeasureKind {
                 | Self::ApproximateOverlap { .. }
                 | Self::Conversion { .. }
         )
-    }
-
-    /// How its values add up.
-    pub fn additivity(&self) -> Additivity<'_> {
-        use OverTime::{At, Average};
-        match self {
-            Self::Sum { .. }
-            | Self::Count { .. }
-            | Self::Conversion { counts: Counted::Events, .. } => Additivity::Additive,
-            Self::SemiAdditive { over, rule: At { .. } | Average, .. } => {
-                Additivity::SemiAdditive(over)
-            }
-            _ => Additivity::NotAdditive,
-        }
     }
 }

@@ -1,6 +1,6 @@
 //! Measures: what may be asked, and how it adds up.
 
-use super::{Conversion, Counted, Followed, Format, Period};
+use super::{Additivity, Conversion, Counted, Followed, Format, Period};
 
 /// A measure of a cube.
 #[derive(Debug, Clone, PartialEq)]
@@ -19,6 +19,8 @@ pub struct Measure {
     pub format: Option<Format>,
     /// How it is computed.
     pub kind: MeasureKind,
+    /// How its values add up.
+    pub additivity: Additivity,
 }
 
 /// How a measure is computed. `sql` strings are scalar SQL expressions over the fact's own

@@ -19,6 +19,11 @@ pub enum Period {
     Minute,
     /// A year of whole weeks: the same day of the same week, whichever date that is.
     RetailYear,
+    /// A quarter of a year of whole weeks: three of its periods.
+    RetailQuarter,
+    /// A period of a year of whole weeks: the same day of the same week of it; what a period has more
+    /// weeks than another counts in the last one.
+    RetailPeriod,
 }
 
 /// What periods are counted in: those of different kinds do not add up.
@@ -32,6 +37,8 @@ pub enum Unit {
     Minute,
     /// Years of whole weeks.
     RetailYear,
+    /// Periods of such years.
+    RetailPeriod,
 }
 
 impl Period {
@@ -43,6 +50,8 @@ impl Period {
             "month" => Self::Month,
             "week" | "retail_week" => Self::Week,
             "retail_year" => Self::RetailYear,
+            "retail_quarter" => Self::RetailQuarter,
+            "retail_period" => Self::RetailPeriod,
             "date" => Self::Day,
             _ => return None,
         })
@@ -55,6 +64,16 @@ impl Period {
             Self::Week | Self::Day => Unit::Day,
             Self::Hour | Self::Minute => Unit::Minute,
             Self::RetailYear => Unit::RetailYear,
+            Self::RetailQuarter | Self::RetailPeriod => Unit::RetailPeriod,
+        }
+    }
+
+    /// So many of them in periods of years of whole weeks, of what is made of those.
+    pub fn retail_periods(self, periods: u32) -> u32 {
+        match self {
+            Self::RetailQuarter => periods.saturating_mul(3),
+            Self::RetailPeriod => periods,
+            _ => 0,
         }
     }
 
@@ -77,7 +96,7 @@ impl Period {
     }
 
     /// So many of them, as months and days, of which one is 0. Both are of parts of a day, and of years
-    /// of whole weeks, which have 52 weeks or 53.
+    /// of whole weeks, which have 52 weeks or 53, and of their parts.
     pub fn months_and_days(self, periods: u32) -> (u32, u32) {
         match self {
             Self::Year => (periods.saturating_mul(12), 0),
@@ -85,7 +104,8 @@ impl Period {
             Self::Month => (periods, 0),
             Self::Week => (0, periods.saturating_mul(7)),
             Self::Day => (0, periods),
-            Self::Hour | Self::Minute | Self::RetailYear => (0, 0),
+            Self::Hour | Self::Minute => (0, 0),
+            Self::RetailYear | Self::RetailQuarter | Self::RetailPeriod => (0, 0),
         }
     }
 
@@ -100,6 +120,8 @@ impl Period {
             Self::Hour => "hour",
             Self::Minute => "minute",
             Self::RetailYear => "retail year",
+            Self::RetailQuarter => "retail quarter",
+            Self::RetailPeriod => "retail period",
         }
     }
 }

@@ -307,15 +307,20 @@ impl Ask<'_> {
         }
         let column = |name: &String| {
             self.cube.column(name).ok_or_else(|| match self.cube.measure(name) {
-                Some(_) => Error::user(format!(
-                    "measure `{name}` cannot be grouped or filtered by before it is computed"
-                ))
-                .hint(format!("filter it afterwards: HAVING MEASURE({name}) ...")),
+                Some(_) => too_early(name),
                 None => Error::user(format!("cube {} has no column `{name}`", self.cube.name)),
             })
         };
         names.iter().map(column).collect()
     }
+}
+
+/// The refusal of a group or condition by a measure.
+pub(super) fn too_early(measure: &str) -> Error {
+    Error::user(format!(
+        "measure `{measure}` cannot be grouped or filtered by before it is computed"
+    ))
+    .hint(format!("filter it afterwards: HAVING MEASURE({measure}) ..."))
 }
 
 /// The different contexts, in order of appearance.

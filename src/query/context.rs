@@ -40,6 +40,8 @@ pub(super) struct Shift {
     pub(super) days: u32,
     /// The same day of the same week of so many years of whole weeks later.
     pub(super) retail_years: u32,
+    /// The same day of the same week of so many periods of such years later.
+    pub(super) retail_periods: u32,
 }
 
 /// A window of days that ends with the last day of the row's period.
@@ -100,10 +102,12 @@ impl Context {
     /// In an analyst's words.
     pub(super) fn describe(&self) -> String {
         let mut words = format!("fact {}", self.fact);
-        if let Some(Shift { months, days, retail_years, .. }) = &self.shift {
+        if let Some(Shift { months, days, retail_years, retail_periods, .. }) = &self.shift {
             words.push_str(&match (months, days) {
                 _ if *retail_years == 1 => ", a retail year before".to_owned(),
                 _ if *retail_years > 1 => format!(", {retail_years} retail years before"),
+                _ if *retail_periods == 1 => ", a retail period before".to_owned(),
+                _ if *retail_periods > 1 => format!(", {retail_periods} retail periods before"),
                 (12, 0) => ", a year before".to_owned(),
                 (months, 0) if months % 12 == 0 => format!(", {} years before", months / 12),
                 (1, 0) => ", a month before".to_owned(),

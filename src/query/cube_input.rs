@@ -85,6 +85,13 @@ impl CubeInput<'_> {
         Ok(translated.map_err(defect)?.data)
     }
 
+    /// A measure that expressions over cube columns look at, if they do.
+    pub(super) fn measured<'e>(&self, exprs: impl Iterator<Item = &'e Expr>) -> Option<&str> {
+        let columns = exprs.flat_map(Expr::column_refs);
+        let mut measures = columns.filter_map(|column| self.cube.measure(&column.name));
+        measures.next().map(|measure| measure.name.as_str())
+    }
+
     /// The measure an expression is, if it is one.
     pub(super) fn measure(&self, expr: &Expr) -> Option<&str> {
         match expr {

@@ -45,7 +45,7 @@ pub struct FactPart {
 pub fn drilled_table(query: &CubeQuery, model: &Model) -> Result<Option<String>> {
     let Some(name) = &query.drill_through else { return Ok(None) };
     let cube = find_cube(model, &query.cube)?;
-    Ok(Some(fact_of(measure::find(cube, name)?, model)?.table()))
+    Ok(Some(fact_of(measure::find(cube, name)?, cube, model)?.table()))
 }
 
 /// Plans the rows behind a measure. `parts` are all files of its fact.
@@ -122,7 +122,7 @@ fn check(query: &CubeQuery) -> Result<()> {
 }
 
 /// The one fact whose rows a measure aggregates.
-fn fact_of<'m>(measure: &Measure, model: &'m Model) -> Result<&'m Fact> {
+fn fact_of<'m>(measure: &Measure, cube: &Cube, model: &'m Model) -> Result<&'m Fact> {
     match measure.kind.fact() {
         Some(fact) => model
             .fact(fact)
@@ -131,8 +131,23 @@ fn fact_of<'m>(measure: &Measure, model: &'m Model) -> Result<&'m Fact> {
             let uses = measure.kind.uses().join(", ");
             let message =
                 format!("`{}` has no rows of its own, it is computed from {uses}", measure.name);
-            Err(Error::user(message).hint("drill through one of these"))
+            let mut bases = Vec::new();
+            bases_of(measure, cube, &mut bases);
+            Err(Error::user(message).hint(format!("drill through one of {}", bases.join(", "))))
         }
+    }
+}
+
+/// The measures with rows of their own that a measure is made of in the end, each once.
+fn bases_of<'c>(measure: &'c Measure, cube: &'c Cube, bases: &mut Vec<&'c str>) {
+    if measure.kind.fact().is_some() {
+        if !bases.contains(&measure.name.as_str()) {
+            bases.push(&measure.name);
+        }
+        return;
+    }
+    for used in measure.kind.uses().into_iter().filter_map(|name| cube.measure(name)) {
+        bases_of(used, cube, bases);
     }
 }
 
@@ -162,7 +177,7 @@ impl<'a> Drilled<'a> {
         cube: &'a Cube,
         model: &'a Model,
     ) -> Result<Self> {
-        let fact = fact_of(measure, model)?;
+        let fact = fact_of(measure, cube, model)?;
         let mut asked: Vec<&CubeColumn> = Vec::new();
         for name in &query.rows {
             asked.extend(names::resolve(cube, model, name)?);

@@ -34,7 +34,8 @@ pub(super) fn by_months<'c>(
     columns: &BTreeSet<String>,
 ) -> Option<&'c Shift> {
     let shift = context.shift.as_ref()?;
-    let in_months = shift.months > 0 && shift.days == 0 && shift.retail_years == 0;
+    let weeks = shift.retail_years > 0 || shift.retail_periods > 0;
+    let in_months = shift.months > 0 && shift.days == 0 && !weeks;
     let plain = context.running.is_none()
         && context.daily.is_none()
         && context.weighted.is_none()

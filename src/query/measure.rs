@@ -320,20 +320,21 @@ fn moved(
 ) -> Result<Shift> {
     let (months, days) = period.months_and_days(periods);
     let retail_years = if period.unit() == Unit::RetailYear { periods } else { 0 };
-    let Some(Shift { role, months: by_months, days: by_days, retail_years: by_years }) = shift
-    else {
-        return Ok(Shift { role: over.to_owned(), months, days, retail_years });
+    let retail_periods = period.retail_periods(periods);
+    let Some(known) = shift else {
+        return Ok(Shift { role: over.to_owned(), months, days, retail_years, retail_periods });
     };
-    if role != over {
+    if known.role != over {
         return Err(Error::unsupported(format!("measure `{name}` shifts two calendars at once")));
     }
-    if (*by_months > 0, *by_days > 0) != (months > 0, days > 0) {
+    if (known.months > 0, known.days > 0) != (months > 0, days > 0) {
         return Err(Error::unsupported(format!("measure `{name}` shifts by months and by days")));
     }
     Ok(Shift {
-        role: role.clone(),
-        months: months.saturating_add(*by_months),
-        days: days.saturating_add(*by_days),
-        retail_years: retail_years.saturating_add(*by_years),
+        role: known.role.clone(),
+        months: months.saturating_add(known.months),
+        days: days.saturating_add(known.days),
+        retail_years: retail_years.saturating_add(known.retail_years),
+        retail_periods: retail_periods.saturating_add(known.retail_periods),
     })
 }

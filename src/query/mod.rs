@@ -84,6 +84,7 @@ mod route;
 mod running;
 mod safe;
 mod scalar_sql;
+mod shifted;
 mod sketch;
 mod slice;
 mod split;
@@ -143,6 +144,11 @@ pub trait StarTables {
     /// Why the release does without an aggregate's table, if it could not be computed of its rows.
     fn left_out(&self, _catalog: Option<&str>, _name: &str) -> Option<&str> {
         None
+    }
+
+    /// Whether the aggregate's table gave another answer than base rows, and is to answer no more.
+    fn is_distrusted(&self, _catalog: Option<&str>, _name: &str) -> bool {
+        false
     }
 
     /// The largest whole number that a column of a table holds, where that is known exactly.

@@ -23,6 +23,8 @@ pub struct Routing {
     pub sentences: Vec<String>,
     /// The aggregates that answer a part, or some of one, each once.
     pub aggregates: Vec<String>,
+    /// The tables of those, of the session's own release.
+    pub(crate) tables: Vec<String>,
     /// What each part asked of the session's own release needs.
     pub demands: Vec<Demand>,
     /// How many parts are answered from base rows alone.
@@ -43,6 +45,9 @@ impl Routing {
                 let rows = planning.tables.rows(part.catalog, &cuboid.table).unwrap_or(u64::MAX);
                 self.rows = self.rows.saturating_add(rows);
                 self.uses(std::slice::from_ref(&cuboid.aggregate.name));
+                if part.catalog.is_none() {
+                    self.tables.push(cuboid.table.clone());
+                }
             }
             None => self.note_base(route.reason),
         }
@@ -70,6 +75,7 @@ impl Routing {
     pub(super) fn extend(&mut self, other: Self) {
         self.uses(&other.aggregates);
         self.sentences.extend(other.sentences);
+        self.tables.extend(other.tables);
         self.demands.extend(other.demands);
         self.on_base += other.on_base;
         self.on_aggregates += other.on_aggregates;
@@ -191,6 +197,9 @@ fn refusal(part: &Part<'_>, cuboid: &Cuboid, planning: &PlanContext<'_>) -> Opti
     }
     if planning.tables.built_by(part.catalog, &cuboid.table) != Some(&cuboid.fingerprint) {
         return Some("was built by another definition".to_owned());
+    }
+    if planning.tables.is_distrusted(part.catalog, &cuboid.table) {
+        return Some("gave another answer than base rows, and waits to be refreshed".to_owned());
     }
     part.atoms.iter().find_map(|atom| {
         if let Some(role) = cuboid.lacks_role(part.context, atom, part.by_months) {

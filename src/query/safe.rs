@@ -10,6 +10,7 @@ use super::PlanContext;
 use super::marker;
 use super::sql::cube_of;
 use crate::error::{Error, Result};
+use crate::model::{Additivity, Measure};
 use arrow::datatypes::FieldRef;
 use datafusion::common::{DFSchema, Dependency, JoinType, TableReference};
 use datafusion::logical_expr::expr::AggregateFunction;
@@ -22,8 +23,8 @@ use datafusion::logical_expr::{
 #[derive(Debug, Clone)]
 struct Carried {
     name: String,
-    /// Whether it adds up over the fact's rows.
-    additive: bool,
+    /// Why it does not add up over the cube's rows, where it does not.
+    unfit: Option<&'static str>,
     /// Whether a join may have repeated its rows.
     joined: bool,
     /// Whether rows that look alike have become one.
@@ -140,16 +141,14 @@ fn picks_a_row(name: &str) -> bool {
 
 fn refusal(function: &str, carried: &Carried) -> Result<()> {
     only_listed(carried)?;
-    let Carried { name: measure, additive, joined, merged, .. } = carried;
+    let Carried { name: measure, unfit, joined, merged, .. } = carried;
     let call = match function {
         marker::NAME => "MEASURE".to_owned(),
         other => other.to_uppercase(),
     };
-    if !additive {
-        return Err(Error::user(format!(
-            "{call} over `{measure}` would be wrong: it does not add up over rows"
-        ))
-        .hint(format!("write MEASURE({measure})")));
+    if let Some(reason) = unfit {
+        return Err(Error::user(format!("{call} over `{measure}` would be wrong: {reason}"))
+            .hint(format!("write MEASURE({measure})")));
     }
     if *merged {
         return Err(Error::user(format!(
@@ -170,6 +169,16 @@ fn refusal(function: &str, carried: &Carried) -> Result<()> {
     Ok(())
 }
 
+/// Why a measure does not add up over the rows of its cube, where it does not.
+fn unfit(measure: &Measure) -> Option<&'static str> {
+    match measure.additivity {
+        _ if measure.adds_up_over_rows() => None,
+        Additivity::WhereKnown => Some("a row that lacks a part of it has no value of it"),
+        Additivity::Additive { .. } => Some("a row alone does not say its part of it"),
+        _ => Some("it does not add up over rows"),
+    }
+}
+
 /// What an expression carries: the most dangerous of its columns.
 fn carried(expr: &Expr, input: &Columns, schema: &DFSchema) -> Option<Carried> {
     let columns = expr.column_refs();
@@ -179,7 +188,7 @@ fn carried(expr: &Expr, input: &Columns, schema: &DFSchema) -> Option<Carried> {
 
 /// The most dangerous of several.
 fn worst(carried: impl Iterator<Item = Carried>) -> Option<Carried> {
-    carried.max_by_key(|c| (c.linked, !c.additive, c.merged, c.joined))
+    carried.max_by_key(|c| (c.linked, c.unfit.is_some(), c.merged, c.joined))
 }
 
 /// What each column of a plan carries.
@@ -195,10 +204,10 @@ fn columns(plan: &LogicalPlan, context: &PlanContext<'_>) -> Columns {
                     let role = cube.column(of).map(|column| column.role.as_str());
                     let linked = role.is_some_and(|role| cube.link(role).is_some());
                     let measure = cube.measure(name);
-                    let additive = measure.is_none_or(|measure| measure.kind.adds_up_over_rows());
+                    let unfit = measure.and_then(unfit);
                     let carries = linked || measure.is_some();
                     let (name, joined, merged) = (name.clone(), false, false);
-                    carries.then_some(Carried { name, additive, joined, merged, linked })
+                    carries.then_some(Carried { name, unfit, joined, merged, linked })
                 })
                 .collect()
         }

@@ -4,7 +4,7 @@
 //! a cube becomes an `Ask`; filters, aliases, CTEs and subqueries that only pass or compute columns
 //! may stand between. Where a measure has no right answer, the refusal says what to write.
 
-use super::ask::{Ask, group_name, measure_name, total_name};
+use super::ask::{Ask, group_name, measure_name, too_early, total_name};
 use super::at::Modifier;
 use super::calculated::StandsFor;
 use super::context::Change;
@@ -17,7 +17,7 @@ use super::{
     subquery,
 };
 use crate::error::{Error, Result};
-use crate::model::{Cube, MeasureKind, Model};
+use crate::model::{Cube, Measure, MeasureKind, Model};
 use datafusion::catalog::default_table_source::DefaultTableSource;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{DFSchema, DataFusionError, TableReference};
@@ -161,6 +161,20 @@ fn resolve_aggregate(
         .into_iter()
         .cloned()
         .collect();
+    // Whatever aggregates the measure: before that there is no value to go by.
+    let mut groups = Vec::new();
+    for group in &grouped {
+        groups.push(input.translate(group, schema)?);
+    }
+    let mut aggregated = Vec::new();
+    for expr in &aggregate.aggr_expr {
+        aggregated.push(input.translate(expr, schema)?);
+    }
+    if input.measured(aggregated.iter()).is_some()
+        && let Some(measure) = input.measured(groups.iter().chain(&input.predicates))
+    {
+        return Err(too_early(measure));
+    }
     let mut measures = Vec::new();
     let mut outputs = Vec::new();
     for expr in &aggregate.aggr_expr {
@@ -182,10 +196,6 @@ fn resolve_aggregate(
     if !marked && input.predicates.iter().any(subquery::looks_outside) {
         // Nobody wrote MEASURE: the rows answer it.
         return Ok(None);
-    }
-    let mut groups = Vec::new();
-    for group in &grouped {
-        groups.push(input.translate(group, schema)?);
     }
     let mut predicates = Vec::new();
     for predicate in &input.predicates {
@@ -245,14 +255,14 @@ fn output(
     let plain = !function.params.distinct
         && function.params.filter.is_none()
         && function.params.order_by.is_empty();
-    let kind = input.cube.measure(measure).map(|measure| &measure.kind);
-    let same = match (name.as_str(), kind) {
+    let asked = input.cube.measure(measure);
+    let same = match (name.as_str(), asked.map(|asked| &asked.kind)) {
         (marker::NAME, _) if plain => true,
         (marker::NAME, _) => {
             return Err(Error::unsupported("MEASURE takes no DISTINCT, FILTER or ORDER BY")
                 .hint("declare a filtered measure, or filter in WHERE"));
         }
-        ("sum", Some(kind)) if kind.is_additive() && plain => true,
+        ("sum", _) if asked.is_some_and(Measure::is_summed) && plain => true,
         ("min", Some(MeasureKind::Min { .. })) | ("max", Some(MeasureKind::Max { .. })) => plain,
         _ => false,
     };

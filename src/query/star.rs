@@ -12,13 +12,11 @@ use super::state::Kept;
 use super::{PlanContext, defect, earlier};
 use crate::error::{Error, Result};
 use crate::model::{Cube, CubeColumn, Dimension, Fact, FactRole, MONTH_PARTITION, View};
-use arrow::datatypes::{DataType, IntervalMonthDayNano};
 use chrono::NaiveTime;
 use datafusion::common::{Column, JoinType, ScalarValue, TableReference};
 use datafusion::functions_aggregate::expr_fn::{max, min};
-use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, cast, lit, scalar_subquery};
+use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, lit};
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 /// What a star relation is made of.
 #[derive(Clone)]
@@ -205,46 +203,6 @@ impl Star<'_> {
             "ask by the {} or what it is part of, or declare those measures `unrelated: repeat`",
             coarse.level
         ))
-    }
-
-    /// The days of a calendar relabelled: each day's key stands for the day so much later (29
-    /// February for 28 February), so that every past day counts in exactly one present day.
-    ///
-    /// Days after the fact's last one stand for nothing: a year under way is compared with the same
-    /// part of the year before, and there is no future to compare.
-    fn shifted(&self, role: &FactRole, calendar: &Dimension, shift: &Shift) -> Result<LogicalPlan> {
-        const PRIOR: &str = "__prior";
-        let day = day_column(calendar)?;
-        let column = |of: &str, name: &str| Expr::Column(Column::new(Some(of), name));
-        let role_name = role.role.as_str();
-        let whole = |number: u32| i32::try_from(number).unwrap_or(i32::MAX);
-        let distance = IntervalMonthDayNano::new(whole(shift.months), whole(shift.days), 0);
-        let later = column(PRIOR, day) + lit(ScalarValue::IntervalMonthDayNano(Some(distance)));
-        let stands_for = match shift.retail_years {
-            0 => vec![column(role_name, day).eq(later)],
-            years => {
-                // By the keys of its periods: dates lie 52 weeks apart, or 53.
-                let year = |of: &str| cast(column(of, "retail_year"), DataType::Int32);
-                let same = |name: &str| column(PRIOR, name).eq(column(role_name, name));
-                let later = (year(PRIOR) + lit(whole(years))).eq(year(role_name));
-                vec![later, same("retail_week_of_year"), same("day_of_week")]
-            }
-        };
-        let key = calendar.key_column();
-        let last_day = self.last_key(role)?;
-        let role = role_name;
-        let past = column(role, &key).lt_eq(scalar_subquery(Arc::new(last_day)));
-        let relabelled = self.stored_columns(calendar)?.into_iter().map(|own| {
-            let of = if own == key { PRIOR } else { role };
-            column(of, &own).alias(own)
-        });
-        LogicalPlanBuilder::from(self.scan(&calendar.table(), PRIOR)?)
-            .join_on(self.scan(&calendar.table(), role)?, JoinType::Inner, stands_for)
-            .and_then(|joined| joined.filter(past))
-            .and_then(|joined| joined.project(relabelled.collect::<Vec<_>>()))
-            .and_then(|days| days.alias(role))
-            .and_then(LogicalPlanBuilder::build)
-            .map_err(defect)
     }
 
     /// The members of a dimension as of another time than the facts': each version's key with what

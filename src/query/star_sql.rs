@@ -13,14 +13,15 @@ use super::padded::Padding;
 use super::{PlanContext, Planned, Routing, defect, scalar_sql};
 use crate::error::Result;
 use crate::model::{Cube, Dimension, Fact, FactRole, MeasureKind, plan_schema};
+use arrow::datatypes::DataType;
 use datafusion::catalog::default_table_source::DefaultTableSource;
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{Column, DFSchema, JoinType, NullEquality, TableReference};
 use datafusion::logical_expr::expr::AggregateFunction;
 use datafusion::logical_expr::utils::split_conjunction;
 use datafusion::logical_expr::{
-    Aggregate, BinaryExpr, Expr, LogicalPlan, LogicalPlanBuilder, Operator, TableScan, TableSource,
-    cast, ident,
+    Aggregate, BinaryExpr, Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, Operator,
+    TableScan, TableSource, cast, ident,
 };
 use std::sync::Arc;
 
@@ -242,7 +243,8 @@ impl<'a> Star<'a> {
         let over = |expr: &Expr| self.over_cube(expr, cube).ok_or_else(|| format!("`{expr}`"));
         let groups = aggregate.group_expr.iter().map(over).collect::<Result<Vec<_>, _>>()?;
         let predicates = self.conditions.iter().map(over).collect::<Result<Vec<_>, _>>()?;
-        let measure = |expr| self.measure(expr, cube).ok_or_else(|| format!("`{expr}`"));
+        let schema = aggregate.input.schema();
+        let measure = |expr| self.measure(expr, schema, cube).ok_or_else(|| format!("`{expr}`"));
         let measures = aggregate.aggr_expr.iter().map(measure).collect::<Result<Vec<_>, _>>()?;
         if measures.is_empty() {
             return Err("DISTINCT".to_owned());
@@ -305,35 +307,58 @@ impl<'a> Star<'a> {
     }
 
     /// The measure that an aggregation is.
-    fn measure(&self, expr: &Expr, cube: &Cube) -> Option<Asked> {
+    fn measure(&self, expr: &Expr, schema: &DFSchema, cube: &Cube) -> Option<Asked> {
         let Expr::AggregateFunction(call) = expr.clone().unalias() else { return None };
         let AggregateFunction { func, params } = call;
-        let is_plain = params.filter.is_none() && params.order_by.is_empty();
         let [input] = params.args.as_slice() else { return None };
-        if !is_plain || params.null_treatment.is_some() {
+        if !params.order_by.is_empty() || params.null_treatment.is_some() {
             return None;
         }
+        let filter = params.filter.as_deref();
         let own = &self.fact.name;
         let same = |sql: &str| self.is_input(input, sql);
-        let measures = cube.measures.iter();
+        let of_own_rows = |kind: &MeasureKind| {
+            let same_filter = match (kind.filter(), filter) {
+                (Some(sql), Some(filter)) => self.is_input(filter, sql),
+                (None, None) => true,
+                _ => false,
+            };
+            kind.fact() == Some(own.as_str()) && same_filter
+        };
+        let measures = cube.measures.iter().filter(|measure| of_own_rows(&measure.kind));
         let mut found = measures.filter(|measure| match (&measure.kind, func.name()) {
-            (MeasureKind::Sum { fact, sql, filter: None }, "sum")
-            | (MeasureKind::Min { fact, sql, filter: None }, "min")
-            | (MeasureKind::Max { fact, sql, filter: None }, "max") => {
-                fact == own && (!params.distinct || func.name() != "sum") && same(sql)
+            (MeasureKind::Sum { sql, .. }, "sum") => !params.distinct && same(sql),
+            (MeasureKind::Min { sql, .. }, "min") | (MeasureKind::Max { sql, .. }, "max") => {
+                same(sql)
             }
-            (MeasureKind::Count { fact, filter: None }, "count") => {
-                let counts_rows = matches!(input, Expr::Literal(value, _) if !value.is_null());
-                fact == own && !params.distinct && counts_rows
+            // A mean of decimals is one of decimals; what is kept is divided in double precision.
+            (MeasureKind::Average { sql, .. }, "avg") => {
+                let is_double = expr.get_type(schema).is_ok_and(|ty| ty == DataType::Float64);
+                !params.distinct && is_double && same(sql)
             }
-            (MeasureKind::CountDistinct { fact, sql, filter: None }, "count") => {
+            (MeasureKind::Count { .. }, "count") => !params.distinct && self.is_never_null(input),
+            (MeasureKind::CountDistinct { sql, .. }, "count") => {
                 // Of a role are counted members, not keys.
                 let is_role = self.fact.role(sql).is_some();
-                fact == own && params.distinct && !is_role && same(sql)
+                params.distinct && !is_role && same(sql)
             }
             _ => false,
         });
         found.next().map(|measure| Asked::here(&measure.name))
+    }
+
+    /// Whether each row of the fact has a value of what is counted.
+    fn is_never_null(&self, counted: &Expr) -> bool {
+        match counted {
+            Expr::Literal(value, _) => !value.is_null(),
+            Expr::Column(column) => {
+                let columns = self.fact.table_columns();
+                let mut own = columns.iter().filter(|own| own.name == column.name);
+                column.relation.as_ref() == Some(&self.fact_name)
+                    && own.next().is_some_and(|own| !own.nullable)
+            }
+            _ => false,
+        }
     }
 
     /// Whether what is aggregated is the measure's expression over the fact's columns.

@@ -46,7 +46,9 @@ impl Shape {
         let error = Error::user(format!("`{name}` is neither a row nor a measure of this query"));
         Err(match did_you_mean(name, known.map(String::as_str)) {
             Some(near) => error.hint(format!("did you mean `{near}`?")),
-            None => error,
+            None => error.hint(format!(
+                "rows go by what is shown: if it is a measure, add `{name}` to `measures`"
+            )),
         })
     }
 

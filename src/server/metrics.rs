@@ -147,12 +147,30 @@ impl Metrics {
         Ok(())
     }
 
+    fn answers(&self, text: &mut Exposition) {
+        let counts = self.engine.answer_counts();
+        let name = "result_cache_questions";
+        text.head(name, "counter", "Questions whose answers may be kept in memory, by outcome.");
+        text.value(name, &[("outcome", "given")], counts.given);
+        text.value(name, &[("outcome", "missed")], counts.missed);
+        let forgotten = "Answers that made room for others in memory.";
+        text.counter("result_cache_forgotten_total", forgotten, counts.forgotten);
+        let bytes = "Bytes of the answers that are kept of the newest release asked.";
+        text.gauge("result_cache_bytes", bytes, counts.bytes);
+    }
+
     fn queries(&self, text: &mut Exposition) {
         let (compared, different) = self.engine.shadow_counts();
         let name = "shadow_answers";
-        text.head(name, "counter", "Answers of aggregates that were computed again, by outcome.");
+        text.head(
+            name,
+            "counter",
+            "Answers of aggregates that were to be computed again, by outcome.",
+        );
         text.value(name, &[("outcome", "same")], compared - different);
         text.value(name, &[("outcome", "different")], different);
+        text.value(name, &[("outcome", "passed")], self.engine.shadow_passed());
+        self.answers(text);
         let counts = self.engine.warehouse().query_counts();
         let name = "query_duration_seconds";
         text.head(name, "histogram", "How long this process took to answer queries.");

@@ -310,7 +310,8 @@ fn a_run_is_planned_told_and_told_again() {
     for expected in ["published release 1", "2025-01-32", "1 row has an unknown product"] {
         assert!(run.contains(expected), "`{expected}` is missing in\n{run}");
     }
-    assert!(printed(folder.path(), &["etl", "plan"]).contains("nothing new"));
+    let planned = printed(folder.path(), &["etl", "plan"]);
+    assert!(planned.contains("nothing new") && !planned.contains("dim_date"), "{planned}");
     assert!(printed(folder.path(), &["etl", "run"]).contains("nothing published"));
     let rejects = printed(folder.path(), &["etl", "rejects", "orders"]);
     assert!(rejects.contains("orders.orders") && rejects.contains("2025-01-32"), "{rejects}");
@@ -318,6 +319,29 @@ fn a_run_is_planned_told_and_told_again() {
     let (code, message) = failed(folder.path(), &["etl", "rejects", "order"]);
     assert!(code == 2 && message.contains("did you mean `orders`?"), "{message}");
     assert_eq!(failed(folder.path(), &["etl", "rejects", "--run", "never"]).0, 1);
+}
+
+/// What no column shows: another kind of history, another first month of the fiscal year.
+#[test]
+fn a_plan_names_what_is_declared_otherwise() {
+    let folder = project();
+    printed(folder.path(), &["etl", "run"]);
+    let edit = |file: &str, was: &str, is: &str| {
+        let path = folder.path().join(file);
+        let text = fs::read_to_string(&path).unwrap();
+        assert!(text.contains(was), "{text}");
+        fs::write(&path, text.replacen(was, is, 1)).unwrap();
+    };
+    edit("schemas/product.yaml", "history: 2", "history: 1");
+    edit("schemas/date.yaml", "fiscal_year_start_month: 4", "fiscal_year_start_month: 7");
+    let planned = printed(folder.path(), &["etl", "plan"]);
+    for expected in [
+        "dim_product: column category keeps history 1 instead of 2",
+        "dim_date: would be written anew, it is declared otherwise",
+        "agg_shop_by_month_category: would be computed",
+    ] {
+        assert!(planned.contains(expected), "`{expected}` is missing in\n{planned}");
+    }
 }
 
 #[test]

@@ -82,7 +82,12 @@ async fn what_rows_cannot_have_is_told() {
         (
             json!({"drill_through": "margin"}),
             ErrorKind::User,
-            "computed from revenue, expense; drill through one of these",
+            "computed from revenue, expense; drill through one of revenue, expense",
+        ),
+        (
+            json!({"drill_through": "margin_rate"}),
+            ErrorKind::User,
+            "computed from margin, revenue; drill through one of revenue, expense",
         ),
         (json!({"drill_through": "revenu"}), ErrorKind::User, "did you mean `revenue`?"),
         (

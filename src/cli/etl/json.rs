@@ -39,8 +39,13 @@ pub(super) fn failure(error: &Error) -> Value {
 }
 
 /// What a run would do.
-pub(super) fn plan(jobs: &[JobPlan], aggregates: &[AggregatePlan], trial: Option<&Trial>) -> Value {
-    let mut planned = json!({ "jobs": jobs, "aggregates": aggregates });
+pub(super) fn plan(
+    jobs: &[JobPlan],
+    generated: &[String],
+    aggregates: &[AggregatePlan],
+    trial: Option<&Trial>,
+) -> Value {
+    let mut planned = json!({ "jobs": jobs, "generated": generated, "aggregates": aggregates });
     if let (Some(trial), Value::Object(planned)) = (trial, &mut planned) {
         planned.insert("trial".to_owned(), tried(trial));
     }

@@ -24,7 +24,11 @@ pub(super) fn to_mend(mend: &ToMend, file: &Path) -> String {
 }
 
 /// What a run would do, for people.
-pub(super) fn planned_in_words(planned: &[JobPlan], aggregates: &[AggregatePlan]) -> String {
+pub(super) fn planned_in_words(
+    planned: &[JobPlan],
+    generated: &[String],
+    aggregates: &[AggregatePlan],
+) -> String {
     let mut list = headed(["job", "loads", "how", "after", "to read", "size", "why"]);
     for job in planned {
         let inputs = || job.sources.iter().flat_map(|source| &source.to_read);
@@ -46,6 +50,9 @@ pub(super) fn planned_in_words(planned: &[JobPlan], aggregates: &[AggregatePlan]
     let changes = planned.iter().flat_map(|job| &job.schema);
     let changes: Vec<String> =
         changes.map(|change| format!("{}: {}\n", change.table, change.in_words())).collect();
+    let anew =
+        |table: &String| format!("{table}: would be written anew, it is declared otherwise\n");
+    let generated: String = generated.iter().map(anew).collect();
     let aggregates: Vec<String> = aggregates
         .iter()
         .map(|one| match one.whole {
@@ -53,7 +60,7 @@ pub(super) fn planned_in_words(planned: &[JobPlan], aggregates: &[AggregatePlan]
             false => format!("{}: would be computed for {}\n", one.table, one.why),
         })
         .collect();
-    format!("{list}\n{}{}", changes.concat(), aggregates.concat())
+    format!("{list}\n{}{generated}{}", changes.concat(), aggregates.concat())
 }
 
 /// Which rows would be others, for people.

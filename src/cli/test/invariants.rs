@@ -82,7 +82,7 @@ fn coarsest<'a>(cube: &'a Cube, fact: &Fact, model: &Model) -> Vec<&'a CubeColum
 fn parts_and_whole(cube: &Cube, fact: &Fact, column: &CubeColumn) -> Option<Invariant> {
     let of_fact = cube.measures.iter().filter(|m| m.kind.fact() == Some(fact.name.as_str()));
     let pairs: Vec<(String, Rule)> = of_fact
-        .filter_map(|measure| Some((measure.name.clone(), rule(&measure.kind, column)?)))
+        .filter_map(|measure| Some((measure.name.clone(), rule(measure, column)?)))
         .collect();
     if pairs.is_empty() {
         return None;
@@ -107,12 +107,12 @@ fn parts_and_whole(cube: &Cube, fact: &Fact, column: &CubeColumn) -> Option<Inva
 }
 
 /// How a measure's parts by a column compare with the whole; `None` where nothing is known.
-fn rule(kind: &MeasureKind, column: &CubeColumn) -> Option<Rule> {
-    match (kind.additivity(), kind) {
-        (Additivity::Additive, _) => Some(Rule::Equal),
+fn rule(measure: &Measure, column: &CubeColumn) -> Option<Rule> {
+    match (&measure.additivity, &measure.kind) {
+        (Additivity::Additive { .. }, _) => Some(Rule::Equal),
         (Additivity::SemiAdditive(role), MeasureKind::SemiAdditive { rule, .. }) => {
             let adds_up = matches!(rule, OverTime::At { .. } | OverTime::Average);
-            (adds_up && column.role != role).then_some(Rule::Equal)
+            (adds_up && column.role != *role).then_some(Rule::Equal)
         }
         (_, MeasureKind::CountDistinct { .. } | MeasureKind::Conversion { .. }) => {
             Some(Rule::AtLeast)

@@ -49,7 +49,7 @@ pub(crate) fn parse(sql: &str) -> Result<Statement> {
         .with_recursion_limit(RECURSION_LIMIT)
         .build()
         .and_then(|mut parser| parser.parse_statements())
-        .map_err(super::errors::from_datafusion)?;
+        .map_err(|error| versions::placed(super::errors::from_datafusion(error)))?;
     let Some(mut statement) = statements.pop_front() else {
         return Err(Error::user("the SQL text holds no statement"));
     };

@@ -12,10 +12,21 @@ use std::ops::ControlFlow;
 /// Refuses a statement with a clause that nobody plans.
 pub(super) fn check(statement: &Statement) -> Result<()> {
     match statement.visit(&mut Check) {
-        ControlFlow::Break(clause) => Err(Error::unsupported(format!("{clause} is not supported"))),
+        ControlFlow::Break(clause) => {
+            let error = Error::unsupported(format!("{clause} is not supported"));
+            Err(match clause == CURRENT_ELSEWHERE {
+                true => {
+                    error.hint("write AT (ALL SET a = CURRENT a - 1): that value and nothing else")
+                }
+                false => error,
+            })
+        }
         ControlFlow::Continue(()) => Ok(()),
     }
 }
+
+/// What means something in one place alone.
+const CURRENT_ELSEWHERE: &str = "CURRENT outside of AT (SET ...)";
 
 struct Check;
 
@@ -30,9 +41,7 @@ impl Visitor for Check {
     fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<String> {
         let is_current = |function: &Function| function.name.to_string() == at::CURRENT;
         refuse(match expr {
-            Expr::Function(function) if is_current(function) => {
-                Some("CURRENT outside of AT (SET ...)".to_owned())
-            }
+            Expr::Function(function) if is_current(function) => Some(CURRENT_ELSEWHERE.to_owned()),
             _ => None,
         })
     }

@@ -23,6 +23,18 @@ pub(crate) enum AsOf {
     Time(DateTime<Utc>),
 }
 
+/// What the parser says, and where a version stands if one stands elsewhere.
+pub(super) fn placed(error: Error) -> Error {
+    let text = error.to_string().to_uppercase();
+    let is_version = ["FOUND: VERSION", "FOUND: TIMESTAMP", "FOUND: FOR"];
+    match is_version.iter().any(|found| text.contains(found)) {
+        true => {
+            error.hint("a version stands right after its table: FROM t VERSION AS OF 3 WHERE ...")
+        }
+        false => error,
+    }
+}
+
 /// The catalog that holds another release than the session's own.
 pub(crate) fn catalog_of(release: ReleaseId) -> String {
     format!("release_{release}")

@@ -57,8 +57,8 @@ impl SystemTable for Measures {
             text(rows.iter().map(|(_, measure)| &measure.name)),
             text(kinds().map(kind)),
             optional_text(kinds().map(MeasureKind::fact)),
-            boolean(kinds().map(MeasureKind::is_additive)),
-            text(rows.iter().map(|(cube, measure)| additivity(&measure.kind, cube))),
+            boolean(rows.iter().map(|(_, measure)| measure.is_additive())),
+            text(rows.iter().map(|(cube, measure)| additivity(measure, cube))),
             boolean(rows.iter().map(|(cube, measure)| is_approximate(&measure.kind, cube))),
             optional_text(rows.iter().map(|(cube, measure)| accuracy(&measure.kind, cube))),
             optional_text(uses.iter().map(Option::as_deref)),
@@ -108,11 +108,12 @@ fn kind(kind: &MeasureKind) -> &'static str {
 }
 
 /// Over what values add up, in words. What is computed from others is computed anew at every total.
-fn additivity(kind: &MeasureKind, cube: &Cube) -> String {
-    match kind.additivity() {
-        Additivity::Additive => "additive".to_owned(),
+fn additivity(measure: &Measure, cube: &Cube) -> String {
+    match &measure.additivity {
+        Additivity::Additive { .. } => "additive".to_owned(),
+        Additivity::WhereKnown => "additive where no part is missing".to_owned(),
         Additivity::SemiAdditive(role) => format!("over all but {role}"),
-        Additivity::NotAdditive => match is_approximate(kind, cube) {
+        Additivity::NotAdditive => match is_approximate(&measure.kind, cube) {
             true => "not additive, approximate".to_owned(),
             false => "not additive".to_owned(),
         },

@@ -16,6 +16,7 @@ mod runs;
 mod steps;
 mod tables;
 
+use super::distrusted::Distrusted;
 use super::errors::to_datafusion;
 use super::scope::QueryScope;
 use crate::error::{Error, Result};
@@ -36,6 +37,8 @@ use std::sync::Arc;
 /// What system tables are made from.
 #[derive(Debug)]
 pub(crate) struct SystemSource {
+    /// Aggregates that were seen to be wrong.
+    pub(crate) distrusted: Arc<Distrusted>,
     /// The warehouse, for releases and the operational log.
     pub(crate) warehouse: Warehouse,
     /// The model.

@@ -3,7 +3,7 @@
 use super::arrived::{self, Arrived};
 use super::scd::{self, Members, Refused};
 use super::touched::{self, Rest};
-use super::{Loaded, Loading, closure, level, mini, since, stage};
+use super::{Loaded, Loading, closure, histories, level, mini, since, stage};
 use crate::error::{Error, Result, counted};
 use crate::etl::job::{DimensionLoad, Missing, OnDelete};
 use crate::etl::rows;
@@ -98,6 +98,7 @@ pub(super) async fn load(loading: &mut Loading<'_>, spec: &DimensionLoad) -> Res
         lost.insert(mini.name.clone(), of_mini);
     }
     save(loading, dimension, &before, &loaded).await?;
+    loading.load.set_cursor(&histories::cursor(dimension), histories::told(dimension));
     level::refresh(loading, &model, dimension).await?;
     let mut notes = notes(dimension, &loaded, &arrived.refused);
     if arrived.kept > 0 {

@@ -17,6 +17,7 @@ mod fact_table;
 pub(crate) mod generated;
 mod grain;
 mod hilbert;
+pub(crate) mod histories;
 mod holidays;
 mod infer;
 mod junk;

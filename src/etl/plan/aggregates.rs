@@ -6,6 +6,7 @@ use crate::engine::Engine;
 use crate::error::Result;
 use crate::query::aggregate_sources;
 use serde::Serialize;
+use std::collections::BTreeSet;
 
 /// What a run would do with an aggregate.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -20,23 +21,30 @@ pub struct AggregatePlan {
     pub why: String,
 }
 
-/// The aggregates that a run of planned jobs would compute, or look at.
+/// The aggregates that a run of planned jobs would compute, or look at, where it writes generated tables
+/// anew.
 ///
 /// # Errors
 /// What stops the reading of the latest release.
-pub async fn aggregates(engine: &Engine, planned: &[JobPlan]) -> Result<Vec<AggregatePlan>> {
+pub async fn aggregates(
+    engine: &Engine,
+    planned: &[JobPlan],
+    generated: &[String],
+) -> Result<Vec<AggregatePlan>> {
     let release = engine.warehouse().latest().await?;
     let engine = &engine.of(&release);
     let model = engine.model();
     let runs = planned.iter().filter(|job| !job.reasons.is_empty());
-    let loaded: Vec<&str> = runs.map(|job| job.table.as_str()).collect();
+    // Several jobs may load one table.
+    let loaded = runs.map(|job| job.table.as_str());
+    let loaded: BTreeSet<&str> = loaded.chain(generated.iter().map(String::as_str)).collect();
     let mut computed = Vec::new();
     for cube in &model.cubes {
         for aggregate in &cube.aggregates {
             let sources = aggregate_sources(cube, aggregate, model);
             let one = Stale { cube, aggregate };
             let there = |table: &String| {
-                release.tables.contains_key(table) || loaded.contains(&table.as_str())
+                release.tables.contains_key(table) || loaded.contains(table.as_str())
             };
             let whole = why_whole(&release, &one, engine.lattice());
             let changing: Vec<&str> =

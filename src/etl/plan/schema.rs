@@ -1,6 +1,7 @@
 //! How the table that a job loads would change its form: the model beside what is stored. Pure.
 
 use crate::etl::job::{Job, LoadSpec};
+use crate::etl::load::histories;
 use crate::etl::load::{band_spec, combined_spec, dimension_spec, fact_spec};
 use crate::model::{Column, DimensionKind, Model};
 use crate::store::{Release, TableSpec, TableState};
@@ -33,6 +34,8 @@ pub enum SchemaPart {
     PartitionBy,
     /// The columns by which its files are sorted.
     SortBy,
+    /// The kind of history of a column.
+    History,
 }
 
 impl SchemaChange {
@@ -46,6 +49,12 @@ impl SchemaChange {
             (SchemaPart::Column, Some(before), None) => format!("column {column} {before} leaves"),
             (SchemaPart::Column, ..) => {
                 format!("column {column} {} becomes {}", before.unwrap_or(""), after.unwrap_or(""))
+            }
+            (SchemaPart::History, ..) => {
+                let (before, after) = (before.unwrap_or(""), after.unwrap_or(""));
+                format!(
+                    "column {column} keeps history {after} instead of {before}, from the next change on"
+                )
             }
             (SchemaPart::PartitionBy, ..) => {
                 let by = |column: Option<&str>| column.unwrap_or("nothing").to_owned();
@@ -81,7 +90,23 @@ pub(super) fn changes(job: &Job, model: &Model, release: &Release) -> Vec<Schema
         // What a matching yields is of its own making; bridges are replaced as a whole.
         LoadSpec::Bridge(_) | LoadSpec::Match(_) => {}
     }
-    specs.iter().flat_map(|spec| between(release.tables.get(&spec.name), spec)).collect()
+    let changes = specs.iter().flat_map(|spec| between(release.tables.get(&spec.name), spec));
+    changes.chain(histories(job, model, release)).collect()
+}
+
+/// The attributes of the dimension that a job loads which are to keep another kind of history.
+fn histories(job: &Job, model: &Model, release: &Release) -> Vec<SchemaChange> {
+    let LoadSpec::Dimension(load) = &job.load else { return Vec::new() };
+    let Some(dimension) = model.dimension(&load.dimension) else { return Vec::new() };
+    let changed = histories::changed(dimension, release).into_iter();
+    let change = changed.map(|changed| SchemaChange {
+        table: dimension.table(),
+        what: SchemaPart::History,
+        column: Some(changed.attribute),
+        before: Some(changed.before),
+        after: Some(changed.after),
+    });
+    change.collect()
 }
 
 fn between(stored: Option<&TableState>, spec: &TableSpec) -> Vec<SchemaChange> {

@@ -5,7 +5,7 @@ use super::super::{
     Column, ColumnType, Cube, CubeColumn, CubeDimension, Dimension, Fact, Link, LinkedBy, View,
 };
 use super::sheet::Sheet;
-use super::{Known, aggregate, captions, link, measure, members, template};
+use super::{Known, additive, aggregate, captions, link, measure, members, template};
 
 /// What a cube's measures and aggregates may refer to.
 pub(super) struct Scope<'a> {
@@ -45,6 +45,7 @@ pub(super) fn resolve(
     let declared: Vec<&str> = document.measures.iter().map(|m| m.name.as_str()).collect();
     let made = template::measures(&document.templates, &measures, &declared, &scope, sheet);
     measures.extend(made.clone());
+    additive::judge(&mut measures, &scope.facts);
     let made = made.iter().map(|measure| measure.name.as_str());
     let names: Vec<&str> = declared.into_iter().chain(made).collect();
     let columns = columns(document, &names, &scope, sheet);

@@ -1,7 +1,7 @@
 //! Conversions: what must be true of the events that follow.
 
 use super::super::document::{ConversionFields, Text};
-use super::super::{ColumnType, Fact, Followed, Named, Period};
+use super::super::{ColumnType, Fact, Followed, Named, Period, Unit};
 use super::derived::number_of_periods;
 use super::expression::condition;
 use super::measure::Resolver;
@@ -28,9 +28,14 @@ impl Resolver<'_> {
             }
             None => self.scope.moves_by(&fields.over, &fields.by, sheet),
         };
-        if period == Some(Period::RetailYear) {
-            let message = "a retail year is no span of time after an event: some have a week more";
-            sheet.fault_with_hint(fields.by.place, message, "say `by: retail_week, periods: 52`");
+        if let Some(period) = period
+            && matches!(period.unit(), Unit::RetailYear | Unit::RetailPeriod)
+        {
+            let word = period.word();
+            let message =
+                format!("a {word} is no span of time after an event: some have a week more");
+            let hint = "say `by: retail_week` and how many: 52, 13 or 4, perhaps";
+            sheet.fault_with_hint(fields.by.place, message, hint);
             return None;
         }
         let to = self.scope.known.fact(&fields.to, sheet)?;

@@ -3,7 +3,7 @@
 use super::super::document::{
     CountsWord, MeasureFields, OverlapFields, PercentileFields, Text, UnrelatedWord,
 };
-use super::super::{Counted, End, Fact, Format, Measure, MeasureKind, OverTime};
+use super::super::{Additivity, Counted, End, Fact, Format, Measure, MeasureKind, OverTime};
 use super::convert;
 use super::cube::Scope;
 use super::derived::Derived;
@@ -155,6 +155,7 @@ pub(super) fn resolve(
             format: fields.format.as_ref().and_then(|text| format(text, sheet)),
             repeats: fields.unrelated.is_some_and(|word| word.value == UnrelatedWord::Repeat),
             kind,
+            additivity: Additivity::NotAdditive,
         }));
     }
     if uses::circles(&uses, sheet) {

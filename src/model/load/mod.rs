@@ -5,6 +5,7 @@
 //! something faulty is not judged where the fault would only echo: a fact's misspelt type does
 //! not make every measure over the fact wrong.
 
+mod additive;
 mod aggregate;
 mod bridge;
 mod captions;

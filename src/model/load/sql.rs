@@ -103,7 +103,11 @@ pub(super) fn scalar(text: &Text, names: &Names<'_>, sheet: &mut Sheet<'_>) -> O
     sound.then_some(scalar)
 }
 
-fn parse(sql: &str) -> Result<Expr, String> {
+/// An expression as it is written, without looking at its names.
+///
+/// # Errors
+/// What is wrong with it.
+pub(super) fn parse(sql: &str) -> Result<Expr, String> {
     let tidy = |error: sqlparser::parser::ParserError| {
         let message = error.to_string();
         message.trim_start_matches("sql parser error: ").to_owned()
@@ -145,7 +149,8 @@ fn used(part: &Expr) -> Result<Option<&Ident>, String> {
     }
 }
 
-fn normalised(ident: &Ident) -> String {
+/// The name that an identifier means.
+pub(super) fn normalised(ident: &Ident) -> String {
     match ident.quote_style {
         Some(_) => ident.value.clone(),
         None => ident.value.to_lowercase(),

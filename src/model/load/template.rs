@@ -1,7 +1,7 @@
 //! Templates: ways to see any measure over time, each of which makes measures of others.
 
 use super::super::document::{TemplateBeforeFields, TemplateFields};
-use super::super::{Compared, Format, Measure, MeasureKind, Window};
+use super::super::{Additivity, Compared, Format, Measure, MeasureKind, Window};
 use super::cube::Scope;
 use super::derived::number_of_periods;
 use super::sheet::Sheet;
@@ -63,8 +63,10 @@ fn seen(measure: &Measure, name: String, meaning: &str, kind: MeasureKind) -> Me
         true => (None, Format::parse("0.0 %")),
         false => (measure.unit.clone(), measure.format.clone()),
     };
+    // What is seen of another time is of another time at each member.
+    let additivity = Additivity::NotAdditive;
     let description = format!("{} {meaning}", measure.description).trim().to_owned();
-    Measure { name, description, unit, format, repeats: false, kind }
+    Measure { name, description, unit, format, repeats: false, kind, additivity }
 }
 
 /// The measures that a template is of, each with the place where it is named, if it is.

@@ -12,6 +12,11 @@ const MEASURES: &str = "
   - {name: period_to_date, to_date: {measure: revenue, over: date, by: retail_period}, description: Of the period so far.}
   - {name: a_retail_year_ago, before: {measure: revenue, over: date, by: retail_year}, description: The same day of the same week.}
   - {name: retail_growth, growth: {measure: revenue, over: date, by: retail_year}, description: On the year of weeks before.}
+  - {name: a_period_ago, before: {measure: revenue, over: date, by: retail_period}, description: The same day of the period before.}
+  - {name: three_periods_ago, before: {measure: revenue, over: date, by: retail_period, periods: 3}, description: And so of three before.}
+  - {name: a_quarter_ago, before: {measure: revenue, over: date, by: retail_quarter}, description: The same day of the quarter before.}
+  - {name: two_periods_ago, before: {measure: a_period_ago, over: date, by: retail_period}, description: And once more.}
+  - {name: growth_of_period, growth: {measure: revenue, over: date, by: retail_period}, description: On the period before.}
   - {name: two_retail_years_ago, before: {measure: a_retail_year_ago, over: date, by: retail_year}, description: And once more.}
 aggregates:";
 
@@ -138,6 +143,58 @@ async fn a_year_of_weeks_is_compared_week_by_week_whether_it_has_52_or_53() {
         "2022|10005.00|100.00|99.05|1.00",
     ];
     assert_eq!(by(&project, "retail_year", &measures).await, expected);
+}
+
+/// Retail year 2020 begins on 26 January 2020 and has 53 weeks: its last period is of six, from 20
+/// December to 30 January 2021. Periods 1 and 2 of 2021 have four weeks, from 31 January and 28 February, the
+/// third has five, from 28 March to 1 May; the fourth begins on 2 May.
+#[tokio::test]
+async fn a_period_of_weeks_is_compared_with_the_one_before_across_years_and_longer_ones() {
+    let sales = [
+        ("2020-11-22", 1),         // the first Sunday of P11 of 2020
+        ("2020-12-20", 10),        // of P12
+        ("2021-01-24", 100),       // the Sunday of its sixth week
+        ("2021-01-31", 1000),      // the first Sunday of 2021
+        ("2021-03-27", 10_000),    // the last day of P02
+        ("2021-04-25", 100_000),   // the Sunday of P03's fifth week
+        ("2021-05-02", 1_000_000), // the first Sunday of P04
+        ("2021-05-29", 5),         // its last day
+    ];
+    let project = sold(&sales).await;
+    let measures = ["revenue", "a_period_ago", "two_periods_ago"];
+    let expected = [
+        "RY2020-P11|1.00||",
+        "RY2020-P12|110.00|1.00|",
+        // All of six weeks, though it has four itself.
+        "RY2021-P01|1000.00|110.00|1.00",
+        "RY2021-P02|10000.00|1000.00|110.00",
+        "RY2021-P03|100000.00|10000.00|1000.00",
+        "RY2021-P04|1000005.00|100000.00|10000.00",
+    ];
+    assert_eq!(by(&project, "retail_period", &measures).await, expected);
+    let days = by(&project, "date", &["a_period_ago"]).await;
+    let days: Vec<&String> = days.iter().filter(|day| !day.ends_with('|')).collect();
+    let expected = [
+        "2020-12-20|1.00",
+        "2021-01-31|10.00",
+        // The sixth week in the fourth, the fifth as well: both are Sundays.
+        "2021-02-21|100.00",
+        "2021-02-28|1000.00",
+        "2021-04-24|10000.00",
+        "2021-05-23|100000.00",
+    ];
+    assert_eq!(days, expected);
+    // A quarter is three periods, and its 14th week counts in the 13th.
+    let measures = ["revenue", "a_quarter_ago", "three_periods_ago"];
+    let expected = [
+        "RY2020-Q4|111.00||",
+        "RY2021-Q1|111000.00|111.00|111.00",
+        // As far as the second quarter has come: to the end of its first period.
+        "RY2021-Q2|1000005.00|1000.00|1000.00",
+    ];
+    assert_eq!(by(&project, "retail_quarter", &measures).await, expected);
+    let growth = by(&project, "retail_period", &["growth_of_period"]).await;
+    assert_eq!(growth[1], "RY2020-P12|109.0");
 }
 
 /// Berlin's clocks go forward on 31 March 2024, at 1 o'clock in Greenwich, and back on 27 October.

@@ -53,6 +53,17 @@ async fn stars_are_answered_from_aggregates() {
             "by_day_customer",
         ),
         ("SELECT sum(net_amount * quantity) FROM fact_sales".to_owned(), "by_day_customer"),
+        (
+            "SELECT sum(net_amount) FILTER (WHERE net_amount > 10.5 AND quantity IS NOT NULL), count(*) \
+             FILTER (WHERE net_amount > 10.5), count(*) FROM fact_sales"
+                .to_owned(),
+            "by_day_customer",
+        ),
+        (
+            format!("SELECT s.store_id, avg(f.weight) FROM {STORES} GROUP BY 1 ORDER BY 1"),
+            "by_store",
+        ),
+        (format!("SELECT country, count(f.line_no) FROM {STORES} GROUP BY 1 ORDER BY 1"), "by_month_store"),
         ("SELECT receipt_no, count(*) FROM fact_sales GROUP BY 1 ORDER BY 1".to_owned(), "receipts"),
         (
             format!(
@@ -75,6 +86,11 @@ async fn what_is_no_such_star_is_answered_from_its_rows() {
         format!("SELECT country, sum(DISTINCT net_amount) FROM {STORES} GROUP BY 1 ORDER BY 1"),
         format!(
             "SELECT country, sum(net_amount) FILTER (WHERE quantity > 1) FROM {STORES} GROUP BY 1 ORDER BY 1"
+        ),
+        // A mean of decimals has decimals of its own.
+        format!("SELECT country, avg(net_amount) FROM {STORES} GROUP BY 1 ORDER BY 1"),
+        format!(
+            "SELECT country, count(*) FILTER (WHERE net_amount > 10.6) FROM {STORES} GROUP BY 1 ORDER BY 1"
         ),
         format!("SELECT country, count(f.quantity) FROM {STORES} GROUP BY 1 ORDER BY 1"),
         format!("SELECT f.store_key, sum(net_amount) FROM {STORES} GROUP BY 1 ORDER BY 1"),
