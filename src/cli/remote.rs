@@ -11,8 +11,8 @@ use super::serve::password_text;
 use crate::config::{self, Config};
 use crate::engine::{TableInfo, UpdateKind, update_of};
 use crate::error::{Error, ErrorKind, Result};
-use arrow::array::{AsArray, RecordBatch};
-use arrow::datatypes::Schema;
+use arrow::array::{AsArray, RecordBatch, RecordBatchOptions};
+use arrow::datatypes::{Schema, SchemaRef};
 use arrow_flight::IpcMessage;
 use arrow_flight::error::FlightError;
 use arrow_flight::flight_service_client::FlightServiceClient;
@@ -147,9 +147,15 @@ impl Remote {
             return Ok(());
         }
         let info = self.client.execute(statement.to_owned(), None).await.map_err(told)?;
-        let schema = info.clone().try_decode_schema().map_err(unreadable)?;
-        let rows = self.stream(&info).await?;
-        output::write(Arc::new(schema), rows, output).await
+        let schema = own(&info.clone().try_decode_schema().map_err(unreadable)?);
+        let written = Arc::clone(&schema);
+        let rows = self.stream(&info).await?.map(move |batch| {
+            let batch = batch?;
+            let rows = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+            let (schema, columns) = (Arc::clone(&written), batch.columns().to_vec());
+            RecordBatch::try_new_with_options(schema, columns, &rows).map_err(unreadable)
+        });
+        output::write(schema, rows.boxed(), output).await
     }
 
     /// Runs a statement that changes something; gives how many rows it changed.
@@ -289,4 +295,16 @@ mod tests {
             assert_eq!(Target::parse(text).unwrap_err().kind(), ErrorKind::Usage, "{text}");
         }
     }
+}
+
+/// The schema of an answer, without what Flight SQL says of its columns to drivers: a file has the
+/// same as one written beside the warehouse.
+fn own(schema: &Schema) -> SchemaRef {
+    let fields = schema.fields().iter().map(|field| {
+        let mut metadata = field.metadata().clone();
+        metadata.retain(|name, _| !name.starts_with("ARROW:FLIGHT:SQL:"));
+        field.as_ref().clone().with_metadata(metadata)
+    });
+    let fields = fields.collect::<Vec<_>>();
+    Arc::new(Schema::new(fields).with_metadata(schema.metadata().clone()))
 }

@@ -238,7 +238,11 @@ async fn functions_and_clauses_are_there_that_it_says() {
         ("SELECT mod(-5, 3) = -2 AND sign(-2.5) = -1", true),
         ("SELECT 'a%b' LIKE 'a!%b' ESCAPE '!'", true),
         ("SELECT 'axb' LIKE 'a!%b' ESCAPE '!'", false),
-        ("SELECT 2 = ANY (SELECT a FROM (VALUES (1), (2)) t(a))", true),
+        (
+            "SELECT count(*) = 1 FROM (VALUES (2), (3)) v(b) \
+             WHERE b = ANY (SELECT a FROM (VALUES (1), (2)) t(a))",
+            true,
+        ),
         ("SELECT current_user = session_user AND current_schema = 'warehouse'", true),
         (
             "SELECT count(*) = 4 FROM (SELECT 1, 1, receipt_no FROM fact_sales LIMIT -1 OFFSET 0)",

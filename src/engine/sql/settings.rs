@@ -58,7 +58,6 @@ pub(crate) fn setting(statement: &Statement) -> Result<Option<Setting>> {
 /// `USE cubes`, as MySQL and DuckDB write `SET schema = cubes`.
 fn moved(used: &ast::Use) -> Result<Setting> {
     let name = match used {
-        ast::Use::Default => return Ok(Setting::Set { name: "schema".to_owned(), value: None }),
         ast::Use::Object(name) | ast::Use::Schema(name) => name,
         other => {
             return Err(Error::unsupported(format!("`{other}` is not supported"))
@@ -68,6 +67,9 @@ fn moved(used: &ast::Use) -> Result<Setting> {
     let parts: Vec<String> =
         name.0.iter().filter_map(|part| Some(read(part.as_ident()?))).collect();
     let (name, value) = match parts.as_slice() {
+        [name] if name == "default" => {
+            return Ok(Setting::Set { name: "schema".to_owned(), value: None });
+        }
         [catalog] if catalog == CATALOG => ("catalog", catalog),
         [schema] => ("schema", schema),
         [catalog, schema] if catalog == CATALOG => ("schema", schema),
