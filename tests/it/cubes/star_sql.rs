@@ -63,7 +63,7 @@ async fn stars_are_answered_from_aggregates() {
             format!("SELECT s.store_id, avg(f.weight) FROM {STORES} GROUP BY 1 ORDER BY 1"),
             "by_store",
         ),
-        (format!("SELECT country, count(f.line_no) FROM {STORES} GROUP BY 1 ORDER BY 1"), "by_month_store"),
+        (format!("SELECT country, count(f.line_no) FROM {STORES} GROUP BY 1 ORDER BY 1"), "by_month_region"),
         ("SELECT receipt_no, count(*) FROM fact_sales GROUP BY 1 ORDER BY 1".to_owned(), "receipts"),
         (
             format!(
