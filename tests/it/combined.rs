@@ -116,6 +116,21 @@ async fn a_fact_has_the_band_that_its_member_had_then() {
 }
 
 #[tokio::test]
+async fn facts_follow_in_all_time_that_bands_of_a_member_lost_in_one_load() {
+    let project = project("append");
+    customers(&project, 1, "crm,1,Ada,Rome,2024-01-01\ncrm,1,Ada,Oslo,2024-03-01\n");
+    sales(&project, 1, "R1,1,2024-02-20,crm,1,1,10.00,\nR2,1,2024-04-05,crm,1,1,10.00,\n");
+    project.run("2024-06-01").await.unwrap();
+    assert_eq!(project.sql(CITIES).await, ["R1|Rome|Oslo", "R2|Oslo|Oslo"]);
+    // She had moved to Oslo earlier, and has left it again: both of her bands lose time. The facts are
+    // in partitions of their own, so neither is written anew for the other's sake.
+    customers(&project, 2, "crm,1,Ada,Oslo,2024-02-10\ncrm,1,Ada,Rome,2024-04-01\n");
+    let summary = project.run("2024-06-02").await.unwrap();
+    assert_eq!(summary.repointed[0].rows, BTreeMap::from([("residence".to_owned(), 2)]));
+    assert_eq!(project.sql(CITIES).await, ["R1|Oslo|Rome", "R2|Rome|Rome"]);
+}
+
+#[tokio::test]
 async fn bands_of_members_that_only_facts_knew_of_come_later() {
     let mut project = project("append");
     project.edit_schemas(

@@ -61,7 +61,7 @@ pub(super) async fn load(
     let spec = history_spec(&history, mini);
     let table = with_column(&loaded.table, &spec.columns, Arc::new(keys))?;
     save_as(loading, &history, spec, &table, &loaded).await?;
-    lost(&history, before.table.as_ref(), &loaded.table, &loaded.lost, members)
+    lost(&history, before.table.as_ref(), &loaded.lost, members)
 }
 
 /// The table that says when members had which row of a mini-dimension.
@@ -138,7 +138,6 @@ async fn present(
 fn lost(
     history: &Dimension,
     before: Option<&RecordBatch>,
-    after: &RecordBatch,
     lost: &[Lost],
     members: &Members<'_>,
 ) -> Result<Vec<Lost>> {
@@ -147,12 +146,13 @@ fn lost(
     for Lost { key, from_us, to_us } in lost {
         of_version.entry(*key).or_default().push((*from_us, *to_us));
     }
-    // A version that is gone altogether is in the table before alone.
-    for table in before.into_iter().chain([after]).filter(|_| !of_version.is_empty()) {
-        let member = encode(&natural(table, history)?)?;
-        for (row, key) in table.column(0).as_primitive::<Int32Type>().values().iter().enumerate() {
+    // What lost time was there before. One load may take from several versions of a member: facts
+    // follow in all that these have lost.
+    if let Some(before) = before.filter(|_| !of_version.is_empty()) {
+        let member = encode(&natural(before, history)?)?;
+        for (row, key) in before.column(0).as_primitive::<Int32Type>().values().iter().enumerate() {
             if let Some(lost) = of_version.get(key) {
-                spans.insert(member.row(row).data().to_vec(), lost.clone());
+                spans.entry(member.row(row).data().to_vec()).or_default().extend(lost);
             }
         }
     }
