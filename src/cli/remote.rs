@@ -274,6 +274,18 @@ fn refused(status: &Status) -> Error {
     Error::new(kind, status.message())
 }
 
+/// The schema of an answer, without what Flight SQL says of its columns to drivers: a file has the
+/// same as one written beside the warehouse.
+fn own(schema: &Schema) -> SchemaRef {
+    let fields = schema.fields().iter().map(|field| {
+        let mut metadata = field.metadata().clone();
+        metadata.retain(|name, _| !name.starts_with("ARROW:FLIGHT:SQL:"));
+        field.as_ref().clone().with_metadata(metadata)
+    });
+    let fields = fields.collect::<Vec<_>>();
+    Arc::new(Schema::new(fields).with_metadata(schema.metadata().clone()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -295,16 +307,4 @@ mod tests {
             assert_eq!(Target::parse(text).unwrap_err().kind(), ErrorKind::Usage, "{text}");
         }
     }
-}
-
-/// The schema of an answer, without what Flight SQL says of its columns to drivers: a file has the
-/// same as one written beside the warehouse.
-fn own(schema: &Schema) -> SchemaRef {
-    let fields = schema.fields().iter().map(|field| {
-        let mut metadata = field.metadata().clone();
-        metadata.retain(|name, _| !name.starts_with("ARROW:FLIGHT:SQL:"));
-        field.as_ref().clone().with_metadata(metadata)
-    });
-    let fields = fields.collect::<Vec<_>>();
-    Arc::new(Schema::new(fields).with_metadata(schema.metadata().clone()))
 }
