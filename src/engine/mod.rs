@@ -63,7 +63,6 @@ mod ready;
 mod repeatable;
 mod scan;
 mod scope;
-mod sequences;
 mod session;
 mod set_by_set;
 mod shadow;

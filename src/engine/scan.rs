@@ -39,7 +39,7 @@ pub(crate) struct Scan {
     table_schema: TableSchema,
     files: Vec<PartitionedFile>,
     statistics: Statistics,
-    orderings: Vec<LexOrdering>,
+    ordering: Option<LexOrdering>,
 }
 
 /// What one scan asks for, as DataFusion hands it to a table.
@@ -74,7 +74,7 @@ impl Scan {
             table: table.to_owned(),
             schema: Arc::clone(table_schema.table_schema()),
             statistics: statistics::of_table(state, &each, keys),
-            orderings: declared_orders(state),
+            ordering: declared_order(state),
             table_schema,
             files,
         })
@@ -105,7 +105,7 @@ impl Scan {
         let config = FileScanConfigBuilder::new(url, Arc::new(source))
             .with_file_groups(self.groups(session.config().target_partitions()))
             .with_statistics(self.statistics.clone())
-            .with_output_ordering(self.orderings.clone())
+            .with_output_ordering(self.ordering.iter().cloned().collect())
             .with_projection_indices(request.projection.cloned())?
             .with_limit(request.limit)
             .build();
@@ -143,11 +143,10 @@ impl Scan {
 
     /// The files in at most so many groups, each read in order by one partition. Files of a group
     /// follow one another in the declared order where the statistics can tell; otherwise the
-    /// groups are merely of like size, and DataFusion forgets the order of those with two or more,
-    /// until somebody asks for it ([`Sequences`](super::sequences::Sequences)).
+    /// groups are merely of like size, and DataFusion forgets the order of those with two or more.
     fn groups(&self, partitions: usize) -> Vec<FileGroup> {
         let partitions = partitions.max(1);
-        if let Some(ordering) = self.orderings.last() {
+        if let Some(ordering) = &self.ordering {
             let all = [FileGroup::new(self.files.clone())];
             let ordered = FileScanConfig::split_groups_by_statistics_with_target_partitions(
                 &self.schema,
@@ -158,22 +157,22 @@ impl Scan {
             if let Ok(groups) = ordered
                 && groups.len() <= partitions
             {
-                return groups.into_iter().map(|group| described(group, &self.schema)).collect();
+                return groups.into_iter().map(|group| self.described(group)).collect();
             }
         }
         balanced(&self.files, partitions)
             .into_iter()
-            .map(|files| described(FileGroup::new(files), &self.schema))
+            .map(|files| self.described(FileGroup::new(files)))
             .collect()
     }
-}
 
-/// A group with the statistics of its files together.
-pub(super) fn described(group: FileGroup, schema: &SchemaRef) -> FileGroup {
-    let each = group.iter().filter_map(|file| file.statistics.as_deref());
-    match Statistics::try_merge_iter(each, schema) {
-        Ok(statistics) => group.with_statistics(Arc::new(statistics)),
-        Err(_) => group,
+    /// A group with the statistics of its files together.
+    fn described(&self, group: FileGroup) -> FileGroup {
+        let each = group.iter().filter_map(|file| file.statistics.as_deref());
+        match Statistics::try_merge_iter(each, &self.schema) {
+            Ok(statistics) => group.with_statistics(Arc::new(statistics)),
+            Err(_) => group,
+        }
     }
 }
 
@@ -212,9 +211,8 @@ fn partitioned_file(
 
 /// The order in which every file's rows were written, as far as it means the same to DataFusion:
 /// up to the first column that holds NULLs (theirs is a place we did not declare) or may hold NaN
-/// (which bounds leave out). Where bounds are not known of all columns, by texts, a second time up to
-/// the first of those: the order in which files can follow one another is the last.
-fn declared_orders(state: &TableState) -> Vec<LexOrdering> {
+/// (which bounds leave out).
+fn declared_order(state: &TableState) -> Option<LexOrdering> {
     let options = SortOptions { descending: false, nulls_first: false };
     let keys = state.sort_by.iter().map_while(|name| {
         let index = state.columns.iter().position(|column| column.name == *name)?;
@@ -223,14 +221,9 @@ fn declared_orders(state: &TableState) -> Vec<LexOrdering> {
             || state.files.iter().all(|f| f.statistics.get(name).is_some_and(|s| s.nulls == 0));
         let is_declared = never_null && column.ty != ColumnType::Float64;
         let expr = Arc::new(PhysicalColumn::new(name, index));
-        is_declared.then(|| (PhysicalSortExpr::new(expr, options), column.ty))
+        is_declared.then(|| PhysicalSortExpr::new(expr, options))
     });
-    let keys: Vec<(PhysicalSortExpr, ColumnType)> = keys.collect();
-    let is_bounded = |ty| !matches!(ty, ColumnType::Text | ColumnType::Binary);
-    let bounded = keys.iter().take_while(|(_, ty)| is_bounded(*ty)).count();
-    let lengths = if bounded == keys.len() { vec![bounded] } else { vec![keys.len(), bounded] };
-    let first = |length| keys.iter().take(length).map(|(key, _)| key.clone());
-    lengths.into_iter().filter_map(|length| LexOrdering::new(first(length))).collect()
+    LexOrdering::new(keys.collect::<Vec<_>>())
 }
 
 /// The files in their order, cut into at most so many runs of like size.

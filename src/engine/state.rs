@@ -17,7 +17,6 @@ use super::partitions::OnePartition;
 use super::planner::QueryPlanner;
 use super::ready::Ready;
 use super::scope::QueryScope;
-use super::sequences::Sequences;
 use super::star::{FuseStars, HotColumns, StarScan};
 use super::unneeded::UnneededMembers;
 use super::whole_numbers::WholeNumbers;
@@ -29,7 +28,6 @@ use datafusion::execution::{SessionState, SessionStateBuilder, SessionStateDefau
 use datafusion::logical_expr::ScalarUDF;
 use datafusion::logical_expr::planner::ExprPlanner;
 use datafusion::logical_expr::registry::FunctionRegistry;
-use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::prelude::SessionConfig;
 use std::sync::Arc;
 
@@ -100,11 +98,9 @@ pub(super) fn for_rows() -> SessionState {
 
 #[allow(clippy::disallowed_methods, reason = "the one place: every session starts here")]
 fn builder() -> SessionStateBuilder {
-    let mut physical: Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> = vec![Arc::new(Sequences)];
-    physical.extend(mended::physical());
     SessionStateBuilder::new()
         .with_optimizer_rules(mended::logical())
-        .with_physical_optimizer_rules(physical)
+        .with_physical_optimizer_rules(mended::physical())
 }
 
 fn config(settings: &EngineSettings, hot: Arc<HotColumns>) -> SessionConfig {

@@ -287,30 +287,3 @@ proptest! {
         });
     }
 }
-
-/// Months of several files: rows are merged in the order of their files, whatever else is asked.
-#[tokio::test(flavor = "multi_thread")]
-async fn files_that_overlap_are_merged_in_their_order() {
-    let project = project("append");
-    for load in 0..4 {
-        project.write("sales_1.csv", &sales(load * 200..load * 200 + 200));
-        project.run("2024-06-01").await.unwrap();
-    }
-    // What is added to a key makes an order of which nothing is known.
-    let both = "date_key, customer_key";
-    let questions = [
-        ("date_key + 1", "", "date_key", "date_key + 0", ""),
-        ("date_key", "", "date_key", "date_key + 0", "LIMIT 3"),
-        (both, "", both, "date_key + 0, customer_key", "LIMIT 500"),
-        (both, "WHERE quantity > 5", both, "date_key + 0, customer_key", ""),
-    ];
-    for (columns, rows, order, sorted, limit) in questions {
-        let ask =
-            |order| format!("SELECT {columns} FROM fact_sales {rows} ORDER BY {order} {limit}");
-        let plan = async |order| project.sql(&format!("EXPLAIN {}", ask(order))).await.join("\n");
-        let (merges, sorts) = (plan(order).await, plan(sorted).await);
-        assert!(merges.contains("SortPreservingMergeExec"), "{merges}");
-        assert!(!merges.contains("SortExec:") && sorts.contains("SortExec:"), "{merges}\n{sorts}");
-        assert_eq!(project.sql(&ask(order)).await, project.sql(&ask(sorted)).await, "{order}");
-    }
-}
