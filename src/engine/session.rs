@@ -13,6 +13,7 @@ use crate::model::{Aggregate, Cube, Model};
 use crate::policy::{Access, Policy, Principal};
 use crate::query::{Building, CubeQuery, Lattice};
 use crate::store::{Release, Warehouse};
+use arrow::datatypes::SchemaRef;
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use datafusion::execution::SessionState;
@@ -292,16 +293,25 @@ impl Session {
         let mut tables = self.tables()?;
         for table in &mut tables {
             if table.schema_name == CUBES {
-                let all = format!("SELECT * FROM {CUBES}.{}", sql::quoted(&table.name));
                 // What cannot be asked, for its facts are not there yet, promises nothing.
-                if let Ok((_, ready)) = plan::sql(self, &all).await {
-                    table.schema = ready.schema;
+                if let Ok(schema) = self.cube_as_sent(&table.name).await {
+                    table.schema = schema;
                 }
             } else if let Some(zone) = self.time_zone() {
                 table.schema = zoned::schema(&table.schema, &zone);
             }
         }
         Ok(tables)
+    }
+
+    /// The schema that all of a cube comes with.
+    ///
+    /// # Errors
+    /// As for a question about it: user errors where its facts are not there yet, among others.
+    pub(crate) async fn cube_as_sent(&self, cube: &str) -> Result<SchemaRef> {
+        let all = format!("SELECT * FROM {CUBES}.{}", sql::quoted(cube));
+        let (_, ready) = plan::sql(self, &all).await?;
+        Ok(ready.schema)
     }
 
     /// All that the plan of a text depends on in this session's release.

@@ -4,14 +4,14 @@
 //! them, files are refused, and what a read filters is a filter of the plan, not a hint to a scan.
 
 use super::limits::{Counts, check_expression, malformed};
-use crate::engine::catalog::Catalogs;
+use crate::engine::catalog::{CUBES, Catalogs};
 use crate::engine::errors::{from_datafusion, to_datafusion};
 use crate::engine::names::check_table;
 use crate::engine::{Session, TEMPORARY};
 use crate::error::{Error, ErrorKind, Result};
 use crate::policy::Access;
 use async_trait::async_trait;
-use datafusion::arrow::datatypes::Field;
+use datafusion::arrow::datatypes::{Field, SchemaRef};
 use datafusion::catalog::TableProvider;
 use datafusion::common::{Column, DFSchema, Result as DataFusionResult, TableReference};
 use datafusion::datasource::provider_as_source;
@@ -181,16 +181,29 @@ impl Consumer<'_> {
         let provider = self.resolve_table_ref(&table).await?.ok_or_else(missing)?;
         let scan = LogicalPlanBuilder::scan(table.clone(), provider_as_source(provider), None)?;
         let scan = scan.build()?;
+        let listed = self.listed(&table).await?;
         let mut columns = Vec::new();
         for expected in expected.fields() {
             let found = scan.schema().qualified_field_with_unqualified_name(expected.name())?;
-            check_field(found.1, expected)?;
+            let listed =
+                listed.as_ref().and_then(|listed| listed.field_with_name(expected.name()).ok());
+            check_field(listed.unwrap_or(found.1), expected)?;
             columns.push(Column::from(found));
         }
         if columns == scan.schema().columns() {
             return Ok(scan);
         }
         project(scan, columns.into_iter().map(Expr::Column))
+    }
+
+    /// The schema that clients are told of a cube, whose table does not know what is never NULL.
+    async fn listed(&self, table: &TableReference) -> DataFusionResult<Option<SchemaRef>> {
+        if table.schema() != Some(CUBES) {
+            return Ok(None);
+        }
+        // Boxed, for it plans within the planning of a plan.
+        let schema = Box::pin(self.session.cube_as_sent(table.table())).await;
+        schema.map(Some).map_err(to_datafusion)
     }
 
     /// The table that is named, as SQL would find it, if the principal may read it.
