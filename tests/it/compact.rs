@@ -287,3 +287,27 @@ proptest! {
         });
     }
 }
+
+/// Months of one file each: their parts are merged in the order of their files, and a limit leaves them so.
+#[tokio::test(flavor = "multi_thread")]
+async fn files_in_order_are_merged_and_a_limit_leaves_them_in_order() {
+    let project = project("append");
+    project.write("sales_1.csv", &sales(0..2000));
+    project.run("2024-06-01").await.unwrap();
+    for (order, limit) in [("date_key", 3), ("date_key", 900), ("date_key, customer_key", 1500)] {
+        // What is added to a key makes an order of which nothing is known.
+        let sorted = format!("{order} + 0");
+        let ask = |by: &str| {
+            format!("SELECT {order} FROM fact_sales WHERE quantity > 1 ORDER BY {by} LIMIT {limit}")
+        };
+        let plan = async |by: &str| project.sql(&format!("EXPLAIN {}", ask(by))).await.join("\n");
+        let (merges, sorts) = (plan(order).await, plan(&sorted).await);
+        assert!(merges.contains("SortPreservingMergeExec"), "{merges}");
+        assert!(!merges.contains("SortExec:") && sorts.contains("SortExec:"), "{merges}\n{sorts}");
+        let expected = project.sql(&ask(&sorted)).await;
+        // What one part takes from another is a matter of time.
+        for _ in 0..10 {
+            assert_eq!(project.sql(&ask(order)).await, expected, "{order} {limit}");
+        }
+    }
+}

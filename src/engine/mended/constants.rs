@@ -5,43 +5,22 @@
 //! `SELECT * FROM (SELECT 1 AS k, sum(x) FROM t) WHERE k = 2` would be a row. And a group that is
 //! drawn by chance would be drawn a second time.
 
+use super::wrapped::Logical;
 use datafusion::common::Result;
 use datafusion::common::tree_node::Transformed;
 use datafusion::logical_expr::utils::split_conjunction;
 use datafusion::logical_expr::{Aggregate, Expr, Filter, GroupingSet, LogicalPlan};
-use datafusion::optimizer::push_down_filter::PushDownFilter;
-use datafusion::optimizer::{ApplyOrder, OptimizerConfig, OptimizerRule};
-use std::sync::Arc;
+use datafusion::optimizer::OptimizerConfig;
 
-/// The rule with filters moved only where they mean the same, if it is the one that moves them.
-pub(super) fn mended(
-    rule: &Arc<dyn OptimizerRule + Send + Sync>,
-) -> Option<Arc<dyn OptimizerRule + Send + Sync>> {
-    let careful = PushDownWhereEqual(PushDownFilter::new());
-    (rule.name() == careful.name()).then(|| Arc::new(careful) as _)
-}
-
-#[derive(Debug)]
-struct PushDownWhereEqual(PushDownFilter);
-
-impl OptimizerRule for PushDownWhereEqual {
-    fn name(&self) -> &str {
-        self.0.name()
-    }
-
-    fn apply_order(&self) -> Option<ApplyOrder> {
-        self.0.apply_order()
-    }
-
-    fn rewrite(
-        &self,
-        plan: LogicalPlan,
-        config: &dyn OptimizerConfig,
-    ) -> Result<Transformed<LogicalPlan>> {
-        match &plan {
-            LogicalPlan::Filter(filter) if stays(filter) => Ok(Transformed::no(plan)),
-            _ => self.0.rewrite(plan, config),
-        }
+/// Moves filters only where they mean the same.
+pub(super) fn push_down(
+    rule: &Logical,
+    plan: LogicalPlan,
+    config: &dyn OptimizerConfig,
+) -> Result<Transformed<LogicalPlan>> {
+    match &plan {
+        LogicalPlan::Filter(filter) if stays(filter) => Ok(Transformed::no(plan)),
+        _ => rule.rewrite(plan, config),
     }
 }
 

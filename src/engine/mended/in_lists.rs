@@ -15,61 +15,40 @@
 //! And what compares with nothing but NULL is unknown, and is said to be before: `a = 2 AND a <> NULL` was
 //! simplified to `a = 2`, as if NULL were a value other than 2.
 
+use super::wrapped::Logical;
 use datafusion::common::metadata::FieldMetadata;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{Result, ScalarValue};
 use datafusion::logical_expr::expr::{Alias, InList};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::{BinaryExpr, Expr, LogicalPlan, Operator, lit};
-use datafusion::optimizer::simplify_expressions::SimplifyExpressions;
-use datafusion::optimizer::{ApplyOrder, OptimizerConfig, OptimizerRule};
+use datafusion::optimizer::OptimizerConfig;
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::sync::Arc;
 
 /// What the names that tell lists apart are known by.
 const MARK: &str = "starhouse.in_list";
 
-/// The rule with lists left apart, if it is the one that simplifies.
-pub(super) fn mended(
-    rule: &Arc<dyn OptimizerRule + Send + Sync>,
-) -> Option<Arc<dyn OptimizerRule + Send + Sync>> {
-    let careful = SimplifyApart(SimplifyExpressions::new());
-    (rule.name() == careful.name()).then(|| Arc::new(careful) as _)
-}
-
-#[derive(Debug)]
-struct SimplifyApart(SimplifyExpressions);
-
-impl OptimizerRule for SimplifyApart {
-    fn name(&self) -> &str {
-        self.0.name()
+/// Simplifies with lists left apart.
+pub(super) fn simplify(
+    rule: &Logical,
+    plan: LogicalPlan,
+    config: &dyn OptimizerConfig,
+) -> Result<Transformed<LogicalPlan>> {
+    let names = NamePreserver::new(&plan);
+    let plan = plan.map_expressions(|expr| {
+        let name = names.save(&expr);
+        let told = expr.transform_up(unknown)?;
+        Ok(told.update_data(|expr| name.restore(expr)))
+    })?;
+    let was_unknown = plan.transformed;
+    let marked = plan.data.map_expressions(apart)?;
+    let simplified = rule.rewrite(marked.data, config)?;
+    let is_other = simplified.transformed || was_unknown;
+    if !marked.transformed {
+        return Ok(Transformed::new(simplified.data, is_other, TreeNodeRecursion::Continue));
     }
-
-    fn apply_order(&self) -> Option<ApplyOrder> {
-        self.0.apply_order()
-    }
-
-    fn rewrite(
-        &self,
-        plan: LogicalPlan,
-        config: &dyn OptimizerConfig,
-    ) -> Result<Transformed<LogicalPlan>> {
-        let names = NamePreserver::new(&plan);
-        let plan = plan.map_expressions(|expr| {
-            let name = names.save(&expr);
-            let told = expr.transform_up(unknown)?;
-            Ok(told.update_data(|expr| name.restore(expr)))
-        })?;
-        let was_unknown = plan.transformed;
-        let marked = plan.data.map_expressions(apart)?;
-        let simplified = self.0.rewrite(marked.data, config)?;
-        let is_other = simplified.transformed || was_unknown;
-        if !marked.transformed {
-            return Ok(Transformed::new(simplified.data, is_other, TreeNodeRecursion::Continue));
-        }
-        let plan = simplified.data.map_expressions(as_before)?.data;
-        Ok(Transformed::new(plan, is_other, TreeNodeRecursion::Continue))
-    }
+    let plan = simplified.data.map_expressions(as_before)?.data;
+    Ok(Transformed::new(plan, is_other, TreeNodeRecursion::Continue))
 }
 
 /// What compares with nothing but NULL, as the unknown that it is.

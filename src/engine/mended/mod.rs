@@ -12,6 +12,7 @@ mod of_filtered;
 mod set_operations;
 mod single_distinct;
 mod twins;
+mod wrapped;
 
 pub(super) use as_values::AsValues;
 pub(super) use dependencies::Relations;
@@ -20,23 +21,65 @@ pub(super) use not_in::NotIn;
 pub(super) use of_filtered::OfFiltered;
 pub(super) use set_operations::CountedSets;
 
-use datafusion::optimizer::{Optimizer, OptimizerRule};
-use datafusion::physical_optimizer::PhysicalOptimizerRule;
+use datafusion::optimizer::Optimizer;
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use std::sync::Arc;
+use wrapped::{Logical, Optimize, Physical, Rewrite, Wrapped};
+
+/// Logical rules by their names, and what is done instead of each.
+const LOGICAL: [(&str, Rewrite); 3] = [
+    ("push_down_filter", constants::push_down),
+    ("simplify_expressions", in_lists::simplify),
+    ("single_distinct_aggregation_to_group_by", single_distinct::group_twice),
+];
+
+/// Physical rules by their names, and what is done instead of each.
+const PHYSICAL: [(&str, Optimize); 4] = [
+    ("EnsureRequirements", merged::order),
+    ("FilterPushdown", twins::hand_filters_down),
+    ("FilterPushdown(Post)", twins::hand_filters_down),
+    ("LimitPushdown", in_sequence::hand_limits_down),
+];
 
 /// DataFusion's rules for logical plans.
-pub(super) fn logical() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
-    let rules = Optimizer::new().rules.into_iter();
-    let mended = |rule| {
-        let mended = constants::mended(&rule).or_else(|| in_lists::mended(&rule));
-        mended.or_else(|| single_distinct::mended(&rule)).unwrap_or(rule)
+pub(super) fn logical() -> Vec<Arc<Logical>> {
+    let mended = |rule: Arc<Logical>| -> Arc<Logical> {
+        match way(&LOGICAL, rule.name()) {
+            Some(way) => Arc::new(Wrapped { rule, way }),
+            None => rule,
+        }
     };
-    dependencies::mended(rules.map(mended).collect())
+    dependencies::mended(Optimizer::new().rules.into_iter().map(mended).collect())
 }
 
 /// DataFusion's rules for physical plans.
-pub(super) fn physical() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
-    let rules = PhysicalOptimizer::new().rules.into_iter();
-    rules.map(|rule| in_sequence::mended(merged::mended(twins::mended(rule)))).collect()
+pub(super) fn physical() -> Vec<Arc<Physical>> {
+    let mended = |rule: Arc<Physical>| -> Arc<Physical> {
+        match way(&PHYSICAL, rule.name()) {
+            Some(way) => Arc::new(Wrapped { rule, way }),
+            None => rule,
+        }
+    };
+    PhysicalOptimizer::new().rules.into_iter().map(mended).collect()
+}
+
+fn way<Way: Copy>(ways: &[(&str, Way)], name: &str) -> Option<Way> {
+    ways.iter().find(|(rule, _)| *rule == name).map(|(_, way)| *way)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_mended_is_there() {
+        let logical = Optimizer::new().rules;
+        for (name, _) in LOGICAL {
+            assert!(logical.iter().any(|rule| rule.name() == name), "{name}");
+        }
+        let physical = PhysicalOptimizer::new().rules;
+        for (name, _) in PHYSICAL {
+            assert!(physical.iter().any(|rule| rule.name() == name), "{name}");
+        }
+    }
 }

@@ -6,14 +6,13 @@
 //! apache/datafusion#25259. Until then a filter goes no further than where names tell columns apart: what
 //! can go below a join has gone there in the logical plan, where names are qualified.
 
+use super::wrapped::Physical;
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{JoinType, Result, internal_err};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::expressions::Column;
-use datafusion::physical_optimizer::PhysicalOptimizerRule;
-use datafusion::physical_optimizer::filter_pushdown::FilterPushdown;
 use datafusion::physical_plan::execution_plan::replace_children_if_necessary;
 use datafusion::physical_plan::joins::HashJoinExec;
 use datafusion::physical_plan::projection::ProjectionExec;
@@ -23,60 +22,37 @@ use std::collections::HashSet;
 use std::fmt::{self, Formatter};
 use std::sync::Arc;
 
-/// The rule, with filters handed down only where names tell columns apart, if it is one that hands them.
-pub(super) fn mended(
-    rule: Arc<dyn PhysicalOptimizerRule + Send + Sync>,
-) -> Arc<dyn PhysicalOptimizerRule + Send + Sync> {
-    let hands_down = [FilterPushdown::new(), FilterPushdown::new_post_optimization()];
-    match hands_down.iter().any(|own| own.name() == rule.name()) {
-        true => Arc::new(ByDistinctNames(rule)),
-        false => rule,
-    }
-}
-
-#[derive(Debug)]
-struct ByDistinctNames(Arc<dyn PhysicalOptimizerRule + Send + Sync>);
-
-impl PhysicalOptimizerRule for ByDistinctNames {
-    fn optimize(
-        &self,
-        plan: Arc<dyn ExecutionPlan>,
-        config: &ConfigOptions,
-    ) -> Result<Arc<dyn ExecutionPlan>> {
-        let fenced = plan.transform_up(|node| {
-            let children = node.children().into_iter();
-            let confused: Vec<bool> = children.map(|child| confuses(&node, child)).collect();
-            if !confused.contains(&true) {
-                return Ok(Transformed::no(node));
-            }
-            let children = node.children().into_iter().zip(confused);
-            let fenced = children.map(|(child, confused)| match confused {
-                true => Arc::new(Fence(Arc::clone(child))) as Arc<dyn ExecutionPlan>,
-                false => Arc::clone(child),
-            });
-            let fenced = fenced.collect();
-            replace_children_if_necessary(node, fenced).map(Transformed::yes)
-        })?;
-        let handed = self.0.optimize(fenced.data, config)?;
-        if !fenced.transformed {
-            return Ok(handed);
+/// Hands filters down only where names tell columns apart.
+pub(super) fn hand_filters_down(
+    rule: &Physical,
+    plan: Arc<dyn ExecutionPlan>,
+    config: &ConfigOptions,
+) -> Result<Arc<dyn ExecutionPlan>> {
+    let fenced = plan.transform_up(|node| {
+        let children = node.children().into_iter();
+        let confused: Vec<bool> = children.map(|child| confuses(&node, child)).collect();
+        if !confused.contains(&true) {
+            return Ok(Transformed::no(node));
         }
-        let open = handed.transform_up(|node| {
-            Ok(match node.downcast_ref::<Fence>() {
-                Some(fence) => Transformed::yes(Arc::clone(&fence.0)),
-                None => Transformed::no(node),
-            })
-        })?;
-        Ok(open.data)
+        let children = node.children().into_iter().zip(confused);
+        let fenced = children.map(|(child, confused)| match confused {
+            true => Arc::new(Fence(Arc::clone(child))) as Arc<dyn ExecutionPlan>,
+            false => Arc::clone(child),
+        });
+        let fenced = fenced.collect();
+        replace_children_if_necessary(node, fenced).map(Transformed::yes)
+    })?;
+    let handed = rule.optimize(fenced.data, config)?;
+    if !fenced.transformed {
+        return Ok(handed);
     }
-
-    fn name(&self) -> &str {
-        self.0.name()
-    }
-
-    fn schema_check(&self) -> bool {
-        self.0.schema_check()
-    }
+    let open = handed.transform_up(|node| {
+        Ok(match node.downcast_ref::<Fence>() {
+            Some(fence) => Transformed::yes(Arc::clone(&fence.0)),
+            None => Transformed::no(node),
+        })
+    })?;
+    Ok(open.data)
 }
 
 /// Whether a filter that an operator hands to a child, or that the child hands on, may be taken for one of
