@@ -6,7 +6,7 @@
 //! out what it will read again. What is kept counts against the memory of all queries, and is given
 //! up first when they need it.
 
-use super::texts::is_of;
+use super::narrow::narrowed;
 use arrow::array::{Array, ArrayRef};
 use arrow::datatypes::DataType;
 use datafusion::common::Result;
@@ -53,7 +53,10 @@ struct Kept {
 
 #[derive(Debug)]
 struct Hot {
+    /// Numbers as narrow as they fit, texts maybe as codes.
     values: ArrayRef,
+    /// The column's type.
+    ty: DataType,
     bytes: usize,
     used: u64,
 }
@@ -70,12 +73,13 @@ impl HotColumns {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A chunk's values, if they are here in that type, texts maybe as codes.
+    /// A chunk's values, if they are here as those of a column of that type: numbers maybe narrow, texts
+    /// maybe as codes.
     pub(super) fn get(&self, chunk: &Chunk, ty: &DataType) -> Option<ArrayRef> {
         let mut kept = self.kept();
         kept.uses += 1;
         let now = kept.uses;
-        let hot = kept.chunks.get_mut(chunk).filter(|hot| is_of(hot.values.data_type(), ty))?;
+        let hot = kept.chunks.get_mut(chunk).filter(|hot| hot.ty == *ty)?;
         hot.used = now;
         Some(ArrayRef::clone(&hot.values))
     }
@@ -98,14 +102,15 @@ impl HotColumns {
         !kept.seen.insert(chunk.clone()) && kept.make_room(bytes, self.limit_bytes)
     }
 
-    /// Keeps the values of a whole chunk, if there is room; whether it does.
-    pub(super) fn put(&self, chunk: Chunk, values: &ArrayRef) -> bool {
+    /// Keeps the values of a whole chunk of a column of that type, if there is room; whether it does.
+    pub(super) fn put(&self, chunk: Chunk, values: &ArrayRef, ty: &DataType) -> bool {
+        let values = narrowed(values);
         let bytes = values.get_array_memory_size();
         let mut kept = self.kept();
         if !kept.make_room(bytes, self.limit_bytes) || kept.memory.try_grow(bytes).is_err() {
             return false;
         }
-        let hot = Hot { values: ArrayRef::clone(values), bytes, used: kept.uses };
+        let hot = Hot { values, ty: ty.clone(), bytes, used: kept.uses };
         if let Some(before) = kept.chunks.insert(chunk, hot) {
             kept.memory.shrink(before.bytes);
         }
@@ -218,14 +223,14 @@ mod tests {
     }
 
     fn values() -> ArrayRef {
-        Arc::new(Int32Array::from(vec![1; 1000]))
+        Arc::new(Int32Array::from(vec![i32::MAX; 1000]))
     }
 
     /// Asks for a chunk as a scan does; true if it was there.
     fn read(hot: &HotColumns, number: usize) -> bool {
         let there = hot.get(&chunk(number), &DataType::Int32).is_some();
         if !there && hot.wants(&chunk(number), values().get_array_memory_size()) {
-            hot.put(chunk(number), &values());
+            hot.put(chunk(number), &values(), &DataType::Int32);
         }
         there
     }

@@ -2,10 +2,16 @@
 
 use super::facts::Bounds;
 use super::joined::Keeps;
+use super::key_set::KeySet;
 use super::rows::{Column, Rows};
-use arrow::array::{Array, ArrayRef, AsArray, Int32Array, RecordBatch, new_null_array};
+use arrow::array::{
+    Array, ArrayRef, ArrowPrimitiveType, AsArray, Int32Array, PrimitiveArray, RecordBatch,
+    new_null_array,
+};
 use arrow::compute::concat_batches;
-use arrow::datatypes::{DataType, Date32Type, Field, Int32Type, Schema, SchemaRef};
+use arrow::datatypes::{
+    DataType, Date32Type, Field, Int8Type, Int16Type, Int32Type, Schema, SchemaRef,
+};
 use datafusion::common::{Result, internal_datafusion_err, internal_err};
 use datafusion::execution::memory_pool::MemoryReservation;
 use std::ops::RangeInclusive;
@@ -32,10 +38,8 @@ pub(super) struct Members {
     base: i32,
     /// The row of each key from `1 - SPECIAL` to 0.
     special: [u32; SPECIAL as usize],
-    /// A bit a key from `base` on.
-    present: Vec<u64>,
-    /// How many bits are set before each word of those.
-    before: Vec<u32>,
+    /// Which keys from `base` on have rows.
+    present: KeySet,
     /// What all this takes; given back with it.
     #[allow(dead_code, reason = "what it does is to be dropped with the rows")]
     memory: MemoryReservation,
@@ -102,8 +106,7 @@ impl Members {
             Some((low, high)) => (low, high.abs_diff(low) as usize + 1),
             None => (1, 0),
         };
-        let words = size_of::<u64>() + size_of::<u32>();
-        let places = width * size_of::<u32>() + width.div_ceil(64) * words;
+        let places = width * size_of::<u32>() + KeySet::bytes(width);
         memory.try_resize(rows.get_array_memory_size() + places)?;
         let mut members = Self {
             memory,
@@ -113,8 +116,7 @@ impl Members {
             numbers: vec![missing; width],
             base,
             special: [missing; SPECIAL as usize],
-            present: vec![0; width.div_ceil(64)],
-            before: Vec::with_capacity(width.div_ceil(64)),
+            present: KeySet::new(base, width),
             span: None,
             rows: rows.clone(),
         };
@@ -128,15 +130,10 @@ impl Members {
             *slot = u32::try_from(row).map_err(|_| internal_datafusion_err!("too many rows"))?;
             if key >= floor {
                 seen += 1;
-                let place = key.abs_diff(base) as usize;
-                members.present[place / 64] |= 1 << (place % 64);
+                members.present.add(key);
             }
         }
-        let mut count = 0;
-        for word in &members.present {
-            members.before.push(count);
-            count += word.count_ones();
-        }
+        members.present.count();
         members.span = span.map(|(low, high)| (low..=high, seen == width));
         Ok(members)
     }
@@ -188,31 +185,44 @@ impl Members {
     /// Whether a member has a key.
     #[inline]
     fn has(&self, key: i32) -> bool {
-        let place = key.wrapping_sub(self.base) as u32 as usize;
-        match self.present.get(place / 64) {
-            Some(word) if key >= self.floor => word >> (place % 64) & 1 == 1,
+        match self.present.has(key) {
+            Some(has) if key >= self.floor => has,
             _ => special(key).is_some_and(|place| self.special[place] != self.missing),
         }
     }
 
     /// The rows that stay by their keys, in this column. `low` is the smallest of the keys.
     pub(super) fn keep(&self, keys: &Column, rows: &Rows, low: i32) -> Result<Rows> {
-        let values = key_values(&keys.values)?;
+        let values = &keys.values;
+        Ok(match values.data_type() {
+            DataType::Int8 => self.keep_by(values.as_primitive::<Int8Type>(), keys, rows, low),
+            DataType::Int16 => self.keep_by(values.as_primitive::<Int16Type>(), keys, rows, low),
+            _ => self.keep_by(&key_values(values)?, keys, rows, low),
+        })
+    }
+
+    /// The same, by the column's values.
+    fn keep_by<N>(&self, values: &PrimitiveArray<N>, keys: &Column, rows: &Rows, low: i32) -> Rows
+    where
+        N: ArrowPrimitiveType,
+        N::Native: Into<i32>,
+    {
         let (numbers, nulls) = (values.values(), values.nulls());
         let stays = |place: usize| match nulls {
             Some(nulls) if nulls.is_null(place) => false,
-            _ => self.has(numbers[place]),
+            _ => self.has(numbers[place].into()),
         };
-        Ok(match (&self.span, self.keeps) {
+        match (&self.span, self.keeps) {
             (_, Keeps::Unmatched) => keys.keep(rows, |place| !stays(place)),
             // One range of keys, as a member of a level is.
             (Some((span, true)), _) if low >= self.floor && nulls.is_none() => {
                 let (first, width) = (*span.start(), span.end().abs_diff(*span.start()));
-                keys.keep(rows, |place| numbers[place].wrapping_sub(first) as u32 <= width)
+                let offset = |key: i32| key.wrapping_sub(first) as u32;
+                keys.keep(rows, |place| offset(numbers[place].into()) <= width)
             }
-            _ if nulls.is_none() => keys.keep(rows, |place| self.has(numbers[place])),
+            _ if nulls.is_none() => keys.keep(rows, |place| self.has(numbers[place].into())),
             _ => keys.keep(rows, stays),
-        })
+        }
     }
 
     /// How many of the keys from `low` to `high` leave facts as they are.
@@ -242,15 +252,8 @@ impl Members {
         if low > high {
             return 0;
         }
-        let before = if low > *span.start() { self.up_to(low - 1) } else { 0 };
-        self.up_to(high) - before
-    }
-
-    /// Rows with numbers from the smallest up to one no larger than the largest.
-    fn up_to(&self, key: i32) -> usize {
-        let place = key.abs_diff(self.base) as usize;
-        let word = self.present[place / 64] & u64::MAX >> (63 - place % 64);
-        (self.before[place / 64] + word.count_ones()) as usize
+        let before = if low > *span.start() { self.present.up_to(low - 1) } else { 0 };
+        self.present.up_to(high) - before
     }
 
     /// The keys between the smallest and the largest of members' numbers, in order, whose code differs

@@ -6,13 +6,13 @@
 //! physical plan:  AggregateExec(Partial) over StarJoinExec
 //!                 -> StarAggregateExec                               fuse, exec, aggregate
 //! asked:          the fact, its dimensions, predicates                joined, asked, expr
-//! running:        dimensions into arrays by key                      prepare, members
+//! running:        dimensions into arrays by key                      prepare, members, key_set
 //!                 files, row groups and pages whose keys stay        prepare, facts, prune
 //!                 rows whose keys stay, most selective first         scan, row_group, rows
 //!                 (what partitions share: once)
 //!                 codes of labels -> slots -> states                 running, grouping, groups
 //!                 texts by their codes                               texts
-//! between queries: decoded columns, within a budget                 hot
+//! between queries: decoded columns, within a budget                 hot, narrow
 //! ```
 //!
 //! The ideas are the invisible join's (Abadi, Madden and Hachem, 2008): predicates on dimensions
@@ -36,8 +36,10 @@ mod grouping;
 mod groups;
 mod hot;
 mod joined;
+mod key_set;
 mod members;
 mod metrics;
+mod narrow;
 mod node;
 mod once;
 mod prepare;

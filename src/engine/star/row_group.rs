@@ -6,6 +6,7 @@
 use super::facts::{Bounds, Facts, OpenFile};
 use super::hot::Chunk;
 use super::metrics::Read;
+use super::narrow::widened;
 use super::prepare::Morsel;
 use super::rows::{Column, Rows};
 use super::texts;
@@ -122,7 +123,8 @@ impl RowGroup {
     /// The same, texts maybe as codes.
     pub(super) async fn coded_values(&mut self, column: usize) -> Result<ArrayRef> {
         self.load(column).await?;
-        self.loaded(column)?.of(&self.rows)
+        let values = self.loaded(column)?.of(&self.rows)?;
+        widened(values, self.facts.schema.field(column).data_type())
     }
 
     /// Fetches, in one go, what columns will need of the rows now asked for.
@@ -188,7 +190,7 @@ impl RowGroup {
         let values = self.decode(leaf, &ranges, whole, bytes, &ty)?;
         self.read.values += values.len();
         self.read.pages += self.pages(leaf, &ranges);
-        if !(keeps && self.facts.hot.put(chunk, &values)) {
+        if !(keeps && self.facts.hot.put(chunk, &values, &ty)) {
             self.memory.try_grow(values.get_array_memory_size())?;
         }
         Ok(Column { values, ranges })

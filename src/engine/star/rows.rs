@@ -116,7 +116,8 @@ fn push_once(ranges: &mut Vec<Range<u32>>, range: Range<u32>) {
     }
 }
 
-/// A decoded column of a row group: the values of some ranges of its rows, one after the other.
+/// A decoded column of a row group: the values of some ranges of its rows, one after the other, numbers
+/// maybe [narrowed](super::narrow), texts maybe as codes.
 #[derive(Debug, Clone)]
 pub(super) struct Column {
     pub(super) values: ArrayRef,

@@ -33,14 +33,6 @@ pub(super) fn is_coded(chunk: &ColumnChunkMetaData) -> bool {
     mask.is_some_and(|mask| mask.is_only(Encoding::RLE_DICTIONARY))
 }
 
-/// Whether values of a type are those of a column of type `ty`, maybe as codes.
-pub(super) fn is_of(values: &DataType, ty: &DataType) -> bool {
-    match values {
-        DataType::Dictionary(_, texts) => texts.as_ref() == ty,
-        plain => plain == ty,
-    }
-}
-
 /// Values as they were read, as those of a column of type `ty`; codes stay codes.
 pub(super) fn typed(values: ArrayRef, ty: &DataType) -> Result<ArrayRef> {
     let wanted = match values.data_type() {
