@@ -1,6 +1,7 @@
 //! What parsing yields.
 
 use super::catalog::Catalogs;
+use super::sql::Headings;
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::LogicalPlan;
 use std::sync::{Arc, LazyLock};
@@ -15,6 +16,8 @@ pub(crate) struct Parsed {
     pub(crate) catalogs: Arc<Catalogs>,
     /// Its plan.
     pub(crate) plan: LogicalPlan,
+    /// What its columns are headed, where it was written as SQL.
+    pub(super) headings: Headings,
 }
 
 type MakesState = Box<dyn FnOnce() -> Arc<SessionState> + Send>;
@@ -35,7 +38,20 @@ impl Parsed {
         catalogs: Arc<Catalogs>,
         plan: LogicalPlan,
     ) -> Self {
-        Self { state: Arc::new(LazyLock::new(Box::new(state))), catalogs, plan }
+        let state: MakesState = Box::new(state);
+        let headings = Headings::default();
+        Self { state: Arc::new(LazyLock::new(state)), catalogs, plan, headings }
+    }
+
+    /// The same question with headings.
+    pub(super) fn headed(self, headings: Headings) -> Self {
+        Self { headings, ..self }
+    }
+
+    /// The same question in another session.
+    pub(super) fn in_state(&self, state: SessionState) -> Self {
+        let Self { catalogs, plan, headings, .. } = self.clone();
+        Self { headings, ..Self::new(Arc::new(state), catalogs, plan) }
     }
 
     /// The session of this plan alone.

@@ -59,7 +59,7 @@ pub(crate) fn known_sql(session: &Session, text: &str) -> Option<(Parsed, Ready)
 
 /// The plan of a question asked before, in a session of its own.
 fn known(session: &Session, question: &Question) -> Option<(Parsed, Ready)> {
-    let Plan { parsed, ready } = session.catalog().plans().get(question)?;
+    let Plan { parsed, headings, ready } = session.catalog().plans().get(question)?;
     let catalogs = Arc::new(Catalogs::new(
         Arc::clone(session.catalog()),
         BTreeMap::new(),
@@ -69,21 +69,22 @@ fn known(session: &Session, question: &Question) -> Option<(Parsed, Ready)> {
         let (session, catalogs) = (session.clone(), Arc::clone(&catalogs));
         move || Arc::new(bound_state(&session, &catalogs))
     };
-    Some((Parsed::lazily(state, catalogs, parsed), ready))
+    Some((Parsed::lazily(state, catalogs, parsed).headed(headings), ready))
 }
 
 /// Keeps a plan for when it is asked again. What reads other releases is planned anew: which these
 /// are may change.
 fn keep(session: &Session, question: Question, parsed: &Parsed, ready: &Ready) {
     if parsed.catalogs.others().next().is_none() {
-        let plan = Plan { parsed: parsed.plan.clone(), ready: ready.clone() };
+        let Parsed { plan: parsed, headings, .. } = parsed.clone();
+        let plan = Plan { parsed, headings, ready: ready.clone() };
         session.catalog().plans().put(question, plan);
     }
 }
 
 /// Parses and authorises SQL.
 pub(crate) async fn parse(session: &Session, text: &str) -> Result<Parsed> {
-    let mut statement = sql::parse(text)?;
+    let (mut statement, headings) = sql::parse_headed(text)?;
     guard::no_files(&statement)?;
     let versions = releases(session, Versions::find(&statement)?).await?;
     let catalogs = session.catalogs(versions.values().copied().collect()).await?;
@@ -97,7 +98,7 @@ pub(crate) async fn parse(session: &Session, text: &str) -> Result<Parsed> {
     sql::tell_roles(&mut statement, &cubes);
     let state = bound_state(session, &catalogs);
     let plan = state.statement_to_plan(statement).await.map_err(from_datafusion)?;
-    allowed(session, state, catalogs, plan)
+    Ok(allowed(session, state, catalogs, plan)?.headed(headings))
 }
 
 /// A plan that is not too large, and asks for what its principal may read.
@@ -146,7 +147,9 @@ pub(crate) fn ready(session: &Session, parsed: &Parsed) -> Result<Ready> {
     let Planned { plan, routing } = resolve_cubes(explained.question.clone(), &context)?;
     guard::resolved(&plan)?;
     let plan = extremes::known(plan).map_err(from_datafusion)?;
-    optimised(parsed.state(), explained.wrap(plan), routing, explain)
+    let mut ready = optimised(parsed.state(), explained.wrap(plan), routing, explain)?;
+    ready.schema = parsed.headings.on(&ready.schema);
+    Ok(ready)
 }
 
 fn context<'a>(
@@ -346,8 +349,7 @@ pub(crate) async fn aggregate(
 
 /// A parsed question at the present moment.
 fn renewed(session: &Session, parsed: &Parsed) -> Parsed {
-    let state = state::at(parsed.state().as_ref().clone(), session.now());
-    Parsed::new(Arc::new(state), Arc::clone(&parsed.catalogs), parsed.plan.clone())
+    parsed.in_state(state::at(parsed.state().as_ref().clone(), session.now()))
 }
 
 /// Whether the plan calls a function that is `volatile` in that sense.
@@ -378,9 +380,7 @@ impl Query {
     /// The same question, which no aggregate answers; of SQL and Substrait plans only.
     pub(super) fn without_aggregates(&self) -> Result<Self> {
         let session = self.session().with_aggregates(false);
-        let Parsed { catalogs, plan, .. } = self.parsed();
-        let state = Arc::new(bound_state(&session, catalogs));
-        let parsed = Parsed::new(state, Arc::clone(catalogs), plan.clone());
+        let parsed = self.parsed().in_state(bound_state(&session, &self.parsed().catalogs));
         let ready = ready(&session, &parsed)?;
         Ok(self.with(parsed, ready))
     }

@@ -7,6 +7,7 @@
 //! of the session's own release.
 
 use super::ready::Ready;
+use super::sql::Headings;
 use super::table::StoredTable;
 use crate::policy::Principal;
 use crate::query::CubeTable;
@@ -55,6 +56,8 @@ pub(crate) enum Form {
 #[derive(Debug, Clone)]
 pub(crate) struct Plan {
     pub(crate) parsed: LogicalPlan,
+    /// What its columns are headed.
+    pub(crate) headings: Headings,
     pub(crate) ready: Ready,
 }
 
@@ -184,7 +187,7 @@ mod tests {
             literal_bytes,
             weight,
         };
-        Plan { parsed, ready }
+        Plan { parsed, headings: Headings::default(), ready }
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod changes;
 mod dialect;
 mod distinct;
 mod fetch;
+mod headings;
 mod limits;
 mod literals;
 mod numbers;
@@ -26,6 +27,7 @@ mod whose;
 
 pub(crate) use changes::{Change, IfExists, Verb, change, quoted};
 pub(crate) use dialect::StarhouseDialect;
+pub(crate) use headings::Headings;
 pub(crate) use literals::without_literals;
 pub(crate) use own::qualify;
 pub(crate) use roles::tell as tell_roles;
@@ -44,6 +46,11 @@ const RECURSION_LIMIT: usize = 60;
 
 /// Parses one statement and refuses what nobody plans.
 pub(crate) fn parse(sql: &str) -> Result<Statement> {
+    Ok(parse_headed(sql)?.0)
+}
+
+/// The same, with the headings of a question's columns.
+pub(crate) fn parse_headed(sql: &str) -> Result<(Statement, Headings)> {
     let mut statements = DFParserBuilder::new(limits::tokens(sql)?)
         .with_dialect(&StarhouseDialect)
         .with_recursion_limit(RECURSION_LIMIT)
@@ -57,6 +64,10 @@ pub(crate) fn parse(sql: &str) -> Result<Statement> {
         return Err(Error::user("the SQL text holds more than one statement")
             .hint("send one statement at a time"));
     }
+    let headings = match &statement {
+        Statement::Statement(statement) => Headings::of(statement),
+        _ => Headings::default(),
+    };
     if let Some(statement) = inner_mut(&mut statement) {
         relations::check(statement)?;
         fetch::as_limit(statement);
@@ -68,7 +79,7 @@ pub(crate) fn parse(sql: &str) -> Result<Statement> {
         synonyms::resolve(statement)?;
         repeated::name(statement);
     }
-    Ok(statement)
+    Ok((statement, headings))
 }
 
 /// Whether a text may be a statement that changes a table: most are not, and need not be parsed to
