@@ -12,7 +12,7 @@ use super::catalog::{CATALOG, Catalogs, WAREHOUSE};
 use super::compact_text::CompactText;
 use super::concatenation::BoundConcatenations;
 use super::holding::Holding;
-use super::mended::{self, AsValues, CountedSets, NotIn, OfFiltered, Relations};
+use super::mended::{self, AsValues, CountedSets, NotIn, OfFiltered, OfJoins, Relations};
 use super::partitions::OnePartition;
 use super::planner::QueryPlanner;
 use super::ready::Ready;
@@ -67,6 +67,7 @@ pub(crate) fn template(
         .with_query_planner(Arc::new(QueryPlanner))
         .with_analyzer_rule(Arc::new(CountedSets))
         .with_analyzer_rule(Arc::new(CheckIntegers))
+        .with_analyzer_rule(Arc::new(OfJoins))
         .with_analyzer_rule(Arc::new(AsValues))
         .with_analyzer_rule(Arc::new(NotIn))
         .with_analyzer_rule(Arc::new(BoundConcatenations))

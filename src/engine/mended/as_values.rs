@@ -41,7 +41,8 @@ impl AnalyzerRule for AsValues {
     }
 }
 
-fn asks(expr: &Expr) -> bool {
+/// Whether an expression asks for rows of another query.
+pub(super) fn asks(expr: &Expr) -> bool {
     let asks = |part: &Expr| Ok(matches!(part, Expr::Exists(_) | Expr::InSubquery(_)));
     expr.exists(asks).unwrap_or(false)
 }

@@ -9,6 +9,7 @@ mod in_sequence;
 mod merged;
 mod not_in;
 mod of_filtered;
+mod of_joins;
 mod set_operations;
 mod single_distinct;
 mod twins;
@@ -19,6 +20,7 @@ pub(super) use dependencies::Relations;
 pub(super) use in_lists::{apart, as_before};
 pub(super) use not_in::NotIn;
 pub(super) use of_filtered::OfFiltered;
+pub(super) use of_joins::OfJoins;
 pub(super) use set_operations::CountedSets;
 
 use datafusion::optimizer::Optimizer;
