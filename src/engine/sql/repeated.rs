@@ -1,5 +1,6 @@
 //! `SELECT count(*), count(*)`: columns without a name of their own may be written twice. DataFusion
-//! wants each to have another name, so all but the first get one, as DuckDB gives them: `count(*):1`.
+//! wants each to have another name, so all but the first get one, as DuckDB gives them: `count(*):1`. To it
+//! `k` and `CAST(k AS TEXT)` have one name as well: beside each other, the cast is named as it is written.
 
 use datafusion::sql::sqlparser::ast::{
     Expr, Ident, Select, SelectItem, Statement, VisitMut, VisitorMut,
@@ -19,14 +20,61 @@ impl VisitorMut for Name {
 
     fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<()> {
         let mut seen: HashMap<String, usize> = HashMap::new();
+        let uncast = uncast(select);
         for item in &mut select.projection {
             let SelectItem::UnnamedExpr(expr) = item else { continue };
             let times = seen.entry(read(expr)).and_modify(|times| *times += 1).or_default();
-            if *times > 0 {
-                let alias = Ident::with_quote('"', format!("{}:{times}", shown(expr)));
-                *item = SelectItem::ExprWithAlias { expr: expr.clone(), alias };
-            }
+            let (bare, is_cast) = without_casts(expr);
+            let alias = match *times {
+                0 if is_cast && uncast.get(&bare).is_some_and(|same| *same > 1) => expr.to_string(),
+                0 => continue,
+                times => format!("{}:{times}", shown(expr)),
+            };
+            let alias = Ident::with_quote('"', alias);
+            *item = SelectItem::ExprWithAlias { expr: expr.clone(), alias };
         }
+        ControlFlow::Continue(())
+    }
+}
+
+/// How many unnamed columns are the same but for casts.
+fn uncast(select: &Select) -> HashMap<String, usize> {
+    let mut same = HashMap::new();
+    for item in &select.projection {
+        if let SelectItem::UnnamedExpr(expr) = item {
+            *same.entry(without_casts(expr).0).or_default() += 1;
+        }
+    }
+    same
+}
+
+/// An expression without casts, its columns by their names alone; and whether it had casts.
+fn without_casts(expr: &Expr) -> (String, bool) {
+    let mut expr = expr.clone();
+    let mut bare = Bare { had_casts: false };
+    let _: ControlFlow<()> = expr.visit(&mut bare);
+    (expr.to_string(), bare.had_casts)
+}
+
+struct Bare {
+    had_casts: bool,
+}
+
+impl VisitorMut for Bare {
+    type Break = ();
+
+    fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+        let bare = match expr {
+            Expr::Cast { expr: inner, .. } => {
+                self.had_casts = true;
+                inner.as_ref().clone()
+            }
+            Expr::Identifier(_) | Expr::CompoundIdentifier(_) => {
+                Expr::Identifier(Ident::with_quote('"', shown(expr).to_lowercase()))
+            }
+            _ => return ControlFlow::Continue(()),
+        };
+        *expr = bare;
         ControlFlow::Continue(())
     }
 }
@@ -62,6 +110,12 @@ mod tests {
             ("SELECT a, A, t.a FROM t", "SELECT a, A AS \"a:1\", t.a FROM t"),
             ("SELECT t.a, t.a FROM t", "SELECT t.a, t.a AS \"a:1\" FROM t"),
             ("SELECT 1, (SELECT 1)", "SELECT 1, (SELECT 1)"),
+            (
+                "SELECT CAST(t.k AS TEXT), k, sum(k), sum(k::int) FROM t",
+                "SELECT CAST(t.k AS TEXT) AS \"CAST(t.k AS TEXT)\", k, sum(k), \
+                 sum(k::INT) AS \"sum(k::INT)\" FROM t",
+            ),
+            ("SELECT CAST(k AS TEXT), j FROM t", "SELECT CAST(k AS TEXT), j FROM t"),
             ("SELECT 1 AS x, 1 AS y", "SELECT 1 AS x, 1 AS y"),
         ] {
             assert_eq!(parse(sql).unwrap().to_string(), meant);
