@@ -43,12 +43,17 @@ impl Session {
         let session = self.with_aggregates(false);
         let plain = session.plan_sql(&sql).await?;
         check(plain.ready())?;
-        let key = columns(&plain, key)?;
-        let order: Vec<String> = key.iter().map(|column| sql::quoted(column)).collect();
+        let (places, schema) = (places(&plain, key)?, plain.schema());
+        // Within another question its columns are called otherwise than it heads them.
+        let inner = plain.ready().plan.schema();
+        let order = places.iter().map(|place| sql::quoted(inner.field(*place).name()));
+        let order: Vec<String> = order.collect();
+        let key = places.iter().map(|place| schema.field(*place).name().clone()).collect();
         // A comment may end the question.
         let ordered = format!("SELECT * FROM ({sql}\n) AS answer ORDER BY {}", order.join(", "));
         let query = session.plan_sql(&ordered).await?;
-        let ready = Ready { is_small: true, operators: Arc::default(), ..query.ready().clone() };
+        let (is_small, operators) = (true, Arc::default());
+        let ready = Ready { is_small, operators, schema, ..query.ready().clone() };
         Ok(Repeatable { query: query.with(query.parsed().clone(), ready), key })
     }
 }
@@ -99,21 +104,24 @@ fn check(ready: &Ready) -> Result<()> {
     Err(Error::user(refused.0).hint(refused.1))
 }
 
-/// The columns of the key, as the answer has them.
-fn columns(query: &Query, key: &[String]) -> Result<Vec<String>> {
+/// The places of the key's columns in the answer.
+fn places(query: &Query, key: &[String]) -> Result<Vec<usize>> {
     let schema = query.schema();
     let names: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
-    if let Some(name) = key.iter().find(|name| !names.contains(&name.as_str())) {
+    let place = |name: &String| {
+        if let Some(place) = names.iter().position(|own| own == name) {
+            return Ok(place);
+        }
         let error = Error::user(format!("the answer has no column `{name}` to be its key"));
-        return Err(match did_you_mean(name, names.iter().copied()) {
+        Err(match did_you_mean(name, names.iter().copied()) {
             Some(near) => error.hint(format!("did you mean `{near}`?")),
             None => error.hint(format!("it has {}", names.join(", "))),
-        });
+        })
+    };
+    match key {
+        [] => Ok((0..names.len()).take(1).collect()),
+        key => key.iter().map(place).collect(),
     }
-    Ok(match key {
-        [] => names.first().map(|first| vec![(*first).to_owned()]).unwrap_or_default(),
-        key => key.to_vec(),
-    })
 }
 
 #[cfg(test)]

@@ -35,7 +35,7 @@ impl AnalyzerRule for OfJoins {
 fn asked_apart(join: Join) -> Result<Transformed<LogicalPlan>> {
     let conditions = join.filter.iter().cloned().flat_map(split_conjunction_owned);
     let (asking, others): (Vec<Expr>, Vec<Expr>) = conditions.partition(asks);
-    let Some(asked) = conjunction(asking) else {
+    let Some(asked) = conjunction(asking).filter(|asked| !asked.is_volatile()) else {
         return Ok(Transformed::no(LogicalPlan::Join(join)));
     };
     let columns = columns(&asked)?;

@@ -64,7 +64,8 @@ pub(super) fn modified(parser: &mut Parser<'_>, measure: &Expr) -> Result<Expr, 
     Ok(Expr::Function(measure))
 }
 
-fn is_measure(function: &Function) -> bool {
+/// Whether a function is the one that asks for a measure.
+pub(super) fn is_measure(function: &Function) -> bool {
     let name = function.name.to_string();
     name.eq_ignore_ascii_case("measure") || name.eq_ignore_ascii_case("aggregate")
 }

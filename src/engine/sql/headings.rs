@@ -1,8 +1,12 @@
 //! What columns without a name of their own are headed: as they are written. DataFusion names them as
 //! it has read them: `sign(-2.5)` would be `signum(Float64(-2.5))`, and `1` be `Int64(1)`.
 
+use super::at::is_measure;
+use super::whose;
 use arrow::datatypes::{Field, Schema, SchemaRef};
-use datafusion::sql::sqlparser::ast::{Expr, Query, Select, SelectItem, SetExpr, Statement};
+use datafusion::sql::sqlparser::ast::{
+    Expr, FunctionArguments, Query, Select, SelectItem, SetExpr, Statement,
+};
 use std::collections::HashSet;
 use std::sync::Arc;
 
@@ -83,7 +87,7 @@ fn first_select(query: &Query) -> Option<&Select> {
 /// The heading of a column that has no name of its own.
 fn heading(item: &SelectItem) -> Option<String> {
     let SelectItem::UnnamedExpr(expr) = item else { return None };
-    if matches!(expr, Expr::Identifier(_) | Expr::CompoundIdentifier(_)) {
+    if is_called_after_column(expr) || whose::word(expr).is_some() || has_modifiers(expr) {
         return None;
     }
     let written = expr.to_string();
@@ -91,6 +95,22 @@ fn heading(item: &SelectItem) -> Option<String> {
         Some((end, _)) => format!("{}…", &written[..end]),
         None => written,
     })
+}
+
+/// Whether an expression is called after a column, which casts do not change.
+fn is_called_after_column(expr: &Expr) -> bool {
+    match expr {
+        Expr::Identifier(_) | Expr::CompoundIdentifier(_) => true,
+        Expr::Nested(inner) | Expr::Cast { expr: inner, .. } => is_called_after_column(inner),
+        _ => false,
+    }
+}
+
+/// Whether it is a `MEASURE(m) AT (...)`, which parsing has written otherwise.
+fn has_modifiers(expr: &Expr) -> bool {
+    let Expr::Function(call) = expr else { return false };
+    let FunctionArguments::List(list) = &call.args else { return false };
+    list.args.len() > 1 && is_measure(call)
 }
 
 #[cfg(test)]
@@ -116,6 +136,8 @@ mod tests {
         let union = "SELECT max(a) FROM t UNION ALL SELECT 2 ORDER BY 1";
         assert_eq!(headed(union, &["max(t.a)"]), ["max(a)"]);
         assert_eq!(headed("WITH c AS (SELECT 1) SELECT ?", &["$1"]), ["?"]);
+        let same = ["a", "a", "current_user"];
+        assert_eq!(headed("SELECT (a), a::text, CURRENT_USER FROM t", &same), same);
         assert_eq!(headed("VALUES (1)", &["column1"]), ["column1"]);
         assert_eq!(headed("SHOW ALL", &["name", "value"]), ["name", "value"]);
     }

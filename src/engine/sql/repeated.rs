@@ -20,13 +20,12 @@ impl VisitorMut for Name {
 
     fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<()> {
         let mut seen: HashMap<String, usize> = HashMap::new();
-        let uncast = uncast(select);
+        let columns = columns(select);
         for item in &mut select.projection {
             let SelectItem::UnnamedExpr(expr) = item else { continue };
             let times = seen.entry(read(expr)).and_modify(|times| *times += 1).or_default();
-            let (bare, is_cast) = without_casts(expr);
             let alias = match *times {
-                0 if is_cast && uncast.get(&bare).is_some_and(|same| *same > 1) => expr.to_string(),
+                0 if is_cast(expr) && is_beside(expr, &columns) => expr.to_string(),
                 0 => continue,
                 times => format!("{}:{times}", shown(expr)),
             };
@@ -37,46 +36,35 @@ impl VisitorMut for Name {
     }
 }
 
-/// How many unnamed columns are the same but for casts.
-fn uncast(select: &Select) -> HashMap<String, usize> {
-    let mut same = HashMap::new();
+/// The columns of a list that are called after a column: themselves, or casts of it.
+fn columns(select: &Select) -> HashMap<String, usize> {
+    let mut columns = HashMap::new();
     for item in &select.projection {
-        if let SelectItem::UnnamedExpr(expr) = item {
-            *same.entry(without_casts(expr).0).or_default() += 1;
+        if let SelectItem::UnnamedExpr(expr) = item
+            && let Some(column) = column(expr)
+        {
+            *columns.entry(column).or_default() += 1;
         }
     }
-    same
+    columns
 }
 
-/// An expression without casts, its columns by their names alone; and whether it had casts.
-fn without_casts(expr: &Expr) -> (String, bool) {
-    let mut expr = expr.clone();
-    let mut bare = Bare { had_casts: false };
-    let _: ControlFlow<()> = expr.visit(&mut bare);
-    (expr.to_string(), bare.had_casts)
-}
-
-struct Bare {
-    had_casts: bool,
-}
-
-impl VisitorMut for Bare {
-    type Break = ();
-
-    fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
-        let bare = match expr {
-            Expr::Cast { expr: inner, .. } => {
-                self.had_casts = true;
-                inner.as_ref().clone()
-            }
-            Expr::Identifier(_) | Expr::CompoundIdentifier(_) => {
-                Expr::Identifier(Ident::with_quote('"', shown(expr).to_lowercase()))
-            }
-            _ => return ControlFlow::Continue(()),
-        };
-        *expr = bare;
-        ControlFlow::Continue(())
+/// The name of the column that an expression is, or is a cast of.
+fn column(expr: &Expr) -> Option<String> {
+    match expr {
+        Expr::Identifier(_) | Expr::CompoundIdentifier(_) => Some(shown(expr)),
+        Expr::Cast { expr: inner, .. } => column(inner),
+        _ => None,
     }
+}
+
+fn is_cast(expr: &Expr) -> bool {
+    matches!(expr, Expr::Cast { .. })
+}
+
+/// Whether another item of the list is called after the same column.
+fn is_beside(expr: &Expr, columns: &HashMap<String, usize>) -> bool {
+    column(expr).and_then(|column| columns.get(&column)).is_some_and(|same| *same > 1)
 }
 
 /// An expression as it is told from others: a bare name is read in lower case.
@@ -111,9 +99,8 @@ mod tests {
             ("SELECT t.a, t.a FROM t", "SELECT t.a, t.a AS \"a:1\" FROM t"),
             ("SELECT 1, (SELECT 1)", "SELECT 1, (SELECT 1)"),
             (
-                "SELECT CAST(t.k AS TEXT), k, sum(k), sum(k::int) FROM t",
-                "SELECT CAST(t.k AS TEXT) AS \"CAST(t.k AS TEXT)\", k, sum(k), \
-                 sum(k::INT) AS \"sum(k::INT)\" FROM t",
+                "SELECT CAST(t.k AS TEXT), k, k::int FROM t",
+                "SELECT CAST(t.k AS TEXT) AS \"CAST(t.k AS TEXT)\", k, k::INT AS \"k::INT\" FROM t",
             ),
             ("SELECT CAST(k AS TEXT), j FROM t", "SELECT CAST(k AS TEXT), j FROM t"),
             ("SELECT 1 AS x, 1 AS y", "SELECT 1 AS x, 1 AS y"),

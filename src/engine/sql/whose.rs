@@ -24,26 +24,34 @@ pub(crate) fn tell_whose(statement: &mut Statement, mut whose: Whose<'_>) {
     }
 }
 
+/// The word by which an expression may ask the session of itself, in lower case.
+pub(super) fn word(expr: &Expr) -> Option<String> {
+    let word = match expr {
+        Expr::Identifier(Ident { value, quote_style: None, .. }) => value.to_lowercase(),
+        Expr::Function(call) => {
+            let bare = match &call.args {
+                FunctionArguments::None => true,
+                FunctionArguments::List(list) => list.args.is_empty(),
+                FunctionArguments::Subquery(_) => false,
+            };
+            bare.then(|| call.name.to_string().to_lowercase())?
+        }
+        _ => return None,
+    };
+    WORDS.contains(&word.as_str()).then_some(word)
+}
+
+const WORDS: [&str; 5] =
+    ["current_user", "session_user", "current_schema", "current_catalog", "current_database"];
+
 impl Whose<'_> {
     /// The word that an expression is, and what is meant by it.
     fn meant(&self, expr: &Expr) -> Option<(String, &str)> {
-        let word = match expr {
-            Expr::Identifier(Ident { value, quote_style: None, .. }) => value.to_lowercase(),
-            Expr::Function(call) => {
-                let bare = match &call.args {
-                    FunctionArguments::None => true,
-                    FunctionArguments::List(list) => list.args.is_empty(),
-                    FunctionArguments::Subquery(_) => false,
-                };
-                bare.then(|| call.name.to_string().to_lowercase())?
-            }
-            _ => return None,
-        };
+        let word = word(expr)?;
         let meant = match word.as_str() {
             "current_user" | "session_user" => self.user,
             "current_schema" => self.schema,
-            "current_catalog" | "current_database" => self.catalog,
-            _ => return None,
+            _ => self.catalog,
         };
         Some((word, meant))
     }

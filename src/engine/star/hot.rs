@@ -102,19 +102,20 @@ impl HotColumns {
         !kept.seen.insert(chunk.clone()) && kept.make_room(bytes, self.limit_bytes)
     }
 
-    /// Keeps the values of a whole chunk of a column of that type, if there is room; whether it does.
-    pub(super) fn put(&self, chunk: Chunk, values: &ArrayRef, ty: &DataType) -> bool {
+    /// Keeps the values of a whole chunk of a column of that type, if there is room; gives them as they
+    /// are kept.
+    pub(super) fn put(&self, chunk: Chunk, values: &ArrayRef, ty: &DataType) -> Option<ArrayRef> {
         let values = narrowed(values);
         let bytes = values.get_array_memory_size();
         let mut kept = self.kept();
         if !kept.make_room(bytes, self.limit_bytes) || kept.memory.try_grow(bytes).is_err() {
-            return false;
+            return None;
         }
-        let hot = Hot { values, ty: ty.clone(), bytes, used: kept.uses };
+        let hot = Hot { values: ArrayRef::clone(&values), ty: ty.clone(), bytes, used: kept.uses };
         if let Some(before) = kept.chunks.insert(chunk, hot) {
             kept.memory.shrink(before.bytes);
         }
-        true
+        Some(values)
     }
 
     /// Gives up at least so many bytes, if there are so many; true if it gave up any.

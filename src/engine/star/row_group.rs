@@ -190,9 +190,10 @@ impl RowGroup {
         let values = self.decode(leaf, &ranges, whole, bytes, &ty)?;
         self.read.values += values.len();
         self.read.pages += self.pages(leaf, &ranges);
-        if !(keeps && self.facts.hot.put(chunk, &values, &ty)) {
-            self.memory.try_grow(values.get_array_memory_size())?;
+        if keeps && let Some(values) = self.facts.hot.put(chunk, &values, &ty) {
+            return Ok(Column { values, ranges });
         }
+        self.memory.try_grow(values.get_array_memory_size())?;
         Ok(Column { values, ranges })
     }
 
