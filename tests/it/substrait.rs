@@ -92,7 +92,9 @@ async fn refusal(client: &mut Client, plan: Vec<u8>) -> Status {
 fn shown(batch: &RecordBatch) -> Vec<String> {
     let text = arrow::util::pretty::pretty_format_batches(std::slice::from_ref(batch)).unwrap();
     // Without the names, which a plan may leave out.
-    text.to_string().lines().skip(3).map(|line| line.replace(' ', "")).collect()
+    let text = text.to_string();
+    let rows = text.lines().skip(3).filter(|line| line.starts_with('|'));
+    rows.map(|line| line.replace(' ', "")).collect()
 }
 
 const QUESTIONS: [&str; 16] = [

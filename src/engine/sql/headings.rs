@@ -90,7 +90,11 @@ fn heading(item: &SelectItem) -> Option<String> {
     if is_called_after_column(expr) || whose::word(expr).is_some() || has_modifiers(expr) {
         return None;
     }
-    let written = expr.to_string();
+    let mut bare = expr;
+    while let Expr::Nested(inner) = bare {
+        bare = inner;
+    }
+    let written = bare.to_string();
     Some(match written.char_indices().nth(MOST_LETTERS) {
         Some((end, _)) => format!("{}…", &written[..end]),
         None => written,
@@ -136,8 +140,9 @@ mod tests {
         let union = "SELECT max(a) FROM t UNION ALL SELECT 2 ORDER BY 1";
         assert_eq!(headed(union, &["max(t.a)"]), ["max(a)"]);
         assert_eq!(headed("WITH c AS (SELECT 1) SELECT ?", &["$1"]), ["?"]);
-        let same = ["a", "a", "current_user"];
-        assert_eq!(headed("SELECT (a), a::text, CURRENT_USER FROM t", &same), same);
+        let names = ["a", "a", "current_user", "Int64(1)"];
+        let same = ["a", "a", "current_user", "1"];
+        assert_eq!(headed("SELECT (a), a::text, CURRENT_USER, ((1)) FROM t", &names), same);
         assert_eq!(headed("VALUES (1)", &["column1"]), ["column1"]);
         assert_eq!(headed("SHOW ALL", &["name", "value"]), ["name", "value"]);
     }
