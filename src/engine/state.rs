@@ -12,7 +12,7 @@ use super::catalog::{CATALOG, Catalogs, WAREHOUSE};
 use super::compact_text::CompactText;
 use super::concatenation::BoundConcatenations;
 use super::holding::Holding;
-use super::mended::{self, AsValues, CountedSets, NotIn, OfFiltered, OfJoins, Relations};
+use super::mended::{self, Relations};
 use super::partitions::OnePartition;
 use super::planner::QueryPlanner;
 use super::ready::Ready;
@@ -65,13 +65,13 @@ pub(crate) fn template(
         .with_config(config(settings, hot))
         .with_runtime_env(runtime)
         .with_query_planner(Arc::new(QueryPlanner))
-        .with_analyzer_rule(Arc::new(CountedSets))
+        .with_analyzer_rule(Arc::new(mended::COUNTED_SETS))
         .with_analyzer_rule(Arc::new(CheckIntegers))
-        .with_analyzer_rule(Arc::new(OfJoins))
-        .with_analyzer_rule(Arc::new(AsValues))
-        .with_analyzer_rule(Arc::new(NotIn))
+        .with_analyzer_rule(Arc::new(mended::OF_JOINS))
+        .with_analyzer_rule(Arc::new(mended::AS_VALUES))
+        .with_analyzer_rule(Arc::new(mended::NOT_IN))
         .with_analyzer_rule(Arc::new(BoundConcatenations))
-        .with_analyzer_rule(Arc::new(OfFiltered))
+        .with_analyzer_rule(Arc::new(mended::OF_FILTERED))
         .with_optimizer_rule(Arc::new(UnneededMembers))
         .with_physical_optimizer_rule(Arc::new(FuseStars))
         .with_physical_optimizer_rule(Arc::new(CompactText))

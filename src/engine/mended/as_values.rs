@@ -4,7 +4,6 @@
 //! are, or how many that are equal.
 
 use super::not_in::exact;
-use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column, DFSchema, Result, Spans, internal_err};
 use datafusion::functions::core::expr_fn::coalesce;
@@ -15,29 +14,18 @@ use datafusion::logical_expr::{
     Aggregate, Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, Projection, Subquery, ident,
     lit, scalar_subquery,
 };
-use datafusion::optimizer::AnalyzerRule;
 use std::sync::Arc;
 
 /// Counts where a value depends on whether there is a row.
-#[derive(Debug)]
-pub(in crate::engine) struct AsValues;
-
-impl AnalyzerRule for AsValues {
-    fn name(&self) -> &'static str {
-        "subqueries_as_values"
-    }
-
-    fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {
-        let counted = plan.transform_up_with_subqueries(|node| match node {
-            LogicalPlan::Projection(list) if list.expr.iter().any(asks) => {
-                counted(list).map(Transformed::yes)
-            }
-            LogicalPlan::Aggregate(aggregate) if aggregate.aggr_expr.iter().any(asks) => {
-                asked_before(aggregate).map(Transformed::yes)
-            }
-            other => Ok(Transformed::no(other)),
-        })?;
-        Ok(counted.data)
+pub(super) fn count(node: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
+    match node {
+        LogicalPlan::Projection(list) if list.expr.iter().any(asks) => {
+            counted(list).map(Transformed::yes)
+        }
+        LogicalPlan::Aggregate(aggregate) if aggregate.aggr_expr.iter().any(asks) => {
+            asked_before(aggregate).map(Transformed::yes)
+        }
+        other => Ok(Transformed::no(other)),
     }
 }
 

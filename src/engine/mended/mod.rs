@@ -15,18 +15,32 @@ mod single_distinct;
 mod twins;
 mod wrapped;
 
-pub(super) use as_values::AsValues;
 pub(super) use dependencies::Relations;
 pub(super) use in_lists::{apart, as_before};
-pub(super) use not_in::NotIn;
-pub(super) use of_filtered::OfFiltered;
-pub(super) use of_joins::OfJoins;
-pub(super) use set_operations::CountedSets;
 
 use datafusion::optimizer::Optimizer;
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use std::sync::Arc;
-use wrapped::{Logical, Optimize, Physical, Rewrite, Wrapped};
+use wrapped::{Everywhere, Logical, Optimize, Physical, Rewrite, Wrapped};
+
+/// `INTERSECT ALL` and `EXCEPT ALL`.
+pub(super) const COUNTED_SETS: Everywhere =
+    Everywhere { name: "counted_sets", tell: set_operations::count };
+
+/// Subqueries among the conditions of joins, before any others.
+pub(super) const OF_JOINS: Everywhere =
+    Everywhere { name: "subqueries_of_joins", tell: of_joins::ask_apart };
+
+/// Subqueries as values.
+pub(super) const AS_VALUES: Everywhere =
+    Everywhere { name: "subqueries_as_values", tell: as_values::count };
+
+/// `NOT IN` among other conditions.
+pub(super) const NOT_IN: Everywhere = Everywhere { name: "not_in", tell: not_in::spell_out };
+
+/// Arguments that only the rows of a `FILTER` have.
+pub(super) const OF_FILTERED: Everywhere =
+    Everywhere { name: "arguments_of_filtered_rows", tell: of_filtered::guard };
 
 /// Logical rules by their names, and what is done instead of each.
 const LOGICAL: [(&str, Rewrite); 3] = [

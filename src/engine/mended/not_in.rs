@@ -4,7 +4,6 @@
 //! was found, and none equals NULL. So what is missing is said beside it: that there is no row at all, or
 //! else neither side is NULL.
 
-use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column, DFSchema, Result, ScalarValue};
 use datafusion::logical_expr::expr::InSubquery;
@@ -13,41 +12,26 @@ use datafusion::logical_expr::{
     BinaryExpr, Expr, ExprSchemable, Filter, LogicalPlan, LogicalPlanBuilder, Operator, Subquery,
     lit, not_exists, when,
 };
-use datafusion::optimizer::AnalyzerRule;
 use std::sync::Arc;
 
 /// Spells out every `NOT IN` that is a part of a condition.
-#[derive(Debug)]
-pub(in crate::engine) struct NotIn;
-
-impl AnalyzerRule for NotIn {
-    fn name(&self) -> &'static str {
-        "not_in"
+pub(super) fn spell_out(node: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
+    let LogicalPlan::Filter(filter) = node else { return Ok(Transformed::no(node)) };
+    let schema = filter.input.schema();
+    let parts = split_conjunction(&filter.predicate).into_iter().cloned();
+    let parts = parts.map(|part| match alone(&part) {
+        Some((not_in, false)) if !is_joined(not_in) => none_equal(not_in, schema),
+        Some(_) => Ok(Transformed::no(part)),
+        None => spelled_out(part, false, schema),
+    });
+    let parts = parts.collect::<Result<Vec<_>>>()?;
+    if !parts.iter().any(|part| part.transformed) {
+        return Ok(Transformed::no(LogicalPlan::Filter(filter)));
     }
-
-    fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {
-        let told = plan.transform_up_with_subqueries(|node| match node {
-            LogicalPlan::Filter(filter) => {
-                let schema = filter.input.schema();
-                let parts = split_conjunction(&filter.predicate).into_iter().cloned();
-                let parts = parts.map(|part| match alone(&part) {
-                    Some((not_in, false)) if !is_joined(not_in) => none_equal(not_in, schema),
-                    Some(_) => Ok(Transformed::no(part)),
-                    None => spelled_out(part, false, schema),
-                });
-                let parts = parts.collect::<Result<Vec<_>>>()?;
-                if !parts.iter().any(|part| part.transformed) {
-                    return Ok(Transformed::no(LogicalPlan::Filter(filter)));
-                }
-                let predicate = conjunction(parts.into_iter().map(|part| part.data));
-                let predicate = predicate.unwrap_or(filter.predicate);
-                Filter::try_new(predicate, filter.input)
-                    .map(|filter| Transformed::yes(LogicalPlan::Filter(filter)))
-            }
-            other => Ok(Transformed::no(other)),
-        })?;
-        Ok(told.data)
-    }
+    let predicate = conjunction(parts.into_iter().map(|part| part.data));
+    let predicate = predicate.unwrap_or(filter.predicate);
+    let filter = Filter::try_new(predicate, filter.input)?;
+    Ok(Transformed::yes(LogicalPlan::Filter(filter)))
 }
 
 /// A condition that is nothing else, and whether it asks for what is among the rows.

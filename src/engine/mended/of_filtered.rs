@@ -6,29 +6,17 @@
 //! that were left out.
 
 use arrow::datatypes::DataType;
-use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{DFSchema, Result};
 use datafusion::logical_expr::expr::{AggregateFunction, BinaryExpr, Cast};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::{Aggregate, Expr, ExprSchemable, LogicalPlan, Operator, when};
-use datafusion::optimizer::AnalyzerRule;
 
 /// Guards arguments by their aggregate's filter, in a plan whose types are settled.
-#[derive(Debug)]
-pub(in crate::engine) struct OfFiltered;
-
-impl AnalyzerRule for OfFiltered {
-    fn name(&self) -> &'static str {
-        "arguments_of_filtered_rows"
-    }
-
-    fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {
-        let guarded = plan.transform_up_with_subqueries(|node| match node {
-            LogicalPlan::Aggregate(aggregate) => guarded(aggregate),
-            other => Ok(Transformed::no(other)),
-        })?;
-        Ok(guarded.data)
+pub(super) fn guard(node: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
+    match node {
+        LogicalPlan::Aggregate(aggregate) => guarded(aggregate),
+        other => Ok(Transformed::no(other)),
     }
 }
 

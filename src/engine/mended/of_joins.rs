@@ -5,34 +5,16 @@
 //! joined.
 
 use super::as_values::asks;
-use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column, JoinType, Result};
 use datafusion::logical_expr::logical_plan::Join;
 use datafusion::logical_expr::utils::{conjunction, split_conjunction_owned};
 use datafusion::logical_expr::{Expr, Filter, LogicalPlan};
-use datafusion::optimizer::AnalyzerRule;
 use std::sync::Arc;
 
 /// Asks above a join, or below it.
-#[derive(Debug)]
-pub(in crate::engine) struct OfJoins;
-
-impl AnalyzerRule for OfJoins {
-    fn name(&self) -> &'static str {
-        "subqueries_of_joins"
-    }
-
-    fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {
-        let asked = plan.transform_up_with_subqueries(|node| match node {
-            LogicalPlan::Join(join) => asked_apart(join),
-            other => Ok(Transformed::no(other)),
-        })?;
-        Ok(asked.data)
-    }
-}
-
-fn asked_apart(join: Join) -> Result<Transformed<LogicalPlan>> {
+pub(super) fn ask_apart(node: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
+    let LogicalPlan::Join(join) = node else { return Ok(Transformed::no(node)) };
     let conditions = join.filter.iter().cloned().flat_map(split_conjunction_owned);
     let (asking, others): (Vec<Expr>, Vec<Expr>) = conditions.partition(asks);
     let Some(asked) = conjunction(asking).filter(|asked| !asked.is_volatile()) else {

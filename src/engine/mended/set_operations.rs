@@ -4,7 +4,6 @@
 //! none, and should leave two. The first of a side's equal rows is matched with the other's first, the
 //! second with the second.
 
-use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::Transformed;
 use datafusion::common::{Column, JoinType, NullEquality, Result};
 use datafusion::functions_window::row_number::row_number_udwf;
@@ -13,24 +12,13 @@ use datafusion::logical_expr::{
     Distinct, Expr, ExprFunctionExt, Join, LogicalPlan, LogicalPlanBuilder,
     WindowFunctionDefinition,
 };
-use datafusion::optimizer::AnalyzerRule;
 use std::sync::Arc;
 
 /// Numbers equal rows where set operations count them.
-#[derive(Debug)]
-pub(in crate::engine) struct CountedSets;
-
-impl AnalyzerRule for CountedSets {
-    fn name(&self) -> &'static str {
-        "counted_sets"
-    }
-
-    fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {
-        let counted = plan.transform_up_with_subqueries(|node| match node {
-            LogicalPlan::Join(join) if counts(&join) => counted(join).map(Transformed::yes),
-            other => Ok(Transformed::no(other)),
-        })?;
-        Ok(counted.data)
+pub(super) fn count(node: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
+    match node {
+        LogicalPlan::Join(join) if counts(&join) => counted(join).map(Transformed::yes),
+        other => Ok(Transformed::no(other)),
     }
 }
 

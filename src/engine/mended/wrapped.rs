@@ -1,10 +1,10 @@
-//! A rule of DataFusion's that is applied in another way than by itself.
+//! A rule of DataFusion's that is applied in another way than by itself, and what is done before all rules.
 
 use datafusion::common::Result;
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::Transformed;
 use datafusion::logical_expr::LogicalPlan;
-use datafusion::optimizer::{ApplyOrder, OptimizerConfig, OptimizerRule};
+use datafusion::optimizer::{AnalyzerRule, ApplyOrder, OptimizerConfig, OptimizerRule};
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_plan::ExecutionPlan;
 use std::sync::Arc;
@@ -63,5 +63,22 @@ impl PhysicalOptimizerRule for Wrapped<Physical, Optimize> {
 
     fn schema_check(&self) -> bool {
         self.rule.schema_check()
+    }
+}
+
+/// What is done with every operator of a plan, those of its subqueries too, before it is optimised.
+#[derive(Debug)]
+pub(in crate::engine) struct Everywhere {
+    pub(super) name: &'static str,
+    pub(super) tell: fn(LogicalPlan) -> Result<Transformed<LogicalPlan>>,
+}
+
+impl AnalyzerRule for Everywhere {
+    fn name(&self) -> &str {
+        self.name
+    }
+
+    fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {
+        Ok(plan.transform_up_with_subqueries(self.tell)?.data)
     }
 }
