@@ -288,13 +288,18 @@ proptest! {
     }
 }
 
-/// Months of one file each: their parts are merged in the order of their files, and a limit leaves them so.
+/// More months than parts: each part is read file after file in order, and a limit leaves it so.
 #[tokio::test(flavor = "multi_thread")]
 async fn files_in_order_are_merged_and_a_limit_leaves_them_in_order() {
     let project = project("append");
-    project.write("sales_1.csv", &sales(0..2000));
+    let mut text = SALES_HEAD.to_owned();
+    for number in 0..6000_u32 {
+        let (month, day) = (number % 12 + 1, number / 12 % 28 + 1);
+        writeln!(text, "R{number},1,2024-{month:02}-{day:02},crm,1,{},1.50,", number % 7).unwrap();
+    }
+    project.write("sales_1.csv", &text);
     project.run("2024-06-01").await.unwrap();
-    for (order, limit) in [("date_key", 3), ("date_key", 900), ("date_key, customer_key", 1500)] {
+    for (order, limit) in [("date_key", 3), ("date_key", 4000), ("date_key, customer_key", 5000)] {
         // What is added to a key makes an order of which nothing is known.
         let sorted = format!("{order} + 0");
         let ask = |by: &str| {
