@@ -172,6 +172,24 @@ fn what_would_be_another_file_tomorrow_is_refused() {
 }
 
 #[test]
+fn columns_without_a_name_are_a_key_by_their_headings() {
+    let shop = Shop::new();
+    shop.run(&["etl", "run"]);
+    let (question, to) = (shop.path("q.sql"), shop.path("x.csv"));
+    let sql = "SELECT sign(x), abs(x) FROM (VALUES (-2.5, 1), (0.0, 2)) AS t (x, n), dim_customer \
+               WHERE customer_key = 1";
+    fs::write(&question, sql).unwrap();
+    for more in [&[][..], &["--key", "abs(x)"]] {
+        shop.run(&[&["export", &question, "--to", &to], more].concat());
+        let written = fs::read_to_string(&to).unwrap();
+        let mut rows: Vec<&str> = written.lines().collect();
+        assert_eq!(rows.remove(0), "sign(x),abs(x)");
+        rows.sort_unstable();
+        assert_eq!(rows, ["-1.0,2.5", "0.0,0.0"], "{more:?}");
+    }
+}
+
+#[test]
 fn scores_come_back_as_a_fact_and_as_bands() {
     let shop = Shop::new();
     shop.run(&["etl", "run"]);
