@@ -1,6 +1,6 @@
 //! Running a planned question: its stream, its schema kept, its errors named, its end logged.
 
-use super::answers::{self, Answer, Asked};
+use super::answers::{Answer, Asked};
 use super::erased::erased;
 use super::errors::{from_datafusion, to_datafusion};
 use super::log::LogEntry;
@@ -8,18 +8,17 @@ use super::operators::Running;
 use super::parsed::Parsed;
 use super::progress::Progress;
 use super::ready::Ready;
-use super::{Query, Session, damage, explain, shadow, state, wire};
+use super::watched::{Started, Watched};
+use super::{Query, Session, explain, shadow, state, wire};
 use crate::error::{Error, Result};
 use crate::query::Demand;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::record_batch::RecordBatch;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{Result as DataFusionResult, ScalarValue};
-use datafusion::error::DataFusionError;
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::logical_expr::{Expr, LogicalPlan};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
-use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use futures::{StreamExt, stream};
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -188,10 +187,10 @@ impl Query {
             log.runs();
         }
         match self.start().await {
-            Ok((plan, answer)) => {
+            Ok(started) => {
                 shadow::look_again(self);
-                let progress = Progress::of(&plan);
-                Ok((self.watched(plan, answer, log, asked), progress))
+                let progress = Progress::of(&started.operators);
+                Ok((self.watched(started, progress.clone(), log, asked), progress))
             }
             Err(error) => {
                 if let Some(log) = &mut log {
@@ -231,7 +230,7 @@ impl Query {
 
     /// Runs it beside the query log and the answers that are kept.
     pub(super) async fn unwatched(&self) -> Result<SendableRecordBatchStream> {
-        Ok(self.start().await?.1)
+        Ok(self.start().await?.batches)
     }
 
     /// What was asked.
@@ -239,36 +238,31 @@ impl Query {
         &self.0.text
     }
 
-    async fn start(&self) -> Result<(Arc<dyn ExecutionPlan>, SendableRecordBatchStream)> {
+    async fn start(&self) -> Result<Started> {
         let ready = &self.0.ready;
         if ready.unbound {
             return Err(Error::user("the query's parameters have no values")
                 .hint("bind a value for each of them"));
         }
-        let (operators, context) =
-            operators(ready, self.parsed()).await.map_err(from_datafusion)?;
-        let answer = execute_stream(Arc::clone(&operators), context).map_err(from_datafusion)?;
-        Ok((operators, answer))
+        operators(ready, self.parsed()).await.and_then(Started::new).map_err(from_datafusion)
     }
 
     /// The answer in its promised schema, watched to its end.
     fn watched(
         &self,
-        plan: Arc<dyn ExecutionPlan>,
-        answer: SendableRecordBatchStream,
+        started: Started,
+        progress: Progress,
         log: Option<LogEntry>,
         asked: Option<Asked>,
     ) -> SendableRecordBatchStream {
-        let query = self.clone();
-        let keeping = asked.map(|asked| (asked, Vec::new()));
-        let state = Watched { query, plan, answer, log, keeping, started: false, ended: false };
-        let batches = stream::unfold(state, Watched::next);
+        let watched = Watched::new(self.clone(), started, progress, log, asked);
+        let batches = stream::unfold(watched, Watched::next);
         Box::pin(RecordBatchStreamAdapter::new(self.schema(), batches.boxed()))
     }
 }
 
 /// The operators that answer a question once, and what they run in.
-async fn operators(ready: &Ready, parsed: &Parsed) -> DataFusionResult<Running> {
+pub(super) async fn operators(ready: &Ready, parsed: &Parsed) -> DataFusionResult<Running> {
     if let Some(running) = ready.operators.again()? {
         return Ok(running);
     }
@@ -305,96 +299,4 @@ fn row_counts(plan: &LogicalPlan) -> Result<HashSet<String>> {
     })
     .map_err(from_datafusion)?;
     Ok(counts)
-}
-
-/// An answer under way. Dropping it drops the operators, which cancels them, and the log entry,
-/// which then says so.
-struct Watched {
-    query: Query,
-    plan: Arc<dyn ExecutionPlan>,
-    answer: SendableRecordBatchStream,
-    log: Option<LogEntry>,
-    /// What there is of an answer that may be kept.
-    keeping: Option<(Asked, Vec<RecordBatch>)>,
-    started: bool,
-    ended: bool,
-}
-
-impl Watched {
-    async fn next(mut self) -> Option<(Result<RecordBatch, DataFusionError>, Self)> {
-        if self.ended {
-            return None;
-        }
-        let batch = match self.first() {
-            Some(batch) => batch,
-            None => match self.answer.next().await {
-                Some(Ok(batch)) => wire::batch(&self.query.0.ready.schema, &batch),
-                Some(Err(error)) => {
-                    let named = named(&self.query, &self.plan, from_datafusion(error));
-                    Err(named.await)
-                }
-                None => {
-                    self.keep();
-                    self.end(None);
-                    return None;
-                }
-            },
-        };
-        match batch {
-            Ok(batch) => {
-                if let Some(log) = &mut self.log {
-                    log.count(batch.num_rows());
-                }
-                self.remember(&batch);
-                Some((Ok(batch), self))
-            }
-            Err(error) => {
-                self.end(Some(error.to_string()));
-                Some((Err(to_datafusion(error)), self))
-            }
-        }
-    }
-
-    /// Takes a batch in with the answer, unless that becomes too large.
-    fn remember(&mut self, batch: &RecordBatch) {
-        let Some((_, batches)) = &mut self.keeping else { return };
-        batches.push(batch.clone());
-        if answers::size(batches) > self.query.session().catalog().answers().largest() {
-            self.keeping = None;
-        }
-    }
-
-    /// Keeps the whole answer.
-    fn keep(&mut self) {
-        if let Some((asked, batches)) = self.keeping.take() {
-            let plan_bytes = self.query.ready().weight;
-            self.query.session().catalog().answers().put(asked, plan_bytes, batches);
-        }
-    }
-
-    /// What `EXPLAIN` begins with.
-    fn first(&mut self) -> Option<Result<RecordBatch>> {
-        let first = !std::mem::replace(&mut self.started, true);
-        let inner = &self.query.0;
-        (first && inner.ready.explain).then(|| {
-            let release = inner.session.release().id;
-            let others = inner.parsed.catalogs.others();
-            let Ready { schema, routing, reads, .. } = &inner.ready;
-            explain::first_row(schema, release, others, &routing.sentences, reads)
-        })
-    }
-
-    fn end(&mut self, error: Option<String>) {
-        self.ended = true;
-        if let Some(log) = &mut self.log {
-            log.end(error);
-        }
-    }
-}
-
-/// The error with the damaged file's name, if it is a file's fault.
-async fn named(query: &Query, plan: &Arc<dyn ExecutionPlan>, error: Error) -> Error {
-    let inner = &query.0;
-    let store = inner.session.warehouse().object_store();
-    damage::name(error, plan, &inner.parsed.catalogs, store.as_ref()).await
 }

@@ -5,17 +5,18 @@
 //!
 //! * the DataFusion session, bound to a principal and a release: `state`, `scope`
 //! * what a session may set: `options`, `zoned`; what it has of its own: `temporary`
-//! * text to statement: `sql`; names and plans: `names`, `plan` (gives a `ready` one), `plan_cache`, `planner`, `partitions`,
+//! * text to statement: `sql`; names and plans: `names`, `plan` (gives a `ready` one), `optimise`, `plan_cache`, `planner`, `partitions`,
 //!   `operators`; what may run: `guard`, `size`
 //! * Substrait plans in place of text: `substrait`
 //! * what SQL can name: `catalog`, `system`, `table`
-//! * what DataFusion gets wrong: `grouping_sets`, `yielding`; what it takes long for: `finest`, `star`
+//! * what DataFusion gets wrong: `grouping_sets`, `yielding`; what it takes long for: `finest`, `star`,
+//!   `join_order` (by `estimate`)
 //! * where rows come from: `origin`; what asks for nobody's rows: `inward`
 //! * what DataFusion does not bound: `bounded` (functions), `concatenation`, `holding`
 //!   (windows)
 //! * reading: `scan`, `streamed`, `statistics`, `reader`, `object_stores`; limits: `memory`, `shares`
 //! * cleaning rules as SQL functions: `functions`; expressions over rows that are cleaned: `expression`
-//! * answers: `execute`, `progress`, `answers` (those asked again), `shadow` (those looked at again; `distrusted`: what was wrong),
+//! * answers: `execute`, `watched`, `frugal` (those that did not fit into memory), `progress`, `answers` (those asked again), `shadow` (those looked at again; `distrusted`: what was wrong),
 //!   `answer_file` (those kept for their clients), `about` (from what they come), `wire`, `explain`, `log`, `errors`, `damage`
 
 mod about;
@@ -32,16 +33,19 @@ mod describe;
 mod distrusted;
 mod erased;
 mod errors;
+mod estimate;
 mod execute;
 mod explain;
 mod expression;
 mod extremes;
 mod finest;
+mod frugal;
 mod functions;
 mod grouping_sets;
 mod guard;
 mod holding;
 mod inward;
+mod join_order;
 mod known;
 mod lineage;
 mod log;
@@ -50,6 +54,7 @@ mod mended;
 mod names;
 mod object_stores;
 mod operators;
+mod optimise;
 mod options;
 mod origin;
 mod parsed;
@@ -79,6 +84,7 @@ mod system;
 mod table;
 mod temporary;
 mod unneeded;
+mod watched;
 mod whole_numbers;
 mod wire;
 mod yielding;

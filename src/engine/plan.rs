@@ -10,15 +10,15 @@ use super::about::About;
 use super::catalog::{CUBES, Catalogs};
 use super::errors::from_datafusion;
 use super::explain::Explained;
-use super::grouping_sets::forget_order;
+use super::optimise::{self, Optimised};
 use super::parsed::Parsed;
 use super::plan_cache::{Form, Plan, Question, reads_only_tables};
 use super::ready::Ready;
 use super::scope::QueryScope;
 use super::sql::{self, AsOf, Versions};
 use super::{
-    Query, Session, TEMPORARY, explain, extremes, finest, guard, inward, names, origin, partitions,
-    set_by_set, size, star, state, wire, zoned,
+    Query, Session, TEMPORARY, explain, extremes, guard, inward, names, origin, size, state, wire,
+    zoned,
 };
 use crate::error::{Error, Result};
 use crate::ids::ReleaseId;
@@ -176,17 +176,9 @@ fn optimised(
     let of_tables = reads_only_tables(&plan).map_err(from_datafusion)?;
     let repeats = of_tables && !(changes || explain || unbound);
     let inward = inward::is_asked(&plan)?;
-    let (plan, is_small) = if unbound {
-        (plan, false)
-    } else {
-        let plan = state
-            .optimize(&plan)
-            .and_then(finest::derive)
-            .and_then(|plan| set_by_set::part(plan, state))
-            .map_err(from_datafusion)?;
-        let is_small = partitions::one_is_enough(&plan, state)?;
-        let plan = star::find(plan, state).and_then(forget_order).map_err(from_datafusion)?;
-        (plan, is_small)
+    let Optimised { plan, is_small } = match unbound {
+        true => Optimised { plan, is_small: false },
+        false => optimise::question(plan, state)?,
     };
     let mut schema = wire::schema(plan.schema().as_arrow());
     if let Some(zone) = &state.config_options().execution.time_zone {

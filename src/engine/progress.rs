@@ -6,15 +6,25 @@ use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::physical_plan::FileScanConfig;
 use datafusion::datasource::source::DataSourceExec;
 use datafusion::physical_plan::ExecutionPlan;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Watches a running question.
 #[derive(Debug, Clone)]
-pub struct Progress(Option<Arc<dyn ExecutionPlan>>);
+pub struct Progress(Option<Running>);
+
+/// Its operators, which are others where it is asked once more in another way.
+type Running = Arc<Mutex<Arc<dyn ExecutionPlan>>>;
 
 impl Progress {
     pub(super) fn of(plan: &Arc<dyn ExecutionPlan>) -> Self {
-        Self(Some(Arc::clone(plan)))
+        Self(Some(Arc::new(Mutex::new(Arc::clone(plan)))))
+    }
+
+    /// Other operators answer from now on.
+    pub(super) fn is_of(&self, plan: &Arc<dyn ExecutionPlan>) {
+        if let Some(running) = &self.0 {
+            *running.lock().unwrap_or_else(PoisonError::into_inner) = Arc::clone(plan);
+        }
     }
 
     /// Of a question that was answered before.
@@ -25,9 +35,10 @@ impl Progress {
     /// Which part of what it reads is read, from 0 to 1; none where it reads no files. What happens
     /// to the rows above the scans is not told.
     pub fn part(&self) -> Option<f64> {
-        let Some(plan) = &self.0 else { return Some(1.0) };
+        let Some(running) = &self.0 else { return Some(1.0) };
+        let plan = Arc::clone(&running.lock().unwrap_or_else(PoisonError::into_inner));
         let mut rows = Rows::default();
-        rows.add(plan);
+        rows.add(&plan);
         // Counted in floats: the division is one as well.
         (rows.all > 0).then(|| (rows.read as f64 / rows.all as f64).min(1.0))
     }

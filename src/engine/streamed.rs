@@ -86,6 +86,11 @@ impl TableProvider for StreamedTable {
         TableType::Temporary
     }
 
+    fn statistics(&self) -> Option<Statistics> {
+        let statistics = Statistics::new_unknown(&self.schema);
+        Some(statistics.with_num_rows(Precision::Inexact(self.about_rows)))
+    }
+
     async fn scan(
         &self,
         _session: &dyn Session,

@@ -94,10 +94,18 @@ impl StoredTable {
         }
     }
 
+    /// The columns that identify a row of a fact, as it declares them; none where it does not.
+    pub(crate) fn grain(&self) -> &[String] {
+        match &self.place {
+            Place::Fact { grain, .. } => grain,
+            Place::Aggregate | Place::Dimension { .. } | Place::Other => &[],
+        }
+    }
+
     /// The table of the dimension whose members a fact's column refers to, every row to one.
     pub(crate) fn referred(&self, column: &str) -> Option<&str> {
         match &self.place {
-            Place::Fact { roles } => roles.get(column).map(String::as_str),
+            Place::Fact { roles, .. } => roles.get(column).map(String::as_str),
             Place::Aggregate | Place::Dimension { .. } | Place::Other => None,
         }
     }
@@ -172,6 +180,8 @@ pub(crate) enum Place {
     Fact {
         /// By column.
         roles: BTreeMap<String, String>,
+        /// The columns that identify a row.
+        grain: Vec<String>,
     },
     /// The table of a cube's aggregate.
     Aggregate,
@@ -194,7 +204,8 @@ impl Place {
             let referred = |role: &FactRole| {
                 Some((role.key_column(), model.dimension(&role.dimension)?.table()))
             };
-            return Self::Fact { roles: fact.roles.iter().filter_map(referred).collect() };
+            let roles = fact.roles.iter().filter_map(referred).collect();
+            return Self::Fact { roles, grain: fact.key.clone() };
         }
         if model.cubes.iter().any(|cube| cube.aggregate_in(table).is_some()) {
             return Self::Aggregate;

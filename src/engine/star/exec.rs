@@ -181,13 +181,13 @@ impl ExecutionPlan for StarJoinExec {
     }
 
     /// Those of the table, where all of its rows come out: counts and extremes need no reading. Of
-    /// a star, that it has no more rows than its fact: joins to it ask which side is larger.
+    /// a star, about how many rows it has, and no more than its fact: joins to it ask which side is larger.
     fn statistics_from_inputs(
         &self,
         _: &[Arc<Statistics>],
         args: &StatisticsArgs,
     ) -> Result<Arc<Statistics>> {
-        let Joined { facts, columns, lookups, predicates, .. } = &self.joined;
+        let Joined { facts, columns, lookups, predicates, about_rows, .. } = &self.joined;
         let is_table = lookups.is_empty() && predicates.is_empty() && args.partition().is_none();
         Ok(Arc::new(match is_table {
             true => {
@@ -195,7 +195,8 @@ impl ExecutionPlan for StarJoinExec {
                 facts.statistics.clone().project(Some(&columns))
             }
             false => {
-                let rows = facts.statistics.num_rows.to_inexact();
+                let most = facts.statistics.num_rows.to_inexact();
+                let rows = about_rows.map_or(most, |rows| most.min(&Precision::Inexact(rows)));
                 let rows = if args.partition().is_none() { rows } else { Precision::Absent };
                 Statistics { num_rows: rows, ..Statistics::new_unknown(&self.schema()) }
             }

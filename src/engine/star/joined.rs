@@ -50,6 +50,8 @@ pub(super) struct Joined {
     pub(super) wide: SchemaRef,
     /// Over wide columns.
     pub(super) predicates: Vec<Arc<dyn PhysicalExpr>>,
+    /// About how many rows come out, where that was estimated.
+    pub(super) about_rows: Option<usize>,
 }
 
 /// Where a wide column comes from.

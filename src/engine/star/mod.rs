@@ -56,7 +56,7 @@ mod unique;
 pub(super) use fuse::FuseStars;
 pub(super) use hot::{HotColumns, HotColumnsYield};
 pub(super) use node::plan_extension;
-pub(super) use unique::stored_table;
+pub(super) use unique::{holds_fact, likely_unique, plain_column, stored_table};
 
 use datafusion::catalog::Session;
 use datafusion::common::Result;
@@ -64,6 +64,7 @@ use datafusion::common::tree_node::Transformed;
 use datafusion::datasource::listing::PartitionedFile;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::ExecutionPlan;
+use datafusion::prelude::SessionConfig;
 use std::sync::Arc;
 
 /// Whether sessions look for stars.
@@ -73,6 +74,11 @@ pub(super) struct StarScan(pub(super) bool);
 /// Whether a session looks for stars.
 pub(super) fn is_sought(session: &dyn Session) -> bool {
     session.config().get_extension::<StarScan>().is_some_and(|scan| scan.0)
+}
+
+/// The same settings, but for looking for stars.
+pub(super) fn unsought(config: SessionConfig) -> SessionConfig {
+    config.with_extension(Arc::new(StarScan(false)))
 }
 
 /// Whether a plan below an aggregation is a fact joined to dimensions.
@@ -100,7 +106,15 @@ pub(super) fn find(plan: LogicalPlan, session: &dyn Session) -> Result<LogicalPl
 
 /// The files that an operator reads by itself, if it is a star scan.
 pub(super) fn files(plan: &Arc<dyn ExecutionPlan>) -> &[PartitionedFile] {
+    joined(plan).map_or(&[], |joined| joined.facts.files.as_slice())
+}
+
+/// Whether an operator is a star scan that keeps members.
+pub(super) fn looks_up(plan: &Arc<dyn ExecutionPlan>) -> bool {
+    joined(plan).is_some_and(|joined| !joined.lookups.is_empty())
+}
+
+fn joined(plan: &Arc<dyn ExecutionPlan>) -> Option<&joined::Joined> {
     let join = plan.downcast_ref::<exec::StarJoinExec>().map(|exec| &exec.joined);
-    let aggregate = plan.downcast_ref::<aggregate::StarAggregateExec>().map(|exec| exec.joined());
-    join.or(aggregate).map_or(&[], |joined| joined.facts.files.as_slice())
+    join.or_else(|| plan.downcast_ref::<aggregate::StarAggregateExec>().map(|exec| exec.joined()))
 }

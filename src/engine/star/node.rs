@@ -39,6 +39,8 @@ pub(super) struct StarJoin {
     /// The wide columns that come out.
     pub(super) output: Vec<usize>,
     pub(super) schema: DFSchemaRef,
+    /// About how many rows come out, where that was estimated: joins to it ask which side is larger.
+    pub(super) about_rows: Option<usize>,
 }
 
 /// A dimension of a star join.
@@ -61,6 +63,11 @@ pub(super) fn wide_name(index: usize) -> String {
 impl StarJoin {
     pub(super) fn into_plan(self) -> LogicalPlan {
         LogicalPlan::Extension(Extension { node: Arc::new(self) })
+    }
+
+    /// The same, of which about so many rows come out.
+    pub(super) fn of_about(self, rows: f64) -> Self {
+        Self { about_rows: Some(rows as usize), ..self }
     }
 
     /// The schema of all wide columns.
@@ -111,6 +118,7 @@ impl StarJoin {
             lookups: lookups.collect(),
             wide: Arc::new(wide),
             predicates,
+            about_rows: self.about_rows,
         };
         let schema = Arc::clone(self.schema.inner());
         let partitions = match self.reads {

@@ -6,11 +6,8 @@ use super::joined::{Joined, Keeps};
 use super::members::{Cover, Keyed, Members};
 use super::metrics::Counters;
 use super::prune::Pruner;
-use crate::engine::errors::to_datafusion;
-use crate::error::{Error, ErrorKind};
 use datafusion::common::Result;
 use datafusion::datasource::listing::PartitionedFile;
-use datafusion::error::DataFusionError;
 use datafusion::execution::TaskContext;
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryLimit, MemoryReservation};
 use datafusion::physical_expr::{PhysicalExpr, conjunction};
@@ -75,12 +72,7 @@ impl Joined {
             let (plan, context, memory) =
                 (Arc::clone(&lookup.plan), Arc::clone(context), memory.new_empty());
             let (key, keeps, bounds) = (lookup.key, lookup.keeps, self.key_bounds(index));
-            let referring = format!("{}.{}", self.facts.table, self.key_name(index));
-            async move {
-                let members = members(plan, Keyed { key, keeps, bounds }, context, memory).await;
-                members.map_err(|error| without_room(error, &referring))
-            }
-            .boxed()
+            members(plan, Keyed { key, keeps, bounds }, context, memory).boxed()
         });
         let members: Vec<Members> = future::try_join_all(members).await?;
         let counters = Counters::new(metrics);
@@ -204,15 +196,4 @@ async fn members(
         batches.push(batch);
     }
     Members::new(&schema, batches, keyed, memory)
-}
-
-/// The error of reading a dimension that the fact's key refers to; if it takes too much memory, in
-/// words that say which, and what to do.
-fn without_room(error: DataFusionError, referring: &str) -> DataFusionError {
-    let DataFusionError::ResourcesExhausted(why) = error.find_root() else { return error };
-    let message = format!("the members that `{referring}` refers to do not fit into memory");
-    to_datafusion(Error::new(ErrorKind::Limit, message).caused_by(why.clone()).hint(
-        "ask for fewer of them or of their columns, raise `memory_limit`, or set `star_scan: off` \
-         (STARHOUSE_STAR_SCAN=off): joins are slower then, and take less memory",
-    ))
 }

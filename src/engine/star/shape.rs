@@ -4,6 +4,7 @@ use super::found::Found;
 use super::joined::Reads;
 use super::node::StarJoin;
 use super::unique::{plain_column, stored};
+use crate::engine::estimate::estimate;
 use datafusion::catalog::TableProvider;
 use datafusion::common::Result;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
@@ -66,7 +67,7 @@ fn joins(plan: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
         | LogicalPlan::SubqueryAlias(_)
         | LogicalPlan::Union(_) => plan.map_children(joins),
         LogicalPlan::Join(_) => match star(&plan) {
-            Some(star) => Ok(Transformed::yes(star.into_plan())),
+            Some(star) => Ok(Transformed::yes(star.of_about(estimate(&plan).rows).into_plan())),
             None => plan.map_children(joins),
         },
         other => Ok(Transformed::no(other)),

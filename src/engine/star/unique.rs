@@ -12,7 +12,7 @@ use datafusion::logical_expr::{Expr, LogicalPlan};
 use std::sync::Arc;
 
 /// The index of the column that an expression is, other names set aside.
-pub(super) fn plain_column(expr: &Expr, schema: &DFSchema) -> Option<usize> {
+pub(in crate::engine) fn plain_column(expr: &Expr, schema: &DFSchema) -> Option<usize> {
     match expr {
         Expr::Column(column) => schema.maybe_index_of_column(column),
         Expr::Alias(alias) => plain_column(&alias.expr, schema),
@@ -33,7 +33,7 @@ pub(in crate::engine) fn stored_table(
     any.downcast().ok()
 }
 
-pub(super) fn holds_fact(plan: &LogicalPlan) -> bool {
+pub(in crate::engine) fn holds_fact(plan: &LogicalPlan) -> bool {
     let is_fact = |node: &LogicalPlan| match node {
         LogicalPlan::TableScan(scan) => stored(scan).is_some_and(|table| table.has_measures()),
         _ => false,
@@ -43,11 +43,25 @@ pub(super) fn holds_fact(plan: &LogicalPlan) -> bool {
 
 /// Sets of columns of which no two rows have the same values, but for NULL.
 pub(super) fn unique(plan: &LogicalPlan) -> Vec<Vec<usize>> {
+    told_apart_by(plan, of_table)
+}
+
+/// The same, and the declared grain of facts: enough to estimate by.
+pub(in crate::engine) fn likely_unique(plan: &LogicalPlan) -> Vec<Vec<usize>> {
+    told_apart_by(plan, |scan, filters| {
+        let grain = stored(scan).and_then(|table| places(scan, table.grain()));
+        of_table(scan, filters).into_iter().chain(grain).collect()
+    })
+}
+
+/// Sets of columns that tell a plan's rows apart, given those of tables.
+fn told_apart_by(plan: &LogicalPlan, known: OfTable) -> Vec<Vec<usize>> {
+    let unique = |plan: &LogicalPlan| told_apart_by(plan, known);
     match plan {
-        LogicalPlan::TableScan(scan) => of_table(scan, &scan.filters),
+        LogicalPlan::TableScan(scan) => known(scan, &scan.filters),
         LogicalPlan::SubqueryAlias(alias) => unique(&alias.input),
         LogicalPlan::Filter(filter) => match filter.input.as_ref() {
-            LogicalPlan::TableScan(scan) => of_table(scan, std::slice::from_ref(&filter.predicate)),
+            LogicalPlan::TableScan(scan) => known(scan, std::slice::from_ref(&filter.predicate)),
             input => unique(input),
         },
         LogicalPlan::Aggregate(aggregate) => by_groups(aggregate).into_iter().collect(),
@@ -64,19 +78,20 @@ pub(super) fn unique(plan: &LogicalPlan) -> Vec<Vec<usize>> {
             });
             plain.chain(computed.map(|(place, _)| vec![place])).collect()
         }
-        LogicalPlan::Join(join) => of_join(join),
+        LogicalPlan::Join(join) => of_join(join, known),
         _ => Vec::new(),
     }
 }
 
-/// Those of a stored table of which only rows for which these are true are read.
+/// Sets of columns that tell rows of a table apart of which only those are read for which these are true.
+type OfTable = fn(&TableScan, &[Expr]) -> Vec<Vec<usize>>;
+
+/// Those of a stored table, for sure.
 fn of_table(scan: &TableScan, filters: &[Expr]) -> Vec<Vec<usize>> {
     let Some(table) = stored(scan) else { return Vec::new() };
-    let schema = &scan.projected_schema;
-    let index = |name: &String| schema.index_of_column_by_name(None, name);
+    let index = |name: &String| scan.projected_schema.index_of_column_by_name(None, name);
     let known = table.unique().iter();
-    let mut sets: Vec<Vec<usize>> =
-        known.filter_map(|set| set.iter().map(index).collect()).collect();
+    let mut sets: Vec<Vec<usize>> = known.filter_map(|set| places(scan, set)).collect();
     if let Some((durable, is_current)) = table.unique_where() {
         let is_current =
             |expr: &&Expr| matches!(expr, Expr::Column(column) if column.name == *is_current);
@@ -88,6 +103,12 @@ fn of_table(scan: &TableScan, filters: &[Expr]) -> Vec<Vec<usize>> {
     sets
 }
 
+/// Where columns of a table stand in its scan, if all of them, and any, are read.
+fn places(scan: &TableScan, names: &[String]) -> Option<Vec<usize>> {
+    let index = |name: &String| scan.projected_schema.index_of_column_by_name(None, name);
+    (!names.is_empty()).then(|| names.iter().map(index).collect()).flatten()
+}
+
 /// The columns by which an aggregation groups.
 fn by_groups(aggregate: &Aggregate) -> Option<Vec<usize>> {
     let is_set = |expr: &Expr| matches!(expr, Expr::GroupingSet(_));
@@ -96,7 +117,8 @@ fn by_groups(aggregate: &Aggregate) -> Option<Vec<usize>> {
 }
 
 /// Those of either side stay where each of its rows has at most one partner.
-fn of_join(join: &Join) -> Vec<Vec<usize>> {
+fn of_join(join: &Join, known: OfTable) -> Vec<Vec<usize>> {
+    let unique = |plan: &LogicalPlan| told_apart_by(plan, known);
     let side = |side: &LogicalPlan, pick: fn(&(Expr, Expr)) -> &Expr| {
         let keys = join.on.iter().map(|pair| plain_column(pick(pair), side.schema()));
         let keys: Vec<usize> = keys.flatten().collect();

@@ -55,7 +55,12 @@ async fn run(query: &Query) -> Result<Rows, String> {
     let stream = query.execute().await.map_err(|error| error.to_string())?;
     let batches: Vec<RecordBatch> =
         stream.try_collect().await.map_err(|error| error_of(error).to_string())?;
-    Ok(sorted(batches.iter().flat_map(rows_of).collect()))
+    Ok(rows(&batches))
+}
+
+/// The rows of batches, sorted.
+pub(super) fn rows(batches: &[RecordBatch]) -> Rows {
+    sorted(batches.iter().flat_map(rows_of).collect())
 }
 
 /// The rows in an order that does not depend on the digits in which floats may differ.

@@ -1,6 +1,7 @@
 //! The star scan gives the answers of DataFusion's own joins, for whatever is asked of a star.
 
 mod answer;
+mod orders;
 mod questions;
 mod shapes;
 mod world;
@@ -210,15 +211,37 @@ async fn explain_tells_what_was_skipped() {
     assert!(star.contains("bytes_scanned=") && !star.contains("pruned"), "{star}");
 }
 
-/// Members that do not fit are named by the fact's column, with a way out.
+/// Where what is looked up does not fit into memory, joins spill instead.
 #[tokio::test(flavor = "multi_thread")]
-async fn members_that_do_not_fit_are_named() {
-    let world = World::make(5, 1_000).await;
-    let sql = "SELECT s.city, sum(f.quantity) FROM warehouse.fact_sale f \
-               JOIN warehouse.dim_store s ON s.store_key = f.store_key GROUP BY s.city";
-    let error = ask(&world.session(|settings| settings.memory_limit_bytes = 1 << 10), sql).await;
-    let error = error.unwrap_err();
-    assert!(error.contains("`fact_sale.store_key`"), "{error}");
+async fn what_does_not_fit_is_joined_by_sorting() {
+    let world = World::make(6, 600_000).await;
+    let stock = world.session(|settings| settings.star_scan = false);
+    let small = |memory| {
+        world.session(move |settings| {
+            settings.memory_limit_bytes = memory;
+            settings.batch_size = 512;
+            settings.threads = 1;
+        })
+    };
+    let sql = "SELECT count(*), sum(f.amount), max(g.points + g.weight), min(g.sold_at) \
+               FROM warehouse.fact_sale f JOIN warehouse.fact_sale g ON g.ticket = f.ticket + 1 \
+               WHERE g.paid_on >= f.paid_on AND f.points > 5 AND f.weight > 0 AND f.sold_at <> g.sold_at";
+    let session = small(10 << 20);
+    let plan = text(&session, &format!("EXPLAIN {sql}")).await;
+    assert!(plan.contains("HashJoinExec"), "{plan}");
+    assert_same(&ask_once(&stock, sql).await, &ask_once(&session, sql).await, sql);
+    let ran = text_once(&session, &format!("EXPLAIN ANALYZE {sql}")).await;
+    assert!(ran.contains("SortMergeJoinExec") && !ran.contains("HashJoinExec"), "{ran}");
+    // A star as well. Sorting is let do with what there is, and may find that too little.
+    let sql = "SELECT f.channel, sum(f.amount) FROM warehouse.fact_sale f WHERE f.ticket IN (SELECT ticket \
+               FROM warehouse.fact_sale GROUP BY ticket HAVING sum(quantity) > 0) GROUP BY f.channel";
+    let session = small(4 << 20);
+    let plan = text(&session, &format!("EXPLAIN {sql}")).await;
+    assert!(plan.contains("StarAggregateExec"), "{plan}");
+    match ask_once(&session, sql).await {
+        Ok(rows) => assert_same(&ask_once(&stock, sql).await, &Ok(rows), sql),
+        Err(error) => assert!(error.contains("Sort") && !error.contains("StarMembers"), "{error}"),
+    }
 }
 
 /// Predicates over the fact's own columns leave pages out, by the bounds of their own.
@@ -366,6 +389,11 @@ impl World {
 
 async fn text(session: &Session, sql: &str) -> String {
     format!("{:?}", ask(session, sql).await.unwrap())
+}
+
+/// The same of what is not the same each time.
+async fn text_once(session: &Session, sql: &str) -> String {
+    format!("{:?}", ask_once(session, sql).await.unwrap())
 }
 
 async fn is_star(session: &Session, sql: &str) -> bool {

@@ -1,0 +1,217 @@
+//! How many rows a plan has, about, and how many different values its columns.
+//!
+//! Tables tell rows, smallest and largest values, and the number of members that keys refer to. The rest is assumed:
+//! values lie evenly between smallest and largest, and columns have nothing to do with each other.
+
+mod selectivity;
+
+use super::star::{likely_unique, plain_column};
+use datafusion::common::stats::Precision;
+use datafusion::common::{ColumnStatistics, JoinType, ScalarValue};
+use datafusion::datasource::source_as_provider;
+use datafusion::logical_expr::logical_plan::{Aggregate, Join, TableScan};
+use datafusion::logical_expr::utils::split_conjunction;
+use datafusion::logical_expr::{Expr, FetchType, LogicalPlan, SkipType};
+use selectivity::of_conditions;
+
+/// Rows of what tells nothing.
+const UNTOLD: f64 = 1000.0;
+
+/// What is known of a plan's rows.
+#[derive(Debug, Clone)]
+pub(in crate::engine) struct Estimate {
+    pub(in crate::engine) rows: f64,
+    /// The rows that there would be without filters: what a key's values are a part of.
+    pub(in crate::engine) unfiltered: f64,
+    pub(in crate::engine) columns: Vec<Values>,
+    /// Sets of columns of which likely no two rows have the same values.
+    pub(in crate::engine) unique: Vec<Vec<usize>>,
+}
+
+/// What is known of a column's values.
+#[derive(Debug, Clone, Copy, Default)]
+pub(in crate::engine) struct Values {
+    /// How many different ones there are at most.
+    pub(in crate::engine) distinct: Option<f64>,
+    /// The smallest and the largest.
+    pub(in crate::engine) range: Option<(f64, f64)>,
+    /// How many are NULL, as a part of all.
+    pub(in crate::engine) nulls: f64,
+}
+
+impl Estimate {
+    fn new(rows: f64, columns: Vec<Values>) -> Self {
+        Self { rows, unfiltered: rows, columns, unique: Vec::new() }
+    }
+
+    /// How many different values an expression has, of this plan's columns: where nothing is known, one a row.
+    pub(in crate::engine) fn distinct(&self, column: Option<usize>) -> f64 {
+        let known = column.and_then(|column| self.columns.get(column)?.distinct);
+        known.map_or(self.rows, |known| known.min(self.rows)).max(1.0)
+    }
+}
+
+/// Estimates a plan's rows.
+pub(in crate::engine) fn estimate(plan: &LogicalPlan) -> Estimate {
+    let estimate = rows_of(plan);
+    Estimate { unique: likely_unique(plan), ..estimate }
+}
+
+fn rows_of(plan: &LogicalPlan) -> Estimate {
+    match plan {
+        LogicalPlan::TableScan(scan) => of_table(scan),
+        LogicalPlan::SubqueryAlias(alias) => rows_of(&alias.input),
+        LogicalPlan::Sort(sort) => rows_of(&sort.input),
+        LogicalPlan::Repartition(repartition) => rows_of(&repartition.input),
+        LogicalPlan::Filter(filter) => {
+            let input = rows_of(&filter.input);
+            let conditions = split_conjunction(&filter.predicate);
+            let part = of_conditions(&conditions, filter.input.schema(), &input.columns);
+            Estimate { rows: (input.rows * part).max(1.0), ..input }
+        }
+        LogicalPlan::Projection(projection) => {
+            let input = rows_of(&projection.input);
+            let of = |expr| plain_column(expr, projection.input.schema());
+            let known = |expr| of(expr).and_then(|column| input.columns.get(column).copied());
+            let columns = projection.expr.iter().map(|expr| known(expr).unwrap_or_default());
+            Estimate { columns: columns.collect(), ..input }
+        }
+        LogicalPlan::Limit(limit) => {
+            let input = rows_of(&limit.input);
+            let rows = match (limit.get_fetch_type(), limit.get_skip_type()) {
+                (Ok(FetchType::Literal(Some(most))), Ok(SkipType::Literal(_))) => most as f64,
+                _ => input.rows,
+            };
+            Estimate { rows: input.rows.min(rows), ..input }
+        }
+        LogicalPlan::Aggregate(aggregate) => of_groups(aggregate),
+        LogicalPlan::Join(join) => of_join(join),
+        LogicalPlan::Values(values) => untold(plan, values.values.len() as f64),
+        LogicalPlan::EmptyRelation(_) => untold(plan, 1.0),
+        LogicalPlan::Union(union) => {
+            untold(plan, union.inputs.iter().map(|input| rows_of(input).rows).sum())
+        }
+        other => {
+            let inputs = other.inputs().into_iter().map(|input| rows_of(input).rows);
+            untold(plan, inputs.fold(0.0, f64::max).max(UNTOLD.min(1.0)))
+        }
+    }
+}
+
+fn untold(plan: &LogicalPlan, rows: f64) -> Estimate {
+    Estimate::new(rows, vec![Values::default(); plan.schema().fields().len()])
+}
+
+fn of_table(scan: &TableScan) -> Estimate {
+    let fields = scan.projected_schema.fields().len();
+    let provider = source_as_provider(&scan.source).ok();
+    let Some(statistics) = provider.and_then(|provider| provider.statistics()) else {
+        return Estimate::new(UNTOLD, vec![Values::default(); fields]);
+    };
+    let rows = statistics.num_rows.get_value().map_or(UNTOLD, |rows| *rows as f64).max(1.0);
+    let column = |place: usize| {
+        let column = scan.projection.as_ref().map_or(Some(place), |all| all.get(place).copied());
+        column.and_then(|column| statistics.column_statistics.get(column))
+    };
+    let columns = (0..fields)
+        .map(|place| column(place).map_or_else(Values::default, |own| values(own, rows)));
+    Estimate::new(rows, columns.collect())
+}
+
+fn values(known: &ColumnStatistics, rows: f64) -> Values {
+    let low = known.min_value.get_value();
+    let range = low.and_then(number).zip(known.max_value.get_value().and_then(number));
+    let is_counted = |value: &&ScalarValue| {
+        let ty = value.data_type();
+        ty.is_integer() || matches!(ty, arrow::datatypes::DataType::Date32)
+    };
+    let between =
+        || low.filter(is_counted).and(range).map(|(low, high)| (high - low + 1.0).min(rows));
+    let distinct = known.distinct_count.get_value().map(|count| *count as f64).or_else(between);
+    let nulls = match known.null_count {
+        Precision::Exact(nulls) | Precision::Inexact(nulls) => nulls as f64 / rows,
+        Precision::Absent => 0.0,
+    };
+    Values { distinct, range, nulls }
+}
+
+/// A value as a number that is the larger, the larger the value.
+pub(in crate::engine) fn number(value: &ScalarValue) -> Option<f64> {
+    use ScalarValue as V;
+    Some(match value {
+        V::Int8(value) => f64::from((*value)?),
+        V::Int16(value) => f64::from((*value)?),
+        V::Int32(value) | V::Date32(value) => f64::from((*value)?),
+        V::Int64(value) | V::TimestampMicrosecond(value, _) => (*value)? as f64,
+        V::Float64(value) => (*value)?,
+        V::Decimal128(value, _, scale) => (*value)? as f64 / 10_f64.powi(i32::from(*scale)),
+        V::Dictionary(_, value) => number(value)?,
+        _ => return None,
+    })
+}
+
+fn of_groups(aggregate: &Aggregate) -> Estimate {
+    let input = rows_of(&aggregate.input);
+    let schema = aggregate.input.schema();
+    let is_set = |expr: &Expr| matches!(expr, Expr::GroupingSet(_));
+    if aggregate.group_expr.iter().any(is_set) {
+        return untold(&LogicalPlan::Aggregate(aggregate.clone()), input.rows);
+    }
+    let columns = aggregate.group_expr.iter().map(|expr| plain_column(expr, schema));
+    let columns: Vec<Option<usize>> = columns.collect();
+    let groups: f64 = columns.iter().map(|column| input.distinct(*column)).product();
+    let known =
+        |column: &Option<usize>| column.and_then(|column| input.columns.get(column).copied());
+    let mut values: Vec<Values> =
+        columns.iter().map(|column| known(column).unwrap_or_default()).collect();
+    values.resize(aggregate.schema.fields().len(), Values::default());
+    Estimate::new(groups.min(input.rows).max(1.0), values)
+}
+
+fn of_join(join: &Join) -> Estimate {
+    use JoinType::{Left, LeftAnti, LeftMark, LeftSemi, Right, RightAnti, RightMark, RightSemi};
+    let (left, right) = (estimate(&join.left), estimate(&join.right));
+    let place = |expr, side: &LogicalPlan| plain_column(expr, side.schema());
+    let on = join.on.iter().map(|(own, other)| (place(own, &join.left), place(other, &join.right)));
+    let on: Vec<Pair> = on.collect();
+    let matched = left.rows * right.rows * equal(&left, &right, &on);
+    let stays = |kept: &Estimate| (matched / kept.rows).min(1.0);
+    let (rows, columns) = match join.join_type {
+        LeftSemi => (left.rows * stays(&left), left.columns),
+        RightSemi => (right.rows * stays(&right), right.columns),
+        LeftAnti => (left.rows * (1.0 - stays(&left)), left.columns),
+        RightAnti => (right.rows * (1.0 - stays(&right)), right.columns),
+        LeftMark => (left.rows, [left.columns, vec![Values::default()]].concat()),
+        RightMark => (right.rows, [right.columns, vec![Values::default()]].concat()),
+        kind => {
+            let least = match kind {
+                Left => left.rows,
+                Right => right.rows,
+                JoinType::Full => left.rows + right.rows,
+                _ => 0.0,
+            };
+            (matched.max(least), [left.columns, right.columns].concat())
+        }
+    };
+    Estimate::new(rows.max(1.0), columns)
+}
+
+/// The columns of both sides that are equal, where they are plain ones.
+pub(in crate::engine) type Pair = (Option<usize>, Option<usize>);
+
+/// Of all pairs of rows of two plans, the part that is equal in these columns: each value of the side with
+/// fewer has its match on the other. The columns of a key together have one value a row.
+pub(in crate::engine) fn equal(left: &Estimate, right: &Estimate, on: &[Pair]) -> f64 {
+    let covers = |side: &Estimate, columns: Vec<usize>| {
+        side.unique.iter().any(|set| set.iter().all(|column| columns.contains(column)))
+    };
+    let by_key = [
+        covers(left, on.iter().filter_map(|pair| pair.0).collect()).then_some(left.unfiltered),
+        covers(right, on.iter().filter_map(|pair| pair.1).collect()).then_some(right.unfiltered),
+    ];
+    let by_key = by_key.into_iter().flatten().fold(0.0, f64::max);
+    let each = on.iter().map(|(own, other)| left.distinct(*own).max(right.distinct(*other)));
+    let by_values: f64 = each.product();
+    let most = if by_key > 0.0 { by_key } else { by_values };
+    1.0 / most.max(1.0)
+}

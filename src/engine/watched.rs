@@ -1,0 +1,166 @@
+//! An answer under way, watched to its end: its schema kept, its errors named, its end logged.
+
+use super::answers::{self, Asked};
+use super::errors::{from_datafusion, to_datafusion};
+use super::log::LogEntry;
+use super::operators::Running;
+use super::progress::Progress;
+use super::ready::Ready;
+use super::{Query, damage, explain, frugal, wire};
+use crate::error::{Error, Result};
+use arrow::record_batch::RecordBatch;
+use datafusion::common::Result as DataFusionResult;
+use datafusion::execution::SendableRecordBatchStream;
+use datafusion::physical_plan::{ExecutionPlan, execute_stream};
+use futures::StreamExt;
+use std::sync::Arc;
+
+/// Operators that run, and what comes of them.
+pub(super) struct Started {
+    pub(super) operators: Arc<dyn ExecutionPlan>,
+    pub(super) batches: SendableRecordBatchStream,
+}
+
+impl Started {
+    pub(super) fn new((operators, context): Running) -> DataFusionResult<Self> {
+        let batches = execute_stream(Arc::clone(&operators), context)?;
+        Ok(Self { operators, batches })
+    }
+}
+
+/// An answer under way. Dropping it drops the operators, which cancels them, and the log entry,
+/// which then says so.
+pub(super) struct Watched {
+    query: Query,
+    started: Started,
+    progress: Progress,
+    log: Option<LogEntry>,
+    /// What there is of an answer that may be kept.
+    keeping: Option<(Asked, Vec<RecordBatch>)>,
+    /// Whether `EXPLAIN` has said what it begins with.
+    introduced: bool,
+    /// Whether nothing of the answer is out yet, and it was not asked twice.
+    may_ask_again: bool,
+    ended: bool,
+}
+
+impl Watched {
+    pub(super) fn new(
+        query: Query,
+        started: Started,
+        progress: Progress,
+        log: Option<LogEntry>,
+        asked: Option<Asked>,
+    ) -> Self {
+        let keeping = asked.map(|asked| (asked, Vec::new()));
+        let (introduced, may_ask_again, ended) = (false, true, false);
+        Self { query, started, progress, log, keeping, introduced, may_ask_again, ended }
+    }
+
+    pub(super) async fn next(mut self) -> Option<(DataFusionResult<RecordBatch>, Self)> {
+        if self.ended {
+            return None;
+        }
+        let batch = match self.first() {
+            Some(batch) => batch,
+            None => match self.answered().await {
+                Some(batch) => batch,
+                None => {
+                    self.keep();
+                    self.end(None);
+                    return None;
+                }
+            },
+        };
+        match batch {
+            Ok(batch) => {
+                if let Some(log) = &mut self.log {
+                    log.count(batch.num_rows());
+                }
+                self.remember(&batch);
+                Some((Ok(batch), self))
+            }
+            Err(error) => {
+                self.end(Some(error.to_string()));
+                Some((Err(to_datafusion(error)), self))
+            }
+        }
+    }
+
+    /// The next batch of the operators. If they find that they do not fit into memory, the question
+    /// is asked in another way.
+    async fn answered(&mut self) -> Option<Result<RecordBatch>> {
+        let mut batch = self.started.batches.next().await;
+        if let Some(Err(error)) = &batch
+            && std::mem::take(&mut self.may_ask_again)
+            && frugal::may_fit(error, &self.started.operators)
+        {
+            batch = match self.ask_again(&error.to_string()).await {
+                Ok(()) => self.started.batches.next().await,
+                Err(error) => return Some(Err(error)),
+            };
+        }
+        self.may_ask_again = false;
+        match batch? {
+            Ok(batch) => Some(wire::batch(&self.query.ready().schema, &batch)),
+            Err(error) => {
+                let named = named(&self.query, &self.started.operators, from_datafusion(error));
+                Some(Err(named.await))
+            }
+        }
+    }
+
+    async fn ask_again(&mut self, why: &str) -> Result<()> {
+        tracing::info!(
+            why,
+            "a question does not fit into memory, and is asked with joins that spill"
+        );
+        self.started = frugal::started(&self.query).await?;
+        self.progress.is_of(&self.started.operators);
+        if let Some(log) = &mut self.log {
+            log.routed(&[self.query.routing(), &[frugal::SAID.to_owned()]].concat());
+        }
+        Ok(())
+    }
+
+    /// Takes a batch in with the answer, unless that becomes too large.
+    fn remember(&mut self, batch: &RecordBatch) {
+        let Some((_, batches)) = &mut self.keeping else { return };
+        batches.push(batch.clone());
+        if answers::size(batches) > self.query.session().catalog().answers().largest() {
+            self.keeping = None;
+        }
+    }
+
+    /// Keeps the whole answer.
+    fn keep(&mut self) {
+        if let Some((asked, batches)) = self.keeping.take() {
+            let plan_bytes = self.query.ready().weight;
+            self.query.session().catalog().answers().put(asked, plan_bytes, batches);
+        }
+    }
+
+    /// What `EXPLAIN` begins with.
+    fn first(&mut self) -> Option<Result<RecordBatch>> {
+        let first = !std::mem::replace(&mut self.introduced, true);
+        let Ready { schema, routing, reads, explain, .. } = self.query.ready();
+        (first && *explain).then(|| {
+            let release = self.query.session().release().id;
+            let others = self.query.parsed().catalogs.others();
+            explain::first_row(schema, release, others, &routing.sentences, reads)
+        })
+    }
+
+    fn end(&mut self, error: Option<String>) {
+        self.ended = true;
+        if let Some(log) = &mut self.log {
+            log.end(error);
+        }
+    }
+}
+
+/// The error with the damaged file's name, if it is a file's fault.
+async fn named(query: &Query, plan: &Arc<dyn ExecutionPlan>, error: Error) -> Error {
+    let store = query.session().warehouse().object_store();
+    damage::name(error, plan, &query.parsed().catalogs, store.as_ref()).await
+}
