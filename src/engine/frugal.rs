@@ -7,12 +7,15 @@
 use super::errors::from_datafusion;
 use super::execute::operators;
 use super::ready::Ready;
+use super::streamed::comes_once;
 use super::watched::Started;
 use super::{Query, plan, star};
 use crate::error::Result;
-use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
+use arrow::datatypes::{DataType, Schema};
+use datafusion::common::tree_node::TreeNode;
 use datafusion::error::DataFusionError;
 use datafusion::execution::SessionState;
+use datafusion::physical_expr::PhysicalExprRef;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::joins::HashJoinExec;
 use std::sync::Arc;
@@ -21,16 +24,36 @@ use std::sync::Arc;
 pub(super) const SAID: &str =
     "joined by sorting, which spills: what would be kept for looking up did not fit into memory";
 
-/// Whether an error says that memory ran out, and less may be needed.
+/// What the memory pool calls that which cannot be written to disk.
+const KEPT: [&str; 2] = ["HashJoinInput", "StarMembers"];
+
+/// Whether an error says that memory ran out for what joins keep, and operators may be begun anew with joins
+/// that sort: their input does not come once only, and their keys are of types that can be compared.
 pub(super) fn may_fit(error: &DataFusionError, operators: &Arc<dyn ExecutionPlan>) -> bool {
-    let keeps = |node: &Arc<dyn ExecutionPlan>| node.is::<HashJoinExec>() || star::looks_up(node);
-    let mut found = false;
-    // The closure fails never.
-    let _ = operators.apply(|node| {
-        found |= keeps(node);
-        Ok(if found { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
-    });
-    found && matches!(error.find_root(), DataFusionError::ResourcesExhausted(_))
+    let DataFusionError::ResourcesExhausted(why) = error.find_root() else { return false };
+    KEPT.iter().any(|kept| why.contains(kept))
+        && !operators.exists(|node| Ok(comes_once(node) || !is_sortable(node))).unwrap_or(true)
+}
+
+/// Whether an error says that memory ran out.
+pub(super) fn ran_out(error: &DataFusionError) -> bool {
+    matches!(error.find_root(), DataFusionError::ResourcesExhausted(_))
+}
+
+/// Whether a hash join could be one that sorts. DataFusion compares zoned timestamps not at all there, and takes
+/// NaN for nothing.
+fn is_sortable(node: &Arc<dyn ExecutionPlan>) -> bool {
+    use DataType::{Boolean, Date32, Decimal128, Utf8, Utf8View};
+    let is_compared = |(key, _): &(PhysicalExprRef, PhysicalExprRef), schema: &Schema| {
+        let ty = key.data_type(schema);
+        ty.is_ok_and(|ty| {
+            ty.is_integer() || matches!(ty, Boolean | Date32 | Decimal128(..) | Utf8 | Utf8View)
+        })
+    };
+    node.downcast_ref::<HashJoinExec>().is_none_or(|join| {
+        let schema = join.left().schema();
+        join.on().iter().all(|pair| is_compared(pair, &schema))
+    })
 }
 
 /// The same question with joins that spill, begun.

@@ -46,7 +46,7 @@ pub(crate) fn spill_folder(settings: &EngineSettings) -> Result<LiveFolder> {
 /// The one runtime of an engine, and the columns that its star scans keep.
 ///
 /// Operators that can spill share the pool fairly and go to disk beyond their share; hash joins
-/// cannot, and fail with a limit error that names the largest consumers.
+/// and star scans cannot, and fail with a limit error that names the largest consumers (see `frugal`).
 pub(crate) fn runtime(
     settings: &EngineSettings,
     spill: &LiveFolder,

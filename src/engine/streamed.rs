@@ -112,6 +112,11 @@ impl TableProvider for StreamedTable {
     }
 }
 
+/// Whether an operator reads rows that come once.
+pub(super) fn comes_once(plan: &Arc<dyn ExecutionPlan>) -> bool {
+    plan.is::<StreamedExec>()
+}
+
 /// Reads the table, once.
 struct StreamedExec {
     about_rows: usize,

@@ -8,12 +8,18 @@ use super::progress::Progress;
 use super::ready::Ready;
 use super::{Query, damage, explain, frugal, wire};
 use crate::error::{Error, Result};
+use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 use datafusion::common::Result as DataFusionResult;
 use datafusion::execution::SendableRecordBatchStream;
-use datafusion::physical_plan::{ExecutionPlan, execute_stream};
+use datafusion::physical_plan::empty::EmptyExec;
+use datafusion::physical_plan::{EmptyRecordBatchStream, ExecutionPlan, execute_stream};
 use futures::StreamExt;
 use std::sync::Arc;
+use std::time::Duration;
+
+/// How long operators have to give their memory back.
+const GIVEN_BACK: Duration = Duration::from_millis(20);
 
 /// Operators that run, and what comes of them.
 pub(super) struct Started {
@@ -25,6 +31,11 @@ impl Started {
     pub(super) fn new((operators, context): Running) -> DataFusionResult<Self> {
         let batches = execute_stream(Arc::clone(&operators), context)?;
         Ok(Self { operators, batches })
+    }
+
+    fn nothing(schema: SchemaRef) -> Self {
+        let batches = Box::pin(EmptyRecordBatchStream::new(Arc::clone(&schema)));
+        Self { operators: Arc::new(EmptyExec::new(schema)), batches }
     }
 }
 
@@ -39,7 +50,7 @@ pub(super) struct Watched {
     keeping: Option<(Asked, Vec<RecordBatch>)>,
     /// Whether `EXPLAIN` has said what it begins with.
     introduced: bool,
-    /// Whether nothing of the answer is out yet, and it was not asked twice.
+    /// Whether no row of the answer is out yet, and it was not asked twice.
     may_ask_again: bool,
     ended: bool,
 }
@@ -95,10 +106,12 @@ impl Watched {
             && std::mem::take(&mut self.may_ask_again)
             && frugal::may_fit(error, &self.started.operators)
         {
-            batch = match self.ask_again(&error.to_string()).await {
-                Ok(()) => self.started.batches.next().await,
-                Err(error) => return Some(Err(error)),
-            };
+            match self.ask_again(&error.to_string()).await {
+                Some(Err(error)) if !frugal::ran_out(&error) => {
+                    tracing::debug!(%error, "it cannot be asked in another way");
+                }
+                other => batch = other,
+            }
         }
         self.may_ask_again = false;
         match batch? {
@@ -110,17 +123,25 @@ impl Watched {
         }
     }
 
-    async fn ask_again(&mut self, why: &str) -> Result<()> {
+    /// Begins the question anew, and gives what comes first.
+    async fn ask_again(&mut self, why: &str) -> Option<DataFusionResult<RecordBatch>> {
         tracing::info!(
             why,
             "a question does not fit into memory, and is asked with joins that spill"
         );
-        self.started = frugal::started(&self.query).await?;
+        // What failed gives its memory back first; its tasks end when they are next looked at.
+        self.started = Started::nothing(self.query.schema());
+        self.progress.is_of(&self.started.operators);
+        tokio::time::sleep(GIVEN_BACK).await;
+        self.started = match frugal::started(&self.query).await {
+            Ok(started) => started,
+            Err(error) => return Some(Err(to_datafusion(error))),
+        };
         self.progress.is_of(&self.started.operators);
         if let Some(log) = &mut self.log {
             log.routed(&[self.query.routing(), &[frugal::SAID.to_owned()]].concat());
         }
-        Ok(())
+        self.started.batches.next().await
     }
 
     /// Takes a batch in with the answer, unless that becomes too large.

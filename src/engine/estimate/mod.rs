@@ -11,11 +11,14 @@ use datafusion::common::{ColumnStatistics, JoinType, ScalarValue};
 use datafusion::datasource::source_as_provider;
 use datafusion::logical_expr::logical_plan::{Aggregate, Join, TableScan};
 use datafusion::logical_expr::utils::split_conjunction;
-use datafusion::logical_expr::{Expr, FetchType, LogicalPlan, SkipType};
+use datafusion::logical_expr::{Expr, FetchType, LogicalPlan};
 use selectivity::of_conditions;
 
 /// Rows of what tells nothing.
 const UNTOLD: f64 = 1000.0;
+
+/// Operators below one another that are looked at.
+const DEEPEST: usize = 256;
 
 /// What is known of a plan's rows.
 #[derive(Debug, Clone)]
@@ -53,48 +56,53 @@ impl Estimate {
 
 /// Estimates a plan's rows.
 pub(in crate::engine) fn estimate(plan: &LogicalPlan) -> Estimate {
-    let estimate = rows_of(plan);
-    Estimate { unique: likely_unique(plan), ..estimate }
+    above(plan, DEEPEST)
 }
 
-fn rows_of(plan: &LogicalPlan) -> Estimate {
-    match plan {
-        LogicalPlan::TableScan(scan) => of_table(scan),
-        LogicalPlan::SubqueryAlias(alias) => rows_of(&alias.input),
-        LogicalPlan::Sort(sort) => rows_of(&sort.input),
-        LogicalPlan::Repartition(repartition) => rows_of(&repartition.input),
-        LogicalPlan::Filter(filter) => {
-            let input = rows_of(&filter.input);
+/// The same, of so many operators below one another.
+fn above(plan: &LogicalPlan, levels: usize) -> Estimate {
+    let Some(levels) = levels.checked_sub(1) else { return untold(plan, UNTOLD) };
+    let mut inputs: Vec<Estimate> =
+        plan.inputs().into_iter().map(|input| above(input, levels)).collect();
+    let rows = rows_of(plan, &inputs);
+    let sets: Vec<_> = inputs.iter_mut().map(|input| std::mem::take(&mut input.unique)).collect();
+    Estimate { unique: likely_unique(plan, &sets), ..rows }
+}
+
+fn rows_of(plan: &LogicalPlan, inputs: &[Estimate]) -> Estimate {
+    match (plan, inputs) {
+        (LogicalPlan::TableScan(scan), _) => of_table(scan),
+        (
+            LogicalPlan::SubqueryAlias(_) | LogicalPlan::Sort(_) | LogicalPlan::Repartition(_),
+            [input],
+        ) => input.clone(),
+        (LogicalPlan::Filter(filter), [input]) => {
             let conditions = split_conjunction(&filter.predicate);
             let part = of_conditions(&conditions, filter.input.schema(), &input.columns);
-            Estimate { rows: (input.rows * part).max(1.0), ..input }
+            Estimate { rows: (input.rows * part).max(1.0), ..input.clone() }
         }
-        LogicalPlan::Projection(projection) => {
-            let input = rows_of(&projection.input);
+        (LogicalPlan::Projection(projection), [input]) => {
             let of = |expr| plain_column(expr, projection.input.schema());
             let known = |expr| of(expr).and_then(|column| input.columns.get(column).copied());
             let columns = projection.expr.iter().map(|expr| known(expr).unwrap_or_default());
-            Estimate { columns: columns.collect(), ..input }
+            Estimate { columns: columns.collect(), ..input.clone() }
         }
-        LogicalPlan::Limit(limit) => {
-            let input = rows_of(&limit.input);
-            let rows = match (limit.get_fetch_type(), limit.get_skip_type()) {
-                (Ok(FetchType::Literal(Some(most))), Ok(SkipType::Literal(_))) => most as f64,
+        (LogicalPlan::Limit(limit), [input]) => {
+            let most = match limit.get_fetch_type() {
+                Ok(FetchType::Literal(Some(most))) => most as f64,
                 _ => input.rows,
             };
-            Estimate { rows: input.rows.min(rows), ..input }
+            Estimate { rows: input.rows.min(most), ..input.clone() }
         }
-        LogicalPlan::Aggregate(aggregate) => of_groups(aggregate),
-        LogicalPlan::Join(join) => of_join(join),
-        LogicalPlan::Values(values) => untold(plan, values.values.len() as f64),
-        LogicalPlan::EmptyRelation(_) => untold(plan, 1.0),
-        LogicalPlan::Union(union) => {
-            untold(plan, union.inputs.iter().map(|input| rows_of(input).rows).sum())
+        (LogicalPlan::Aggregate(aggregate), [input]) => of_groups(aggregate, input),
+        (LogicalPlan::Join(join), [left, right]) => of_join(join, left, right),
+        (LogicalPlan::Union(_), inputs) => {
+            untold(plan, inputs.iter().map(|input| input.rows).sum())
         }
-        other => {
-            let inputs = other.inputs().into_iter().map(|input| rows_of(input).rows);
-            untold(plan, inputs.fold(0.0, f64::max).max(UNTOLD.min(1.0)))
-        }
+        (LogicalPlan::Values(values), _) => untold(plan, values.values.len() as f64),
+        (LogicalPlan::EmptyRelation(_), _) => untold(plan, 1.0),
+        (_, []) => untold(plan, UNTOLD),
+        (_, inputs) => untold(plan, inputs.iter().map(|input| input.rows).fold(1.0, f64::max)),
     }
 }
 
@@ -150,39 +158,38 @@ pub(in crate::engine) fn number(value: &ScalarValue) -> Option<f64> {
     })
 }
 
-fn of_groups(aggregate: &Aggregate) -> Estimate {
-    let input = rows_of(&aggregate.input);
-    let schema = aggregate.input.schema();
+fn of_groups(aggregate: &Aggregate, input: &Estimate) -> Estimate {
+    let fields = aggregate.schema.fields().len();
     let is_set = |expr: &Expr| matches!(expr, Expr::GroupingSet(_));
     if aggregate.group_expr.iter().any(is_set) {
-        return untold(&LogicalPlan::Aggregate(aggregate.clone()), input.rows);
+        return Estimate::new(input.rows, vec![Values::default(); fields]);
     }
+    let schema = aggregate.input.schema();
     let columns = aggregate.group_expr.iter().map(|expr| plain_column(expr, schema));
     let columns: Vec<Option<usize>> = columns.collect();
     let groups: f64 = columns.iter().map(|column| input.distinct(*column)).product();
-    let known =
-        |column: &Option<usize>| column.and_then(|column| input.columns.get(column).copied());
+    let known = |column: &Option<usize>| input.columns.get((*column)?).copied();
     let mut values: Vec<Values> =
         columns.iter().map(|column| known(column).unwrap_or_default()).collect();
-    values.resize(aggregate.schema.fields().len(), Values::default());
+    values.resize(fields, Values::default());
     Estimate::new(groups.min(input.rows).max(1.0), values)
 }
 
-fn of_join(join: &Join) -> Estimate {
+fn of_join(join: &Join, left: &Estimate, right: &Estimate) -> Estimate {
     use JoinType::{Left, LeftAnti, LeftMark, LeftSemi, Right, RightAnti, RightMark, RightSemi};
-    let (left, right) = (estimate(&join.left), estimate(&join.right));
     let place = |expr, side: &LogicalPlan| plain_column(expr, side.schema());
-    let on = join.on.iter().map(|(own, other)| (place(own, &join.left), place(other, &join.right)));
-    let on: Vec<Pair> = on.collect();
-    let matched = left.rows * right.rows * equal(&left, &right, &on);
+    let on = join.on.iter();
+    let on = on.map(|(own, other)| (place(own, &join.left), place(other, &join.right)));
+    let matched = left.rows * right.rows * equal(left, right, &on.collect::<Vec<_>>());
     let stays = |kept: &Estimate| (matched / kept.rows).min(1.0);
+    let mark = || vec![Values::default()];
     let (rows, columns) = match join.join_type {
-        LeftSemi => (left.rows * stays(&left), left.columns),
-        RightSemi => (right.rows * stays(&right), right.columns),
-        LeftAnti => (left.rows * (1.0 - stays(&left)), left.columns),
-        RightAnti => (right.rows * (1.0 - stays(&right)), right.columns),
-        LeftMark => (left.rows, [left.columns, vec![Values::default()]].concat()),
-        RightMark => (right.rows, [right.columns, vec![Values::default()]].concat()),
+        LeftSemi => (left.rows * stays(left), left.columns.clone()),
+        RightSemi => (right.rows * stays(right), right.columns.clone()),
+        LeftAnti => (left.rows * (1.0 - stays(left)), left.columns.clone()),
+        RightAnti => (right.rows * (1.0 - stays(right)), right.columns.clone()),
+        LeftMark => (left.rows, [left.columns.clone(), mark()].concat()),
+        RightMark => (right.rows, [right.columns.clone(), mark()].concat()),
         kind => {
             let least = match kind {
                 Left => left.rows,
@@ -190,7 +197,7 @@ fn of_join(join: &Join) -> Estimate {
                 JoinType::Full => left.rows + right.rows,
                 _ => 0.0,
             };
-            (matched.max(least), [left.columns, right.columns].concat())
+            (matched.max(least), [left.columns.clone(), right.columns.clone()].concat())
         }
     };
     Estimate::new(rows.max(1.0), columns)

@@ -1,9 +1,9 @@
 //! Joins next to each other as a graph: what is joined, and by what.
 
 use crate::engine::estimate::{Estimate, estimate};
-use crate::engine::star;
+use crate::engine::star::{self, plain_column};
 use datafusion::common::{Column, JoinType, NullEquality};
-use datafusion::logical_expr::logical_plan::Join;
+use datafusion::logical_expr::logical_plan::{Filter, Join};
 use datafusion::logical_expr::utils::split_conjunction;
 use datafusion::logical_expr::{Expr, LogicalPlan};
 use std::collections::{HashMap, HashSet};
@@ -24,6 +24,16 @@ pub(super) struct Relation {
     pub(super) holds_fact: bool,
     /// By what it keeps rows of others, if it has no other part in the answer.
     pub(super) keeps: Option<Keeping>,
+}
+
+impl Relation {
+    /// Keeps only the rows for which this is true.
+    fn filter(&mut self, condition: &Expr) -> Option<()> {
+        let filter = Filter::try_new(condition.clone(), Arc::clone(&self.plan)).ok()?;
+        self.plan = Arc::new(LogicalPlan::Filter(filter));
+        self.estimate = estimate(&self.plan);
+        Some(())
+    }
 }
 
 /// A semi or anti join.
@@ -81,7 +91,8 @@ impl Graph {
             graph.add(part)?;
         }
         graph.written = Some(written);
-        Some(graph)
+        let is_known = |column| graph.owners.contains_key(column);
+        plan.schema().columns().iter().all(is_known).then_some(graph)
     }
 
     fn take<'a>(
@@ -166,10 +177,11 @@ impl Graph {
                 let apart = left.0 & right.0 == 0 && left.0 != 0 && right.0 != 0;
                 apart.then(|| self.equalities.push(Equality { left, right }))
             }
-            Pending::True(expr) => {
-                let of = self.set(expr)?;
-                (of != 0).then(|| self.conditions.push(Condition { of, expr: expr.clone() }))
-            }
+            Pending::True(expr) => match self.set(expr)? {
+                0 => None,
+                of if of.is_power_of_two() => self.relations[number(of)].filter(expr),
+                of => Some(self.conditions.push(Condition { of, expr: expr.clone() })),
+            },
             Pending::Keeps(relation) => {
                 let keeping = self.relations[relation].keeps.as_ref()?;
                 let exprs = keeping.on.iter().map(|(own, _)| own).chain(&keeping.filter);
@@ -188,6 +200,23 @@ impl Graph {
         (!expr.is_volatile()).then_some(set)
     }
 
+    /// How many values an expression of these relations has at most.
+    pub(super) fn distinct(&self, expr: &Expr) -> f64 {
+        let rows = |of: Set| {
+            let relations = self.relations.iter().enumerate();
+            let asked = relations.filter(|(number, _)| of & 1 << number != 0);
+            asked.map(|(_, relation)| relation.estimate.rows).fold(1.0, f64::max)
+        };
+        match self.set(expr) {
+            Some(of) if of.is_power_of_two() => {
+                let Relation { plan, estimate, .. } = &self.relations[number(of)];
+                estimate.distinct(plain_column(expr, plan.schema()))
+            }
+            Some(of) => rows(of),
+            None => 1.0,
+        }
+    }
+
     /// The columns of what is still to be done when a set is joined.
     pub(super) fn needed_beyond(&self, set: Set) -> HashSet<&Column> {
         let is_open = |of: Set| of & !set != 0;
@@ -201,6 +230,11 @@ impl Graph {
         let exprs = equal.chain(conditions.map(|condition| &condition.expr)).chain(kept);
         exprs.flat_map(Expr::column_refs).collect()
     }
+}
+
+/// The number of the one relation of a set.
+pub(super) fn number(set: Set) -> usize {
+    set.trailing_zeros() as usize
 }
 
 /// What is true of a graph's relations, while they are still being found.

@@ -16,6 +16,8 @@
 //! Inner joins change places, and so do semi and anti joins, which keep rows of one side by that side's columns
 //! alone. Tables that have nothing to do with each other are joined last: DataFusion multiplies those that are
 //! named next to each other. Outer joins, and what is a star already, stay where they are.
+//!
+//! As in any order that a planner chooses, a condition may meet rows that another join would have taken away.
 
 mod build;
 mod graph;
@@ -23,7 +25,7 @@ mod search;
 
 use super::star;
 use datafusion::common::Result;
-use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::common::tree_node::{Transformed, TreeNodeRecursion};
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::LogicalPlan;
 use graph::Graph;
@@ -37,54 +39,52 @@ const SAVED: f64 = 0.1;
 
 /// Puts joins in the order that is likely the cheapest.
 pub(super) fn arrange(plan: LogicalPlan, session: &SessionState) -> Result<LogicalPlan> {
-    Ok(arranged(plan, Around { finds_stars: star::is_sought(session), in_joins: false })?.data)
+    arranged(plan, star::is_sought(session)).map(|plan| plan.data)
 }
 
-/// Where a part of a plan lies.
-#[derive(Clone, Copy)]
-struct Around {
-    /// Whether stars are looked for.
-    finds_stars: bool,
-    /// Whether it belongs to joins that were looked at from their top.
-    in_joins: bool,
-}
-
-fn arranged(plan: LogicalPlan, around: Around) -> Result<Transformed<LogicalPlan>> {
-    let apart = Around { in_joins: false, ..around };
-    match &plan {
-        LogicalPlan::Aggregate(aggregate)
-            if around.finds_stars && star::is_star(&aggregate.input) =>
-        {
-            return Ok(Transformed::no(plan));
+fn arranged(plan: LogicalPlan, finds_stars: bool) -> Result<Transformed<LogicalPlan>> {
+    plan.transform_down_with_subqueries(|node| {
+        let is_star = match &node {
+            LogicalPlan::Aggregate(aggregate) => finds_stars && star::is_star(&aggregate.input),
+            _ => false,
+        };
+        if is_star {
+            return Ok(Transformed::new(node, false, TreeNodeRecursion::Jump));
         }
-        _ if !around.in_joins && graph::is_of_joins(&plan) => {
-            if let Some(cheapest) = cheapest(&plan, apart)? {
-                return Ok(Transformed::yes(cheapest));
-            }
+        let graph = graph::is_of_joins(&node).then(|| Graph::of(&node)).flatten();
+        match graph.filter(|graph| graph.relations.len() >= FEWEST) {
+            Some(graph) => joined(node, graph, finds_stars),
+            None => Ok(Transformed::no(node)),
         }
-        _ => {}
-    }
-    let in_joins = graph::is_of_joins(&plan);
-    let asked = plan.map_subqueries(|subquery| arranged(subquery, apart))?;
-    asked.transform_data(|plan| {
-        plan.map_children(|child| arranged(child, Around { in_joins, ..around }))
     })
 }
 
-/// The joins at the top of a plan in the cheapest order, if that is another one.
-fn cheapest(plan: &LogicalPlan, apart: Around) -> Result<Option<LogicalPlan>> {
-    let Some(mut graph) = Graph::of(plan).filter(|graph| graph.relations.len() >= FEWEST) else {
-        return Ok(None);
+/// Joins in the cheapest order, what they join arranged as well.
+fn joined(
+    plan: LogicalPlan,
+    mut graph: Graph,
+    finds_stars: bool,
+) -> Result<Transformed<LogicalPlan>> {
+    let written = graph.written.clone();
+    let cheaper = match (search::as_written(&graph), search::cheapest(&graph)) {
+        (Some(written), Some(best)) if best.cost < (1.0 - SAVED) * written.cost => Some(best.tree),
+        _ => None,
     };
-    let (written, best) = (search::as_written(&graph), search::cheapest(&graph));
-    match (written, best) {
-        (Some(written), Some(best)) if best.cost < (1.0 - SAVED) * written.cost => {
-            for relation in &mut graph.relations {
-                let plan = relation.plan.as_ref().clone();
-                relation.plan = Arc::new(arranged(plan, apart)?.data);
-            }
-            build::plan(&graph, &best.tree, plan.schema()).map(Some)
+    let mut is_other = cheaper.is_some();
+    for relation in &mut graph.relations {
+        let own = arranged(relation.plan.as_ref().clone(), finds_stars)?;
+        is_other |= own.transformed;
+        relation.plan = Arc::new(own.data);
+    }
+    let tree = cheaper.or(written).filter(|_| is_other);
+    // A tree that cannot be built is no reason not to answer.
+    let built = tree.map(|tree| build::plan(&graph, &tree, plan.schema()));
+    match built {
+        Some(Ok(built)) => Ok(Transformed::new(built, true, TreeNodeRecursion::Jump)),
+        Some(Err(error)) => {
+            tracing::debug!(%error, "joins stay as they are written");
+            Ok(Transformed::new(plan, false, TreeNodeRecursion::Jump))
         }
-        _ => Ok(None),
+        None => Ok(Transformed::new(plan, false, TreeNodeRecursion::Jump)),
     }
 }

@@ -1,10 +1,9 @@
 //! The cheapest tree of joins.
 
-use super::graph::{Graph, Set, Tree};
+use super::graph::{Graph, Set, Tree, number};
 use crate::engine::estimate::{Estimate, Pair, equal};
 use crate::engine::star::plain_column;
 use datafusion::common::JoinType;
-use datafusion::logical_expr::Expr;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
@@ -119,14 +118,14 @@ impl<'a> Search<'a> {
     }
 
     fn kept(&self, rows: &Joined, by: &Joined) -> Option<Joined> {
-        let relation = &self.graph.relations[by.of.trailing_zeros() as usize];
+        let relation = &self.graph.relations[number(by.of)];
         let keeping = relation.keeps.as_ref()?;
         if keeping.asks & !rows.of != 0 {
             return None;
         }
         let on = keeping.on.iter().map(|(own, other)| {
             let other = plain_column(other, relation.plan.schema());
-            (self.distinct(own), relation.estimate.distinct(other))
+            (self.graph.distinct(own), relation.estimate.distinct(other))
         });
         let part: f64 = on.map(|(own, other)| (other / own).min(1.0)).product();
         let part = match (keeping.join_type, keeping.filter.is_some()) {
@@ -140,21 +139,17 @@ impl<'a> Search<'a> {
             (Star::Fact, Star::Members) => (Star::Fact, LOOKED_UP * rows.rows + by.rows),
             (star, _) => {
                 let star = if star == Star::Members { star } else { Star::Neither };
-                (star, hashed(rows.rows, by.rows) + kept)
+                // `NOT IN` collects the rows that it keeps.
+                let cost = match keeping.null_aware {
+                    true => BUILT * rows.rows + by.rows,
+                    false => hashed(rows.rows, by.rows),
+                };
+                (star, cost + kept)
             }
         };
         let cost = rows.cost + cost;
         let tree = Arc::new(Tree::Join(Arc::clone(&rows.tree), Arc::clone(&by.tree)));
         Some(Joined { of: rows.of | by.of, rows: kept, cost, tree, star, ..rows.clone() })
-    }
-
-    /// How many values an expression over one relation has.
-    fn distinct(&self, expr: &Expr) -> f64 {
-        let of = self.graph.relations.iter().find_map(|relation| {
-            let column = plain_column(expr, relation.plan.schema())?;
-            Some(relation.estimate.distinct(Some(column)))
-        });
-        of.unwrap_or(1.0)
     }
 
     /// All pairs that fit together; `None` where nothing is equal of them, and something should be.
@@ -310,7 +305,7 @@ fn edges(graph: &Graph) -> Vec<Edge> {
     for equality in &graph.equalities {
         let ((left, own), (right, other)) = (&equality.left, &equality.right);
         let place = |set: &Set, expr| {
-            let relation = graph.relations.get(set.trailing_zeros() as usize)?;
+            let relation = graph.relations.get(number(*set))?;
             plain_column(expr, relation.plan.schema()).filter(|_| set.is_power_of_two())
         };
         let (own, other) = (place(left, own), place(right, other));
@@ -321,7 +316,7 @@ fn edges(graph: &Graph) -> Vec<Edge> {
         between.entry(sets).or_default().push(pair);
     }
     let edge = |((left, right), on): ((Set, Set), Vec<Pair>)| {
-        let relation = |set: Set| &graph.relations[set.trailing_zeros() as usize].estimate;
+        let relation = |set: Set| &graph.relations[number(set)].estimate;
         let (own, other) = (relation(left), relation(right));
         let is_key = |side: &Estimate, columns: Vec<usize>, set: Set| {
             let mut keys = side.unique.iter();

@@ -106,15 +106,7 @@ pub(super) fn find(plan: LogicalPlan, session: &dyn Session) -> Result<LogicalPl
 
 /// The files that an operator reads by itself, if it is a star scan.
 pub(super) fn files(plan: &Arc<dyn ExecutionPlan>) -> &[PartitionedFile] {
-    joined(plan).map_or(&[], |joined| joined.facts.files.as_slice())
-}
-
-/// Whether an operator is a star scan that keeps members.
-pub(super) fn looks_up(plan: &Arc<dyn ExecutionPlan>) -> bool {
-    joined(plan).is_some_and(|joined| !joined.lookups.is_empty())
-}
-
-fn joined(plan: &Arc<dyn ExecutionPlan>) -> Option<&joined::Joined> {
     let join = plan.downcast_ref::<exec::StarJoinExec>().map(|exec| &exec.joined);
-    join.or_else(|| plan.downcast_ref::<aggregate::StarAggregateExec>().map(|exec| exec.joined()))
+    let aggregate = plan.downcast_ref::<aggregate::StarAggregateExec>().map(|exec| exec.joined());
+    join.or(aggregate).map_or(&[], |joined| joined.facts.files.as_slice())
 }

@@ -41,36 +41,38 @@ pub(in crate::engine) fn holds_fact(plan: &LogicalPlan) -> bool {
     plan.exists(|node| Ok(is_fact(node))).unwrap_or(true)
 }
 
-/// Sets of columns of which no two rows have the same values, but for NULL.
-pub(super) fn unique(plan: &LogicalPlan) -> Vec<Vec<usize>> {
-    told_apart_by(plan, of_table)
+/// Sets of columns of a plan of which no two rows have the same values, but for NULL.
+type UniqueSets = Vec<Vec<usize>>;
+
+/// Those of a plan.
+pub(super) fn unique(plan: &LogicalPlan) -> UniqueSets {
+    let inputs: Vec<UniqueSets> = plan.inputs().into_iter().map(unique).collect();
+    above(plan, &inputs, of_table)
 }
 
-/// The same, and the declared grain of facts: enough to estimate by.
-pub(in crate::engine) fn likely_unique(plan: &LogicalPlan) -> Vec<Vec<usize>> {
-    told_apart_by(plan, |scan, filters| {
+/// Those of a plan, given those of its inputs; of facts also their declared grain. Enough to estimate by.
+pub(in crate::engine) fn likely_unique(plan: &LogicalPlan, inputs: &[UniqueSets]) -> UniqueSets {
+    above(plan, inputs, |scan, filters| {
         let grain = stored(scan).and_then(|table| places(scan, table.grain()));
         of_table(scan, filters).into_iter().chain(grain).collect()
     })
 }
 
-/// Sets of columns that tell a plan's rows apart, given those of tables.
-fn told_apart_by(plan: &LogicalPlan, known: OfTable) -> Vec<Vec<usize>> {
-    let unique = |plan: &LogicalPlan| told_apart_by(plan, known);
-    match plan {
-        LogicalPlan::TableScan(scan) => known(scan, &scan.filters),
-        LogicalPlan::SubqueryAlias(alias) => unique(&alias.input),
-        LogicalPlan::Filter(filter) => match filter.input.as_ref() {
+/// Those of a plan, given those of its inputs, and of tables.
+fn above(plan: &LogicalPlan, inputs: &[UniqueSets], known: OfTable) -> UniqueSets {
+    match (plan, inputs) {
+        (LogicalPlan::TableScan(scan), _) => known(scan, &scan.filters),
+        (LogicalPlan::SubqueryAlias(_), [sets]) => sets.clone(),
+        (LogicalPlan::Filter(filter), [sets]) => match filter.input.as_ref() {
             LogicalPlan::TableScan(scan) => known(scan, std::slice::from_ref(&filter.predicate)),
-            input => unique(input),
+            _ => sets.clone(),
         },
-        LogicalPlan::Aggregate(aggregate) => by_groups(aggregate).into_iter().collect(),
-        LogicalPlan::Projection(projection) => {
+        (LogicalPlan::Aggregate(aggregate), _) => by_groups(aggregate).into_iter().collect(),
+        (LogicalPlan::Projection(projection), [sets]) => {
             let schema = projection.input.schema();
             let kept: Vec<Option<usize>> =
                 projection.expr.iter().map(|expr| plain_column(expr, schema)).collect();
             let place = |column: &usize| kept.iter().position(|own| *own == Some(*column));
-            let sets = unique(&projection.input);
             let plain = sets.iter().filter_map(|set| set.iter().map(place).collect());
             let computed = projection.expr.iter().enumerate().filter(|(_, expr)| {
                 let of = told_apart(expr).and_then(|of| plain_column(of, schema));
@@ -78,20 +80,20 @@ fn told_apart_by(plan: &LogicalPlan, known: OfTable) -> Vec<Vec<usize>> {
             });
             plain.chain(computed.map(|(place, _)| vec![place])).collect()
         }
-        LogicalPlan::Join(join) => of_join(join, known),
+        (LogicalPlan::Join(join), [left, right]) => of_join(join, left, right),
         _ => Vec::new(),
     }
 }
 
 /// Sets of columns that tell rows of a table apart of which only those are read for which these are true.
-type OfTable = fn(&TableScan, &[Expr]) -> Vec<Vec<usize>>;
+type OfTable = fn(&TableScan, &[Expr]) -> UniqueSets;
 
 /// Those of a stored table, for sure.
-fn of_table(scan: &TableScan, filters: &[Expr]) -> Vec<Vec<usize>> {
+fn of_table(scan: &TableScan, filters: &[Expr]) -> UniqueSets {
     let Some(table) = stored(scan) else { return Vec::new() };
     let index = |name: &String| scan.projected_schema.index_of_column_by_name(None, name);
     let known = table.unique().iter();
-    let mut sets: Vec<Vec<usize>> = known.filter_map(|set| places(scan, set)).collect();
+    let mut sets: UniqueSets = known.filter_map(|set| places(scan, set)).collect();
     if let Some((durable, is_current)) = table.unique_where() {
         let is_current =
             |expr: &&Expr| matches!(expr, Expr::Column(column) if column.name == *is_current);
@@ -117,28 +119,27 @@ fn by_groups(aggregate: &Aggregate) -> Option<Vec<usize>> {
 }
 
 /// Those of either side stay where each of its rows has at most one partner.
-fn of_join(join: &Join, known: OfTable) -> Vec<Vec<usize>> {
-    let unique = |plan: &LogicalPlan| told_apart_by(plan, known);
-    let side = |side: &LogicalPlan, pick: fn(&(Expr, Expr)) -> &Expr| {
+fn of_join(join: &Join, left: &UniqueSets, right: &UniqueSets) -> UniqueSets {
+    let (keeps_left, keeps_right) = match join.join_type {
+        JoinType::Inner => (true, true),
+        JoinType::Left => (true, false),
+        JoinType::LeftSemi | JoinType::LeftAnti => return left.clone(),
+        JoinType::RightSemi | JoinType::RightAnti => return right.clone(),
+        _ => return Vec::new(),
+    };
+    let is_by_key = |sets: &UniqueSets, side: &LogicalPlan, pick: fn(&(Expr, Expr)) -> &Expr| {
         let keys = join.on.iter().map(|pair| plain_column(pick(pair), side.schema()));
         let keys: Vec<usize> = keys.flatten().collect();
-        unique(side).iter().any(|set| set.iter().all(|column| keys.contains(column)))
+        sets.iter().any(|set| set.iter().all(|column| keys.contains(column)))
     };
     let width = join.left.schema().fields().len();
     let mut sets = Vec::new();
-    let (left, right) = match join.join_type {
-        JoinType::Inner => (true, true),
-        JoinType::Left => (true, false),
-        JoinType::LeftSemi | JoinType::LeftAnti => return unique(&join.left),
-        JoinType::RightSemi | JoinType::RightAnti => return unique(&join.right),
-        _ => return sets,
-    };
-    if left && side(&join.right, |pair| &pair.1) {
-        sets.extend(unique(&join.left));
+    if keeps_left && is_by_key(right, &join.right, |pair| &pair.1) {
+        sets.extend_from_slice(left);
     }
-    if right && side(&join.left, |pair| &pair.0) {
-        let right = unique(&join.right).into_iter();
-        sets.extend(right.map(|set| set.iter().map(|column| column + width).collect()));
+    if keeps_right && is_by_key(left, &join.left, |pair| &pair.0) {
+        let moved = right.iter().map(|set| set.iter().map(|column| column + width).collect());
+        sets.extend(moved);
     }
     sets
 }
