@@ -8,7 +8,7 @@ use datafusion::logical_expr::{BinaryExpr, Expr, Operator};
 use std::collections::BTreeMap;
 
 /// What an equality keeps where the number of values is not known.
-const EQUAL: f64 = 0.1;
+const EQUAL: f64 = 0.05;
 /// What a pattern keeps.
 const LIKE: f64 = 0.1;
 /// What a comparison keeps, and whatever else nothing is known of (as in Selinger et al., 1979).
