@@ -180,7 +180,10 @@ impl Graph {
             Pending::True(expr) => match self.set(expr)? {
                 0 => None,
                 of if of.is_power_of_two() => self.relations[number(of)].filter(expr),
-                of => Some(self.conditions.push(Condition { of, expr: expr.clone() })),
+                of => {
+                    self.conditions.push(Condition { of, expr: expr.clone() });
+                    Some(())
+                }
             },
             Pending::Keeps(relation) => {
                 let keeping = self.relations[relation].keeps.as_ref()?;
