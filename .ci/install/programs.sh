@@ -8,12 +8,23 @@
 
 . "$(dirname "${BASH_SOURCE[0]}")/apt.sh"
 
+# Whether there is a protoc that finds the files it comes with, which Debian keeps in a package apart.
+starhouse_protoc_works() {
+    local folder works=1
+    folder="$(mktemp -d)"
+    printf 'syntax = "proto3";\nimport public "google/protobuf/any.proto";\n' >"$folder/any.proto"
+    protoc --proto_path="$folder" --descriptor_set_out=/dev/null "$folder/any.proto" \
+        2>/dev/null && works=0
+    rm -rf "$folder"
+    return "$works"
+}
+
 starhouse_install_programs() {
     local missing=()
     python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3 python3-venv)
     command -v javac >/dev/null || missing+=(default-jdk-headless)
     command -v mvn >/dev/null || missing+=(maven)
-    command -v protoc >/dev/null || missing+=(protobuf-compiler)
+    starhouse_protoc_works || missing+=(protobuf-compiler libprotobuf-dev)
     [ ${#missing[@]} -eq 0 ] || starhouse_apt_install "${missing[@]}"
 }
 
