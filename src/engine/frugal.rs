@@ -7,6 +7,7 @@
 use super::errors::from_datafusion;
 use super::execute::operators;
 use super::ready::Ready;
+use super::scope::QueryScope;
 use super::streamed::comes_once;
 use super::watched::Started;
 use super::{Query, plan, star};
@@ -62,7 +63,12 @@ fn is_sortable(node: &Arc<dyn ExecutionPlan>) -> bool {
 /// Those of planning it again.
 pub(super) async fn started(query: &Query) -> Result<Started> {
     let parsed = query.parsed();
-    let parsed = parsed.in_state(spilling(parsed.state()));
+    let mut state = spilling(parsed.state());
+    // What was planned over base rows stays so: it may be what fills an aggregate.
+    let aggregates = query.ready().routing.uses_aggregates();
+    let scope = QueryScope { aggregates, ..QueryScope::of(&state)?.as_ref().clone() };
+    state.config_mut().set_extension(Arc::new(scope));
+    let parsed = parsed.in_state(state);
     let ready = Ready { is_small: false, ..plan::ready(query.session(), &parsed)? };
     operators(&ready, &parsed).await.and_then(Started::new).map_err(from_datafusion)
 }
