@@ -63,6 +63,15 @@ impl Query {
         Self::new(inner.session.clone(), parsed, ready, inner.text.clone(), inner.planning)
     }
 
+    /// The same question, whose texts come as the plan has them, in views: for rows that go on into another
+    /// plan or a file, where copying them would be in vain.
+    #[must_use]
+    pub(crate) fn in_views(&self) -> Self {
+        let ready = self.ready();
+        let schema = Arc::new(wire::in_views(&ready.schema));
+        self.with(self.parsed().clone(), Ready { schema, ..ready.clone() })
+    }
+
     /// The answer's schema, exactly as its batches will have it. While parameters have no values
     /// it is as near as planning could come.
     pub fn schema(&self) -> SchemaRef {

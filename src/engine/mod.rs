@@ -10,7 +10,7 @@
 //! * Substrait plans in place of text: `substrait`
 //! * what SQL can name: `catalog`, `system`, `table`
 //! * what DataFusion gets wrong: `grouping_sets`, `yielding`; what it takes long for: `finest`, `star`,
-//!   `join_order` (by `estimate`)
+//!   `join_order` and `sides` (by `estimate`), `before_grouping`
 //! * where rows come from: `origin`; what asks for nobody's rows: `inward`
 //! * what DataFusion does not bound: `bounded` (functions), `concatenation`, `holding`
 //!   (windows)
@@ -23,6 +23,7 @@ mod about;
 mod answer_file;
 mod answers;
 mod arithmetic;
+mod before_grouping;
 mod bounded;
 mod catalog;
 mod compact_text;
@@ -73,6 +74,7 @@ mod set_by_set;
 mod shadow;
 mod shared;
 mod shares;
+mod sides;
 mod size;
 mod sql;
 mod star;

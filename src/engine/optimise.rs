@@ -2,7 +2,7 @@
 //! what those have brought into its last form.
 
 use super::errors::from_datafusion;
-use super::{finest, grouping_sets, join_order, partitions, set_by_set, star};
+use super::{finest, grouping_sets, join_order, partitions, set_by_set, sides, star};
 use crate::error::Result;
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::LogicalPlan;
@@ -26,7 +26,9 @@ pub(super) fn question(plan: LogicalPlan, state: &SessionState) -> Result<Optimi
         .and_then(|plan| set_by_set::part(plan, state))
         .map_err(from_datafusion)?;
     let is_small = partitions::one_is_enough(&plan, state)?;
-    let plan =
-        star::find(plan, state).and_then(grouping_sets::forget_order).map_err(from_datafusion)?;
+    let plan = star::find(plan, state)
+        .and_then(sides::tell)
+        .and_then(grouping_sets::forget_order)
+        .map_err(from_datafusion)?;
     Ok(Optimised { plan, is_small })
 }

@@ -1,6 +1,6 @@
 //! From a logical plan to operators: DataFusion's planner, and the nodes of our own that it meets.
 
-use super::{grouping_sets, star};
+use super::{grouping_sets, sides, star};
 use datafusion::catalog::Session;
 use datafusion::common::Result;
 use datafusion::execution::context;
@@ -39,7 +39,9 @@ impl ExtensionPlanner for OwnNodes {
         session: &dyn Session,
         context: &PhysicalPlanningContext,
     ) -> Result<Option<Arc<dyn ExecutionPlan>>> {
-        match grouping_sets::plan_extension(node, inputs) {
+        let passed = grouping_sets::plan_extension(node, inputs)
+            .or_else(|| sides::plan_extension(node, inputs));
+        match passed {
             Some(operator) => Ok(Some(operator)),
             None => star::plan_extension(planner, node, inputs, session, context),
         }

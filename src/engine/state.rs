@@ -7,6 +7,7 @@
 
 use super::EngineSettings;
 use super::arithmetic::CheckIntegers;
+use super::before_grouping::FilterBeforeGrouping;
 use super::bounded::bounded;
 use super::catalog::{CATALOG, Catalogs, WAREHOUSE};
 use super::compact_text::CompactText;
@@ -17,6 +18,7 @@ use super::partitions::OnePartition;
 use super::planner::QueryPlanner;
 use super::ready::Ready;
 use super::scope::QueryScope;
+use super::sides::ForgetSizes;
 use super::star::{FuseStars, HotColumns, StarScan};
 use super::unneeded::UnneededMembers;
 use super::whole_numbers::WholeNumbers;
@@ -28,6 +30,7 @@ use datafusion::execution::{SessionState, SessionStateBuilder, SessionStateDefau
 use datafusion::logical_expr::ScalarUDF;
 use datafusion::logical_expr::planner::ExprPlanner;
 use datafusion::logical_expr::registry::FunctionRegistry;
+use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::prelude::SessionConfig;
 use std::sync::Arc;
 
@@ -101,8 +104,30 @@ pub(super) fn for_rows() -> SessionState {
 fn builder() -> SessionStateBuilder {
     SessionStateBuilder::new()
         .with_optimizer_rules(mended::logical())
-        .with_physical_optimizer_rules(mended::physical())
+        .with_physical_optimizer_rules(physical_rules())
 }
+
+/// DataFusion's rules for operators, and those of our own that have their place among them.
+fn physical_rules() -> Vec<PhysicalRule> {
+    let after = |rule: &PhysicalRule| -> Option<PhysicalRule> {
+        match rule.name() {
+            CHOOSES_SIDES => Some(Arc::new(ForgetSizes)),
+            HANDS_FILTERS_DOWN => Some(Arc::new(FilterBeforeGrouping)),
+            _ => None,
+        }
+    };
+    let with_own = |rule: PhysicalRule| {
+        let own = after(&rule);
+        std::iter::once(rule).chain(own)
+    };
+    mended::physical().into_iter().flat_map(with_own).collect()
+}
+
+type PhysicalRule = Arc<dyn PhysicalOptimizerRule + Send + Sync>;
+
+/// The rules of DataFusion's after which ours come.
+const CHOOSES_SIDES: &str = "join_selection";
+const HANDS_FILTERS_DOWN: &str = "FilterPushdown(Post)";
 
 fn config(settings: &EngineSettings, hot: Arc<HotColumns>) -> SessionConfig {
     let mut config = SessionConfig::new()
@@ -186,4 +211,21 @@ pub(crate) fn for_run(state: &Arc<SessionState>, ready: &Ready) -> Arc<SessionSt
     let mut state = state.as_ref().clone();
     *state.config_mut() = config;
     Arc::new(state)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn our_rules_have_their_place() {
+        let names: Vec<String> =
+            physical_rules().iter().map(|rule| rule.name().to_owned()).collect();
+        for (theirs, ours) in
+            [(CHOOSES_SIDES, "forget_sizes"), (HANDS_FILTERS_DOWN, "filter_before_grouping")]
+        {
+            let place = names.iter().position(|name| name == theirs);
+            assert_eq!(place.map(|place| names[place + 1].as_str()), Some(ours), "{names:?}");
+        }
+    }
 }

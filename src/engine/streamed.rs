@@ -4,8 +4,9 @@
 //! would go through the disk once more.
 
 use super::errors::to_datafusion;
+use super::wire;
 use crate::error::Error;
-use crate::model::{Column, arrow_schema};
+use crate::model::{Column, plan_schema};
 use crate::store::Rows;
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
@@ -63,7 +64,7 @@ pub(super) struct StreamedTable {
 impl StreamedTable {
     pub(super) fn new(streamed: Streamed) -> Self {
         Self {
-            schema: arrow_schema(&streamed.columns),
+            schema: plan_schema(&streamed.columns),
             about_rows: usize::try_from(streamed.about_rows).unwrap_or(usize::MAX),
             rows: streamed.rows,
         }
@@ -173,10 +174,10 @@ impl ExecutionPlan for StreamedExec {
         let Some(rows) = rows else {
             return internal_err!("rows that come once were asked for twice");
         };
-        let projection = self.projection.clone();
+        let (projection, schema) = (self.projection.clone(), self.schema());
         let batches = rows.map(move |batch| {
             let batch = batch.map_err(|error: Error| to_datafusion(error))?;
-            Ok(batch.project(&projection)?)
+            wire::batch(&schema, &batch.project(&projection)?).map_err(to_datafusion)
         });
         Ok(Box::pin(RecordBatchStreamAdapter::new(self.schema(), batches)))
     }

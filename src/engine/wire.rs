@@ -47,6 +47,15 @@ pub(crate) fn data_type(inside: &DataType) -> DataType {
     }
 }
 
+/// A schema of answers whose texts are views.
+pub(super) fn in_views(schema: &Schema) -> Schema {
+    let fields = schema.fields().iter().map(|field| match field.data_type() {
+        DataType::Utf8 => field.as_ref().clone().with_data_type(DataType::Utf8View),
+        _ => field.as_ref().clone(),
+    });
+    Schema::new(fields.collect::<Vec<_>>())
+}
+
 /// A batch of an answer, in the schema that was promised for it.
 ///
 /// # Errors

@@ -6,11 +6,13 @@
 
 use super::columns::declared_type;
 use crate::error::{Error, Result, did_you_mean};
-use crate::model::{Column, ColumnType, arrow_schema};
+use crate::model::{Column, ColumnType, arrow_schema, plan_schema};
 use arrow::array::{Array, ArrayRef, ArrowNativeTypeOp, AsArray, BooleanArray, Date32Array};
 use arrow::compute::kernels::cmp::not_distinct;
 use arrow::compute::{CastOptions, cast, cast_with_options};
-use arrow::datatypes::{DataType, Date32Type, Schema, TimeUnit, TimestampMicrosecondType};
+use arrow::datatypes::{
+    DataType, Date32Type, Schema, SchemaRef, TimeUnit, TimestampMicrosecondType,
+};
 use arrow::error::ArrowError;
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use arrow::util::display::array_value_to_string;
@@ -53,6 +55,8 @@ pub(crate) struct Fitting {
     picks: Vec<(usize, bool)>,
     wanted: Vec<Wanted>,
     columns: Vec<Column>,
+    /// The schema of its batches.
+    schema: SchemaRef,
 }
 
 impl Fitting {
@@ -75,13 +79,20 @@ impl Fitting {
             }
         }
         if wrong.is_empty() {
-            let columns = wanted.iter().map(|wanted| wanted.column.clone()).collect();
-            return Ok(Self { picks, wanted: wanted.to_vec(), columns });
+            let columns: Vec<Column> = wanted.iter().map(|wanted| wanted.column.clone()).collect();
+            let schema = arrow_schema(&columns);
+            return Ok(Self { picks, wanted: wanted.to_vec(), columns, schema });
         }
         let fields = yielded.fields().iter();
         let yields: Vec<String> =
             fields.map(|f| format!("{} {}", f.name(), type_name(f.data_type()))).collect();
         Err(Error::user(wrong.join(", ")).hint(format!("the query yields {}", yields.join(", "))))
+    }
+
+    /// The same, whose texts are views: for rows that go on into a plan or a file.
+    #[must_use]
+    pub(crate) fn in_views(self) -> Self {
+        Self { schema: plan_schema(&self.columns), ..self }
     }
 
     /// The wanted columns.
@@ -94,19 +105,19 @@ impl Fitting {
     /// # Errors
     /// Data errors that show the value which does not fit its column.
     pub(crate) fn apply(&self, batch: &RecordBatch) -> Result<RecordBatch> {
-        let pairs = self.picks.iter().zip(&self.wanted);
+        let pairs = self.picks.iter().zip(&self.wanted).zip(self.schema.fields());
         let arrays = pairs
-            .map(|((index, checked), Wanted { column, day_in, .. })| {
+            .map(|(((index, checked), Wanted { column, day_in, .. }), field)| {
                 let array = batch.column(*index);
                 no_nulls(array, column, batch)?;
                 match (array.data_type(), day_in) {
                     (DataType::Timestamp(..), Some(zone)) => day_in_zone(array, zone, column),
-                    _ => convert(array, *checked, column),
+                    _ => convert(array, *checked, column, field.data_type()),
                 }
             })
             .collect::<Result<Vec<_>>>()?;
         let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
-        RecordBatch::try_new_with_options(arrow_schema(&self.columns), arrays, &options)
+        RecordBatch::try_new_with_options(Arc::clone(&self.schema), arrays, &options)
             .map_err(|error| Error::internal("fitted rows do not fit").caused_by(error))
     }
 }
@@ -183,7 +194,7 @@ fn no_nulls(array: &ArrayRef, column: &Column, batch: &RecordBatch) -> Result<()
 /// The days that moments are of in a time zone, whatever their length there.
 fn day_in_zone(array: &ArrayRef, zone: &str, column: &Column) -> Result<ArrayRef> {
     let moments = Column::new(&column.name, ColumnType::Timestamp, true);
-    let moments = convert(array, false, &moments)?;
+    let moments = convert(array, false, &moments, &moments.ty.arrow())?;
     let local = DataType::Timestamp(TimeUnit::Microsecond, Some(zone.into()));
     let days = cast(&moments, &local).and_then(|local| cast(&local, &DataType::Date32));
     days.map_err(|error| {
@@ -202,8 +213,12 @@ fn midnights(days: &Date32Array) -> Result<ArrayRef, ArrowError> {
     Ok(Arc::new(moments.with_timezone("UTC")))
 }
 
-fn convert(array: &ArrayRef, checked: bool, column: &Column) -> Result<ArrayRef> {
-    let target = column.ty.arrow();
+fn convert(
+    array: &ArrayRef,
+    checked: bool,
+    column: &Column,
+    target: &DataType,
+) -> Result<ArrayRef> {
     let strict = CastOptions { safe: false, ..CastOptions::default() };
     let unfit = |error: ArrowError| {
         Error::data(format!("a value does not fit {}", column.ty))
@@ -212,7 +227,7 @@ fn convert(array: &ArrayRef, checked: bool, column: &Column) -> Result<ArrayRef>
     };
     let converted = match (array.as_primitive_opt::<Date32Type>(), column.ty) {
         (Some(days), ColumnType::Timestamp) => midnights(days),
-        _ => cast_with_options(array, &target, &strict),
+        _ => cast_with_options(array, target, &strict),
     }
     .map_err(unfit)?;
     if checked {

@@ -25,12 +25,28 @@ pub(crate) async fn fitted(query: &Query, fitting: Fitting) -> Result<Rows> {
     Ok(rows.map(fit).boxed())
 }
 
+/// The same with texts as views, for whoever plans with them or writes them.
+pub(crate) async fn fitted_views(query: &Query, fitting: Fitting) -> Result<Rows> {
+    fitted(&query.in_views(), fitting.in_views()).await
+}
+
 /// A query's rows as columns by name.
 pub(crate) async fn stream_sql(session: &Session, sql: &str, columns: &[Column]) -> Result<Rows> {
+    let (query, fitting) = planned(session, sql, columns).await?;
+    fitted(&query, fitting).await
+}
+
+/// The same with texts as views.
+pub(crate) async fn stream_views(session: &Session, sql: &str, columns: &[Column]) -> Result<Rows> {
+    let (query, fitting) = planned(session, sql, columns).await?;
+    fitted_views(&query, fitting).await
+}
+
+async fn planned(session: &Session, sql: &str, columns: &[Column]) -> Result<(Query, Fitting)> {
     let query = session.plan_sql(sql).await?;
     let wanted: Vec<Wanted> = columns.iter().map(Wanted::same).collect();
     let fitting = Fitting::new(&query.schema(), &wanted)?;
-    fitted(&query, fitting).await
+    Ok((query, fitting))
 }
 
 /// All rows of a stream in one batch.

@@ -1,13 +1,12 @@
 //! What rows must be before they are written: of the declared types, complete, in range, in order.
 
 use crate::error::{Error, Result};
-use crate::model::{Column, ColumnType, arrow_schema};
+use crate::model::{Column, ColumnType, plan_schema};
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::compute::{SortOptions, cast};
-use arrow::datatypes::{DataType, Decimal128Type, Float64Type, SchemaRef};
+use arrow::datatypes::{DataType, Decimal128Type, SchemaRef};
 use arrow::error::ArrowError;
 use arrow::row::{OwnedRow, RowConverter, SortField};
-use std::collections::BTreeSet;
 
 /// Checks the batches of one table.
 #[derive(Debug)]
@@ -19,16 +18,16 @@ pub(crate) struct BatchCheck {
 
 impl BatchCheck {
     pub(crate) fn new(table: &str, columns: &[Column]) -> Self {
-        let schema = arrow_schema(columns);
+        let schema = plan_schema(columns);
         Self { table: table.to_owned(), columns: columns.to_vec(), schema }
     }
 
-    /// The declared schema.
+    /// The declared schema, texts as views: those are put in order without being copied.
     pub(crate) fn schema(&self) -> &SchemaRef {
         &self.schema
     }
 
-    /// The batch with exactly the declared schema.
+    /// The batch with exactly that schema.
     ///
     /// # Errors
     /// Internal where names or types differ (any layout of text is text), data where a value is NULL or too large.
@@ -37,8 +36,8 @@ impl BatchCheck {
         let mut arrays = Vec::with_capacity(self.columns.len());
         for (column, values) in self.columns.iter().zip(batch.columns()) {
             self.check_values(column, values.as_ref())?;
-            // A view of text is text in another layout.
-            let values = cast(values, &column.ty.arrow()).map_err(|error| self.unfit(error))?;
+            // Text is text in any layout, and a view of it refers to it.
+            let values = cast(values, &column.ty.plan_type()).map_err(|error| self.unfit(error))?;
             arrays.push(values);
         }
         RecordBatch::try_new(SchemaRef::clone(&self.schema), arrays)
@@ -64,7 +63,7 @@ impl BatchCheck {
                 return wrong(format!("rows have column {given} where {expected} is expected"));
             }
             let same = match expected.data_type() {
-                DataType::Utf8 => given.data_type().is_string(),
+                DataType::Utf8View => given.data_type().is_string(),
                 other => given.data_type() == other,
             };
             if !same {
@@ -99,16 +98,6 @@ impl BatchCheck {
             })?;
         }
         Ok(())
-    }
-}
-
-/// Adds the names of float columns that hold a NaN.
-pub(crate) fn note_nan(batch: &RecordBatch, with_nan: &mut BTreeSet<String>) {
-    for (field, values) in batch.schema_ref().fields().iter().zip(batch.columns()) {
-        let Some(floats) = values.as_primitive_opt::<Float64Type>() else { continue };
-        if !with_nan.contains(field.name()) && floats.iter().flatten().any(f64::is_nan) {
-            with_nan.insert(field.name().clone());
-        }
     }
 }
 

@@ -6,10 +6,10 @@
 use super::durable::io_error;
 use super::release::ColumnStatistics;
 use super::release_file::hex;
-use super::{check, statistics};
+use super::statistics::{self, Unsaid};
 use crate::error::{Error, ErrorKind, Result};
 use arrow::array::RecordBatch;
-use arrow::datatypes::{Schema, SchemaRef};
+use arrow::datatypes::{DataType, Schema, SchemaRef};
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, Encoding};
 use parquet::errors::ParquetError;
@@ -17,8 +17,9 @@ use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader, SortingCol
 use parquet::file::properties::{
     EnabledStatistics, WriterProperties, WriterPropertiesBuilder, WriterVersion,
 };
+use parquet::schema::types::ColumnPath;
 use sha2::{Digest, Sha256};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufWriter, Read, Write};
 use std::path::Path;
@@ -66,7 +67,7 @@ pub(crate) struct ParquetFile {
     schema: SchemaRef,
     writer: ArrowWriter<Hashing>,
     rows: u64,
-    with_nan: BTreeSet<String>,
+    unsaid: Unsaid,
 }
 
 /// What was written.
@@ -88,13 +89,14 @@ impl ParquetFile {
         purpose: Purpose,
     ) -> Result<Self> {
         let order = sorting_columns(&schema, sort_by);
-        let properties = properties(purpose).set_sorting_columns(order).build();
+        let properties = properties(purpose).set_sorting_columns(order);
+        let properties = without_bounds_of_texts(properties, purpose, &schema).build();
         // What is read by the load that wrote it is not compared with anything.
         let sha256 = (purpose != Purpose::Staging).then(Sha256::new);
         let hashing = Hashing { file: BufWriter::new(file), sha256, size_bytes: 0 };
         let writer = ArrowWriter::try_new(hashing, SchemaRef::clone(&schema), Some(properties))
             .map_err(parquet_error)?;
-        Ok(Self { schema, writer, rows: 0, with_nan: BTreeSet::new() })
+        Ok(Self { schema, writer, rows: 0, unsaid: Unsaid::default() })
     }
 
     /// Rows so far.
@@ -104,7 +106,7 @@ impl ParquetFile {
 
     /// Adds rows.
     pub(crate) fn write(&mut self, batch: &RecordBatch) -> Result<()> {
-        check::note_nan(batch, &mut self.with_nan);
+        self.unsaid.note(batch);
         self.rows += batch.num_rows() as u64;
         self.writer.write(batch).map_err(parquet_error)
     }
@@ -119,7 +121,7 @@ impl ParquetFile {
         let mut hashing = self.writer.into_inner().map_err(parquet_error)?;
         hashing.flush().map_err(|error| io_error("write", path, error))?;
         let metadata = footer(path)?;
-        let statistics = statistics::of_file(&self.schema, &metadata, &self.with_nan)?;
+        let statistics = statistics::of_file(&self.schema, &metadata, &self.unsaid)?;
         Ok(Written {
             rows: self.rows,
             size_bytes: hashing.size_bytes,
@@ -161,6 +163,19 @@ fn properties(purpose: Purpose) -> WriterPropertiesBuilder {
             Purpose::Staging => EnabledStatistics::Chunk,
         })
         .set_dictionary_enabled(purpose != Purpose::Staging)
+}
+
+/// Nobody asks for the smallest and the largest text of what is staged, and comparing them all takes long.
+fn without_bounds_of_texts(
+    properties: WriterPropertiesBuilder,
+    purpose: Purpose,
+    schema: &Schema,
+) -> WriterPropertiesBuilder {
+    let texts = schema.fields().iter().filter(|field| *field.data_type() == DataType::Utf8);
+    texts.filter(|_| purpose == Purpose::Staging).fold(properties, |properties, text| {
+        let column = ColumnPath::from(vec![text.name().clone()]);
+        properties.set_column_statistics_enabled(column, EnabledStatistics::None)
+    })
 }
 
 /// The footer of a Parquet file.

@@ -10,7 +10,7 @@ use super::parquet_file::{ParquetFile, Purpose};
 use super::release::DataFile;
 use super::{Rows, TableSpec};
 use crate::error::{Error, Result};
-use crate::model::Column;
+use crate::model::{Column, arrow_schema};
 use arrow::array::{Array, RecordBatch};
 use arrow::compute::{concat_batches, partition, sort_to_indices, take_record_batch};
 use arrow::error::ArrowError;
@@ -112,7 +112,7 @@ impl Runs {
         let name = format!("{:05}.parquet", index + 1);
         let path = self.folder.join(&name);
         let file = File::create_new(&path).map_err(|error| io_error("make", &path, error))?;
-        let schema = Arc::clone(self.check.schema());
+        let schema = arrow_schema(&self.spec.columns);
         let mut parquet = ParquetFile::begin(file, schema, &[], Purpose::Staging)?;
         match self.cluster_by {
             None => {

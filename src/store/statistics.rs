@@ -1,8 +1,8 @@
-//! Exact column statistics, from a Parquet footer.
+//! Exact column statistics, from a Parquet footer and what it leaves out.
 
 use super::release::ColumnStatistics;
 use crate::error::{Error, Result};
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, PrimitiveArray};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, PrimitiveArray, RecordBatch};
 use arrow::compute;
 use arrow::datatypes::{
     ArrowNumericType, DataType, Date32Type, Decimal128Type, Float64Type, Int16Type, Int32Type,
@@ -13,21 +13,51 @@ use parquet::errors::ParquetError;
 use parquet::file::metadata::ParquetMetaData;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The statistics of every column of a file. Columns in `with_nan` hold a NaN, which Parquet's
-/// bounds leave out: they get none here.
+/// What is written to a file and its footer does not say.
+#[derive(Debug, Default)]
+pub(crate) struct Unsaid {
+    /// Columns that hold a NaN, which Parquet's bounds leave out.
+    with_nan: BTreeSet<String>,
+    /// How many NULLs columns of text hold, which have no bounds.
+    nulls: BTreeMap<String, u64>,
+}
+
+impl Unsaid {
+    /// Looks at rows that are written.
+    pub(crate) fn note(&mut self, batch: &RecordBatch) {
+        for (field, values) in batch.schema_ref().fields().iter().zip(batch.columns()) {
+            let name = field.name();
+            if let Some(floats) = values.as_primitive_opt::<Float64Type>() {
+                if !self.with_nan.contains(name) && floats.iter().flatten().any(f64::is_nan) {
+                    self.with_nan.insert(name.clone());
+                }
+            } else if values.data_type().is_string() && values.null_count() > 0 {
+                *self.nulls.entry(name.clone()).or_default() += values.null_count() as u64;
+            }
+        }
+    }
+}
+
+/// The statistics of every column of a file. A column that holds a NaN has no bounds here.
 pub(crate) fn of_file(
     schema: &Schema,
     metadata: &ParquetMetaData,
-    with_nan: &BTreeSet<String>,
+    unsaid: &Unsaid,
 ) -> Result<BTreeMap<String, ColumnStatistics>> {
     let mut statistics = BTreeMap::new();
     for field in schema.fields() {
+        if field.data_type().is_string() {
+            let nulls = unsaid.nulls.get(field.name()).copied().unwrap_or_default();
+            statistics
+                .insert(field.name().clone(), ColumnStatistics { nulls, min: None, max: None });
+            continue;
+        }
         let column = of_column(schema, field.name(), metadata).map_err(|error| {
             Error::internal("cannot read the statistics of a Parquet footer")
                 .with("column", field.name())
                 .caused_by(error)
         })?;
-        let column = if with_nan.contains(field.name()) {
+        let column = if unsaid.with_nan.contains(field.name()) {
             ColumnStatistics { min: None, max: None, ..column }
         } else {
             column

@@ -69,7 +69,7 @@ impl Found {
             output: output.iter().map(|origin| schemas[*origin]).collect(),
             dimensions: self.dimensions,
             schema: Arc::clone(schema),
-            about_rows: None,
+            about: None,
             fact,
         })
     }

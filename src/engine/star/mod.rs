@@ -55,7 +55,7 @@ mod unique;
 
 pub(super) use fuse::FuseStars;
 pub(super) use hot::{HotColumns, HotColumnsYield};
-pub(super) use node::plan_extension;
+pub(super) use node::{plan_extension, told};
 pub(super) use unique::{holds_fact, likely_unique, plain_column, stored_table};
 
 use datafusion::catalog::Session;

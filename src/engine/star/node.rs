@@ -4,6 +4,7 @@ use super::exec::StarJoinExec;
 use super::facts::Facts;
 use super::joined::{Joined, Keeps, Lookup, Reads};
 use crate::engine::errors::to_datafusion;
+use crate::engine::estimate::Estimate;
 use crate::engine::scope::QueryScope;
 use crate::engine::table::StoredTable;
 use arrow::datatypes::{Field, Schema};
@@ -39,8 +40,8 @@ pub(super) struct StarJoin {
     /// The wide columns that come out.
     pub(super) output: Vec<usize>,
     pub(super) schema: DFSchemaRef,
-    /// About how many rows come out, where that was estimated: joins to it ask which side is larger.
-    pub(super) about_rows: Option<usize>,
+    /// What is known of the rows that come out: joins to it ask which side is larger.
+    pub(super) about: Option<Arc<Estimate>>,
 }
 
 /// A dimension of a star join.
@@ -65,9 +66,9 @@ impl StarJoin {
         LogicalPlan::Extension(Extension { node: Arc::new(self) })
     }
 
-    /// The same, of which about so many rows come out.
-    pub(super) fn of_about(self, rows: f64) -> Self {
-        Self { about_rows: Some(rows as usize), ..self }
+    /// The same, of whose rows this is known.
+    pub(super) fn estimated(self, about: Estimate) -> Self {
+        Self { about: Some(Arc::new(about)), ..self }
     }
 
     /// The schema of all wide columns.
@@ -118,7 +119,7 @@ impl StarJoin {
             lookups: lookups.collect(),
             wide: Arc::new(wide),
             predicates,
-            about_rows: self.about_rows,
+            about_rows: self.about.as_ref().map(|about| about.rows as usize),
         };
         let schema = Arc::clone(self.schema.inner());
         let partitions = match self.reads {
@@ -128,6 +129,11 @@ impl StarJoin {
         let exec = StarJoinExec::new(joined, self.output.clone(), schema, partitions, self.reads);
         Ok(Arc::new(exec))
     }
+}
+
+/// What is known of a star's rows, if the node is one.
+pub(in crate::engine) fn told(extension: &Extension) -> Option<&Estimate> {
+    extension.node.as_any().downcast_ref::<StarJoin>()?.about.as_deref()
 }
 
 /// The operator for a node of a logical plan, if that is a star join.

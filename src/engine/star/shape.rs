@@ -27,7 +27,10 @@ fn star(plan: &LogicalPlan) -> Option<StarJoin> {
 /// stay in memory while they are used.
 fn members(plan: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
     Ok(match read(&plan, Reads::Members) {
-        Some(found) => Transformed::new(found.into_plan(), true, TreeNodeRecursion::Jump),
+        Some(found) => {
+            let found = found.estimated(estimate(&plan));
+            Transformed::new(found.into_plan(), true, TreeNodeRecursion::Jump)
+        }
         None => Transformed::no(plan),
     })
 }
@@ -46,7 +49,7 @@ pub(super) fn below(aggregate: &Aggregate) -> Result<Transformed<LogicalPlan>> {
     let plan = aggregate.input.as_ref();
     match star(plan) {
         Some(star) if !star.dimensions.is_empty() || few_groups(&star, aggregate) => {
-            Ok(Transformed::yes(star.into_plan()))
+            Ok(Transformed::yes(star.estimated(estimate(plan)).into_plan()))
         }
         Some(_) => Ok(Transformed::no(plan.clone())),
         None => joins(plan.clone()),
@@ -67,7 +70,7 @@ fn joins(plan: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
         | LogicalPlan::SubqueryAlias(_)
         | LogicalPlan::Union(_) => plan.map_children(joins),
         LogicalPlan::Join(_) => match star(&plan) {
-            Some(star) => Ok(Transformed::yes(star.of_about(estimate(&plan).rows).into_plan())),
+            Some(star) => Ok(Transformed::yes(star.estimated(estimate(&plan)).into_plan())),
             None => plan.map_children(joins),
         },
         other => Ok(Transformed::no(other)),

@@ -108,7 +108,7 @@ async fn keyed(
     }));
     let fitting = Fitting::new(&query.schema(), &wanted)?;
     let fitted = fitting.columns().to_vec();
-    let rows = rows::fitted(&query, fitting).await?;
+    let rows = rows::fitted_views(&query, fitting).await?;
     let sources = loading.sources.iter().map(|(_, table)| table.rows()).max();
     let about_rows = sources.unwrap_or(1_000_000);
     let session = loading.session_over(Streamed::new(ROWS, fitted.clone(), about_rows, rows));

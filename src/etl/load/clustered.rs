@@ -3,9 +3,8 @@
 //! A partition is sorted in memory where there is room for it, else by the engine, which spills.
 
 use super::{fact_sql, fact_table, hilbert};
-use crate::engine::{Engine, Reserved, Session, error_of};
+use crate::engine::{Engine, Reserved, Session};
 use crate::error::{Error, Result};
-use crate::etl::fit::{Fitting, Wanted};
 use crate::etl::{rows, transform};
 use crate::model::{Column, ColumnType, Fact};
 use crate::store::{DataFile, Load, Rows, TableSpec, TableState, lanes};
@@ -62,7 +61,8 @@ impl<Sql: Fn(Option<i32>) -> String> Clustered<'_, Sql> {
             let rows = self.sorted_by_engine(session, spec, &sql).await?;
             self.load.write(spec, rows).await
         });
-        let files: Vec<Vec<DataFile>> = files.buffered(lanes()).try_collect().await?;
+        // One more than there are processors: some wait for the disk.
+        let files: Vec<Vec<DataFile>> = files.buffered(lanes() + 1).try_collect().await?;
         let along = |file| DataFile { cluster_by: self.fact.cluster_by.clone(), ..file };
         Ok(files.into_iter().flatten().map(along).collect())
     }
@@ -75,13 +75,10 @@ impl<Sql: Fn(Option<i32>) -> String> Clustered<'_, Sql> {
     /// The rows of a partition in the fact's order; nothing where memory does not hold them.
     async fn sorted(&self, session: &Session, spec: &TableSpec, sql: &str) -> Result<Option<Rows>> {
         let mut reserved = self.engine.reserve("a partition being sorted");
-        let query = session.plan_sql(sql).await?;
-        let wanted: Vec<Wanted> = spec.columns.iter().map(Wanted::same).collect();
-        let fitting = Fitting::new(&query.schema(), &wanted)?;
-        let mut rows = query.execute().await?;
+        let mut rows = rows::stream_views(session, sql, &spec.columns).await?;
         let (mut batches, mut bytes) = (Vec::new(), 0);
         while let Some(batch) = rows.next().await {
-            let batch = fitting.apply(&batch.map_err(error_of)?)?;
+            let batch = batch?;
             let size = batch.get_array_memory_size();
             bytes += size;
             if bytes > IN_MEMORY_BYTES || !reserved.grow(size * COPIES) {
@@ -106,12 +103,12 @@ impl<Sql: Fn(Option<i32>) -> String> Clustered<'_, Sql> {
         let by = fact_sql::list("", &fact_sql::order(self.fact));
         if self.fact.cluster_by.is_empty() {
             let sql = format!("SELECT * FROM ({sql}) AS r ORDER BY {by}");
-            return rows::stream_sql(session, &sql, &spec.columns).await;
+            return rows::stream_views(session, &sql, &spec.columns).await;
         }
         let staged = self.with_places(session, spec, sql).await?;
         let session = self.session(&[(PLACED, &staged)]);
         let sql = format!("SELECT * FROM {PLACED} ORDER BY \"{PLACE}\", {by}");
-        rows::stream_sql(&session, &sql, &spec.columns).await
+        rows::stream_views(&session, &sql, &spec.columns).await
     }
 
     /// Stages rows with their places on the fact's curve.
@@ -126,8 +123,8 @@ impl<Sql: Fn(Option<i32>) -> String> Clustered<'_, Sql> {
         let bounds = hilbert::bounds_of(&rows::answer(session, &bounds).await?)?;
         let mut columns = spec.columns.clone();
         columns.push(Column::new(PLACE, ColumnType::Int64, false));
-        let schema = crate::model::arrow_schema(&columns);
-        let rows = rows::stream_sql(session, sql, &spec.columns).await?;
+        let schema = crate::model::plan_schema(&columns);
+        let rows = rows::stream_views(session, sql, &spec.columns).await?;
         let with_place = move |batch: Result<RecordBatch>| {
             let batch = batch?;
             let places: ArrayRef = Arc::new(hilbert::places(&batch, &axes, &bounds)?);

@@ -61,13 +61,13 @@ pub(super) async fn stage(
     let natural = fact_sql::natural_key(fact, model)?;
     let grain = Grain::new(&fitted, &natural, loading.engine.reserve("keys of a load's rows"))?;
     let passing = Arc::new(Mutex::new(Passing { rows: 0, without_event: 0, grain }));
-    let rows = observed(rows::fitted(&query, fitting).await?, Arc::clone(&passing));
+    let rows = observed(rows::fitted_views(&query, fitting).await?, Arc::clone(&passing));
 
     let (more, columns) = columns(job, fact, &fitted, &kept(fact, model, natural));
     let sql = fact_sql::look_up(fact, model, &more)?;
     let about_rows = about_rows.unwrap_or(ABOUT_ROWS);
     let session = loading.session_over(Streamed::new(ROWS, fitted, about_rows, rows));
-    let rows = rows::stream_sql(&session, &sql, &columns).await?;
+    let rows = rows::stream_views(&session, &sql, &columns).await?;
     let partition = fact.partition_column();
     let table = loading.load.write_clustered(KEYED, columns, partition, rows).await?;
     drop(session);
@@ -173,7 +173,7 @@ pub(super) async fn with_keys(
     let columns: Vec<String> = keyed.columns.iter().map(column).collect();
     let sql = format!("SELECT {} FROM {KEYED} AS k {}", columns.join(", "), joins.join(" "));
     let session = loading.session(&[(KEYED, keyed)]);
-    let rows = rows::stream_sql(&session, &sql, &keyed.columns).await?;
+    let rows = rows::stream_views(&session, &sql, &keyed.columns).await?;
     let partition = fact.partition_column();
     let staged =
         loading.load.write_clustered(KEYED, keyed.columns.clone(), partition, rows).await?;

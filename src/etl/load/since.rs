@@ -68,7 +68,7 @@ pub(super) async fn older_left_out(
     let mut tables = vec![(CHANGES, &changes), (NOW, now)];
     tables.extend(before.as_ref().map(|then| (THEN, then)));
     let session = loading.session(&tables);
-    let rows = rows::stream_sql(&session, &sql, &columns).await?;
+    let rows = rows::stream_views(&session, &sql, &columns).await?;
     let stay = loading.load.write_clustered(STAYS, columns, fact.partition_column(), rows).await?;
     let left_out = changes.rows().saturating_sub(stay.rows());
     Ok((stay, left_out))

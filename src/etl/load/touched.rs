@@ -321,7 +321,7 @@ async fn save_log(
         list("", &names),
     );
     let session = loading.session(&[(TOUCHED, &rest.touched), (NEW_LOG, &new)]);
-    let rows = rows::stream_sql(&session, &sql, &spec.columns).await?;
+    let rows = rows::stream_views(&session, &sql, &spec.columns).await?;
     drop(session);
     put_rows(loading, spec, rows).await
 }

@@ -123,7 +123,7 @@ async fn changed(
     let mut tables = vec![(KEYED, keyed)];
     tables.extend(before.map(|before| (OLD, before)));
     let session = loading.session(&tables);
-    let rows = rows::stream_sql(&session, &sql, &columns).await?;
+    let rows = rows::stream_views(&session, &sql, &columns).await?;
     loading.load.write_clustered(CHANGED, columns, fact.partition_column(), rows).await
 }
 
