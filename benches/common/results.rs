@@ -135,7 +135,7 @@ pub(crate) fn redraw(benchmark: &Benchmark, root: &Path) -> Outcome<()> {
         }
         let figures: Figures = serde_json::from_slice(&std::fs::read(&path)?)?;
         let queries = benchmark.query_names();
-        let plot = plot::draw(benchmark.title, &figures.scale, &queries, &figures.columns()?)?;
+        let plot = plot::draw(benchmark.title, &queries, &figures)?;
         std::fs::write(path.with_extension("svg"), plot)?;
         if largest.as_ref().is_none_or(|other| other.scale.as_f64() < figures.scale.as_f64()) {
             largest = Some(figures);

@@ -43,33 +43,48 @@ pub(crate) fn engines(figures: &Figures) -> Outcome<String> {
         millions(figures.rows),
         "---:|".repeat(7)
     );
-    for column in &columns {
+    for Footprint { title, asked, asking, bytes, load } in footprints(figures, &columns) {
+        let (sum, mean) = asked.map_or_else(
+            || ("–".to_owned(), "–".to_owned()),
+            |column| {
+                let sum = format!("{:.0}{}", column.sum_ms(), column.without());
+                (sum, format!("{:.1}", column.geometric_mean_ms()))
+            },
+        );
+        let (asking, bytes) = (or_dash(asking, gigabytes), or_dash(Some(bytes), megabytes));
+        writeln!(text, "| {title} | {sum} | {mean} | {asking} | {bytes} | {} |", loading(load))?;
+    }
+    Ok(text)
+}
+
+/// What there is besides times: memory, bytes, and the load.
+pub(crate) struct Footprint<'a> {
+    pub(crate) title: &'a str,
+    /// Its answers; none of who was only loaded.
+    pub(crate) asked: Option<&'a Column>,
+    /// The most memory that it held while it was asked.
+    pub(crate) asking: Option<u64>,
+    /// On disk.
+    pub(crate) bytes: u64,
+    pub(crate) load: Option<&'a Loaded>,
+}
+
+/// One an engine that was asked, then those that were only loaded.
+pub(crate) fn footprints<'a>(figures: &'a Figures, columns: &'a [Column]) -> Vec<Footprint<'a>> {
+    let asked = columns.iter().map(|column| {
         let Column { title, peak_bytes, .. } = column;
-        let (sum, without) = (column.sum_ms(), column.without());
         let own = figures.loads.iter().find(|load| load.engine == *title);
         // Whoever has no storage of its own reads the warehouse's files; Starhouse has loaded them.
         let load = own.or_else(|| figures.loaded_by_starhouse().filter(|_| is_ours(title)));
         let bytes = own.map_or(figures.bytes, |load| load.bytes);
-        let asking = or_dash(*peak_bytes, gigabytes);
-        writeln!(
-            text,
-            "| {title} | {sum:.0}{without} | {:.1} | {asking} | {} | {} |",
-            column.geometric_mean_ms(),
-            or_dash(Some(bytes), megabytes),
-            loading(load)
-        )?;
-    }
-    let nobody = |load: &&Loaded| load.store == Store::DuckdbParquet;
-    for load in figures.loads.iter().filter(nobody) {
+        Footprint { title, asked: Some(column), asking: *peak_bytes, bytes, load }
+    });
+    let only_loaded = figures.loads.iter().filter(|load| load.store == Store::DuckdbParquet);
+    let only_loaded = only_loaded.map(|load| {
         let Loaded { engine, bytes, .. } = load;
-        writeln!(
-            text,
-            "| {engine} | – | – | – | {} | {} |",
-            megabytes(*bytes),
-            loading(Some(load))
-        )?;
-    }
-    Ok(text)
+        Footprint { title: engine, asked: None, asking: None, bytes: *bytes, load: Some(load) }
+    });
+    asked.chain(only_loaded).collect()
 }
 
 /// Seconds, facts a second, and memory.

@@ -62,6 +62,9 @@ const WORTH_COMPRESSING: f64 = 0.9;
 /// load's time.
 const STAGED_COMPRESSION: Compression = Compression::UNCOMPRESSED;
 
+/// Bytes that go to the system at once: pages are small.
+const WRITTEN_BYTES: usize = 256 * 1024;
+
 /// A Parquet file being written.
 pub(crate) struct ParquetFile {
     schema: SchemaRef,
@@ -93,7 +96,8 @@ impl ParquetFile {
         let properties = without_bounds_of_texts(properties, purpose, &schema).build();
         // What is read by the load that wrote it is not compared with anything.
         let sha256 = (purpose != Purpose::Staging).then(Sha256::new);
-        let hashing = Hashing { file: BufWriter::new(file), sha256, size_bytes: 0 };
+        let file = BufWriter::with_capacity(WRITTEN_BYTES, file);
+        let hashing = Hashing { file, sha256, size_bytes: 0 };
         let writer = ArrowWriter::try_new(hashing, SchemaRef::clone(&schema), Some(properties))
             .map_err(parquet_error)?;
         Ok(Self { schema, writer, rows: 0, unsaid: Unsaid::default() })

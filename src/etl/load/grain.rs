@@ -9,7 +9,7 @@ use crate::engine::Reserved;
 use crate::error::{Error, Result};
 use crate::etl::rows;
 use crate::model::{Column, Fact, FactRole};
-use crate::store::TableState;
+use crate::store::{TableState, lanes};
 use arrow::record_batch::RecordBatch;
 use datafusion::common::hash_utils::{RandomState, create_hashes};
 
@@ -76,7 +76,15 @@ impl Grain {
             part.sort_unstable();
             part.windows(2).any(|pair| pair[0] == pair[1])
         };
-        self.room.is_none() || self.parts.iter_mut().any(twice)
+        let share = self.parts.len().div_ceil(lanes()).max(1);
+        self.room.is_none()
+            || std::thread::scope(|scope| {
+                let shares = self.parts.chunks_mut(share);
+                let threads: Vec<_> =
+                    shares.map(|parts| scope.spawn(|| parts.iter_mut().any(twice))).collect();
+                // Whoever ends early has not seen that none came twice.
+                threads.into_iter().any(|thread| thread.join().unwrap_or(true))
+            })
     }
 }
 

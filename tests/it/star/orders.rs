@@ -163,3 +163,48 @@ async fn answer(context: &SessionContext, sql: &str) -> Result<Rows, String> {
     let batches = frame.collect().await.map_err(|error| error.to_string())?;
     Ok(super::answer::rows(&batches))
 }
+
+/// What remains of either side is estimated from the model, and the smaller one is collected, wherever it
+/// is named and however the other is made.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_smaller_side_is_collected() {
+    let world = World::make(3, 5_000).await;
+    let session = world.session(|settings| settings.star_scan = false);
+    let few = "p.product_no = 5";
+    let questions = [
+        // A product's sales beside all of them.
+        "SELECT count(*) FROM warehouse.fact_sale f, warehouse.dim_product p, warehouse.fact_sale g \
+         WHERE p.product_key = f.product_key AND g.ticket = f.ticket AND p.product_no = 5",
+        // What is kept is little; what it is held against is not.
+        "SELECT count(*) FROM warehouse.fact_sale f JOIN warehouse.dim_product p \
+         ON p.product_key = f.product_key WHERE p.product_no = 5 AND NOT EXISTS \
+         (SELECT 1 FROM warehouse.fact_sale g WHERE g.ticket = f.ticket AND g.amount < f.amount)",
+    ];
+    for sql in questions {
+        let plan = text(&session, &format!("EXPLAIN {sql}")).await;
+        let lines: Vec<&str> = plan.split("\\n").collect();
+        let upper = lines.iter().position(|line| line.contains("HashJoinExec")).unwrap();
+        assert!(lines[upper].contains("ticket"), "{plan}");
+        // The side that is collected stands first below its join.
+        let next = lines[upper + 1..].iter().find(|line| line.contains("Exec")).unwrap();
+        let below = lines[upper + 1..].iter().position(|line| line.contains("HashJoinExec"));
+        assert_eq!(below, Some(0), "{few} is not below first, but {next}: {plan}");
+        assert!(!plan.contains("SizedExec"), "{plan}");
+    }
+}
+
+/// An aggregation below a join makes groups for what the join asks for only.
+#[tokio::test(flavor = "multi_thread")]
+async fn groups_that_no_join_asks_for_are_not_made() {
+    let world = World::make(3, 5_000).await;
+    let session = world.session(|_| {});
+    let sql = "SELECT count(*), sum(f.amount) FROM warehouse.fact_sale f, warehouse.dim_product p \
+               WHERE p.product_key = f.product_key AND p.product_no = 5 AND f.amount > \
+               (SELECT 0.9 * avg(amount) FROM warehouse.fact_sale z WHERE z.product_key = p.product_key)";
+    let plain = plain(&session).await;
+    assert_same(&answer(&plain, sql).await, &ask(&session, sql).await, sql);
+    let ran = super::text_once(&session, &format!("EXPLAIN ANALYZE {sql}")).await;
+    let pruned = ran.split("pushdown_rows_pruned=").skip(1);
+    let pruned: Vec<&str> = pruned.filter_map(|rest| rest.split([',', ']']).next()).collect();
+    assert!(pruned.iter().any(|rows| *rows != "0"), "{pruned:?}: {ran}");
+}
