@@ -31,6 +31,10 @@ use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+/// As in the program, whose engine is asked in this process; DataFusion has it as well.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Whatever stops a benchmark.
 pub(crate) type Outcome<T> = Result<T, Box<dyn Error>>;
 

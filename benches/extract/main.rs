@@ -99,6 +99,9 @@ struct Line {
     #[serde(flatten)]
     taken: Taken,
 }
+/// As in the program, which is asked in this process.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> Outcome<()> {
     let args = Args::parse();

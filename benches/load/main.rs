@@ -95,6 +95,9 @@ struct Content {
     current_cents: i64,
     content: String,
 }
+/// As in the program, which is asked in this process.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> Outcome<()> {
     let args = Args::parse();

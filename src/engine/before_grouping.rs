@@ -1,10 +1,10 @@
 //! Rows that a join above an aggregation will not ask for are left out before they are grouped.
 //!
 //! A join that has collected one side tells the scans of the other which keys it has. DataFusion then skips the
-//! row groups and pages without them, but reads the others whole. Above a plain scan that is as well: the join looks
-//! every row up anyway. Where an aggregation is in between, it would make a group for every key first, of
+//! row groups and pages without them, but reads the others whole. Where the join stands right above, nothing is lost:
+//! it looks every row up anyway. Where an aggregation is in between, it would make a group for every key first, of
 //! which few are asked for (`l_quantity < (SELECT 0.2 * avg(l_quantity) FROM lineitem WHERE l_partkey = p_partkey)`).
-//! So there rows are filtered while they are decoded.
+//! So there rows are filtered while they are decoded; but not below a limit, which counts rows as they are.
 
 use datafusion::common::Result;
 use datafusion::common::config::ConfigOptions;
@@ -62,6 +62,9 @@ fn makes_groups(aggregate: &AggregateExec) -> bool {
 
 /// The same rows, of which a scan leaves out those that a join does not ask for.
 fn filtered(plan: Arc<dyn ExecutionPlan>) -> Result<Transformed<Arc<dyn ExecutionPlan>>> {
+    if plan.fetch().is_some() {
+        return Ok(Transformed::no(plan));
+    }
     if passes_rows_on(&plan) {
         return plan.map_children(filtered);
     }
@@ -69,7 +72,7 @@ fn filtered(plan: Arc<dyn ExecutionPlan>) -> Result<Transformed<Arc<dyn Executio
     let config = scan.and_then(|scan| scan.data_source().downcast_ref::<FileScanConfig>());
     let Some(config) = config else { return Ok(Transformed::no(plan)) };
     let source = config.file_source().downcast_ref::<ParquetSource>();
-    let Some(source) = source.filter(|source| asks_a_join(source)) else {
+    let Some(source) = source.filter(|source| is_told_later(source)) else {
         return Ok(Transformed::no(plan));
     };
     let source = Arc::new(source.clone().with_pushdown_filters(true));
@@ -85,8 +88,8 @@ fn passes_rows_on(plan: &Arc<dyn ExecutionPlan>) -> bool {
         || plan.is::<CooperativeExec>()
 }
 
-/// Whether one of the conditions is what a join will have found by the time.
-fn asks_a_join(source: &ParquetSource) -> bool {
+/// Whether one of the conditions is what a join (or a sort that gives the first few) finds while it runs.
+fn is_told_later(source: &ParquetSource) -> bool {
     let is_found_later = |expr: &Arc<dyn PhysicalExpr>| Ok(expr.is::<DynamicFilterPhysicalExpr>());
     source.filter().is_some_and(|filter| filter.exists(is_found_later).unwrap_or(false))
 }

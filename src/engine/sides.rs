@@ -2,11 +2,13 @@
 //!
 //! A hash join collects one of its sides. DataFusion chooses it by what operators tell of their rows, which is
 //! no more than what the largest join below could give. The estimates that give joins their order know better
-//! ([`estimate`](super::estimate): keys, and how many members they refer to), so they go along: a [`Sized`] node
-//! stands on either side of every join, says how many rows there are, and is gone as soon as sides are chosen.
+//! ([`estimate`](super::estimate): keys, and how many members they refer to), so they go along: a [`Side`] node
+//! stands on either side of a join by equality, says how many rows there are, and is gone as soon as sides are
+//! chosen. Where tables do not tell how many rows they have, DataFusion chooses alone.
 
 use super::estimate::{self, Estimate};
-use arrow::datatypes::DataType;
+use super::statistics::TEXT_BYTES;
+use arrow::datatypes::{DataType, Schema};
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::stats::Precision;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
@@ -18,16 +20,15 @@ use datafusion::logical_expr::{
     Expr, Extension, LogicalPlan, UserDefinedLogicalNode, UserDefinedLogicalNodeCore,
 };
 use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
+use datafusion::physical_plan::projection::ProjectionExec;
 use datafusion::physical_plan::statistics::StatisticsArgs;
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
 use std::cmp::Ordering;
 use std::fmt::{self, Formatter};
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
-
-/// Bytes of a value whose type has no width of its own: a text's place, and a few letters.
-const TEXT_BYTES: usize = 24;
 
 /// Tells the joins of an optimised plan how large their sides are.
 pub(super) fn tell(plan: LogicalPlan) -> Result<LogicalPlan> {
@@ -67,46 +68,46 @@ fn estimated(plan: &LogicalPlan) -> Option<Estimate> {
 }
 
 fn sized(plan: &Arc<LogicalPlan>, about: Estimate) -> Arc<LogicalPlan> {
-    let node = Sized { input: Arc::clone(plan), about: Arc::new(about) };
+    let node = Side { input: Arc::clone(plan), about: Arc::new(about) };
     Arc::new(LogicalPlan::Extension(Extension { node: Arc::new(node) }))
 }
 
 /// What was told of a side before.
 pub(super) fn told(extension: &Extension) -> Option<&Estimate> {
-    extension.node.as_any().downcast_ref::<Sized>().map(|sized| sized.about.as_ref())
+    extension.node.as_any().downcast_ref::<Side>().map(|side| side.about.as_ref())
 }
 
-const NAME: &str = "Sized";
+const NAME: &str = "Side";
 
 /// A side of a join, and what is known of its rows.
 #[derive(Debug, Clone)]
-struct Sized {
+struct Side {
     input: Arc<LogicalPlan>,
     about: Arc<Estimate>,
 }
 
-impl PartialEq for Sized {
+impl PartialEq for Side {
     fn eq(&self, other: &Self) -> bool {
         self.input == other.input && self.about.rows.to_bits() == other.about.rows.to_bits()
     }
 }
 
-impl Eq for Sized {}
+impl Eq for Side {}
 
-impl Hash for Sized {
+impl Hash for Side {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.input.hash(state);
         self.about.rows.to_bits().hash(state);
     }
 }
 
-impl PartialOrd for Sized {
+impl PartialOrd for Side {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         self.input.partial_cmp(&other.input)
     }
 }
 
-impl UserDefinedLogicalNodeCore for Sized {
+impl UserDefinedLogicalNodeCore for Side {
     fn name(&self) -> &str {
         NAME
     }
@@ -139,32 +140,48 @@ impl UserDefinedLogicalNodeCore for Sized {
     }
 }
 
-/// The operator for a node of a logical plan, if that is a [`Sized`].
+/// The operator for a node of a logical plan, if that is a [`Side`].
 pub(super) fn plan_extension(
     node: &dyn UserDefinedLogicalNode,
     inputs: &[Arc<dyn ExecutionPlan>],
 ) -> Option<Arc<dyn ExecutionPlan>> {
-    let sized = node.as_any().downcast_ref::<Sized>()?;
+    let side = node.as_any().downcast_ref::<Side>()?;
     let [input] = inputs else { return None };
-    Some(Arc::new(SizedExec { input: Arc::clone(input), rows: sized.about.rows as usize }))
+    let named = named(input, side.input.schema().as_arrow()).ok()?;
+    Some(Arc::new(SideExec { input: named, rows: side.about.rows as usize }))
+}
+
+/// An operator whose columns are called as in the plan: those of a union may not be, and DataFusion would take the
+/// node for another.
+fn named(input: &Arc<dyn ExecutionPlan>, wanted: &Schema) -> Result<Arc<dyn ExecutionPlan>> {
+    let schema = input.schema();
+    let pairs = || schema.fields().iter().zip(wanted.fields());
+    if pairs().all(|(own, wanted)| own.name() == wanted.name()) {
+        return Ok(Arc::clone(input));
+    }
+    let columns = pairs().enumerate().map(|(place, (own, wanted))| {
+        let column = Arc::new(Column::new(own.name(), place)) as Arc<dyn PhysicalExpr>;
+        (column, wanted.name().clone())
+    });
+    Ok(Arc::new(ProjectionExec::try_new(columns, Arc::clone(input))?))
 }
 
 /// Its input, of which it says how many rows it has.
 #[derive(Debug)]
-struct SizedExec {
+struct SideExec {
     input: Arc<dyn ExecutionPlan>,
     rows: usize,
 }
 
-impl DisplayAs for SizedExec {
+impl DisplayAs for SideExec {
     fn fmt_as(&self, _: DisplayFormatType, f: &mut Formatter<'_>) -> fmt::Result {
-        write!(f, "SizedExec: about_rows={}", self.rows)
+        write!(f, "SideExec: about_rows={}", self.rows)
     }
 }
 
-impl ExecutionPlan for SizedExec {
+impl ExecutionPlan for SideExec {
     fn name(&self) -> &'static str {
-        "SizedExec"
+        "SideExec"
     }
 
     fn properties(&self) -> &Arc<PlanProperties> {
@@ -188,7 +205,7 @@ impl ExecutionPlan for SizedExec {
     ) -> Result<Arc<dyn ExecutionPlan>> {
         match (children.pop(), children.is_empty()) {
             (Some(input), true) => Ok(Arc::new(Self { input, rows: self.rows })),
-            _ => internal_err!("SizedExec has one input"),
+            _ => internal_err!("SideExec has one input"),
         }
     }
 
@@ -231,8 +248,8 @@ impl PhysicalOptimizerRule for ForgetSizes {
         _: &ConfigOptions,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let plain = plan.transform_up(|node| {
-            Ok(match node.downcast_ref::<SizedExec>() {
-                Some(sized) => Transformed::yes(Arc::clone(&sized.input)),
+            Ok(match node.downcast_ref::<SideExec>() {
+                Some(side) => Transformed::yes(Arc::clone(&side.input)),
                 None => Transformed::no(node),
             })
         })?;

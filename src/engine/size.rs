@@ -5,6 +5,7 @@
 //! each name, and whatever walks over the plan walks all of it.
 
 use super::errors::{from_datafusion, to_datafusion};
+use super::sides;
 use crate::error::{Error, ErrorKind, Result};
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::logical_expr::{Expr, LogicalPlan};
@@ -77,7 +78,11 @@ pub(super) fn weight(plan: &LogicalPlan) -> Result<usize> {
     const EXPRESSION_BYTES: usize = 400;
     let mut expressions: usize = 0;
     plan.apply_with_subqueries(|node| {
-        expressions += node.schema().fields().len();
+        // What is said of a join's side has its input's schema, and little of its own.
+        let is_side = matches!(node, LogicalPlan::Extension(own) if sides::told(own).is_some());
+        if !is_side {
+            expressions += node.schema().fields().len();
+        }
         node.apply_expressions(|expr| {
             expr.apply(|_| {
                 expressions += 1;

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// How many bytes a text value is taken to need, where nobody knows.
-const TEXT_BYTES: usize = 24;
+pub(super) const TEXT_BYTES: usize = 24;
 
 /// The statistics of a file's own columns (the partition column is not in the file).
 pub(crate) fn of_file(file: &DataFile, columns: &[Column]) -> Statistics {

@@ -4,10 +4,11 @@
 //! would go through the disk once more.
 
 use super::errors::to_datafusion;
-use super::wire;
 use crate::error::Error;
 use crate::model::{Column, plan_schema};
 use crate::store::Rows;
+use arrow::array::{RecordBatch, RecordBatchOptions};
+use arrow::compute::cast;
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
@@ -177,7 +178,13 @@ impl ExecutionPlan for StreamedExec {
         let (projection, schema) = (self.projection.clone(), self.schema());
         let batches = rows.map(move |batch| {
             let batch = batch.map_err(|error: Error| to_datafusion(error))?;
-            wire::batch(&schema, &batch.project(&projection)?).map_err(to_datafusion)
+            let batch = batch.project(&projection)?;
+            // Texts come plain; in plans they are views.
+            let columns = batch.columns().iter().zip(schema.fields());
+            let columns = columns.map(|(column, field)| cast(column, field.data_type()));
+            let columns = columns.collect::<Result<Vec<_>, _>>()?;
+            let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+            Ok(RecordBatch::try_new_with_options(Arc::clone(&schema), columns, &options)?)
         });
         Ok(Box::pin(RecordBatchStreamAdapter::new(self.schema(), batches)))
     }

@@ -11,7 +11,7 @@ use super::release::DataFile;
 use super::{Rows, TableSpec};
 use crate::error::{Error, Result};
 use crate::model::{Column, arrow_schema};
-use arrow::array::{Array, RecordBatch};
+use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::compute::{concat_batches, partition, sort_to_indices, take_record_batch};
 use arrow::error::ArrowError;
 use futures::StreamExt;
@@ -97,7 +97,10 @@ fn written(finished: Option<Finished>) -> Result<Option<(usize, DataFile)>> {
 /// What the rows of a batch take, whatever they are a part of.
 fn size_bytes(batch: &RecordBatch) -> usize {
     let size = |array: &arrow::array::ArrayRef| {
-        array.to_data().get_slice_memory_size().unwrap_or_else(|_| array.get_array_memory_size())
+        // Of views that is without the texts they are of.
+        let texts = array.as_string_view_opt().map_or(0, |views| views.total_buffer_bytes_used());
+        let own = array.to_data().get_slice_memory_size();
+        own.map_or_else(|_| array.get_array_memory_size(), |own| own + texts)
     };
     batch.columns().iter().map(size).sum()
 }
@@ -151,5 +154,28 @@ impl Runs {
         let values = std::slice::from_ref(sorted.column(column));
         let ranges = partition(values).map_err(fault)?.ranges();
         Ok(ranges.into_iter().map(|range| sorted.slice(range.start, range.len())).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use arrow::array::{ArrayRef, Int32Array, StringArray, StringViewArray};
+
+    #[test]
+    fn texts_count_in_whatever_layout() {
+        let texts: Vec<String> = (0..100).map(|row| "x".repeat(row * 10)).collect();
+        let numbers: ArrayRef = Arc::new(Int32Array::from_iter_values(0..100));
+        let plain: ArrayRef = Arc::new(StringArray::from_iter_values(&texts));
+        let views: ArrayRef = Arc::new(StringViewArray::from_iter_values(&texts));
+        let batch = |texts| {
+            RecordBatch::try_from_iter([("n", Arc::clone(&numbers)), ("t", texts)]).unwrap()
+        };
+        let letters: usize = texts.iter().map(String::len).sum();
+        for batch in [batch(plain), batch(views)] {
+            let (all, half) = (size_bytes(&batch), size_bytes(&batch.slice(50, 50)));
+            assert!((letters..letters + 100 * 24).contains(&all), "{all}");
+            assert!((letters * 3 / 5..all).contains(&half), "{half}");
+        }
     }
 }

@@ -18,6 +18,12 @@ use selectivity::of_conditions;
 /// Rows of what tells nothing.
 const UNTOLD: f64 = 1000.0;
 
+/// What conditions of joins keep that are no equalities.
+pub(in crate::engine) const KEPT: f64 = 1.0 / 3.0;
+
+/// What a semi or anti join keeps at least.
+const LEAST_KEPT: f64 = 0.01;
+
 /// Operators below one another that are looked at.
 const DEEPEST: usize = 256;
 
@@ -191,13 +197,16 @@ fn of_join(join: &Join, left: &Estimate, right: &Estimate) -> Estimate {
     let on = join.on.iter();
     let on = on.map(|(own, other)| (place(own, &join.left), place(other, &join.right)));
     let matched = left.rows * right.rows * equal(left, right, &on.collect::<Vec<_>>());
-    let stays = |kept: &Estimate| (matched / kept.rows).min(1.0);
+    let asks_more = join.filter.is_some();
+    let stays = |side: &Estimate, is_anti| {
+        side.rows * kept((matched / side.rows).min(1.0), is_anti, asks_more)
+    };
     let mark = || vec![Values::default()];
     let (rows, columns) = match join.join_type {
-        LeftSemi => (left.rows * stays(left), left.columns.clone()),
-        RightSemi => (right.rows * stays(right), right.columns.clone()),
-        LeftAnti => (left.rows * (1.0 - stays(left)), left.columns.clone()),
-        RightAnti => (right.rows * (1.0 - stays(right)), right.columns.clone()),
+        LeftSemi => (stays(left, false), left.columns.clone()),
+        RightSemi => (stays(right, false), right.columns.clone()),
+        LeftAnti => (stays(left, true), left.columns.clone()),
+        RightAnti => (stays(right, true), right.columns.clone()),
         LeftMark => (left.rows, [left.columns.clone(), mark()].concat()),
         RightMark => (right.rows, [right.columns.clone(), mark()].concat()),
         kind => {
@@ -207,10 +216,19 @@ fn of_join(join: &Join, left: &Estimate, right: &Estimate) -> Estimate {
                 JoinType::Full => left.rows + right.rows,
                 _ => 0.0,
             };
+            let matched = if asks_more { matched * KEPT } else { matched };
             (matched.max(least), [left.columns.clone(), right.columns.clone()].concat())
         }
     };
     Estimate::new(rows.max(1.0), columns)
+}
+
+/// Of rows of which a part has its like on the other side, the part that a semi or anti join keeps, which may
+/// ask for more than equality.
+pub(in crate::engine) fn kept(part: f64, is_anti: bool, asks_more: bool) -> f64 {
+    let found = if asks_more { part * KEPT } else { part };
+    let kept = if is_anti { 1.0 - found } else { found };
+    kept.max(LEAST_KEPT)
 }
 
 /// The columns of both sides that are equal, where they are plain ones.

@@ -1,7 +1,7 @@
 //! The cheapest tree of joins.
 
 use super::graph::{Graph, Set, Tree, number};
-use crate::engine::estimate::{Estimate, Pair, equal};
+use crate::engine::estimate::{Estimate, KEPT, Pair, equal, kept};
 use crate::engine::star::plain_column;
 use datafusion::common::JoinType;
 use std::collections::{BTreeMap, HashMap};
@@ -17,12 +17,6 @@ const NEAR: f64 = 4096.0;
 const FAR: f64 = 1_048_576.0;
 /// What a row of a fact costs whose key is looked up by a star scan.
 const LOOKED_UP: f64 = 0.2;
-/// What conditions keep that are no equalities.
-const KEPT: f64 = 1.0 / 3.0;
-
-/// What a semi or anti join keeps at least.
-const LEAST_KEPT: f64 = 0.01;
-
 /// A set of relations, joined.
 #[derive(Debug, Clone)]
 pub(super) struct Joined {
@@ -131,13 +125,9 @@ impl<'a> Search<'a> {
             (self.graph.distinct(own), relation.estimate.distinct(other))
         });
         let part: f64 = on.map(|(own, other)| (other / own).min(1.0)).product();
-        let part = match (keeping.join_type, keeping.filter.is_some()) {
-            (JoinType::LeftAnti, false) => 1.0 - part,
-            (JoinType::LeftAnti, true) => 1.0 - part * KEPT,
-            (_, false) => part,
-            (_, true) => part * KEPT,
-        };
-        let kept = (rows.rows * part.max(LEAST_KEPT)).max(1.0);
+        let is_anti = keeping.join_type == JoinType::LeftAnti;
+        let part = kept(part, is_anti, keeping.filter.is_some());
+        let kept = (rows.rows * part).max(1.0);
         let (star, cost) = match (rows.star, by.star) {
             (Star::Fact, Star::Members) => (Star::Fact, LOOKED_UP * rows.rows + by.rows),
             (star, _) => {

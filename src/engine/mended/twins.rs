@@ -5,6 +5,9 @@
 //! bound of `ORDER BY b.amount LIMIT 1` would leave out rows of `a`. Upstream it is by place since
 //! apache/datafusion#25259. Until then a filter goes no further than where names tell columns apart: what
 //! can go below a join has gone there in the logical plan, where names are qualified.
+//!
+//! Nor does a filter go below a limit, which counts rows as they are: a scan with one takes what a join has found
+//! all the same, and the first ten rows became the first ten of those that the join asks for.
 
 use super::wrapped::Physical;
 use datafusion::common::config::ConfigOptions;
@@ -58,6 +61,9 @@ pub(super) fn hand_filters_down(
 /// Whether a filter that an operator hands to a child, or that the child hands on, may be taken for one of
 /// another column.
 fn confuses(node: &Arc<dyn ExecutionPlan>, child: &Arc<dyn ExecutionPlan>) -> bool {
+    if child.fetch().is_some() {
+        return true;
+    }
     if let Some(join) = child.downcast_ref::<HashJoinExec>() {
         // It knows its columns by their places, and so does a projection those of what is below it.
         let told_apart = node.is::<ProjectionExec>() && !has_twins(node);

@@ -13,14 +13,16 @@ use arrow::compute::{SortOptions, concat_batches, take_record_batch};
 use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
 use arrow::row::{RowConverter, SortField};
+use datafusion::common::utils::memory::RecordBatchMemoryCounter;
 use futures::{StreamExt, TryStreamExt, stream};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use tokio::sync::RwLock;
 
-/// A partition of more bytes than this is sorted by the engine: text in one array has an end.
+/// A partition of more bytes than this is sorted by the engine.
 const IN_MEMORY_BYTES: usize = 1 << 30;
-/// A partition in memory is there as it came, in one piece, and sorted.
+/// A partition in memory is there as it came, in one piece, and sorted; its texts only once, but they are counted
+/// as the rest is.
 const COPIES: usize = 3;
 /// Rows a batch that is written.
 const BATCH_ROWS: usize = 64 * 1024;
@@ -77,9 +79,11 @@ impl<Sql: Fn(Option<i32>) -> String> Clustered<'_, Sql> {
         let mut reserved = self.engine.reserve("a partition being sorted");
         let mut rows = rows::stream_views(session, sql, &spec.columns).await?;
         let (mut batches, mut bytes) = (Vec::new(), 0);
+        // Batches share the pages that their texts are in.
+        let mut counter = RecordBatchMemoryCounter::new();
         while let Some(batch) = rows.next().await {
             let batch = batch?;
-            let size = batch.get_array_memory_size();
+            let size = counter.count_batch(&batch);
             bytes += size;
             if bytes > IN_MEMORY_BYTES || !reserved.grow(size * COPIES) {
                 return Ok(None);
