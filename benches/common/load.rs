@@ -94,6 +94,8 @@ pub(crate) fn warehouse(
         false => {
             eprintln!("loading");
             loads.all.clear();
+            // Whoever loads next finds the text in the system's memory, so whoever loads first does.
+            read_through(&dir.join("sources"))?;
             let mut command = Command::new(env!("CARGO_BIN_EXE_starhouse"));
             command.args(["etl", "run", "--project"]).arg(dir);
             Some(process::run(args.limits(&mut command))?)
@@ -111,6 +113,14 @@ pub(crate) fn warehouse(
         text_bytes += entry?.metadata()?.len();
     }
     Ok(Load { rows, bytes, text_bytes, loads })
+}
+
+/// Reads all files of a folder, once.
+fn read_through(folder: &Path) -> Outcome<()> {
+    for entry in std::fs::read_dir(folder)? {
+        std::io::copy(&mut std::fs::File::open(entry?.path())?, &mut std::io::sink())?;
+    }
+    Ok(())
 }
 
 /// Nothing that is measured reads the clock.
