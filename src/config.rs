@@ -218,7 +218,7 @@ pub const SETTINGS: [Setting; 20] = [
         key: "max_queries",
         default: "four times `threads`",
         example: "16",
-        doc: "how many queries `serve` runs at once; a session has half of them at most",
+        doc: "how many queries `serve` runs at once; a session has half of them at most, and so have long ones",
         read: |config, text| {
             let queries = number(text)?;
             config.max_queries = Some(queries);

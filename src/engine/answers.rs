@@ -103,6 +103,11 @@ impl Answers {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether the answer to a question is here: nobody has asked for it yet.
+    pub(crate) fn has(&self, asked: &Asked) -> bool {
+        self.kept().answers.contains_key(asked)
+    }
+
     /// The answer to a question, if it is here.
     pub(crate) fn get(&self, asked: &Asked) -> Option<Answer> {
         let mut kept = self.kept();

@@ -157,6 +157,15 @@ impl Query {
         explain::in_words(release, self.routing(), plan)
     }
 
+    /// Whether it is much work: every run was, that came to its end; where there was none, whether it reads so
+    /// much that it may be. It is not where its answer is kept.
+    pub fn is_long(&self) -> bool {
+        let ready = self.ready();
+        let is_much = ready.work.is_much().unwrap_or(!ready.is_small);
+        let answers = self.session().catalog().answers();
+        is_much && !self.asked().is_some_and(|asked| answers.has(&asked))
+    }
+
     /// Whether to begin it is hardly any work: it ran before, and its operators are kept.
     pub fn begins_at_once(&self) -> bool {
         self.ready().operators.are_kept()

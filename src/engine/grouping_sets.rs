@@ -152,6 +152,11 @@ impl ExecutionPlan for UnorderedExec {
         children: Vec<Arc<dyn ExecutionPlan>>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         match children.as_slice() {
+            // What is known of the rows is the same where that of the input is.
+            [input] if Arc::ptr_eq(input.properties(), self.input.properties()) => {
+                let (input, properties) = (Arc::clone(input), Arc::clone(&self.properties));
+                Ok(Arc::new(Self { input, properties }))
+            }
             [input] => Ok(Arc::new(Self::new(input))),
             _ => internal_err!("UnorderedExec has one input"),
         }

@@ -89,6 +89,7 @@ mod unneeded;
 mod watched;
 mod whole_numbers;
 mod wire;
+mod work;
 mod yielding;
 mod zoned;
 

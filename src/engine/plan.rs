@@ -198,6 +198,7 @@ fn optimised(
         inward,
         is_small,
         operators: Arc::default(),
+        work: Arc::default(),
     })
 }
 
@@ -365,7 +366,13 @@ impl Query {
     /// The same question over the same session, planned again with other parameters.
     pub(crate) fn rebound(&self, values: Vec<ScalarValue>) -> Result<Self> {
         let parsed = bind(&renewed(self.session(), self.parsed()), values)?;
-        let ready = ready(self.session(), &parsed)?;
+        self.ready_with(parsed)
+    }
+
+    /// The same question in other words, of which it is known how much work it is.
+    fn ready_with(&self, parsed: Parsed) -> Result<Self> {
+        let work = Arc::clone(&self.ready().work);
+        let ready = Ready { work, ..ready(self.session(), &parsed)? };
         Ok(self.with(parsed, ready))
     }
 
@@ -385,8 +392,6 @@ impl Query {
         if !self.ready().asks_the_time {
             return Ok(self.clone());
         }
-        let parsed = renewed(self.session(), self.parsed());
-        let ready = ready(self.session(), &parsed)?;
-        Ok(self.with(parsed, ready))
+        self.ready_with(renewed(self.session(), self.parsed()))
     }
 }

@@ -184,6 +184,7 @@ mod tests {
             inward: false,
             is_small: true,
             operators: Arc::default(),
+            work: Arc::default(),
             literal_bytes,
             weight,
         };

@@ -1,6 +1,7 @@
 //! What planning yields.
 
 use super::operators::Operators;
+use super::work::Work;
 use crate::query::Routing;
 use arrow::datatypes::SchemaRef;
 use datafusion::logical_expr::LogicalPlan;
@@ -34,6 +35,8 @@ pub(crate) struct Ready {
     pub(crate) is_small: bool,
     /// Its operators, where it repeats, for whoever runs it again.
     pub(crate) operators: Arc<Operators>,
+    /// How much work it is.
+    pub(crate) work: Arc<Work>,
     /// Bytes of the texts written in the plan, or made of what is written.
     pub(crate) literal_bytes: usize,
 }

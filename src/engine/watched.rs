@@ -14,9 +14,9 @@ use datafusion::common::Result as DataFusionResult;
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::physical_plan::empty::EmptyExec;
 use datafusion::physical_plan::{EmptyRecordBatchStream, ExecutionPlan, execute_stream};
-use futures::StreamExt;
+use futures::{StreamExt, future};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How long operators have to give their memory back.
 const GIVEN_BACK: Duration = Duration::from_millis(20);
@@ -52,6 +52,8 @@ pub(super) struct Watched {
     introduced: bool,
     /// Whether no row of the answer is out yet, and it was not asked twice.
     may_ask_again: bool,
+    /// How long it was worked on where its rows come out.
+    polled: Duration,
     ended: bool,
 }
 
@@ -65,7 +67,8 @@ impl Watched {
     ) -> Self {
         let keeping = asked.map(|asked| (asked, Vec::new()));
         let (introduced, may_ask_again, ended) = (false, true, false);
-        Self { query, started, progress, log, keeping, introduced, may_ask_again, ended }
+        let polled = Duration::ZERO;
+        Self { query, started, progress, log, keeping, introduced, may_ask_again, polled, ended }
     }
 
     pub(super) async fn next(mut self) -> Option<(DataFusionResult<RecordBatch>, Self)> {
@@ -77,6 +80,7 @@ impl Watched {
             None => match self.answered().await {
                 Some(batch) => batch,
                 None => {
+                    self.query.ready().work.ended(&self.started.operators, self.polled);
                     self.keep();
                     self.end(None);
                     return None;
@@ -101,7 +105,7 @@ impl Watched {
     /// The next batch of the operators. If they find that they do not fit into memory, the question
     /// is asked in another way.
     async fn answered(&mut self) -> Option<Result<RecordBatch>> {
-        let mut batch = self.started.batches.next().await;
+        let mut batch = self.polled().await;
         if let Some(Err(error)) = &batch
             && std::mem::take(&mut self.may_ask_again)
             && frugal::may_fit(error, &self.started.operators)
@@ -121,6 +125,18 @@ impl Watched {
                 Some(Err(named.await))
             }
         }
+    }
+
+    /// What the operators give next; the time that it takes them here is taken down.
+    async fn polled(&mut self) -> Option<DataFusionResult<RecordBatch>> {
+        let (batches, polled) = (&mut self.started.batches, &mut self.polled);
+        future::poll_fn(|context| {
+            let began = Instant::now();
+            let batch = batches.poll_next_unpin(context);
+            *polled += began.elapsed();
+            batch
+        })
+        .await
     }
 
     /// Begins the question anew, and gives what comes first.
@@ -177,6 +193,12 @@ impl Watched {
         if let Some(log) = &mut self.log {
             log.end(error);
         }
+    }
+}
+
+impl Drop for Watched {
+    fn drop(&mut self) {
+        self.query.ready().work.stopped(self.polled);
     }
 }
 

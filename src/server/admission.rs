@@ -55,28 +55,50 @@ impl Planning {
 const MOST_INWARD: usize = 4;
 const MOST_INWARD_WAITING: usize = 100;
 
+/// What a query asks for, as far as its turn goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Length {
+    /// Something about Starhouse itself.
+    Inward,
+    /// Little work.
+    Short,
+    /// Much work, or maybe so.
+    Long,
+}
+
 /// Lets queries be run: those about Starhouse itself by a door of their own, so that who wants to know
-/// why others wait need not.
+/// why others wait need not; and those that are long by two, so that half of all places, rounded down, are
+/// never theirs.
 pub(super) struct Queries {
     any: Arc<Admission>,
+    long: Arc<Admission>,
     inward: Arc<Admission>,
 }
 
 impl Queries {
     /// So many queries run at once, at least one, and so many more wait.
     pub(super) fn new(max_running: usize, max_waiting: usize) -> Self {
-        let any = Arc::new(Admission::new(max_running, max_waiting));
-        let inward = Arc::new(Admission::new(MOST_INWARD, MOST_INWARD_WAITING));
-        Self { any, inward }
+        let places = |most, waiting| Arc::new(Admission::new(most, waiting));
+        Self {
+            any: places(max_running, max_waiting),
+            // Those who wait here are counted at the other door, with all that wait.
+            long: places(max_running.div_ceil(2), max_waiting),
+            inward: places(MOST_INWARD, MOST_INWARD_WAITING),
+        }
     }
 
-    /// Waits for a place for a query of a session, which may be about Starhouse itself.
+    /// Waits for a place for a query of a session.
     ///
     /// # Errors
-    /// As [`Admission::admit`].
-    pub(super) async fn admit(&self, session: Bytes, inward: bool) -> Result<Place> {
-        let door = if inward { &self.inward } else { &self.any };
-        door.admit(session).await
+    /// Limit where too many wait already.
+    pub(super) async fn admit(&self, session: Bytes, length: Length) -> Result<Place> {
+        let doors = match length {
+            Length::Inward => [None, Some(&self.inward)],
+            Length::Short => [None, Some(&self.any)],
+            // First the one where long ones wait for each other: they take no place before.
+            Length::Long => [Some(&self.long), Some(&self.any)],
+        };
+        Place::behind(doors.into_iter().flatten().cloned().collect(), session).await
     }
 }
 
@@ -91,17 +113,29 @@ pub(super) struct Admission {
 
 /// A place among the queries that run; given back when dropped.
 pub(super) struct Place {
-    admission: Arc<Admission>,
+    /// The doors that lead to it, in their order.
+    doors: Vec<Arc<Admission>>,
     session: Bytes,
-    permits: Option<Permits>,
+    /// Of each door, unless the place is left.
+    permits: Vec<Permits>,
 }
 
 type Permits = (OwnedSemaphorePermit, OwnedSemaphorePermit);
 
 impl Place {
+    /// Waits for a place behind some doors, the last of which counts those who wait.
+    async fn behind(doors: Vec<Arc<Admission>>, session: Bytes) -> Result<Self> {
+        let free = doors.iter().all(|door| door.places.available_permits() > 0);
+        let waiting = doors.last().map(Arc::clone);
+        let _waiting = waiting.as_ref().map(|door| door.wait(free)).transpose()?;
+        let mut place = Self { doors, session, permits: Vec::new() };
+        place.come_back().await?;
+        Ok(place)
+    }
+
     /// Gives the place to another while the query rests.
     pub(super) fn leave(&mut self) {
-        self.permits = None;
+        self.permits.clear();
     }
 
     /// Waits for a place again, if it was left.
@@ -109,8 +143,8 @@ impl Place {
     /// # Errors
     /// Internal where the server lets no query in any more.
     pub(super) async fn come_back(&mut self) -> Result<()> {
-        if self.permits.is_none() {
-            self.permits = Some(self.admission.permits(&self.session).await?);
+        for door in self.doors.iter().skip(self.permits.len()) {
+            self.permits.push(door.permits(&self.session).await?);
         }
         Ok(())
     }
@@ -130,9 +164,7 @@ impl Admission {
     /// # Errors
     /// Limit where too many wait already.
     pub(super) async fn admit(self: &Arc<Self>, session: Bytes) -> Result<Place> {
-        let _waiting = self.wait()?;
-        let permits = Some(self.permits(&session).await?);
-        Ok(Place { admission: Arc::clone(self), session, permits })
+        Place::behind(vec![Arc::clone(self)], session).await
     }
 
     async fn permits(&self, session: &Bytes) -> Result<Permits> {
@@ -141,9 +173,8 @@ impl Admission {
         Ok((of_session, place))
     }
 
-    fn wait(&self) -> Result<Waiting<'_>> {
-        // Whoever finds a place at once does not wait.
-        let free = self.places.available_permits() > 0;
+    /// Counts one more who waits; whoever finds a place that is free at once does not.
+    fn wait(&self, free: bool) -> Result<Waiting<'_>> {
         let waiting = self.waiting.fetch_add(1, Ordering::Relaxed);
         let counted = Waiting(&self.waiting);
         if free || waiting < self.max_waiting {
@@ -203,14 +234,40 @@ mod tests {
     #[tokio::test]
     async fn questions_about_starhouse_itself_wait_for_each_other_only() {
         let queries = Queries::new(1, 0);
-        let admit = async |inward| {
-            let admitted = queries.admit(Bytes::from_static(b"a"), inward);
+        let admit = async |length| {
+            let admitted = queries.admit(Bytes::from_static(b"a"), length);
             tokio::time::timeout(Duration::from_millis(20), admitted).await.ok()
         };
-        let _running = admit(false).await.unwrap().unwrap();
-        assert!(admit(false).await.unwrap().is_err(), "nobody may wait");
-        let _share = [admit(true).await.unwrap().unwrap(), admit(true).await.unwrap().unwrap()];
-        assert!(admit(true).await.is_none(), "half of all places are one session's");
+        let _running = admit(Length::Short).await.unwrap().unwrap();
+        assert!(admit(Length::Short).await.unwrap().is_err(), "nobody may wait");
+        assert!(admit(Length::Long).await.unwrap().is_err(), "nor behind another door");
+        let inward = async || admit(Length::Inward).await;
+        let _share = [inward().await.unwrap().unwrap(), inward().await.unwrap().unwrap()];
+        assert!(inward().await.is_none(), "half of all places are one session's");
+    }
+
+    #[tokio::test]
+    async fn long_queries_leave_half_of_all_places_to_short_ones() {
+        let queries = Queries::new(4, 100);
+        let admit = async |session: &'static str, length| {
+            let admitted = queries.admit(Bytes::from_static(session.as_bytes()), length);
+            tokio::time::timeout(Duration::from_millis(20), admitted).await.ok().map(Result::unwrap)
+        };
+        let mut first = admit("a", Length::Long).await.unwrap();
+        assert!(
+            admit("a", Length::Long).await.is_none(),
+            "half of the long ones are one session's"
+        );
+        let second = admit("b", Length::Long).await.unwrap();
+        assert!(admit("c", Length::Long).await.is_none());
+        let _short =
+            [admit("a", Length::Short).await.unwrap(), admit("c", Length::Short).await.unwrap()];
+        assert!(admit("c", Length::Short).await.is_none(), "four run");
+        first.leave();
+        let _third = admit("c", Length::Long).await.unwrap();
+        drop(second);
+        first.come_back().await.unwrap();
+        assert!(admit("d", Length::Short).await.is_none(), "whoever rested has its place again");
     }
 
     #[tokio::test]

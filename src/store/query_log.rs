@@ -14,13 +14,18 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::JoinHandle;
+use std::thread::{JoinHandle, Thread};
+use std::time::Duration;
 
 /// Records that may wait for the disk.
 const QUEUED_RECORDS: usize = 4096;
 
 /// Records that are written together at most.
 const WRITTEN_TOGETHER: usize = 256;
+
+/// For so long records gather before those that wait are written: a writer that wakes up for each of them
+/// takes as much time of the processors as some queries do.
+const GATHERING: Duration = Duration::from_millis(20);
 
 /// Bytes of a query's text, and of its error, that are kept.
 const TEXT_BYTES: usize = 64 * 1024;
@@ -99,10 +104,11 @@ impl QueryLog {
 
     fn flush(&self) {
         let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
-        let sender = writer.as_ref().map(|writer| writer.sender.clone());
+        let Some((sender, thread)) = writer.as_ref().map(Writer::both) else { return };
         drop(writer);
         let (answer, answered) = sync_channel(1);
-        if sender.is_some_and(|sender| sender.send(Message::Flush(answer)).is_ok()) {
+        if sender.send(Message::Flush(answer)).is_ok() {
+            thread.unpark();
             let _ = answered.recv();
         }
     }
@@ -124,12 +130,19 @@ impl QueryLog {
     }
 }
 
+impl Writer {
+    fn both(&self) -> (SyncSender<Message>, Thread) {
+        (self.sender.clone(), self.thread.thread().clone())
+    }
+}
+
 impl Drop for QueryLog {
     /// Waits until what was queued is written.
     fn drop(&mut self) {
         let writer = self.writer.get_mut().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(Writer { sender, thread }) = writer {
             drop(sender);
+            thread.thread().unpark();
             let _ = thread.join();
         }
     }
@@ -140,7 +153,9 @@ fn write_all(disk: &Disk, receiver: &Receiver<Message>) {
     while let Ok(first) = receiver.recv() {
         // What has come in the meantime is written with it.
         let (mut lines, mut answers) = (BTreeMap::<StorePath, Vec<u8>>::new(), Vec::new());
-        for message in std::iter::once(first).chain(receiver.try_iter().take(WRITTEN_TOGETHER)) {
+        let mut count = 0;
+        for message in std::iter::once(first).chain(receiver.try_iter()).take(WRITTEN_TOGETHER) {
+            count += 1;
             match message {
                 Message::Line(path, line) => lines.entry(path).or_default().extend(line),
                 Message::Flush(answer) => answers.push(answer),
@@ -151,8 +166,13 @@ fn write_all(disk: &Disk, receiver: &Receiver<Message>) {
                 tracing::warn!(%error, "queries were not logged");
             }
         }
+        let is_asked = !answers.is_empty();
         for answer in answers {
             let _ = answer.send(());
+        }
+        // Whoever waits for the file, or ends the log, ends this as well.
+        if !is_asked && count < WRITTEN_TOGETHER {
+            std::thread::park_timeout(GATHERING);
         }
     }
 }

@@ -41,6 +41,17 @@ impl TempWarehouse {
         self.folder.path().join("spill")
     }
 
+    /// The folder as a project that has these files and this warehouse.
+    pub(crate) fn as_project(&self, files: &[(String, &str)]) -> &std::path::Path {
+        let folder = self.folder.path();
+        std::fs::create_dir_all(folder.join("schemas")).unwrap();
+        std::fs::write(folder.join("starhouse.yaml"), "").unwrap();
+        for (name, text) in files {
+            std::fs::write(folder.join(name), text).unwrap();
+        }
+        folder
+    }
+
     /// An engine with small batches, so that answers come in several.
     pub(crate) fn engine(&self, model: &Arc<Model>, threads: usize) -> Engine {
         self.remembering_engine(model, threads, 0)

@@ -68,6 +68,9 @@ async fn each_run_of_a_question_begins_anew() {
         "SELECT s.store_name, sum(f.quantity) FROM fact_sales f JOIN dim_store s ON s.store_key = f.store_key \
          GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 2",
         "SELECT max(receipt_no), min(receipt_no), count(DISTINCT quantity) FROM fact_sales",
+        "SELECT count(*), sum(quantity) FROM fact_sales WHERE partition_month >= 202502 AND quantity > 14",
+        "SELECT s.region, sum(f.quantity) FROM fact_sales f JOIN dim_store s ON s.store_key = f.store_key \
+         WHERE f.date_key > 20250201 AND f.quantity * s.store_key > 20 GROUP BY 1 ORDER BY 1",
         "SELECT receipt_no, sum(quantity) OVER (ORDER BY receipt_no) FROM fact_sales ORDER BY 1",
         "SELECT count(*) FROM fact_sales WHERE quantity > (SELECT avg(quantity) FROM fact_sales)",
         "SELECT count(*) FROM fact_sales a JOIN fact_sales b ON a.receipt_no = b.receipt_no WHERE b.quantity > 3",
@@ -85,6 +88,45 @@ async fn each_run_of_a_question_begins_anew() {
             assert_eq!(text(&other.unwrap()), first, "{sql}");
         }
     }
+}
+
+/// A server keeps long questions apart from short ones. Tests ask as if each read very much.
+#[tokio::test(flavor = "multi_thread")]
+async fn that_a_question_is_short_shows_when_it_ran() {
+    let fixture = Fixture::new().await;
+    let session = fixture.session().await;
+    let sql = "SELECT sum(quantity) FROM fact_sales WHERE quantity > $1";
+    let prepared = session.plan_sql(sql).await.unwrap();
+    let with = |value: i64| prepared.bind(vec![ScalarValue::Int64(Some(value))]).unwrap();
+    assert!(with(3).is_long(), "nobody knows yet");
+    // Others may have the processors while it runs, but not always.
+    for _ in 0..100 {
+        answer(&with(3)).await.unwrap();
+        if !with(3).is_long() {
+            break;
+        }
+    }
+    assert!(!with(3).is_long());
+    assert!(!with(4).is_long(), "the same question of another value");
+    let plain = session.plan_sql("SELECT max(quantity) FROM fact_sales").await.unwrap();
+    assert!(plain.is_long());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn that_a_question_is_long_shows_when_it_ran() {
+    let fixture = Fixture::new().await;
+    let session = fixture.session().await;
+    let many = "SELECT count(*) FROM fact_sales a, fact_sales b, fact_sales c, dim_store d, dim_store e \
+                WHERE a.quantity * b.quantity + c.quantity * d.store_key * e.store_key > 7";
+    let query = session.plan_sql(many).await.unwrap();
+    answer(&query).await.unwrap();
+    assert!(query.is_long());
+    // Its answer is kept, and nobody works it out again.
+    let release = fixture.warehouse.latest().await.unwrap();
+    let session = fixture.remembering().session(Principal::local(), release);
+    let query = session.plan_sql(many).await.unwrap();
+    answer(&query).await.unwrap();
+    assert!(!query.is_long());
 }
 
 #[tokio::test(flavor = "multi_thread")]

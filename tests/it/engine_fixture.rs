@@ -137,6 +137,15 @@ impl Fixture {
             .unwrap()
     }
 
+    /// Another engine over the same warehouse, which keeps answers.
+    pub(crate) fn remembering(&self) -> Engine {
+        let (warehouse, model) = (self.warehouse.clone(), Arc::clone(self.engine.model()));
+        let now = Arc::clone(&self.clock) as Arc<dyn Clock>;
+        let plain = settings(&self.folder, 256 << 20);
+        let settings = EngineSettings { result_cache_bytes: 1 << 20, ..plain };
+        Engine::new(warehouse, model, settings, now).unwrap()
+    }
+
     pub(crate) fn root(&self) -> PathBuf {
         self.folder.path().join("warehouse")
     }

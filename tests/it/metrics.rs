@@ -9,6 +9,7 @@ use std::process::{Child, Command, Stdio};
 struct Server {
     child: Child,
     metrics: String,
+    flight: String,
 }
 
 impl Drop for Server {
@@ -27,11 +28,14 @@ fn serve(project: &Path) -> Server {
         .spawn()
         .unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let first = lines.next().unwrap();
+    let flight = first.strip_prefix("serving Flight SQL on ").unwrap();
+    let flight = flight.split(';').next().unwrap().to_owned();
     let metrics = lines
         .find_map(|line| line.strip_prefix("serving metrics on http://").map(str::to_owned))
         .unwrap();
     std::thread::spawn(move || lines.for_each(drop));
-    Server { child, metrics: metrics.trim_end_matches("/metrics").to_owned() }
+    Server { child, metrics: metrics.trim_end_matches("/metrics").to_owned(), flight }
 }
 
 /// Asks, and gives the status line and the body.
@@ -57,6 +61,34 @@ fn value(text: &str, name: &str) -> f64 {
         .unwrap()
         .parse()
         .unwrap()
+}
+
+#[test]
+fn answers_that_are_kept_are_counted() {
+    let project = tempfile::tempdir().unwrap();
+    let path = project.path().to_str().unwrap();
+    starhouse(&["init", path]);
+    starhouse(&["etl", "run", "--project", path]);
+    let server = serve(project.path());
+    let told = || {
+        let text = get(&server, "/metrics").1;
+        let questions = |outcome: &str| {
+            value(&text, &format!("starhouse_result_cache_questions{{outcome=\"{outcome}\"}}"))
+        };
+        (questions("given"), questions("missed"), value(&text, "starhouse_result_cache_bytes"))
+    };
+    assert_eq!(told(), (0.0, 0.0, 0.0));
+    let ask = |sql: &str| starhouse(&["sql", "--connect", &server.flight, sql]);
+    let answer = ask("SELECT count(*) AS orders FROM warehouse.fact_orders");
+    let (given, missed, bytes) = told();
+    assert_eq!((given, missed), (0.0, 1.0));
+    assert!(bytes > 0.0);
+    assert_eq!(ask("SELECT count(*) AS orders FROM warehouse.fact_orders"), answer);
+    assert_eq!(told(), (1.0, 1.0, bytes));
+    // The time goes on: what depends on it is not kept.
+    ask("SELECT count(*), now() FROM warehouse.fact_orders");
+    assert_eq!(told(), (1.0, 1.0, bytes));
+    assert_eq!(value(&get(&server, "/metrics").1, "starhouse_result_cache_forgotten_total"), 0.0);
 }
 
 #[test]

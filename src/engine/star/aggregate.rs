@@ -42,7 +42,11 @@ pub(super) struct StarAggregateExec {
 
 impl StarAggregateExec {
     pub(super) fn new(joined: Joined, asked: Asked, partitions: usize) -> Self {
-        let properties = Arc::new(properties(Arc::clone(&asked.schema), partitions));
+        let properties = properties(Arc::clone(&asked.schema), partitions);
+        Self::with(joined, asked, Arc::new(properties))
+    }
+
+    fn with(joined: Joined, asked: Asked, properties: Arc<PlanProperties>) -> Self {
         let metrics = ExecutionPlanMetricsSet::new();
         let (shared, turns) = (Arc::default(), Turns::default());
         Self { joined, asked, properties, metrics, shared, turns }
@@ -98,8 +102,7 @@ impl ExecutionPlan for StarAggregateExec {
         children: Vec<Arc<dyn ExecutionPlan>>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let joined = self.joined.with_children(children)?;
-        let partitions = self.properties.output_partitioning().partition_count();
-        Ok(Arc::new(Self::new(joined, self.asked.clone(), partitions)))
+        Ok(Arc::new(Self::with(joined, self.asked.clone(), Arc::clone(&self.properties))))
     }
 
     fn execute(
@@ -109,11 +112,13 @@ impl ExecutionPlan for StarAggregateExec {
     ) -> Result<SendableRecordBatchStream> {
         let name = format!("StarAggregate[{partition}]");
         let memory = MemoryConsumer::new(name).with_can_spill(true).register(context.memory_pool());
+        let partition = Partition::new(partition, &self.turns, &self.metrics, context);
+        let time = partition.baseline.elapsed_compute().clone();
         let running = Running {
             joined: self.joined.clone(),
             asked: self.asked.clone(),
             shared: Arc::clone(&self.shared),
-            partition: Partition::new(partition, &self.turns, &self.metrics, context),
+            partition,
             memory,
             found: None,
             ended: false,
@@ -123,7 +128,8 @@ impl ExecutionPlan for StarAggregateExec {
             Ok::<_, DataFusionError>(batches.map(|batches| (batches, running)))
         });
         let batches = batches.map_ok(|batches| stream::iter(batches.into_iter().map(Ok)));
-        Ok(Box::pin(RecordBatchStreamAdapter::new(self.schema(), batches.try_flatten())))
+        let batches = metrics::timed(time, batches.try_flatten());
+        Ok(Box::pin(RecordBatchStreamAdapter::new(self.schema(), batches)))
     }
 
     fn metrics(&self) -> Option<MetricsSet> {

@@ -46,7 +46,15 @@ impl StarJoinExec {
         partitions: usize,
         reads: Reads,
     ) -> Self {
-        let properties = Arc::new(properties(schema, partitions));
+        Self::with(joined, output, Arc::new(properties(schema, partitions)), reads)
+    }
+
+    fn with(
+        joined: Joined,
+        output: Vec<usize>,
+        properties: Arc<PlanProperties>,
+        reads: Reads,
+    ) -> Self {
         let metrics = ExecutionPlanMetricsSet::new();
         let (prepared, turns) = (Arc::default(), Turns::default());
         Self { joined, output, reads, properties, metrics, prepared, turns }
@@ -149,9 +157,10 @@ impl ExecutionPlan for StarJoinExec {
         children: Vec<Arc<dyn ExecutionPlan>>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let joined = self.joined.with_children(children)?;
-        let partitions = self.properties.output_partitioning().partition_count();
-        let (output, schema) = (self.output.clone(), self.schema());
-        Ok(Arc::new(Self::new(joined, output, schema, partitions, self.reads)))
+        // They do not depend on those of the dimensions; and operators above, whose own are worked out of
+        // these, need not do so again.
+        let (output, properties) = (self.output.clone(), Arc::clone(&self.properties));
+        Ok(Arc::new(Self::with(joined, output, properties, self.reads)))
     }
 
     fn execute(
@@ -160,20 +169,23 @@ impl ExecutionPlan for StarJoinExec {
         context: Arc<TaskContext>,
     ) -> Result<SendableRecordBatchStream> {
         let schema = self.schema();
+        let partition = Partition::new(partition, &self.turns, &self.metrics, context);
+        let time = partition.baseline.elapsed_compute().clone();
         let reading = Reading {
             joined: self.joined.clone(),
             output: self.output.clone(),
             reads: self.reads,
             schema: Arc::clone(&schema),
             prepared: Arc::clone(&self.prepared),
-            partition: Partition::new(partition, &self.turns, &self.metrics, context),
+            partition,
         };
         let batches = stream::try_unfold(reading, |reading| async move {
             let batches = reading.next().await?;
             Ok::<_, DataFusionError>(batches.map(|batches| (batches, reading)))
         });
         let batches = batches.map_ok(|batches| stream::iter(batches.into_iter().map(Ok)));
-        Ok(Box::pin(RecordBatchStreamAdapter::new(schema, batches.try_flatten())))
+        let batches = metrics::timed(time, batches.try_flatten());
+        Ok(Box::pin(RecordBatchStreamAdapter::new(schema, batches)))
     }
 
     fn metrics(&self) -> Option<MetricsSet> {

@@ -84,8 +84,7 @@ impl Facts {
             names.columns().iter().position(|column| column.name() == field.name())
         };
         let leaves = self.schema.fields().iter().map(leaf).collect();
-        let name = file.object_meta.location.as_ref().into();
-        Ok(OpenFile { file, name, metadata, leaves })
+        Ok(OpenFile::new(file, metadata, leaves))
     }
 
     pub(super) fn reader(
@@ -118,11 +117,26 @@ pub(super) struct OpenFile {
     pub(super) file: PartitionedFile,
     pub(super) name: Arc<str>,
     pub(super) metadata: Arc<ParquetMetaData>,
-    /// Where each column of the table stands in the file.
-    leaves: Vec<Option<usize>>,
+    leaves: Leaves,
 }
 
+/// Where each column of the table stands in a file.
+pub(super) type Leaves = Arc<[Option<usize>]>;
+
 impl OpenFile {
+    pub(super) fn new(
+        file: PartitionedFile,
+        metadata: Arc<ParquetMetaData>,
+        leaves: Leaves,
+    ) -> Self {
+        let name = file.object_meta.location.as_ref().into();
+        Self { file, name, metadata, leaves }
+    }
+
+    pub(super) fn leaves(&self) -> Leaves {
+        Arc::clone(&self.leaves)
+    }
+
     /// Where a column stands in the file, if it is there.
     pub(super) fn leaf(&self, column: usize) -> Option<usize> {
         self.leaves.get(column).copied().flatten()

@@ -2,10 +2,11 @@
 
 use super::expr::Over;
 use super::facts::{Bounds, Facts, bounds};
+use super::own::Own;
 use arrow::datatypes::SchemaRef;
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_plan::ExecutionPlan;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// A dimension looked up by a fact's keys.
 #[derive(Debug, Clone)]
@@ -52,6 +53,9 @@ pub(super) struct Joined {
     pub(super) predicates: Vec<Arc<dyn PhysicalExpr>>,
     /// About how many rows come out, where that was estimated.
     pub(super) about_rows: Option<usize>,
+    /// What the predicates over the fact alone leave of it, as soon as that was worked out: kept for
+    /// whoever runs it again.
+    pub(super) own: Arc<OnceLock<Arc<Own>>>,
 }
 
 /// Where a wide column comes from.

@@ -1,9 +1,12 @@
 //! What a star scan read and what it skipped, for `EXPLAIN ANALYZE`.
 
+use arrow::array::RecordBatch;
+use datafusion::common::Result;
 use datafusion::datasource::listing::PartitionedFile;
 use datafusion::physical_plan::metrics::{
-    Count, ExecutionPlanMetricsSet, MetricBuilder, MetricsSet,
+    Count, ExecutionPlanMetricsSet, MetricBuilder, MetricsSet, Time,
 };
+use futures::stream::{self, Stream, StreamExt};
 use std::sync::Arc;
 
 /// What an operator has counted. Of what DataFusion's readers count of each file that is only the bytes
@@ -19,6 +22,19 @@ pub(super) fn told(metrics: &ExecutionPlanMetricsSet) -> MetricsSet {
         }
     }
     told
+}
+
+/// The same batches, the time that they take taken down. Operators below run while their rows are asked
+/// for, so theirs is in it.
+pub(super) fn timed(
+    time: Time,
+    batches: impl Stream<Item = Result<RecordBatch>> + Send + 'static,
+) -> impl Stream<Item = Result<RecordBatch>> + Send + 'static {
+    let mut batches = batches.boxed();
+    stream::poll_fn(move |context| {
+        let _timer = time.timer();
+        batches.poll_next_unpin(context)
+    })
 }
 
 /// Counters of one scan, all partitions together.

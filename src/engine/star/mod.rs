@@ -7,7 +7,7 @@
 //!                 -> StarAggregateExec                               fuse, exec, aggregate
 //! asked:          the fact, its dimensions, predicates                joined, asked, expr
 //! running:        dimensions into arrays by key                      prepare, members, key_set
-//!                 files, row groups and pages whose keys stay        prepare, facts, prune
+//!                 files, row groups and pages whose keys stay        prepare, own, facts, prune
 //!                 rows whose keys stay, most selective first         scan, row_group, rows
 //!                 (what partitions share: once)
 //!                 codes of labels -> slots -> states                 running, grouping, groups
@@ -42,6 +42,7 @@ mod metrics;
 mod narrow;
 mod node;
 mod once;
+mod own;
 mod prepare;
 mod prune;
 mod row_group;

@@ -120,6 +120,7 @@ impl StarJoin {
             wide: Arc::new(wide),
             predicates,
             about_rows: self.about.as_ref().map(|about| about.rows as usize),
+            own: Arc::default(),
         };
         let schema = Arc::clone(self.schema.inner());
         let partitions = match self.reads {

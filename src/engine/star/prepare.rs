@@ -1,21 +1,18 @@
 //! Before a star scan reads facts: its dimensions by key, and which rows may stay at all.
 
-use super::expr::Over;
 use super::facts::OpenFile;
 use super::joined::{Joined, Keeps};
 use super::members::{Cover, Keyed, Members};
 use super::metrics::Counters;
-use super::prune::Pruner;
+use super::own::{Opened, Own};
 use datafusion::common::Result;
 use datafusion::datasource::listing::PartitionedFile;
 use datafusion::execution::TaskContext;
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryLimit, MemoryReservation};
-use datafusion::physical_expr::{PhysicalExpr, conjunction};
 use datafusion::physical_plan::metrics::ExecutionPlanMetricsSet;
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt, TryStreamExt, future, stream};
-use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -44,10 +41,7 @@ pub(super) struct Prepared {
     /// By lookup.
     pub(super) members: Vec<Members>,
     pub(super) morsels: Vec<Morsel>,
-    /// Predicates over the fact alone.
-    pub(super) own: Vec<Pruner>,
-    /// Predicates that need a dimension's columns.
-    pub(super) across: Vec<Over>,
+    pub(super) own: Arc<Own>,
     pub(super) counters: Counters,
 }
 
@@ -75,40 +69,29 @@ impl Joined {
             members(plan, Keyed { key, keeps, bounds }, context, memory).boxed()
         });
         let members: Vec<Members> = future::try_join_all(members).await?;
-        let counters = Counters::new(metrics);
-        let (own, across) = self.split_predicates()?;
-        let own = own.into_iter().map(|over| {
-            let columns = self.table_columns(&over);
-            Pruner::new(over, columns)
-        });
-        let own = own.collect::<Result<Vec<_>>>()?;
-        let files = self.files(&members, &own, &counters)?;
-        let opened: Vec<OpenFile> = stream::iter(files)
-            .map(|file| {
-                let (facts, metrics) = (Arc::clone(&self.facts), metrics.clone());
-                async move { facts.open(file, &metrics).await }
-            })
+        let (own, counters) = (self.own()?, Counters::new(metrics));
+        let files = self.files(&members, &own, &counters);
+        let opened: Vec<Opened> = stream::iter(files)
+            .map(|file| own.open(self, file, metrics))
             .buffered(OPEN_AT_ONCE)
             .try_collect()
             .await?;
         let at_once = self.rows_at_once(pool.memory_limit(), context);
         let mut morsels = Vec::new();
-        for file in opened.into_iter().map(Arc::new) {
-            let stays = own.iter().map(|pruner| pruner.row_groups(&self.facts, &file));
-            let stays = stays.collect::<Result<Vec<_>>>()?;
-            for row_group in 0..file.metadata.num_row_groups() {
-                let skipped = self.covers(&members, &file, row_group).contains(&Cover::None)
-                    || stays.iter().any(|stays| !stays[row_group]);
+        for Opened { file, stays } in &opened {
+            for (row_group, may_stay) in stays.iter().enumerate() {
+                let skipped =
+                    !may_stay || self.covers(&members, file, row_group).contains(&Cover::None);
                 counters.row_group(file.rows(row_group), skipped);
                 let starts = (0..file.rows(row_group)).step_by(at_once as usize);
                 morsels.extend(starts.filter(|_| !skipped).map(|start| Morsel {
-                    file: Arc::clone(&file),
+                    file: Arc::clone(file),
                     row_group,
                     rows: start..file.rows(row_group).min(start.saturating_add(at_once)),
                 }));
             }
         }
-        Ok(Prepared { members, morsels, own, across, counters })
+        Ok(Prepared { members, morsels, own, counters })
     }
 
     /// How many rows of a row group are worked on at once: as many as leave the memory of all
@@ -124,42 +107,26 @@ impl Joined {
         u32::try_from(rows).unwrap_or(u32::MAX).max(FEWEST_ROWS)
     }
 
-    /// The files whose bounds say that rows may stay.
+    /// The files whose bounds say that rows may stay, by their index.
     fn files(
         &self,
         members: &[Members],
-        pruners: &[Pruner],
+        own: &Own,
         counters: &Counters,
-    ) -> Result<Vec<PartitionedFile>> {
-        let stays = pruners.iter().map(|pruner| pruner.files(&self.facts));
-        let stays = stays.collect::<Result<Vec<_>>>()?;
+    ) -> Vec<(usize, PartitionedFile)> {
         let mut files = Vec::new();
         for (index, file) in self.facts.files.iter().enumerate() {
-            let skipped = stays.iter().any(|stays| !stays[index])
+            let skipped = !own.may_stay(index)
                 || members.iter().enumerate().any(|(lookup, members)| {
                     let bounds = self.facts.bounds_in_file(file, self.key_column(lookup));
                     bounds.is_some_and(|(low, high)| members.cover(low, high) == Cover::None)
                 });
             counters.file(file, skipped);
             if !skipped {
-                files.push(file.clone());
+                files.push((index, file.clone()));
             }
         }
-        Ok(files)
-    }
-
-    /// Predicates over the fact alone, and the others. Those over the same columns are one, whose
-    /// columns are then gathered once.
-    fn split_predicates(&self) -> Result<(Vec<Over>, Vec<Over>)> {
-        let mut by_columns: BTreeMap<Vec<usize>, Vec<Arc<dyn PhysicalExpr>>> = BTreeMap::new();
-        for expr in &self.predicates {
-            let columns = Over::new(expr, &self.wide)?.columns;
-            by_columns.entry(columns).or_default().push(Arc::clone(expr));
-        }
-        let all = by_columns.into_values().map(|same| Over::new(&conjunction(same), &self.wide));
-        let all = all.collect::<Result<Vec<_>>>()?;
-        let count = self.columns.len();
-        Ok(all.into_iter().partition(|over| over.columns.iter().all(|column| *column < count)))
+        files
     }
 
     /// How many of a row group's keys each lookup has.

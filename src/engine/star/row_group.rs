@@ -9,6 +9,7 @@ use super::metrics::Read;
 use super::narrow::widened;
 use super::prepare::Morsel;
 use super::rows::{Column, Rows};
+use super::scan::Partition;
 use super::texts;
 use arrow::array::{Array, ArrayRef};
 use arrow::compute::concat;
@@ -23,6 +24,7 @@ use datafusion::parquet::arrow::arrow_reader::{
 use datafusion::parquet::arrow::async_reader::AsyncFileReader;
 use datafusion::parquet::errors::ParquetError;
 use datafusion::parquet::file::reader::{ChunkReader, Length};
+use datafusion::physical_plan::metrics::ExecutionPlanMetricsSet;
 use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
@@ -32,7 +34,11 @@ pub(super) struct RowGroup {
     facts: Arc<Facts>,
     file: Arc<OpenFile>,
     index: usize,
-    reader: Box<dyn AsyncFileReader + Send>,
+    /// What reads the file, as soon as anything of it is read.
+    reader: Option<Box<dyn AsyncFileReader + Send>>,
+    /// The partition that reads, and what it counts in.
+    partition: usize,
+    metrics: ExecutionPlanMetricsSet,
     /// The footer as Arrow's reader wants it, for plain values and for codes of texts.
     arrow: [Option<ArrowReaderMetadata>; 2],
     columns: HashMap<usize, Column>,
@@ -56,14 +62,16 @@ impl RowGroup {
     pub(super) fn new(
         facts: Arc<Facts>,
         morsel: &Morsel,
-        reader: Box<dyn AsyncFileReader + Send>,
+        partition: &Partition,
         memory: MemoryReservation,
     ) -> Self {
         Self {
             facts,
             file: Arc::clone(&morsel.file),
             index: morsel.row_group,
-            reader,
+            reader: None,
+            partition: partition.number,
+            metrics: partition.metrics.clone(),
             arrow: [None, None],
             columns: HashMap::new(),
             fetched: HashMap::new(),
@@ -146,7 +154,7 @@ impl RowGroup {
         if ranges.is_empty() {
             return Ok(());
         }
-        let bytes = self.reader.get_byte_ranges(ranges).await?;
+        let bytes = self.bytes_of(ranges).await?;
         let length = self.file.file.object_meta.size;
         for ((leaf, range), bytes) in wanted.into_iter().zip(bytes) {
             let fetched = self.fetched.entry(leaf);
@@ -154,6 +162,18 @@ impl RowGroup {
             fetched.pieces.push((range.start, bytes));
         }
         Ok(())
+    }
+
+    /// Bytes of the file.
+    async fn bytes_of(&mut self, ranges: Vec<Range<u64>>) -> Result<Vec<Bytes>> {
+        let reader = match &mut self.reader {
+            Some(reader) => reader,
+            none => {
+                let file = &self.file.file;
+                none.insert(self.facts.reader(self.partition, file, &self.metrics)?)
+            }
+        };
+        Ok(reader.get_byte_ranges(ranges).await?)
     }
 
     async fn read(&mut self, column: usize) -> Result<Column> {
@@ -182,7 +202,7 @@ impl RowGroup {
             None => {
                 let wanted = self.bytes(leaf, &ranges, whole);
                 let starts: Vec<u64> = wanted.iter().map(|range| range.start).collect();
-                let bytes = self.reader.get_byte_ranges(wanted).await?;
+                let bytes = self.bytes_of(wanted).await?;
                 let length = self.file.file.object_meta.size;
                 Fetched { pieces: starts.into_iter().zip(bytes).collect(), length }
             }

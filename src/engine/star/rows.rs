@@ -143,23 +143,41 @@ impl Column {
 
     /// The rows of these whose values, by their places, are kept.
     pub(super) fn keep(&self, rows: &Rows, keep: impl Fn(usize) -> bool) -> Rows {
-        const BLOCK: usize = 1024;
-        let (mut kept, mut block, mut count) = (Vec::new(), [0; BLOCK], 0);
-        self.each(rows, |row, place| {
-            // Without a branch on what is kept: a row stays, or is written over by the next.
-            block[count] = row;
-            count += usize::from(keep(place));
-            if count == BLOCK {
-                kept.extend_from_slice(&block);
-                count = 0;
+        let mut kept = Vec::new();
+        self.each_run(rows, |run| match run {
+            Run::Rows(rows, first) => {
+                let mut place = first;
+                extend_by_kept(&mut kept, rows, |_| {
+                    place += 1;
+                    keep(place - 1)
+                });
+            }
+            Run::List(rows, range, first) => {
+                let rows = rows.iter().copied();
+                extend_by_kept(&mut kept, rows, |row| keep(first + (row - range) as usize));
             }
         });
-        kept.extend_from_slice(&block[..count]);
         Rows::List(kept)
     }
 
     /// Each row with the place of its value.
     fn each(&self, rows: &Rows, mut visit: impl FnMut(u32, usize)) {
+        self.each_run(rows, |run| match run {
+            Run::Rows(rows, first) => {
+                for (place, row) in (first..).zip(rows) {
+                    visit(row, place);
+                }
+            }
+            Run::List(rows, range, first) => {
+                for row in rows {
+                    visit(*row, first + (*row - range) as usize);
+                }
+            }
+        });
+    }
+
+    /// The rows in runs, each within a range of this column's.
+    fn each_run(&self, rows: &Rows, mut visit: impl FnMut(Run<'_>)) {
         let mut first = 0;
         let mut next = 0;
         for range in &self.ranges {
@@ -167,16 +185,15 @@ impl Column {
                 Rows::Ranges(wanted) => {
                     for wanted in wanted {
                         let from = wanted.start.max(range.start);
-                        for row in from..wanted.end.min(range.end) {
-                            visit(row, first + (row - range.start) as usize);
+                        let rows = from..wanted.end.min(range.end);
+                        if !rows.is_empty() {
+                            visit(Run::Rows(rows, first + (from - range.start) as usize));
                         }
                     }
                 }
                 Rows::List(wanted) => {
                     let count = wanted[next..].partition_point(|row| *row < range.end);
-                    for row in &wanted[next..next + count] {
-                        visit(*row, first + (*row - range.start) as usize);
-                    }
+                    visit(Run::List(&wanted[next..next + count], range.start, first));
                     next += count;
                 }
             }
@@ -193,6 +210,37 @@ impl Column {
             first += range.len();
         }
         first
+    }
+}
+
+/// Rows whose values a column has one after the other.
+enum Run<'a> {
+    /// All between two, and the place of the first one's value.
+    Rows(Range<u32>, usize),
+    /// Some of a range that begins with a row, and the place of that row's value.
+    List(&'a [u32], u32, usize),
+}
+
+/// Rows that are looked at before any of them is put to those kept.
+const BLOCK: usize = 1024;
+
+/// Adds the rows for which `keep` is true, without a branch on that: a row stays, or is written over by the
+/// next.
+fn extend_by_kept(
+    kept: &mut Vec<u32>,
+    mut rows: impl ExactSizeIterator<Item = u32>,
+    mut keep: impl FnMut(u32) -> bool,
+) {
+    let mut block = [0; BLOCK];
+    while rows.len() > 0 {
+        let mut count = 0;
+        for row in rows.by_ref().take(BLOCK) {
+            // No more rows than it has places, so that the remainder is the number itself: nobody needs
+            // to look whether there is such a place.
+            block[count % BLOCK] = row;
+            count += usize::from(keep(row));
+        }
+        kept.extend_from_slice(&block[..count]);
     }
 }
 
@@ -222,6 +270,26 @@ mod tests {
         assert_eq!(values(&column.of(&Rows::Ranges(vec![3..5, 8..9])).unwrap()), [30, 40, 80]);
         let even = column.keep(&Rows::Ranges(vec![3..5, 8..12]), |place| place % 2 == 0);
         assert_eq!(even, Rows::List(vec![4, 9, 11]));
+    }
+
+    #[test]
+    fn keeps_rows_of_whatever_form_and_number() {
+        let column = column(&[2..1_500, 1_600..5_000, 6_000..6_001]);
+        let places: Vec<u32> = column.ranges.iter().cloned().flatten().collect();
+        let keep = |place: usize| place % 7 < 3;
+        for wanted in
+            [vec![0..10_000], vec![2..3], vec![1_400..1_700, 4_999..6_001], vec![7_000..9_000]]
+        {
+            let stays = |(place, row): (usize, &u32)| {
+                (wanted.iter().any(|range| range.contains(row)) && keep(place)).then_some(*row)
+            };
+            let right: Vec<u32> = places.iter().enumerate().filter_map(stays).collect();
+            let list =
+                places.iter().copied().filter(|row| wanted.iter().any(|range| range.contains(row)));
+            let list = Rows::List(list.collect());
+            assert_eq!(column.keep(&Rows::Ranges(wanted.clone()), keep), Rows::List(right.clone()));
+            assert_eq!(column.keep(&list, keep), Rows::List(right), "{wanted:?}");
+        }
     }
 
     #[test]

@@ -43,10 +43,8 @@ impl Joined {
         loop {
             let next = partition.next.fetch_add(1, Ordering::Relaxed);
             let Some(morsel) = prepared.morsels.get(next) else { return Ok(None) };
-            let Partition { number, metrics, context, .. } = partition;
-            let reader = self.facts.reader(*number, &morsel.file.file, metrics)?;
-            let memory = MemoryConsumer::new("StarScan").register(context.memory_pool());
-            let mut group = RowGroup::new(Arc::clone(&self.facts), morsel, reader, memory);
+            let memory = MemoryConsumer::new("StarScan").register(partition.context.memory_pool());
+            let mut group = RowGroup::new(Arc::clone(&self.facts), morsel, partition, memory);
             self.select(prepared, morsel, &mut group, wanted).await?;
             if !group.rows.is_empty() {
                 return Ok(Some(group));
@@ -66,7 +64,7 @@ impl Joined {
     ) -> Result<()> {
         let covers = self.covers(&prepared.members, &morsel.file, morsel.row_group);
         let mut steps: Vec<(f64, Step<'_>)> = Vec::new();
-        for own in &prepared.own {
+        for own in &prepared.own.pruners {
             let pages = own.pages(&self.facts, &morsel.file, morsel.row_group)?;
             let part = pages.as_ref().map_or(1.0, |pages| part_of(pages, &morsel.rows));
             steps.push((PREDICATE_LEAVES * part, Step::Predicate(own)));
@@ -112,7 +110,7 @@ impl Joined {
         }
         let columns = wanted(group);
         group.fetch(&columns).await?;
-        for over in &prepared.across {
+        for over in &prepared.own.across {
             if !group.rows.is_empty() {
                 self.hold(prepared, group, over).await?;
             }

@@ -77,6 +77,8 @@ pub(super) struct FlightSql {
     queries: Queries,
     planning: Planning,
     threads: QueryThreads,
+    /// Those of long queries.
+    long_threads: QueryThreads,
 }
 
 impl FlightSql {
@@ -94,7 +96,8 @@ impl FlightSql {
             sessions: Arc::default(),
             queries: Queries::new(options.max_queries, options.max_waiting_queries),
             planning: Planning::default(),
-            threads: QueryThreads::new(options.threads)?,
+            threads: QueryThreads::new("query", options.threads)?,
+            long_threads: QueryThreads::new("long-query", options.threads)?,
         })
     }
 

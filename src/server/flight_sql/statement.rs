@@ -7,8 +7,10 @@ use super::{Answers, FlightSql, columns};
 use crate::engine::{Progress, Query, Session, Setting, error_of};
 use crate::error::{Error, ErrorKind, Result};
 use crate::etl::sandbox::{Change, Sandbox, Statement};
+use crate::server::admission::Length;
 use crate::server::sign_in::Client;
 use crate::server::status;
+use crate::server::threads::QueryThreads;
 use arrow::array::{ArrayRef, Int64Array, RecordBatch};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::ipc::writer::IpcWriteOptions;
@@ -92,9 +94,13 @@ impl Planned {
         matches!(self.work, Work::Set(_) | Work::Known(_))
     }
 
-    /// Whether all of it is about Starhouse itself.
-    fn is_inward(&self) -> bool {
-        matches!(&self.work, Work::Ask(queries) if queries.iter().all(Query::is_inward))
+    /// How much it asks for. What changes tables is not made to stand back.
+    fn length(&self) -> Length {
+        match &self.work {
+            Work::Ask(queries) if queries.iter().all(Query::is_inward) => Length::Inward,
+            Work::Ask(queries) if queries.iter().any(Query::is_long) => Length::Long,
+            _ => Length::Short,
+        }
     }
 
     /// Whether its rows come in an order that was asked for.
@@ -209,7 +215,8 @@ impl FlightSql {
         let limit = self.sessions.of(client).statement_timeout;
         let handle = Bytes::from(Uuid::new_v4().to_string());
         let mut watch = self.running.watch(&client.principal, handle)?.within(limit);
-        let _place = watch.unless_stopped(self.queries.admit(client.session_key(), false)).await?;
+        let _place =
+            watch.unless_stopped(self.queries.admit(client.session_key(), Length::Short)).await?;
         let (sandbox, change) = (self.sandbox.clone(), change.clone());
         let work = self.threads.run(async move { sandbox.run(&change).await });
         watch.unless_stopped(work).await
@@ -283,11 +290,16 @@ impl FlightSql {
     ) -> Result<Answers<FlightData>> {
         let options = self.sessions.of(client);
         let mut watch = watch.within(options.statement_timeout);
-        let turn = self.queries.admit(client.session_key(), planned.is_inward());
+        let length = planned.length();
+        let turn = self.queries.admit(client.session_key(), length);
         let place = watch.unless_stopped(turn).await?;
         let work = planned.execute(self.sandbox.clone(), encoding(&options)?);
         let answers = stream::once(work).map_ok(|(answers, _)| answers).map_err(Status::from);
-        Ok(watch.over(self.threads.stream(answers.try_flatten(), place)))
+        let answers = self.threads_of(length).stream(answers.try_flatten(), place);
+        let mut answers = watch.over(answers).fuse();
+        // What comes first goes with the head of the reply, so that the client wakes up once for both.
+        let first = answers.next().await;
+        Ok(stream::iter(first).chain(answers).boxed())
     }
 
     /// Begins to work an answer out, in its session's turn and within its time.
@@ -299,14 +311,22 @@ impl FlightSql {
     ) -> Result<(Answers<FlightData>, Option<Progress>)> {
         let options = self.sessions.of(client);
         let mut watch = watch.within(options.statement_timeout);
-        let turn = self.queries.admit(client.session_key(), planned.is_inward());
+        let length = planned.length();
+        let turn = self.queries.admit(client.session_key(), length);
         let place = watch.unless_stopped(turn).await?;
         let work = planned.execute(self.sandbox.clone(), encoding(&options)?);
+        let threads = self.threads_of(length);
         // To begin an answer is to plan its operators: that too keeps a thread, and its place.
         let work = async move { Ok((work.await?, place)) };
-        let ((answers, progress), place) =
-            watch.unless_stopped(self.threads.run_apart(work)).await?;
-        Ok((watch.over(self.threads.stream(answers, place)), progress))
+        let ((answers, progress), place) = watch.unless_stopped(threads.run_apart(work)).await?;
+        Ok((watch.over(threads.stream(answers, place)), progress))
+    }
+
+    fn threads_of(&self, length: Length) -> &QueryThreads {
+        match length {
+            Length::Long => &self.long_threads,
+            Length::Short | Length::Inward => &self.threads,
+        }
     }
 }
 

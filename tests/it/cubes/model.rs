@@ -294,6 +294,12 @@ pub(crate) fn model() -> Arc<Model> {
     model_of(CUBE)
 }
 
+/// The model as the files of a project.
+pub(crate) fn files() -> Vec<(String, &'static str)> {
+    let texts = DIMENSIONS.iter().chain(&FACTS).copied().chain([CUBE]);
+    texts.enumerate().map(|(index, text)| (format!("schemas/{index}.yaml"), text)).collect()
+}
+
 /// The model with something else in its cube.
 pub(crate) fn model_with(was: &str, is: &str) -> Arc<Model> {
     assert!(CUBE.contains(was));

@@ -1,6 +1,6 @@
 //! Answers from aggregates are looked at again: a wrong one is found.
 
-use super::model::{bare_model, model};
+use super::model::{bare_model, files, model};
 use super::sql::{lines, routing};
 use super::world::{change, load};
 use crate::cube_support::{TempWarehouse, answer};
@@ -8,6 +8,7 @@ use crate::reference::Value;
 use starhouse::engine::Engine;
 use starhouse::policy::Principal;
 use starhouse::store::Release;
+use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -84,4 +85,38 @@ async fn a_wrong_aggregate_is_found() {
             && one.contains("where base rows give") && one.contains("agg_trade_by_month_store")),
         "{wrong:?}"
     );
+}
+
+/// Whoever asks on the command line is told, where the project wants all answers looked at again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_wrong_answer_is_told_on_the_command_line() {
+    let at = TempWarehouse::open().await;
+    let before = super::data();
+    load(&at, &model(), &before).await;
+    let project = at.as_project(&files()).to_owned();
+    let ask = |command: &str, question: &str| {
+        Command::new(env!("CARGO_BIN_EXE_starhouse"))
+            .args([command, "--project", project.to_str().unwrap(), question])
+            .env("STARHOUSE_SHADOW", "1")
+            .output()
+            .unwrap()
+    };
+    let right = ask("sql", QUESTIONS[0]);
+    assert!(right.status.success(), "{}", String::from_utf8_lossy(&right.stderr));
+    assert_eq!(String::from_utf8_lossy(&right.stderr), "");
+
+    let mut after = before.clone();
+    for row in after.facts.get_mut("sales").unwrap() {
+        row.insert("net_amount".to_owned(), Value::int(1));
+    }
+    change(&at, &bare_model(), &before, &after).await;
+    let query = project.join("question.yaml");
+    std::fs::write(&query, "{cube: trade, rows: [date_year], measures: [revenue]}").unwrap();
+    for (command, question) in [("sql", QUESTIONS[0]), ("query", query.to_str().unwrap())] {
+        let told = String::from_utf8(ask(command, question).stderr).unwrap();
+        assert!(
+            told.starts_with("warning: ") && told.contains("agg_trade_by_month_store"),
+            "{told}"
+        );
+    }
 }
