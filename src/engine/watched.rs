@@ -157,7 +157,7 @@ impl Watched {
         if let Some(log) = &mut self.log {
             log.routed(&[self.query.routing(), &[frugal::SAID.to_owned()]].concat());
         }
-        self.started.batches.next().await
+        self.polled().await
     }
 
     /// Takes a batch in with the answer, unless that becomes too large.
